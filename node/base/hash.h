@@ -1,0 +1,55 @@
+/// BLAKE2b: names of blobs, row hashes, node ids. By libsodium.
+#pragma once
+
+#include "node/base/bytes.h"
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace starling {
+
+/// BLAKE2b-256 of some content, which is also its name.
+struct ContentHash {
+  std::array<std::uint8_t, 32> bytes{};
+
+  friend constexpr auto operator<=>(const ContentHash&, const ContentHash&) = default;
+
+  std::string hex() const;
+
+  /// Nothing unless `text` is exactly 64 lower-case hex digits.
+  static std::optional<ContentHash> from_hex(std::string_view text);
+};
+
+/// Hashes content that arrives in pieces.
+class ContentHasher {
+ public:
+  ContentHasher();
+  ~ContentHasher();
+  ContentHasher(ContentHasher&&) noexcept;
+  ContentHasher& operator=(ContentHasher&&) noexcept;
+
+  void update(BytesView bytes);
+
+  /// Call it once.
+  ContentHash finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+ContentHash hash_of(BytesView bytes);
+
+/// The first 16 bytes of BLAKE2b-128, for ids.
+std::array<std::uint8_t, 16> short_hash_of(BytesView bytes);
+
+/// `size` bytes from the operating system's generator: keys, tokens, ids. Not for pure rooms.
+Bytes secure_random_bytes(std::size_t size);
+
+/// Lower-case hex of any bytes.
+std::string to_hex(BytesView bytes);
+
+}  // namespace starling

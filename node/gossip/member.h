@@ -1,0 +1,40 @@
+/// What the swarm knows of one node. Gossiped, so it may be some seconds old; never a decision.
+#pragma once
+
+#include "node/base/ids.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace starling::node {
+
+enum class MemberState : std::uint8_t { alive = 1, suspect = 2, dead = 3, left = 4 };
+
+/// What a node says about itself; at most `kMemberFactsBytesMax` when encoded.
+struct MemberFacts {
+  std::string name;
+  std::string address;  ///< HOST:PORT for peers (TCP and UDP)
+  std::string http;     ///< URL for people
+  std::string version;
+  std::uint32_t slots = 0;
+  std::uint32_t trials_running = 0;
+  std::uint64_t memory_budget_mb = 0;
+  std::uint64_t memory_used_mb = 0;
+  std::map<std::string, std::string> labels;
+
+  friend bool operator==(const MemberFacts&, const MemberFacts&) = default;
+};
+
+inline constexpr std::size_t kMemberFactsBytesMax = 512;
+
+struct Member {
+  NodeId id;
+  std::uint64_t incarnation = 0;
+  MemberState state = MemberState::alive;
+  MemberFacts facts;
+
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+}  // namespace starling::node

@@ -1,0 +1,35 @@
+/// Length-prefixed frames, decoded from any split of the byte stream. Pure: it never reads itself.
+///
+/// Layout (little endian): length u32 | crc32c u32 | payload `length` bytes.
+#pragma once
+
+#include "node/base/bytes.h"
+#include "node/base/error.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace starling::node {
+
+inline constexpr std::size_t kFrameHeaderBytes = 8;
+inline constexpr std::size_t kFramePayloadBytesMax = 16 << 20;
+
+Bytes encode_frame(BytesView payload);
+
+/// Feed it whatever arrived; take out whole payloads.
+class FrameDecoder {
+ public:
+  void feed(BytesView arrived);
+
+  /// The next whole payload; nothing if more bytes are needed.
+  /// Errors: `corrupt` if the checksum fails or the length is above `kFramePayloadBytesMax`. The
+  ///         stream has then lost its place and must be closed.
+  [[nodiscard]] Result<std::optional<Bytes>> next();
+
+ private:
+  Bytes pending_;
+};
+
+}  // namespace starling::node
