@@ -3,7 +3,7 @@
 
 #include "ml/study/command.h"
 #include "ml/study/ledger.h"
-#include "ml/table/table_profile.h"
+#include "ml/table/profile.h"
 #include "node/base/error.h"
 #include "node/base/hash.h"
 #include "node/base/state_view.h"

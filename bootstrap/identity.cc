@@ -1,0 +1,167 @@
+#include "bootstrap/identity.h"
+
+#include "node/base/bytes.h"
+#include "node/base/clock.h"
+#include "node/base/hash.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sodium.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace starling::bootstrap {
+namespace {
+
+using Json = nlohmann::json;
+constexpr int kIdentityVersion = 1;
+
+Error system_error(std::string_view what, const std::filesystem::path& path) {
+  return {Errc::io, fmt::format("{} {}: {}", what, path.string(), std::strerror(errno))};
+}
+
+Result<> sync_folder(const std::filesystem::path& folder) {
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return system_error("cannot open", folder);
+  const int failed = ::fsync(file);
+  ::close(file);
+  if (failed != 0) return system_error("cannot sync", folder);
+  return {};
+}
+
+Result<> write_all(int file, std::string_view content, const std::filesystem::path& path) {
+  while (!content.empty()) {
+    const auto written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return system_error("cannot write", path);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file) != 0) return system_error("cannot sync", path);
+  return {};
+}
+
+}  // namespace
+
+Result<> write_file_atomically(const std::filesystem::path& path,
+                               std::string_view content,
+                               unsigned mode) {
+  const std::filesystem::path temporary = path.string() + ".new";
+  const int file = ::open(
+      temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, static_cast<mode_t>(mode));
+  if (file < 0) return system_error("cannot create", temporary);
+  auto written = write_all(file, content, temporary);
+  ::close(file);
+  if (!written) return written;
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("cannot rename to", path);
+  return sync_folder(path.parent_path());
+}
+
+Result<std::string> read_file(const std::filesystem::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  if (!file) {
+    if (!std::filesystem::exists(path))
+      return Error{Errc::not_found, fmt::format("{} does not exist", path.string())};
+    return system_error("cannot read", path);
+  }
+  return std::string{std::istreambuf_iterator<char>{file}, {}};
+}
+
+Result<std::unique_ptr<Identity>> Identity::open(const std::filesystem::path& data) {
+  std::error_code failed;
+  std::filesystem::create_directories(data, failed);
+  if (failed) {
+    return Error{Errc::io,
+                 fmt::format("--data {}: cannot be created: {}", data.string(), failed.message())};
+  }
+  const auto lock_path = data / "lock";
+  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0) return system_error("cannot open", lock_path);
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock);
+    return Error{Errc::conflict,
+                 fmt::format("--data {}: another starling process uses this directory; stop it or "
+                             "choose another directory",
+                             data.string())};
+  }
+  std::unique_ptr<Identity> identity{new Identity{data, lock}};
+  if (auto loaded = identity->load_or_create(); !loaded) return loaded.error();
+  return identity;
+}
+
+Identity::~Identity() {
+  ::close(lock_);
+}
+
+Result<> Identity::load_or_create() {
+  const auto text = read_file(data_ / "identity");
+  if (!text && text.error().code != Errc::not_found) return text.error();
+  if (!text) {
+    if (std::filesystem::exists(data_ / "state")) {
+      return Error{
+          Errc::corrupt,
+          fmt::format("{} has a state but no identity file; restore the file, or empty the "
+                      "directory to join as a new node",
+                      data_.string())};
+    }
+    Bytes public_key(crypto_sign_PUBLICKEYBYTES);
+    Bytes secret_key(crypto_sign_SECRETKEYBYTES);
+    secure_random_bytes(1);  // initialises libsodium
+    crypto_sign_keypair(reinterpret_cast<unsigned char*>(public_key.data()),
+                        reinterpret_cast<unsigned char*>(secret_key.data()));
+    public_key_hex_ = to_hex(public_key);
+    secret_key_hex_ = to_hex(secret_key);
+    node_.bytes = short_hash_of(public_key);
+    return save();
+  }
+  const auto json = Json::parse(*text, nullptr, false);
+  const auto field = [&json](const char* name) {
+    return json.is_object() && json.contains(name) && json[name].is_string()
+               ? json[name].get<std::string>()
+               : std::string{};
+  };
+  public_key_hex_ = field("public_key");
+  secret_key_hex_ = field("secret_key");
+  const auto node = NodeId::from_hex(field("node"));
+  if (!node || public_key_hex_.empty() || secret_key_hex_.empty()) {
+    return Error{Errc::corrupt,
+                 fmt::format("{}/identity does not parse; restore it, or empty the directory to "
+                             "join as a new node",
+                             data_.string())};
+  }
+  node_ = *node;
+  swarm_ = SwarmId::from_hex(field("swarm"));
+  return {};
+}
+
+Result<> Identity::save() const {
+  Json json{{"version", kIdentityVersion},
+            {"public_key", public_key_hex_},
+            {"secret_key", secret_key_hex_},
+            {"node", node_.hex()}};
+  if (swarm_) json["swarm"] = swarm_->hex();
+  return write_file_atomically(data_ / "identity", json.dump(1) + "\n", 0600);
+}
+
+Result<> Identity::join(SwarmId swarm) {
+  swarm_ = swarm;
+  return save();
+}
+
+Result<std::uint64_t> Identity::next_incarnation() {
+  const auto path = data_ / "incarnation";
+  std::uint64_t last = 0;
+  if (const auto text = read_file(path)) last = std::strtoull(text->c_str(), nullptr, 10);
+  const std::uint64_t by_clock = (wall_now_ms() / 1000) << 20;
+  const std::uint64_t next = std::max(last + (1U << 20), by_clock);
+  if (auto saved = write_file_atomically(path, std::to_string(next) + "\n", 0600); !saved)
+    return saved.error();
+  return next;
+}
+
+}  // namespace starling::bootstrap

@@ -1,0 +1,62 @@
+/// Who this node is, kept in its data directory, which one process at a time may use.
+#pragma once
+
+#include "node/base/error.h"
+#include "node/base/ids.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace starling::bootstrap {
+
+/// `identity` of the data directory: JSON {version, public_key, secret_key, node, swarm?}, mode 0600.
+/// The node id is BLAKE2b-128 of the Ed25519 public key, so a wiped directory is a new node.
+class Identity {
+ public:
+  /// Creates directory and key if there are none, and locks the directory for this process.
+  /// Errors: `conflict` if another process has it; `corrupt`; `io`.
+  static Result<std::unique_ptr<Identity>> open(const std::filesystem::path& data);
+  ~Identity();
+  Identity(const Identity&) = delete;
+  Identity& operator=(const Identity&) = delete;
+
+  NodeId node() const { return node_; }
+
+  std::optional<SwarmId> swarm() const { return swarm_; }
+
+  /// Remembers the swarm for all time (fsynced).
+  Result<> join(SwarmId swarm);
+
+  /// A gossip incarnation above every one this node has used: seconds since 1970 in the upper half,
+  /// kept and raised in the file `incarnation`.
+  Result<std::uint64_t> next_incarnation();
+
+  const std::filesystem::path& data() const { return data_; }
+
+ private:
+  Identity(std::filesystem::path data, int lock) : data_(std::move(data)), lock_(lock) {}
+
+  Result<> load_or_create();
+  Result<> save() const;
+
+  std::filesystem::path data_;
+  int lock_;
+  NodeId node_;
+  std::string public_key_hex_;
+  std::string secret_key_hex_;
+  std::optional<SwarmId> swarm_;
+};
+
+/// Writes a small file so that a crash leaves the old or the new one: temporary, fsync, rename,
+/// fsync of the folder.
+Result<> write_file_atomically(const std::filesystem::path& path,
+                               std::string_view content,
+                               unsigned mode);
+
+/// Errors: `not_found`, `io`.
+Result<std::string> read_file(const std::filesystem::path& path);
+
+}  // namespace starling::bootstrap

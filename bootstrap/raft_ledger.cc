@@ -1,0 +1,183 @@
+#include "bootstrap/raft_ledger.h"
+
+#include "ml/study/study_state.h"
+#include "ml/study/study_wire.h"
+#include "node/base/clock.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace starling::bootstrap {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A request on Channel::ledger: one letter, patience in ms (8 bytes, big endian), the command.
+constexpr char kAppend = 'C';
+constexpr char kReadIndex = 'R';
+constexpr std::size_t kRequestHeaderBytes = 9;
+constexpr milliseconds kOneTry{3000};
+constexpr milliseconds kRetryPause{50};
+
+Bytes make_request(char kind, milliseconds patience, std::string_view body) {
+  std::string text{kind};
+  text += big_endian_key(static_cast<std::uint64_t>(patience.count()));
+  text += body;
+  return to_bytes(text);
+}
+
+Result<ml::Recorded> to_recorded(LogIndex index, std::string_view outcome_bytes) {
+  auto outcome = ml::decode_outcome(outcome_bytes);
+  if (!outcome) return outcome.error();
+  return ml::Recorded{.index = index, .outcome = std::move(*outcome)};
+}
+
+bool may_try_again(const Error& error) {
+  return error.code == Errc::not_leader || error.code == Errc::unavailable ||
+         error.code == Errc::timed_out;
+}
+
+asio::awaitable<void> pause(milliseconds time) {
+  asio::steady_timer timer{co_await asio::this_coro::executor, time};
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+milliseconds left_until(MonoTime deadline) {
+  return std::chrono::duration_cast<milliseconds>(deadline - mono_now());
+}
+
+}  // namespace
+
+RaftLedger::RaftLedger(asio::any_io_executor core,
+                       consensus::RaftGroup& group,
+                       node::PeerLinks& links,
+                       AddressOf address_of,
+                       Logger log)
+    : core_(std::move(core)),
+      group_(group),
+      links_(links),
+      address_of_(std::move(address_of)),
+      log_(std::move(log)) {
+  links_.on_request(node::Channel::ledger, [this](NodeId from, Bytes request) {
+    return answer(from, std::move(request));
+  });
+}
+
+asio::awaitable<Result<ml::Recorded>> RaftLedger::append(ml::Command command,
+                                                         milliseconds patience) {
+  auto work = append_on_core(std::move(command), patience);
+  co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
+}
+
+asio::awaitable<Result<LogIndex>> RaftLedger::read_index(milliseconds patience) {
+  auto work = read_index_on_core(patience);
+  co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
+}
+
+Result<std::string> RaftLedger::leader_address() const {
+  const auto leader = group_.status().leader;
+  if (!leader)
+    return Error{Errc::unavailable, "the swarm has no leader now; a majority of voters is needed"};
+  auto address = address_of_(*leader);
+  if (!address) {
+    return Error{Errc::unavailable,
+                 fmt::format("the leader {} is not known by gossip yet", leader->hex())};
+  }
+  return *address;
+}
+
+asio::awaitable<Result<ml::Recorded>> RaftLedger::append_on_core(ml::Command command,
+                                                                 milliseconds patience) {
+  const MonoTime deadline = mono_now() + patience;
+  bool may_be_recorded = false;
+  for (;;) {
+    const auto one_try = std::clamp(left_until(deadline), milliseconds{1}, kOneTry);
+    auto recorded = co_await try_once(command, one_try);
+    if (recorded || !may_try_again(recorded.error())) co_return recorded;
+    may_be_recorded = may_be_recorded || recorded.error().code == Errc::timed_out;
+    if (left_until(deadline) <= kRetryPause) {
+      if (may_be_recorded) {
+        co_return Error{Errc::timed_out,
+                        "the outcome is unknown; ask again with the same Idempotency-Key"};
+      }
+      co_return Error{Errc::unavailable, recorded.error().detail};
+    }
+    co_await pause(kRetryPause);
+  }
+}
+
+asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
+                                                           milliseconds patience) {
+  if (group_.status().role == consensus::Role::leader)
+    co_return co_await propose_here(std::move(command), patience);
+  auto address = leader_address();
+  if (!address) co_return address.error();
+  auto request = make_request(kAppend, patience, ml::encode(command));
+  auto answered = co_await links_.call(
+      std::move(*address), node::Channel::ledger, std::move(request), patience);
+  if (!answered) co_return answered.error();
+  const auto text = as_text(*answered);
+  if (text.size() < 8) co_return Error{Errc::corrupt, "the leader's answer is too short"};
+  const LogIndex index{from_big_endian_key(text.substr(0, 8))};
+  co_return to_recorded(index, text.substr(8));
+}
+
+asio::awaitable<Result<ml::Recorded>> RaftLedger::propose_here(ml::Command command,
+                                                               milliseconds patience) {
+  command.time_ms = wall_now_ms();  // apply takes the greater of this and the last one
+  auto applied = co_await group_.propose(ml::encode(command), patience);
+  if (!applied) co_return applied.error();
+  co_return to_recorded(applied->index, applied->result);
+}
+
+asio::awaitable<Result<LogIndex>> RaftLedger::read_index_on_core(milliseconds patience) {
+  const MonoTime deadline = mono_now() + patience;
+  for (;;) {
+    Result<LogIndex> index = Error{Errc::unavailable, "no leader"};
+    const auto left = std::max(left_until(deadline), milliseconds{1});
+    if (group_.status().role == consensus::Role::leader) {
+      index = co_await group_.read_index(left);
+    } else if (auto address = leader_address(); address) {
+      auto request = make_request(kReadIndex, left, "");
+      const auto answered = co_await links_.call(
+          std::move(*address), node::Channel::ledger, std::move(request), left);
+      if (answered && answered->size() == 8)
+        index = LogIndex{from_big_endian_key(as_text(*answered))};
+      else if (!answered)
+        index = answered.error();
+    } else {
+      index = address.error();
+    }
+    if (index || !may_try_again(index.error()) || left_until(deadline) <= kRetryPause)
+      co_return index;
+    co_await pause(kRetryPause);
+  }
+}
+
+asio::awaitable<Result<Bytes>> RaftLedger::answer(NodeId from, Bytes request) {
+  const auto text = as_text(request);
+  if (text.size() < kRequestHeaderBytes)
+    co_return Error{Errc::corrupt, "a ledger request is shorter than its header"};
+  const milliseconds asked{static_cast<std::int64_t>(
+      std::min<std::uint64_t>(from_big_endian_key(text.substr(1, 8)), 60'000))};
+  // One hop: a node that does not lead answers not_leader; the asker looks for the leader again.
+  if (text.front() == kReadIndex) {
+    const auto index = co_await group_.read_index(asked);
+    if (!index) co_return index.error();
+    co_return to_bytes(big_endian_key(index->value));
+  }
+  auto command = ml::decode_command(text.substr(kRequestHeaderBytes));
+  if (!command) {
+    log_.warn("refused a command that does not parse from={}", from.hex());
+    co_return command.error();
+  }
+  const auto recorded = co_await propose_here(std::move(*command), asked);
+  if (!recorded) co_return recorded.error();
+  co_return to_bytes(big_endian_key(recorded->index.value) + ml::encode(recorded->outcome));
+}
+
+}  // namespace starling::bootstrap

@@ -1,0 +1,168 @@
+#include "bootstrap/settings.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+namespace starling::bootstrap {
+namespace {
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+Result<> check_peer_address(std::string_view option, const std::string& text) {
+  const auto parsed = parse_host_port(option, text);
+  if (!parsed) return parsed.error();
+  if (is_loopback(parsed->host)) return {};
+  return Error{Errc::invalid_argument,
+               fmt::format("{} {}: peers speak without encryption in this version, so only "
+                           "loopback addresses are allowed; use 127.0.0.1:{}",
+                           option,
+                           text,
+                           parsed->port)};
+}
+
+Result<> check_http_address(const Settings& settings) {
+  const auto http = parse_host_port("--http", settings.http);
+  if (!http) return http.error();
+  if (is_loopback(http->host)) return {};
+  return Error{
+      Errc::invalid_argument,
+      fmt::format("--http {}: HTTP on an address that others reach needs TLS, which this "
+                  "version does not have; use 127.0.0.1:{} and a tunnel or a reverse proxy",
+                  settings.http,
+                  http->port)};
+}
+
+}  // namespace
+
+CLI::App* add_node_command(CLI::App& app, Settings& settings) {
+  auto* node = app.add_subcommand("node", "Run a node: found a swarm, or join one");
+  const auto add = [node](const std::string& name, auto& value, const std::string& text) {
+    std::string variable = "STARLING_" + name.substr(2);
+    for (char& c : variable)
+      c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return node->add_option(name, value, text)->envname(variable);
+  };
+  add("--data", settings.data, "Directory for identity, state and models (created if absent)")
+      ->required();
+  add("--join", settings.join, "HOST:PORT of a member to join through; may be repeated");
+  node->add_flag("--found", settings.found, "Found a new swarm (empty data directory only)")
+      ->envname("STARLING_FOUND");
+  add("--listen", settings.listen, "HOST:PORT for peers, TCP and UDP")->capture_default_str();
+  add("--advertise", settings.advertise, "HOST:PORT that peers are told, if not that of --listen");
+  add("--http", settings.http, "HOST:PORT of dashboard and API")->capture_default_str();
+  add("--http-advertise", settings.http_advertise, "URL that people are told, if not --http");
+  add("--memory",
+      settings.memory,
+      "Memory budget, like 512M (default: the cgroup's limit, else "
+      "what is available)");
+  add("--slots", settings.slots, "Trials at a time (default: one per core)");
+  add("--name", settings.name, "Name shown to people");
+  add("--label", settings.labels, "KEY=VALUE; may be repeated");
+  add("--upload-limit", settings.upload_limit, "Largest dataset upload")->capture_default_str();
+  add("--log-level", settings.log_level, "debug, info, warn or error")->capture_default_str();
+  add("--worker", settings.worker, "Path of starling-torch-worker (default: beside this program)");
+  node->add_flag("--insecure-no-auth",
+                 settings.insecure_no_auth,
+                 "Let anyone on this machine use the API without a token")
+      ->envname("STARLING_INSECURE_NO_AUTH");
+  node->set_config("--config", "", "File with the same options as name = value lines")
+      ->envname("STARLING_CONFIG");
+  node->allow_config_extras(CLI::config_extras_mode::error);
+  node->footer(
+      "Examples:\n"
+      "  starling node --data /var/lib/starling --found\n"
+      "  starling node --data /tmp/n2 --join 127.0.0.1:7400 --listen 127.0.0.1:7401 "
+      "--http 127.0.0.1:8401\n"
+      "Every option may also be given as STARLING_NAME in the environment.");
+  return node;
+}
+
+Result<HostPort> parse_host_port(std::string_view what, std::string_view text) {
+  const auto colon = text.rfind(':');
+  const auto bad = [&](std::string_view why) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} {}: {}; write HOST:PORT, like 127.0.0.1:7400", what, text, why)};
+  };
+  if (colon == std::string_view::npos || colon == 0) return bad("no host or no port");
+  HostPort parsed{.host = std::string{text.substr(0, colon)}, .port = 0};
+  if (parsed.host.front() == '[' && parsed.host.back() == ']')
+    parsed.host = parsed.host.substr(1, parsed.host.size() - 2);
+  const auto digits = text.substr(colon + 1);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), parsed.port);
+  if (error != std::errc{} || end != digits.data() + digits.size())
+    return bad("the port is not a number from 0 to 65535");
+  return parsed;
+}
+
+Result<std::uint64_t> parse_size(std::string_view what, std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string_view unit{end, static_cast<std::size_t>(text.data() + text.size() - end)};
+  if (unit.ends_with("iB")) unit.remove_suffix(2);
+  if (unit.ends_with("B")) unit.remove_suffix(1);
+  const int shift = unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : unit.empty() ? 0 : -1;
+  if (error != std::errc{} || shift < 0 || number > (std::uint64_t{1} << 50 >> shift)) {
+    return Error{
+        Errc::invalid_argument,
+        fmt::format(
+            "{} {}: not a size; write bytes or a number with K, M or G, like 512M", what, text)};
+  }
+  return number << shift;
+}
+
+Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::string>& labels) {
+  std::map<std::string, std::string> parsed;
+  for (const auto& label : labels) {
+    const auto equals = label.find('=');
+    const bool fits = equals != std::string::npos && equals > 0 && equals <= 32 &&
+                      label.size() - equals - 1 <= 64;
+    if (!fits) {
+      return Error{Errc::invalid_argument,
+                   fmt::format("--label {}: write KEY=VALUE, at most 32 and 64 characters", label)};
+    }
+    parsed[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+  if (parsed.size() > 4)
+    return Error{Errc::invalid_argument,
+                 fmt::format("--label: {} labels; at most 4 are allowed", parsed.size())};
+  return parsed;
+}
+
+Result<> check(const Settings& settings) {
+  if (auto ok = check_peer_address("--listen", settings.listen); !ok) return ok;
+  if (!settings.advertise.empty()) {
+    if (auto ok = check_peer_address("--advertise", settings.advertise); !ok) return ok;
+  }
+  for (const auto& seed : settings.join) {
+    if (auto ok = check_peer_address("--join", seed); !ok) return ok;
+  }
+  if (auto ok = check_http_address(settings); !ok) return ok;
+  if (settings.slots > 1024) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("--slots {}: at most 1024 trials at a time", settings.slots)};
+  }
+  if (settings.name.size() > 64) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("--name has {} characters; at most 64", settings.name.size())};
+  }
+  if (auto labels = parse_labels(settings.labels); !labels) return labels.error();
+  if (!settings.memory.empty()) {
+    const auto memory = parse_size("--memory", settings.memory);
+    if (!memory) return memory.error();
+    constexpr std::uint64_t kSmallest = 128 << 20;
+    if (*memory < kSmallest) {
+      return Error{Errc::invalid_argument,
+                   fmt::format("--memory {}: at least 128M are needed", settings.memory)};
+    }
+  }
+  const auto upload = parse_size("--upload-limit", settings.upload_limit);
+  if (!upload) return upload.error();
+  return {};
+}
+
+}  // namespace starling::bootstrap

@@ -1,0 +1,266 @@
+#include "ml/schedule/scheduler.h"
+
+#include "ml/search/sampler.h"
+#include "ml/search/search_space.h"
+#include "ml/table/profile_json.h"
+#include "node/base/assert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace starling::ml {
+namespace {
+
+/// Committing is one round of fsyncs: drawing more at once than can start soon helps nobody.
+constexpr std::size_t kDrawnAtOnceMax = 64;
+constexpr double kAdmitShare = 0.75;
+constexpr double kRefuseShare = 0.9;
+
+struct Load {
+  NodeRoom room;
+  std::uint32_t busy = 0;
+  std::uint64_t memory_mb = 0;
+
+  bool fits(std::uint64_t peak_mb) const {
+    const auto limit =
+        static_cast<std::uint64_t>(static_cast<double>(room.memory_budget_mb) * kAdmitShare);
+    // A node that runs nothing may take a trial up to the refusal limit: nobody is disturbed.
+    if (memory_mb == 0) return can_ever_fit(peak_mb);
+    return memory_mb + peak_mb <= limit;
+  }
+
+  bool can_ever_fit(std::uint64_t peak_mb) const {
+    return static_cast<double>(peak_mb) <=
+           static_cast<double>(room.memory_budget_mb) * kRefuseShare;
+  }
+
+  double free_share() const {
+    if (busy >= room.slots) return 0;
+    return 1.0 - static_cast<double>(busy) / static_cast<double>(room.slots);
+  }
+};
+
+using Loads = std::map<NodeId, Load>;
+
+struct ActiveStudy {
+  Study study;
+  std::vector<Trial> trials;
+};
+
+std::vector<ActiveStudy> active_studies(const StateView& view) {
+  std::vector<ActiveStudy> active;
+  for (auto& study : list_studies(view)) {
+    if (has_ended(study.status)) continue;
+    auto trials = list_trials(view, study.id);
+    active.push_back({std::move(study), std::move(trials)});
+  }
+  std::reverse(active.begin(), active.end());  // oldest first
+  return active;
+}
+
+constexpr std::uint64_t kFinalPeakMb = 160;
+
+Loads loads_of(const std::vector<NodeRoom>& alive, const std::vector<ActiveStudy>& studies) {
+  Loads loads;
+  for (const auto& room : alive)
+    loads[room.id].room = room;
+  const auto add = [&loads](NodeId node, std::uint64_t peak_mb) {
+    const auto found = loads.find(node);
+    if (found == loads.end()) return;
+    ++found->second.busy;
+    found->second.memory_mb += peak_mb;
+  };
+  for (const auto& [study, trials] : studies) {
+    for (const auto& trial : trials) {
+      if (trial.state == TrialState::running) add(trial.current.node, trial.predicted_peak_mb);
+    }
+    if (study.final_job.state == FinalState::running)
+      add(study.final_job.current.node, kFinalPeakMb);
+  }
+  return loads;
+}
+
+/// The least busy node that has a free slot and room; nothing if none has.
+Load* choose(Loads& loads, std::uint64_t peak_mb) {
+  Load* best = nullptr;
+  for (auto& [id, load] : loads) {
+    if (load.free_share() <= 0 || !load.fits(peak_mb)) continue;
+    const auto better = [&load, &best] {
+      if (load.free_share() != best->free_share()) return load.free_share() > best->free_share();
+      return load.room.memory_budget_mb - std::min(load.memory_mb, load.room.memory_budget_mb) >
+             best->room.memory_budget_mb - std::min(best->memory_mb, best->room.memory_budget_mb);
+    };
+    if (best == nullptr || better()) best = &load;
+  }
+  return best;
+}
+
+void take_back(const std::vector<ActiveStudy>& studies,
+               const std::vector<NodeId>& gone,
+               std::vector<CommandBody>& commands) {
+  const std::set<NodeId> dead{gone.begin(), gone.end()};
+  ExpireAttempts expire{.items = {}, .reason = "its node is gone"};
+  for (const auto& [study, trials] : studies) {
+    for (const auto& trial : trials) {
+      if (trial.state == TrialState::running && dead.contains(trial.current.node))
+        expire.items.push_back({study.id, trial.number, trial.current.token});
+    }
+    const auto& job = study.final_job;
+    if (job.state == FinalState::running && dead.contains(job.current.node))
+      expire.items.push_back({study.id, std::nullopt, job.current.token});
+  }
+  if (!expire.items.empty()) commands.emplace_back(std::move(expire));
+}
+
+std::vector<Observation> observations(const std::vector<Trial>& trials,
+                                      std::size_t count,
+                                      bool maximize) {
+  std::vector<Observation> seen;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& trial = trials[i];
+    Observation observation;
+    observation.number = trial.number;
+    observation.params = trial.params;
+    observation.state = trial.state == TrialState::completed ? Observation::State::complete
+                                                             : Observation::State::failed;
+    if (trial.value) observation.value = maximize ? -*trial.value : *trial.value;
+    seen.push_back(std::move(observation));
+  }
+  return seen;
+}
+
+std::uint64_t encoded_inputs(const TableProfile& profile, const std::string& target) {
+  constexpr std::uint64_t kLevelsMax = 50;
+  std::uint64_t inputs = 0;
+  for (const auto& column : profile.columns) {
+    if (column.name == target) continue;
+    if (column.type == ColumnType::number) inputs += 1 + (column.missing > 0 ? 1 : 0);
+    if (column.type == ColumnType::category) inputs += std::min(column.distinct, kLevelsMax) + 1;
+  }
+  return inputs;
+}
+
+void draw_trials(const StateView& view,
+                 const ActiveStudy& active,
+                 std::vector<CommandBody>& commands) {
+  const auto& [study, trials] = active;
+  if (study.status != StudyStatus::queued && study.status != StudyStatus::running) return;
+  const auto open = std::find_if(
+      trials.begin(), trials.end(), [](const Trial& trial) { return !is_final(trial.state); });
+  const auto final_prefix = static_cast<std::size_t>(open - trials.begin());
+  const std::size_t until = std::min<std::size_t>(
+      {study.spec.trials, final_prefix + study.spec.parallelism, trials.size() + kDrawnAtOnceMax});
+  if (trials.size() >= until) return;
+
+  const auto dataset = find_dataset(view, study.spec.dataset);
+  const auto space = parse_search_space(study.spec.search_space_json);
+  const auto profile =
+      dataset ? profile_from_json(dataset->profile_json) : Result<TableProfile>{dataset.error()};
+  if (!space || !profile) {
+    const auto& error = !space ? space.error() : profile.error();
+    commands.emplace_back(StopStudy{study.id, error.detail, true});
+    return;
+  }
+  const auto inputs = encoded_inputs(*profile, study.spec.target);
+  QueueTrials queue{.study = study.id, .trials = {}};
+  for (std::size_t k = trials.size(); k < until; ++k) {
+    const std::size_t known = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;
+    const auto number = static_cast<std::uint32_t>(k);
+    auto params = k < study.spec.initial.size()
+                      ? study.spec.initial[k]
+                      : draw(study.spec.seed,
+                             number,
+                             *space,
+                             observations(trials, known, study.spec.maximize));
+    const auto peak_mb = predicted_peak_mb(params, dataset->rows, inputs);
+    queue.trials.push_back({number, std::move(params), peak_mb});
+  }
+  commands.emplace_back(std::move(queue));
+}
+
+bool none_can_ever_hold(const Loads& loads, std::uint64_t peak_mb) {
+  return !loads.empty() && std::none_of(loads.begin(), loads.end(), [peak_mb](const auto& entry) {
+    return entry.second.can_ever_fit(peak_mb);
+  });
+}
+
+void start_trials(const ActiveStudy& active, Loads& loads, std::vector<CommandBody>& commands) {
+  if (active.study.status != StudyStatus::running) return;
+  for (const auto& trial : active.trials) {
+    if (trial.state != TrialState::queued) continue;
+    if (none_can_ever_hold(loads, trial.predicted_peak_mb)) {
+      commands.emplace_back(RefuseTrial{
+          active.study.id,
+          trial.number,
+          fmt::format("needs about {} MB and no node of the swarm has that much; start a node with "
+                      "more memory or narrow the search space",
+                      trial.predicted_peak_mb)});
+      continue;
+    }
+    Load* load = choose(loads, trial.predicted_peak_mb);
+    if (load == nullptr) continue;
+    ++load->busy;
+    load->memory_mb += trial.predicted_peak_mb;
+    commands.emplace_back(StartTrial{active.study.id, trial.number, load->room.id});
+  }
+}
+
+void start_final(const ActiveStudy& active, Loads& loads, std::vector<CommandBody>& commands) {
+  if (active.study.final_job.state != FinalState::queued) return;
+  Load* load = choose(loads, kFinalPeakMb);
+  if (load == nullptr) return;
+  ++load->busy;
+  load->memory_mb += kFinalPeakMb;
+  commands.emplace_back(StartFinal{active.study.id, load->room.id});
+}
+
+bool is_out_of_time(const Study& study, std::uint64_t now_ms) {
+  return study.status == StudyStatus::running && study.spec.time_limit_s > 0 &&
+         now_ms >= study.started_ms + study.spec.time_limit_s * 1000;
+}
+
+double number_or(const Params& params, const std::string& name, double fallback) {
+  const auto found = params.find(name);
+  if (found == params.end()) return fallback;
+  if (const auto* real = std::get_if<double>(&found->second)) return *real;
+  if (const auto* whole = std::get_if<std::int64_t>(&found->second))
+    return static_cast<double>(*whole);
+  return fallback;
+}
+
+}  // namespace
+
+std::uint64_t predicted_peak_mb(const Params& params, std::uint64_t rows, std::uint64_t inputs) {
+  constexpr double kProcessMb = 110;
+  const double width = number_or(params, "mlp.width", 128);
+  const double layers = number_or(params, "mlp.n_layers", 2);
+  const double batch = number_or(params, "mlp.batch_size", 128);
+  const auto d_in = static_cast<double>(inputs);
+  const double weights = d_in * width + (layers - 1) * width * width + width;
+  const double activations = batch * (d_in + 4 * layers * width);
+  const double table = 2 * static_cast<double>(rows) * (d_in + 1);
+  return static_cast<std::uint64_t>(kProcessMb +
+                                    (20 * weights + 4 * activations + 4 * table) * 1.15 / 1e6);
+}
+
+std::vector<CommandBody> plan(const SchedulerInput& input) {
+  std::vector<CommandBody> commands;
+  const auto studies = active_studies(input.view);
+  auto loads = loads_of(input.alive, studies);
+  take_back(studies, input.gone, commands);
+  for (const auto& active : studies) {
+    if (is_out_of_time(active.study, input.now_ms)) {
+      commands.emplace_back(StopStudy{active.study.id, "time limit reached", true});
+      continue;
+    }
+    start_final(active, loads, commands);
+    start_trials(active, loads, commands);
+    draw_trials(input.view, active, commands);
+  }
+  return commands;
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,154 @@
+/// What may be asked of the replicated truth. Each is one entry of the log.
+#pragma once
+
+#include "ml/study/study.h"
+#include "node/base/error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace starling::ml {
+
+/// Makes a token valid. Only its hash is stored.
+struct AddToken {
+  ContentHash token_hash;
+};
+
+struct AddDataset {
+  Dataset dataset;  ///< `id` drawn by the proposer; `created_ms` is set by apply
+};
+
+struct RemoveDataset {
+  std::string id;
+};
+
+struct CreateStudy {
+  std::string id;  ///< drawn by the proposer
+  StudySpec spec;
+};
+
+/// Ends the drawing of trials: what runs or waits is cancelled. With `then_finish` the best finished
+/// trial is still refitted (time limit); without it the study ends as cancelled.
+struct StopStudy {
+  std::string id;
+  std::string reason;
+  bool then_finish = false;
+};
+
+struct QueuedTrial {
+  std::uint32_t number = 0;
+  Params params;
+  std::uint64_t predicted_peak_mb = 0;
+};
+
+/// The leader drew these. Numbers must follow the last one without a gap; a repeat is refused.
+struct QueueTrials {
+  std::string study;
+  std::vector<QueuedTrial> trials;
+};
+
+/// A queued trial is given to a node. Its token is the index of this entry.
+struct StartTrial {
+  std::string study;
+  std::uint32_t number = 0;
+  NodeId node;
+};
+
+struct ProgressPoint {
+  std::string study;
+  std::uint32_t number = 0;
+  std::uint64_t token = 0;
+  CurvePoint point;
+};
+
+struct ReportProgress {
+  std::vector<ProgressPoint> points;
+};
+
+/// How an attempt ended.
+struct FinishTrial {
+  std::string study;
+  std::uint32_t number = 0;
+  std::uint64_t token = 0;
+  TrialState state = TrialState::completed;
+  bool may_retry = false;  ///< The attempt, not the trial, failed: a crash, a killed process.
+  double value = 0;        ///< of the study's metric, when completed
+  Metrics metrics;
+  std::uint32_t best_epoch = 0;
+  std::uint32_t epochs = 0;
+  double seconds = 0;
+  std::uint64_t peak_mb = 0;
+  std::string error;
+};
+
+/// A queued trial that no node can ever hold ends as infeasible, with the numbers.
+struct RefuseTrial {
+  std::string study;
+  std::uint32_t number = 0;
+  std::string reason;
+};
+
+struct StartFinal {
+  std::string study;
+  NodeId node;
+};
+
+struct FinishFinal {
+  std::string study;
+  std::uint64_t token = 0;
+  std::optional<FinalResult> result;  ///< none: failed
+  bool may_retry = false;
+  std::string error;
+};
+
+/// Takes running attempts back from a node that is gone. Those whose token has passed are ignored.
+struct ExpireAttempts {
+  struct Item {
+    std::string study;
+    std::optional<std::uint32_t> number;  ///< none: the final job
+    std::uint64_t token = 0;
+  };
+
+  std::vector<Item> items;
+  std::string reason;
+};
+
+using CommandBody = std::variant<AddToken,
+                                 AddDataset,
+                                 RemoveDataset,
+                                 CreateStudy,
+                                 StopStudy,
+                                 QueueTrials,
+                                 StartTrial,
+                                 ReportProgress,
+                                 FinishTrial,
+                                 RefuseTrial,
+                                 StartFinal,
+                                 FinishFinal,
+                                 ExpireAttempts>;
+
+struct Command {
+  /// Idempotency key, empty for commands that are idempotent by what they say (tokens, numbers).
+  std::string key;
+  std::string request_hash;   ///< of route and body: another request under the same key is refused
+  std::uint64_t time_ms = 0;  ///< cluster time, set by the leader when it proposes
+  CommandBody body;
+};
+
+/// What apply decided. Same on every node.
+struct Outcome {
+  std::string id;              ///< of what was created
+  std::uint64_t number = 0;    ///< token of a started attempt
+  std::optional<Error> error;  ///< why it was refused
+};
+
+inline constexpr std::uint32_t kAttemptsMax = 3;
+inline constexpr std::size_t kIdempotencyKeysMax = 100'000;
+inline constexpr std::uint64_t kIdempotencyKeyLifeMs = 3'600'000;
+inline constexpr std::size_t kEventsKept = 100'000;
+
+}  // namespace starling::ml

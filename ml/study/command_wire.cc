@@ -1,0 +1,253 @@
+// Commands and outcomes as bytes.
+#include "ml/study/study_wire.h"
+#include "ml/study/wire_parts.h"
+
+namespace starling::ml {
+namespace {
+
+using ml::fill;
+using ml::read;
+
+void fill_body(wire::Command* out, const AddToken& body) {
+  out->mutable_add_token()->set_token_hash(to_raw(body.token_hash.bytes));
+}
+
+void fill_body(wire::Command* out, const AddDataset& body) {
+  fill(out->mutable_add_dataset()->mutable_dataset(), body.dataset);
+}
+
+void fill_body(wire::Command* out, const RemoveDataset& body) {
+  out->mutable_remove_dataset()->set_id(body.id);
+}
+
+void fill_body(wire::Command* out, const CreateStudy& body) {
+  out->mutable_create_study()->set_id(body.id);
+  fill(out->mutable_create_study()->mutable_spec(), body.spec);
+}
+
+void fill_body(wire::Command* out, const StopStudy& body) {
+  auto* stop = out->mutable_stop_study();
+  stop->set_id(body.id);
+  stop->set_reason(body.reason);
+  stop->set_then_finish(body.then_finish);
+}
+
+void fill_body(wire::Command* out, const QueueTrials& body) {
+  auto* queue = out->mutable_queue_trials();
+  queue->set_study(body.study);
+  for (const auto& trial : body.trials) {
+    auto* queued = queue->add_trials();
+    queued->set_number(trial.number);
+    fill(queued->mutable_params(), trial.params);
+    queued->set_predicted_peak_mb(trial.predicted_peak_mb);
+  }
+}
+
+void fill_body(wire::Command* out, const StartTrial& body) {
+  auto* start = out->mutable_start_trial();
+  start->set_study(body.study);
+  start->set_number(body.number);
+  start->set_node(to_raw(body.node.bytes));
+}
+
+void fill_body(wire::Command* out, const ReportProgress& body) {
+  for (const auto& point : body.points) {
+    auto* added = out->mutable_report_progress()->add_points();
+    added->set_study(point.study);
+    added->set_number(point.number);
+    added->set_token(point.token);
+    added->mutable_point()->set_epoch(point.point.epoch);
+    added->mutable_point()->set_value(point.point.value);
+  }
+  out->mutable_report_progress();
+}
+
+void fill_body(wire::Command* out, const FinishTrial& body) {
+  auto* finish = out->mutable_finish_trial();
+  finish->set_study(body.study);
+  finish->set_number(body.number);
+  finish->set_token(body.token);
+  finish->set_state(static_cast<std::uint32_t>(body.state));
+  finish->set_may_retry(body.may_retry);
+  finish->set_value(body.value);
+  fill_metrics(finish->mutable_metrics(), body.metrics);
+  finish->set_best_epoch(body.best_epoch);
+  finish->set_epochs(body.epochs);
+  finish->set_seconds(body.seconds);
+  finish->set_peak_mb(body.peak_mb);
+  finish->set_error(body.error);
+}
+
+void fill_body(wire::Command* out, const RefuseTrial& body) {
+  out->mutable_refuse_trial()->set_study(body.study);
+  out->mutable_refuse_trial()->set_number(body.number);
+  out->mutable_refuse_trial()->set_reason(body.reason);
+}
+
+void fill_body(wire::Command* out, const StartFinal& body) {
+  out->mutable_start_final()->set_study(body.study);
+  out->mutable_start_final()->set_node(to_raw(body.node.bytes));
+}
+
+void fill_body(wire::Command* out, const FinishFinal& body) {
+  auto* finish = out->mutable_finish_final();
+  finish->set_study(body.study);
+  finish->set_token(body.token);
+  if (body.result) fill(finish->mutable_result(), *body.result);
+  finish->set_may_retry(body.may_retry);
+  finish->set_error(body.error);
+}
+
+void fill_body(wire::Command* out, const ExpireAttempts& body) {
+  auto* expire = out->mutable_expire_attempts();
+  expire->set_reason(body.reason);
+  for (const auto& item : body.items) {
+    auto* added = expire->add_items();
+    added->set_study(item.study);
+    if (item.number) added->set_number(*item.number);
+    added->set_token(item.token);
+  }
+}
+
+QueueTrials read(const wire::QueueTrials& in) {
+  QueueTrials queue{.study = in.study(), .trials = {}};
+  for (const auto& trial : in.trials()) {
+    queue.trials.push_back({.number = trial.number(),
+                            .params = read(trial.params()),
+                            .predicted_peak_mb = trial.predicted_peak_mb()});
+  }
+  return queue;
+}
+
+ReportProgress read(const wire::ReportProgress& in) {
+  ReportProgress report;
+  for (const auto& point : in.points()) {
+    report.points.push_back(
+        {.study = point.study(),
+         .number = point.number(),
+         .token = point.token(),
+         .point = {.epoch = point.point().epoch(), .value = point.point().value()}});
+  }
+  return report;
+}
+
+FinishTrial read(const wire::FinishTrial& in) {
+  FinishTrial finish;
+  finish.study = in.study();
+  finish.number = in.number();
+  finish.token = in.token();
+  finish.state = static_cast<TrialState>(in.state());
+  finish.may_retry = in.may_retry();
+  finish.value = in.value();
+  finish.metrics = read_metrics(in.metrics());
+  finish.best_epoch = in.best_epoch();
+  finish.epochs = in.epochs();
+  finish.seconds = in.seconds();
+  finish.peak_mb = in.peak_mb();
+  finish.error = in.error();
+  return finish;
+}
+
+FinishFinal read(const wire::FinishFinal& in) {
+  FinishFinal finish;
+  finish.study = in.study();
+  finish.token = in.token();
+  if (in.has_result()) finish.result = read(in.result());
+  finish.may_retry = in.may_retry();
+  finish.error = in.error();
+  return finish;
+}
+
+ExpireAttempts read(const wire::ExpireAttempts& in) {
+  ExpireAttempts expire{.items = {}, .reason = in.reason()};
+  for (const auto& item : in.items()) {
+    ExpireAttempts::Item added{.study = item.study(), .number = {}, .token = item.token()};
+    if (item.has_number()) added.number = item.number();
+    expire.items.push_back(std::move(added));
+  }
+  return expire;
+}
+
+std::optional<CommandBody> read_body(const wire::Command& in) {
+  switch (in.body_case()) {
+    case wire::Command::kAddToken: {
+      AddToken body;
+      from_raw(in.add_token().token_hash(), body.token_hash.bytes);
+      return body;
+    }
+    case wire::Command::kAddDataset: return AddDataset{read(in.add_dataset().dataset())};
+    case wire::Command::kRemoveDataset: return RemoveDataset{in.remove_dataset().id()};
+    case wire::Command::kCreateStudy:
+      return CreateStudy{in.create_study().id(), read(in.create_study().spec())};
+    case wire::Command::kStopStudy:
+      return StopStudy{
+          in.stop_study().id(), in.stop_study().reason(), in.stop_study().then_finish()};
+    case wire::Command::kQueueTrials: return read(in.queue_trials());
+    case wire::Command::kStartTrial: {
+      StartTrial body{in.start_trial().study(), in.start_trial().number(), {}};
+      from_raw(in.start_trial().node(), body.node.bytes);
+      return body;
+    }
+    case wire::Command::kReportProgress: return read(in.report_progress());
+    case wire::Command::kRefuseTrial: {
+      const auto& refuse = in.refuse_trial();
+      return RefuseTrial{refuse.study(), refuse.number(), refuse.reason()};
+    }
+    case wire::Command::kFinishTrial: return read(in.finish_trial());
+    case wire::Command::kStartFinal: {
+      StartFinal body{in.start_final().study(), {}};
+      from_raw(in.start_final().node(), body.node.bytes);
+      return body;
+    }
+    case wire::Command::kFinishFinal: return read(in.finish_final());
+    case wire::Command::kExpireAttempts: return read(in.expire_attempts());
+    case wire::Command::BODY_NOT_SET: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string encode(const Command& command) {
+  wire::Command out;
+  out.set_key(command.key);
+  out.set_request_hash(command.request_hash);
+  out.set_time_ms(command.time_ms);
+  std::visit([&out](const auto& body) { fill_body(&out, body); }, command.body);
+  return out.SerializeAsString();
+}
+
+std::string encode(const Outcome& outcome) {
+  wire::Outcome out;
+  if (outcome.error) {
+    out.set_error_code(static_cast<std::uint32_t>(outcome.error->code));
+    out.set_error_detail(outcome.error->detail);
+  }
+  out.set_id(outcome.id);
+  out.set_number(outcome.number);
+  return out.SerializeAsString();
+}
+
+Result<Command> decode_command(std::string_view bytes) {
+  wire::Command in;
+  if (!parse(in, bytes)) return corrupt("command", bytes);
+  auto body = read_body(in);
+  if (!body) return Error{Errc::corrupt, "a command of a kind this version does not know"};
+  Command command;
+  command.key = in.key();
+  command.request_hash = in.request_hash();
+  command.time_ms = in.time_ms();
+  command.body = std::move(*body);
+  return command;
+}
+
+Result<Outcome> decode_outcome(std::string_view bytes) {
+  wire::Outcome in;
+  if (!parse(in, bytes)) return corrupt("outcome", bytes);
+  Outcome outcome{.id = in.id(), .number = in.number(), .error = {}};
+  if (in.error_code() != 0)
+    outcome.error = Error{static_cast<Errc>(in.error_code()), in.error_detail()};
+  return outcome;
+}
+
+}  // namespace starling::ml

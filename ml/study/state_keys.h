@@ -1,0 +1,68 @@
+/// Where each value of the replicated state lies.
+#pragma once
+
+#include "node/base/bytes.h"
+#include "node/base/hash.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace starling::ml::keys {
+
+inline constexpr std::string_view kDatasets = "dataset/";
+inline constexpr std::string_view kStudies = "study/";
+inline constexpr std::string_view kVersions = "version/";
+inline constexpr std::string_view kTokens = "token/";
+inline constexpr std::string_view kEvents = "event/";
+inline constexpr std::string_view kIdempotency = "idem/";
+inline constexpr std::string_view kIdempotencyAges = "idemage/";
+inline constexpr std::string_view kTime = "meta/time";
+inline constexpr std::string_view kEventCount = "meta/events";
+inline constexpr std::string_view kKeyCount = "meta/keys";
+
+inline std::string dataset(std::string_view id) {
+  return std::string{kDatasets}.append(id);
+}
+
+inline std::string study(std::string_view id) {
+  return std::string{kStudies}.append(id);
+}
+
+inline std::string trials(std::string_view study) {
+  return std::string{"trial/"}.append(study).append("/");
+}
+
+inline std::string trial(std::string_view study, std::uint64_t number) {
+  return trials(study) + big_endian_key(number);
+}
+
+inline std::string curve(std::string_view study, std::uint64_t number) {
+  return std::string{"curve/"}.append(study).append("/") + big_endian_key(number);
+}
+
+inline std::string versions(std::string_view model) {
+  return std::string{kVersions}.append(model).append("/");
+}
+
+inline std::string version(std::string_view model, std::uint64_t number) {
+  return versions(model) + big_endian_key(number);
+}
+
+inline std::string token(const ContentHash& hash) {
+  return std::string{kTokens} + hash.hex();
+}
+
+inline std::string event(std::uint64_t index, std::uint64_t sequence) {
+  return std::string{kEvents} + big_endian_key(index) + big_endian_key(sequence);
+}
+
+inline std::string idempotency(std::string_view key) {
+  return std::string{kIdempotency}.append(key);
+}
+
+inline std::string idempotency_age(std::uint64_t time_ms, std::string_view key) {
+  return (std::string{kIdempotencyAges} + big_endian_key(time_ms)).append(key);
+}
+
+}  // namespace starling::ml::keys

@@ -1,0 +1,41 @@
+#include "ml/study/study.h"
+
+namespace starling::ml {
+
+std::string_view to_string(TrialState state) {
+  switch (state) {
+    case TrialState::queued: return "queued";
+    case TrialState::running: return "running";
+    case TrialState::completed: return "completed";
+    case TrialState::pruned: return "pruned";
+    case TrialState::failed: return "failed";
+    case TrialState::infeasible: return "infeasible";
+    case TrialState::cancelled: return "cancelled";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(StudyStatus status) {
+  switch (status) {
+    case StudyStatus::queued: return "queued";
+    case StudyStatus::running: return "running";
+    case StudyStatus::finishing: return "finishing";
+    case StudyStatus::completed: return "completed";
+    case StudyStatus::failed: return "failed";
+    case StudyStatus::cancelled: return "cancelled";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(FinalState state) {
+  switch (state) {
+    case FinalState::none: return "none";
+    case FinalState::queued: return "queued";
+    case FinalState::running: return "running";
+    case FinalState::completed: return "completed";
+    case FinalState::failed: return "failed";
+  }
+  return "unknown";
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,229 @@
+/// The nouns of the replicated truth: datasets, studies, trials, models.
+///
+/// Plain values; `study_wire.h` turns them into bytes, `study_state.h` changes them.
+#pragma once
+
+#include "ml/search/param_value.h"
+#include "node/base/hash.h"
+#include "node/base/ids.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace starling::ml {
+
+using Metrics = std::map<std::string, double>;  ///< name -> value in its natural sign
+
+struct Dataset {
+  std::string id;  ///< "d-" and 8 hex digits
+  std::string name;
+  ContentHash blob;
+  std::uint64_t bytes = 0;
+  std::uint64_t rows = 0;
+  std::string profile_json;  ///< ml/table/profile_json.h
+  std::uint64_t created_ms = 0;
+
+  friend bool operator==(const Dataset&, const Dataset&) = default;
+};
+
+/// Finished is final: a trial never leaves completed, pruned, failed, infeasible or cancelled.
+/// Values are stored: append only.
+enum class TrialState : std::uint8_t {
+  queued = 1,
+  running = 2,
+  completed = 3,
+  pruned = 4,
+  failed = 5,
+  infeasible = 6,
+  cancelled = 7,
+};
+
+enum class StudyStatus : std::uint8_t {
+  queued = 1,     ///< accepted, nothing runs yet
+  running = 2,    ///< trials run
+  finishing = 3,  ///< all trials are final; the best configuration is refitted and tested
+  completed = 4,
+  failed = 5,
+  cancelled = 6,
+};
+
+enum class FinalState : std::uint8_t {
+  none = 1,
+  queued = 2,
+  running = 3,
+  completed = 4,
+  failed = 5
+};
+
+constexpr bool is_final(TrialState state) {
+  return state != TrialState::queued && state != TrialState::running;
+}
+
+constexpr bool has_ended(StudyStatus status) {
+  return status == StudyStatus::completed || status == StudyStatus::failed ||
+         status == StudyStatus::cancelled;
+}
+
+std::string_view to_string(TrialState state);
+std::string_view to_string(StudyStatus status);
+std::string_view to_string(FinalState state);
+
+/// Everything a study's result depends on. Complete: nothing in it is left to be inferred.
+struct StudySpec {
+  std::string name;
+  std::string dataset;  ///< id
+  std::string target;
+  std::string task;  ///< regression, binary or multiclass
+  std::string metric;
+  bool maximize = false;
+  std::uint32_t trials = 20;
+  std::uint32_t parallelism = 4;
+  std::uint64_t time_limit_s = 0;  ///< 0: none
+  std::uint64_t seed = 42;
+  std::string search_space_json;
+  std::vector<Params> initial;
+  std::uint32_t epochs = 100;
+  std::uint32_t patience = 16;
+  std::string use_case;
+  std::vector<std::string> tags;
+
+  friend bool operator==(const StudySpec&, const StudySpec&) = default;
+};
+
+/// Who may finish a piece of work. The token is the log index of the entry that started it, so a
+/// later attempt's is always greater.
+struct Attempt {
+  std::uint64_t token = 0;
+  NodeId node;
+
+  friend bool operator==(const Attempt&, const Attempt&) = default;
+};
+
+struct TrialCounts {
+  std::uint32_t queued = 0;
+  std::uint32_t running = 0;
+  std::uint32_t completed = 0;
+  std::uint32_t pruned = 0;
+  std::uint32_t failed = 0;
+  std::uint32_t infeasible = 0;
+  std::uint32_t cancelled = 0;
+
+  std::uint32_t final_count() const { return completed + pruned + failed + infeasible + cancelled; }
+
+  std::uint32_t drawn() const { return queued + running + final_count(); }
+
+  friend bool operator==(const TrialCounts&, const TrialCounts&) = default;
+};
+
+/// What the refit of the best configuration measured.
+struct FinalResult {
+  Metrics validation;
+  Metrics test;
+  std::uint64_t rows_train = 0;
+  std::uint64_t rows_validation = 0;
+  std::uint64_t rows_test = 0;
+  std::uint64_t rows_dropped = 0;  ///< rows without a target
+  std::string split_hash;
+  ContentHash artifact;
+  std::uint64_t artifact_bytes = 0;
+  std::string features_json;  ///< [{"name","type","levels"?}]
+  std::vector<std::string> classes;
+  double seconds = 0;
+
+  friend bool operator==(const FinalResult&, const FinalResult&) = default;
+};
+
+struct FinalJob {
+  FinalState state = FinalState::none;
+  Attempt current;  ///< of the running attempt, or of the last one
+  std::uint32_t attempts = 0;
+  std::string error;
+
+  friend bool operator==(const FinalJob&, const FinalJob&) = default;
+};
+
+struct Study {
+  std::string id;  ///< "s-" and 8 hex digits
+  StudySpec spec;
+  StudyStatus status = StudyStatus::queued;
+  std::string stop_reason;
+  std::uint64_t created_ms = 0;
+  std::uint64_t started_ms = 0;
+  std::uint64_t ended_ms = 0;
+  TrialCounts counts;
+  double trial_seconds = 0;
+  std::optional<std::uint32_t> best_number;
+  double best_value = 0;
+  FinalJob final_job;
+  std::optional<FinalResult> result;
+  std::string model;  ///< name, once registered
+  std::uint64_t model_version = 0;
+
+  friend bool operator==(const Study&, const Study&) = default;
+};
+
+struct Trial {
+  std::string study;
+  std::uint32_t number = 0;
+  TrialState state = TrialState::queued;
+  Params params;
+  Attempt current;  ///< of the running attempt, or of the last one
+  std::uint32_t attempts = 0;
+  std::optional<double> value;
+  Metrics metrics;
+  std::uint32_t best_epoch = 0;
+  std::uint32_t epochs = 0;
+  double seconds = 0;
+  std::uint64_t predicted_peak_mb = 0;
+  std::uint64_t peak_mb = 0;
+  std::string error;
+  std::uint64_t created_ms = 0;
+  std::uint64_t started_ms = 0;
+  std::uint64_t ended_ms = 0;
+
+  friend bool operator==(const Trial&, const Trial&) = default;
+};
+
+struct CurvePoint {
+  std::uint32_t epoch = 0;
+  double value = 0;
+
+  friend bool operator==(const CurvePoint&, const CurvePoint&) = default;
+};
+
+using Curve = std::vector<CurvePoint>;
+inline constexpr std::size_t kCurvePointsMax = 256;
+
+struct ModelVersion {
+  std::string model;
+  std::uint64_t version = 0;
+  std::string study;
+  ContentHash artifact;
+  std::uint64_t bytes = 0;
+  std::uint64_t created_ms = 0;
+  std::string task;
+  std::string target;
+  std::string metric;
+  Metrics test;
+  Metrics validation;
+  Params params;
+  std::string features_json;
+  std::vector<std::string> classes;
+
+  friend bool operator==(const ModelVersion&, const ModelVersion&) = default;
+};
+
+/// Something that happened, with its place in the one order that every node sees.
+struct Event {
+  std::uint64_t index = 0;  ///< log index of the command that caused it
+  std::uint64_t sequence = 0;
+  std::string kind;
+  std::string data_json;
+
+  std::string cursor() const { return std::to_string(index) + "." + std::to_string(sequence); }
+};
+
+}  // namespace starling::ml

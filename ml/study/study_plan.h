@@ -1,0 +1,43 @@
+/// From what a person asked to a complete StudySpec: everything inferred is decided here, once,
+/// before the study enters the log.
+#pragma once
+
+#include "ml/study/study.h"
+#include "ml/table/profile.h"
+#include "node/base/error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace starling::ml {
+
+/// docs/api.md, Study. Unset fields are inferred.
+struct StudyRequest {
+  std::string dataset;
+  std::string target;
+  std::optional<std::string> name;
+  std::optional<std::string> task;
+  std::optional<std::string> metric;
+  std::optional<std::uint32_t> trials;
+  std::optional<std::uint64_t> time_limit_s;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::uint32_t> parallelism;
+  std::optional<std::string> search_space_json;
+  std::vector<Params> initial;
+  std::optional<std::uint32_t> epochs;
+  std::optional<std::uint32_t> patience;
+  std::string use_case;
+  std::vector<std::string> tags;
+};
+
+/// `slots` of the whole swarm sets the default parallelism.
+/// Errors: `invalid_argument`; `field` of the failing request field is the first word of the detail,
+///         before a colon: "target: no column \"chrages\"...".
+Result<StudySpec> complete_spec(const StudyRequest& request,
+                                const Dataset& dataset,
+                                const TableProfile& profile,
+                                std::uint32_t slots);
+
+}  // namespace starling::ml

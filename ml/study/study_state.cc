@@ -1,0 +1,167 @@
+#include "ml/study/study_state.h"
+
+#include "ml/study/state_keys.h"
+#include "ml/study/study_wire.h"
+#include "node/base/assert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace starling::ml {
+namespace {
+
+/// State that does not parse was not written by this code: going on would spread the damage.
+template <class T>
+T trusted(Result<T> decoded) {
+  STARLING_ASSERT(decoded.has_value(), "stored values parse");
+  return std::move(*decoded);
+}
+
+template <class Decode>
+auto list_prefix(const StateView& view, const std::string& prefix, Decode decode) {
+  std::vector<decltype(trusted(decode(std::string_view{})))> all;
+  view.scan(prefix, end_of_prefix(prefix), [&](std::string_view, std::string_view value) {
+    all.push_back(trusted(decode(value)));
+    return true;
+  });
+  return all;
+}
+
+std::uint64_t number_at(const StateView& view, std::string_view key) {
+  const auto value = view.get(key);
+  return value ? from_big_endian_key(*value) : 0;
+}
+
+}  // namespace
+
+Result<Dataset> find_dataset(const StateView& view, std::string_view id_or_name) {
+  if (const auto found = view.get(keys::dataset(id_or_name))) return decode_dataset(*found);
+  for (auto& dataset : list_datasets(view)) {
+    if (dataset.name == id_or_name) return std::move(dataset);
+  }
+  return Error{Errc::not_found,
+               fmt::format("no dataset \"{}\"; `starling dataset list` shows them", id_or_name)};
+}
+
+std::vector<Dataset> list_datasets(const StateView& view) {
+  return list_prefix(view, std::string{keys::kDatasets}, decode_dataset);
+}
+
+Result<Study> find_study(const StateView& view, std::string_view id) {
+  if (const auto found = view.get(keys::study(id))) return decode_study(*found);
+  return Error{Errc::not_found,
+               fmt::format("no study \"{}\"; `starling study list` shows them", id)};
+}
+
+std::vector<Study> list_studies(const StateView& view) {
+  auto studies = list_prefix(view, std::string{keys::kStudies}, decode_study);
+  std::stable_sort(studies.begin(), studies.end(), [](const Study& a, const Study& b) {
+    return a.created_ms > b.created_ms;
+  });
+  return studies;
+}
+
+Result<Trial> find_trial(const StateView& view, std::string_view study, std::uint32_t number) {
+  if (const auto found = view.get(keys::trial(study, number))) return decode_trial(*found);
+  return Error{Errc::not_found, fmt::format("study {} has no trial {}", study, number)};
+}
+
+std::vector<Trial> list_trials(const StateView& view, std::string_view study) {
+  return list_prefix(view, keys::trials(study), decode_trial);
+}
+
+Curve find_curve(const StateView& view, std::string_view study, std::uint32_t number) {
+  const auto found = view.get(keys::curve(study, number));
+  return found ? trusted(decode_curve(*found)) : Curve{};
+}
+
+std::vector<std::string> list_models(const StateView& view) {
+  std::set<std::string> names;
+  view.scan(
+      keys::kVersions, end_of_prefix(keys::kVersions), [&](std::string_view key, std::string_view) {
+        key.remove_prefix(keys::kVersions.size());
+        names.emplace(key.substr(0, key.find('/')));
+        return true;
+      });
+  return {names.begin(), names.end()};
+}
+
+std::vector<ModelVersion> list_versions(const StateView& view, std::string_view model) {
+  return list_prefix(view, keys::versions(model), decode_version);
+}
+
+Result<ModelVersion> find_version(const StateView& view,
+                                  std::string_view model,
+                                  std::optional<std::uint64_t> version) {
+  if (version) {
+    if (const auto found = view.get(keys::version(model, *version))) return decode_version(*found);
+    return Error{Errc::not_found, fmt::format("model \"{}\" has no version {}", model, *version)};
+  }
+  auto versions = list_versions(view, model);
+  if (!versions.empty()) return std::move(versions.back());
+  return Error{Errc::not_found,
+               fmt::format("no model \"{}\"; `starling model list` shows them", model)};
+}
+
+bool has_token(const StateView& view, const ContentHash& token_hash) {
+  return view.get(keys::token(token_hash)).has_value();
+}
+
+bool has_any_token(const StateView& view) {
+  bool any = false;
+  view.scan(keys::kTokens, end_of_prefix(keys::kTokens), [&](std::string_view, std::string_view) {
+    any = true;
+    return false;
+  });
+  return any;
+}
+
+std::uint64_t cluster_time_ms(const StateView& view) {
+  return number_at(view, keys::kTime);
+}
+
+EventPage events_after(const StateView& view,
+                       std::uint64_t index,
+                       std::uint64_t sequence,
+                       std::size_t max) {
+  EventPage page;
+  const bool from_the_start = index == 0 && sequence == 0;
+  // The cursor's own event must still be there, or events after it may be gone as well; a cursor
+  // that names no event (N.0 where nothing happened) is as good if something older is kept.
+  std::optional<std::string> oldest;
+  view.scan(
+      keys::kEvents, end_of_prefix(keys::kEvents), [&](std::string_view key, std::string_view) {
+        oldest = std::string{key};
+        return false;
+      });
+  const bool is_full = number_at(view, keys::kEventCount) >= kEventsKept;
+  if (!from_the_start && is_full && oldest && keys::event(index, sequence) < *oldest) {
+    page.too_old = true;
+    return page;
+  }
+  view.scan(keys::event(index, sequence + (from_the_start ? 0 : 1)),
+            end_of_prefix(keys::kEvents),
+            [&](std::string_view key, std::string_view value) {
+              key.remove_prefix(keys::kEvents.size());
+              const auto split = value.find('\n');
+              page.events.push_back({.index = from_big_endian_key(key.substr(0, 8)),
+                                     .sequence = from_big_endian_key(key.substr(8, 8)),
+                                     .kind = std::string{value.substr(0, split)},
+                                     .data_json = std::string{value.substr(split + 1)}});
+              return page.events.size() < max;
+            });
+  return page;
+}
+
+std::vector<ContentHash> referenced_blobs(const StateView& view) {
+  std::set<ContentHash> blobs;
+  for (const auto& dataset : list_datasets(view))
+    blobs.insert(dataset.blob);
+  for (const auto& version : list_prefix(view, std::string{keys::kVersions}, decode_version))
+    blobs.insert(version.artifact);
+  return {blobs.begin(), blobs.end()};
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,338 @@
+#include "ml/study/study_wire.h"
+
+#include "ml/study/wire_parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::ml {
+
+void fill(wire::Params* out, const Params& params) {
+  for (const auto& [name, value] : params) {
+    auto* param = out->add_params();
+    param->set_name(name);
+    if (const auto* real = std::get_if<double>(&value)) param->mutable_value()->set_real(*real);
+    if (const auto* whole = std::get_if<std::int64_t>(&value))
+      param->mutable_value()->set_integer(*whole);
+    if (const auto* text = std::get_if<std::string>(&value))
+      param->mutable_value()->set_text(*text);
+  }
+}
+
+Params read(const wire::Params& in) {
+  Params params;
+  for (const auto& param : in.params()) {
+    switch (param.value().value_case()) {
+      case wire::ParamValue::kReal: params[param.name()] = param.value().real(); break;
+      case wire::ParamValue::kInteger:
+        params[param.name()] = static_cast<std::int64_t>(param.value().integer());
+        break;
+      case wire::ParamValue::kText: params[param.name()] = param.value().text(); break;
+      case wire::ParamValue::VALUE_NOT_SET: break;
+    }
+  }
+  return params;
+}
+
+void fill(wire::Attempt* out, const Attempt& attempt) {
+  out->set_token(attempt.token);
+  out->set_node(to_raw(attempt.node.bytes));
+}
+
+Attempt read(const wire::Attempt& in) {
+  Attempt attempt{.token = in.token(), .node = {}};
+  from_raw(in.node(), attempt.node.bytes);
+  return attempt;
+}
+
+void fill(wire::Dataset* out, const Dataset& dataset) {
+  out->set_id(dataset.id);
+  out->set_name(dataset.name);
+  out->set_blob(to_raw(dataset.blob.bytes));
+  out->set_bytes(dataset.bytes);
+  out->set_rows(dataset.rows);
+  out->set_profile_json(dataset.profile_json);
+  out->set_created_ms(dataset.created_ms);
+}
+
+Dataset read(const wire::Dataset& in) {
+  Dataset dataset;
+  dataset.id = in.id();
+  dataset.name = in.name();
+  from_raw(in.blob(), dataset.blob.bytes);
+  dataset.bytes = in.bytes();
+  dataset.rows = in.rows();
+  dataset.profile_json = in.profile_json();
+  dataset.created_ms = in.created_ms();
+  return dataset;
+}
+
+void fill(wire::StudySpec* out, const StudySpec& spec) {
+  out->set_name(spec.name);
+  out->set_dataset(spec.dataset);
+  out->set_target(spec.target);
+  out->set_task(spec.task);
+  out->set_metric(spec.metric);
+  out->set_maximize(spec.maximize);
+  out->set_trials(spec.trials);
+  out->set_parallelism(spec.parallelism);
+  out->set_time_limit_s(spec.time_limit_s);
+  out->set_seed(spec.seed);
+  out->set_search_space_json(spec.search_space_json);
+  for (const auto& params : spec.initial)
+    fill(out->add_initial(), params);
+  out->set_epochs(spec.epochs);
+  out->set_patience(spec.patience);
+  out->set_use_case(spec.use_case);
+  for (const auto& tag : spec.tags)
+    out->add_tags(tag);
+}
+
+StudySpec read(const wire::StudySpec& in) {
+  StudySpec spec;
+  spec.name = in.name();
+  spec.dataset = in.dataset();
+  spec.target = in.target();
+  spec.task = in.task();
+  spec.metric = in.metric();
+  spec.maximize = in.maximize();
+  spec.trials = in.trials();
+  spec.parallelism = in.parallelism();
+  spec.time_limit_s = in.time_limit_s();
+  spec.seed = in.seed();
+  spec.search_space_json = in.search_space_json();
+  for (const auto& params : in.initial())
+    spec.initial.push_back(read(params));
+  spec.epochs = in.epochs();
+  spec.patience = in.patience();
+  spec.use_case = in.use_case();
+  spec.tags.assign(in.tags().begin(), in.tags().end());
+  return spec;
+}
+
+void fill(wire::FinalResult* out, const FinalResult& result) {
+  fill_metrics(out->mutable_validation(), result.validation);
+  fill_metrics(out->mutable_test(), result.test);
+  out->set_rows_train(result.rows_train);
+  out->set_rows_validation(result.rows_validation);
+  out->set_rows_test(result.rows_test);
+  out->set_rows_dropped(result.rows_dropped);
+  out->set_split_hash(result.split_hash);
+  out->set_artifact(to_raw(result.artifact.bytes));
+  out->set_artifact_bytes(result.artifact_bytes);
+  out->set_features_json(result.features_json);
+  for (const auto& name : result.classes)
+    out->add_classes(name);
+  out->set_seconds(result.seconds);
+}
+
+FinalResult read(const wire::FinalResult& in) {
+  FinalResult result;
+  result.validation = read_metrics(in.validation());
+  result.test = read_metrics(in.test());
+  result.rows_train = in.rows_train();
+  result.rows_validation = in.rows_validation();
+  result.rows_test = in.rows_test();
+  result.rows_dropped = in.rows_dropped();
+  result.split_hash = in.split_hash();
+  from_raw(in.artifact(), result.artifact.bytes);
+  result.artifact_bytes = in.artifact_bytes();
+  result.features_json = in.features_json();
+  result.classes.assign(in.classes().begin(), in.classes().end());
+  result.seconds = in.seconds();
+  return result;
+}
+
+namespace {
+
+void fill(wire::TrialCounts* out, const TrialCounts& counts) {
+  out->set_queued(counts.queued);
+  out->set_running(counts.running);
+  out->set_completed(counts.completed);
+  out->set_pruned(counts.pruned);
+  out->set_failed(counts.failed);
+  out->set_infeasible(counts.infeasible);
+  out->set_cancelled(counts.cancelled);
+}
+
+TrialCounts read(const wire::TrialCounts& in) {
+  return {.queued = in.queued(),
+          .running = in.running(),
+          .completed = in.completed(),
+          .pruned = in.pruned(),
+          .failed = in.failed(),
+          .infeasible = in.infeasible(),
+          .cancelled = in.cancelled()};
+}
+
+}  // namespace
+
+std::string encode(const Dataset& dataset) {
+  wire::Dataset out;
+  fill(&out, dataset);
+  return out.SerializeAsString();
+}
+
+std::string encode(const Study& study) {
+  wire::Study out;
+  out.set_id(study.id);
+  fill(out.mutable_spec(), study.spec);
+  out.set_status(static_cast<std::uint32_t>(study.status));
+  out.set_stop_reason(study.stop_reason);
+  out.set_created_ms(study.created_ms);
+  out.set_started_ms(study.started_ms);
+  out.set_ended_ms(study.ended_ms);
+  fill(out.mutable_counts(), study.counts);
+  out.set_trial_seconds(study.trial_seconds);
+  if (study.best_number) out.set_best_number(*study.best_number);
+  out.set_best_value(study.best_value);
+  auto* job = out.mutable_final_job();
+  job->set_state(static_cast<std::uint32_t>(study.final_job.state));
+  fill(job->mutable_current(), study.final_job.current);
+  job->set_attempts(study.final_job.attempts);
+  job->set_error(study.final_job.error);
+  if (study.result) fill(out.mutable_result(), *study.result);
+  out.set_model(study.model);
+  out.set_model_version(study.model_version);
+  return out.SerializeAsString();
+}
+
+std::string encode(const Trial& trial) {
+  wire::Trial out;
+  out.set_study(trial.study);
+  out.set_number(trial.number);
+  out.set_state(static_cast<std::uint32_t>(trial.state));
+  fill(out.mutable_params(), trial.params);
+  fill(out.mutable_current(), trial.current);
+  out.set_attempts(trial.attempts);
+  if (trial.value) out.set_value(*trial.value);
+  fill_metrics(out.mutable_metrics(), trial.metrics);
+  out.set_best_epoch(trial.best_epoch);
+  out.set_epochs(trial.epochs);
+  out.set_seconds(trial.seconds);
+  out.set_predicted_peak_mb(trial.predicted_peak_mb);
+  out.set_peak_mb(trial.peak_mb);
+  out.set_error(trial.error);
+  out.set_created_ms(trial.created_ms);
+  out.set_started_ms(trial.started_ms);
+  out.set_ended_ms(trial.ended_ms);
+  return out.SerializeAsString();
+}
+
+std::string encode(const Curve& curve) {
+  wire::Curve out;
+  for (const auto& point : curve) {
+    auto* added = out.add_points();
+    added->set_epoch(point.epoch);
+    added->set_value(point.value);
+  }
+  return out.SerializeAsString();
+}
+
+std::string encode(const ModelVersion& version) {
+  wire::ModelVersion out;
+  out.set_model(version.model);
+  out.set_version(version.version);
+  out.set_study(version.study);
+  out.set_artifact(to_raw(version.artifact.bytes));
+  out.set_bytes(version.bytes);
+  out.set_created_ms(version.created_ms);
+  out.set_task(version.task);
+  out.set_target(version.target);
+  out.set_metric(version.metric);
+  fill_metrics(out.mutable_test(), version.test);
+  fill_metrics(out.mutable_validation(), version.validation);
+  fill(out.mutable_params(), version.params);
+  out.set_features_json(version.features_json);
+  for (const auto& name : version.classes)
+    out.add_classes(name);
+  return out.SerializeAsString();
+}
+
+Result<Dataset> decode_dataset(std::string_view bytes) {
+  wire::Dataset in;
+  if (!parse(in, bytes)) return corrupt("dataset", bytes);
+  return read(in);
+}
+
+Result<Study> decode_study(std::string_view bytes) {
+  wire::Study in;
+  if (!parse(in, bytes)) return corrupt("study", bytes);
+  Study study;
+  study.id = in.id();
+  study.spec = read(in.spec());
+  study.status = static_cast<StudyStatus>(in.status());
+  study.stop_reason = in.stop_reason();
+  study.created_ms = in.created_ms();
+  study.started_ms = in.started_ms();
+  study.ended_ms = in.ended_ms();
+  study.counts = read(in.counts());
+  study.trial_seconds = in.trial_seconds();
+  if (in.has_best_number()) study.best_number = in.best_number();
+  study.best_value = in.best_value();
+  study.final_job.state = static_cast<FinalState>(in.final_job().state());
+  study.final_job.current = read(in.final_job().current());
+  study.final_job.attempts = in.final_job().attempts();
+  study.final_job.error = in.final_job().error();
+  if (in.has_result()) study.result = read(in.result());
+  study.model = in.model();
+  study.model_version = in.model_version();
+  return study;
+}
+
+Result<Trial> decode_trial(std::string_view bytes) {
+  wire::Trial in;
+  if (!parse(in, bytes)) return corrupt("trial", bytes);
+  Trial trial;
+  trial.study = in.study();
+  trial.number = in.number();
+  trial.state = static_cast<TrialState>(in.state());
+  trial.params = read(in.params());
+  trial.current = read(in.current());
+  trial.attempts = in.attempts();
+  if (in.has_value()) trial.value = in.value();
+  trial.metrics = read_metrics(in.metrics());
+  trial.best_epoch = in.best_epoch();
+  trial.epochs = in.epochs();
+  trial.seconds = in.seconds();
+  trial.predicted_peak_mb = in.predicted_peak_mb();
+  trial.peak_mb = in.peak_mb();
+  trial.error = in.error();
+  trial.created_ms = in.created_ms();
+  trial.started_ms = in.started_ms();
+  trial.ended_ms = in.ended_ms();
+  return trial;
+}
+
+Result<Curve> decode_curve(std::string_view bytes) {
+  wire::Curve in;
+  if (!parse(in, bytes)) return corrupt("curve", bytes);
+  Curve curve;
+  for (const auto& point : in.points())
+    curve.push_back({.epoch = point.epoch(), .value = point.value()});
+  return curve;
+}
+
+Result<ModelVersion> decode_version(std::string_view bytes) {
+  wire::ModelVersion in;
+  if (!parse(in, bytes)) return corrupt("model version", bytes);
+  ModelVersion version;
+  version.model = in.model();
+  version.version = in.version();
+  version.study = in.study();
+  from_raw(in.artifact(), version.artifact.bytes);
+  version.bytes = in.bytes();
+  version.created_ms = in.created_ms();
+  version.task = in.task();
+  version.target = in.target();
+  version.metric = in.metric();
+  version.test = read_metrics(in.test());
+  version.validation = read_metrics(in.validation());
+  version.params = read(in.params());
+  version.features_json = in.features_json();
+  version.classes.assign(in.classes().begin(), in.classes().end());
+  return version;
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,30 @@
+/// Values and commands as bytes (study.proto), for the log, the state and forwarding.
+#pragma once
+
+#include "ml/study/command.h"
+#include "ml/study/study.h"
+#include "node/base/error.h"
+
+#include <string>
+#include <string_view>
+
+namespace starling::ml {
+
+std::string encode(const Dataset& dataset);
+std::string encode(const Study& study);
+std::string encode(const Trial& trial);
+std::string encode(const Curve& curve);
+std::string encode(const ModelVersion& version);
+std::string encode(const Command& command);
+std::string encode(const Outcome& outcome);
+
+/// Errors: `corrupt`, naming what does not parse.
+Result<Dataset> decode_dataset(std::string_view bytes);
+Result<Study> decode_study(std::string_view bytes);
+Result<Trial> decode_trial(std::string_view bytes);
+Result<Curve> decode_curve(std::string_view bytes);
+Result<ModelVersion> decode_version(std::string_view bytes);
+Result<Command> decode_command(std::string_view bytes);
+Result<Outcome> decode_outcome(std::string_view bytes);
+
+}  // namespace starling::ml
