@@ -1,0 +1,256 @@
+#include "ml/search/sampler.h"
+
+#include "ml/search/parzen_estimator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+namespace starling::ml {
+namespace {
+
+using Kind = Distribution::Kind;
+using State = Observation::State;
+
+constexpr std::size_t kGoodTrialsMax = 25;
+
+double random_number(const Distribution& parameter, Random& random) {
+  if (parameter.kind == Kind::categorical)
+    return static_cast<double>(random.below(parameter.choices.size()));
+  if (parameter.log) {
+    const double low = std::log(parameter.low - parameter.step / 2);
+    const double high = std::log(parameter.high + parameter.step / 2);
+    return std::exp(low + random.unit() * (high - low));
+  }
+  if (parameter.step > 0) {
+    const double steps = std::round((parameter.high - parameter.low) / parameter.step);
+    const auto step = random.below(static_cast<std::uint64_t>(steps) + 1);
+    return parameter.low + static_cast<double>(step) * parameter.step;
+  }
+  return parameter.low + random.unit() * (parameter.high - parameter.low);
+}
+
+/// A range of one real number leaves nothing to model. (Whole numbers always have a width.)
+bool is_searched(const Distribution& parameter) {
+  const bool is_point = parameter.kind == Kind::real && parameter.low == parameter.high;
+  return parameter.kind != Kind::fixed && !is_point;
+}
+
+bool is_finished(const Observation& trial) {
+  return trial.state == State::complete || trial.state == State::pruned;
+}
+
+/// What orders the good trials: the smaller, the better.
+using Rank = std::tuple<int, double, double, std::uint64_t>;
+
+double or_worst(double value) {
+  return std::isnan(value) ? std::numeric_limits<double>::infinity() : value;
+}
+
+Rank rank_of(const Observation& trial) {
+  const double value = or_worst(trial.value.value_or(std::nan("")));
+  if (trial.violation > 0) return {2, trial.violation, 0, trial.number};
+  if (trial.state == State::complete) return {0, value, 0, trial.number};
+  if (!trial.last_step) return {1, 1, 0, trial.number};
+  return {1, -static_cast<double>(*trial.last_step), value, trial.number};
+}
+
+void sort_by_number(std::vector<const Observation*>& trials) {
+  std::ranges::stable_sort(trials, {}, &Observation::number);
+}
+
+/// The searched values of one trial, one per parameter of the space; nothing where it has none.
+std::vector<std::optional<double>> numbers_of(const SearchSpace& space, const Params& params) {
+  std::vector<std::optional<double>> numbers;
+  for (const auto& [name, parameter] : space.parameters) {
+    const auto found = params.find(name);
+    numbers.push_back(found == params.end() ? std::nullopt : to_number(parameter, found->second));
+  }
+  return numbers;
+}
+
+/// One draw in the making.
+class TpeDraw {
+ public:
+  TpeDraw(const SearchSpace& space,
+          std::span<const Observation> observations,
+          std::uint64_t seed,
+          const TpeOptions& options);
+
+  Params run();
+
+ private:
+  using Group = std::vector<std::size_t>;  ///< Indices of parameters, ascending.
+
+  struct Trial {
+    bool is_finished;
+    std::vector<std::optional<double>> numbers;
+  };
+
+  std::vector<Trial> numbered(const std::vector<const Observation*>& trials) const;
+  std::vector<Group> groups() const;
+  ParzenEstimator estimator(const Group& group, const std::vector<Trial>& trials) const;
+  void draw_group(const Group& group);
+
+  const SearchSpace& space_;
+  TpeOptions options_;
+  Random random_;
+  std::vector<Trial> below_;
+  std::vector<Trial> above_;
+  std::vector<std::optional<double>> drawn_;
+};
+
+TpeDraw::TpeDraw(const SearchSpace& space,
+                 std::span<const Observation> observations,
+                 std::uint64_t seed,
+                 const TpeOptions& options)
+    : space_(space), options_(options), random_(seed), drawn_(space.parameters.size()) {
+  const auto finished = static_cast<std::size_t>(std::ranges::count_if(observations, is_finished));
+  TrialSplit split = split_trials(observations, tpe_gamma(finished));
+  if (!options.constant_liar)
+    std::erase_if(split.above, [](const Observation* trial) { return !is_finished(*trial); });
+  below_ = numbered(split.below);
+  above_ = numbered(split.above);
+}
+
+Params TpeDraw::run() {
+  for (const Group& group : groups())
+    draw_group(group);
+  Params params;
+  for (std::size_t p = 0; p < space_.parameters.size(); ++p) {
+    const auto& [name, parameter] = space_.parameters[p];
+    if (!is_active(parameter, params)) continue;
+    if (is_searched(parameter) && !drawn_[p]) draw_group({p});
+    params[name] = from_number(parameter, drawn_[p].value_or(parameter.low));
+  }
+  return params;
+}
+
+std::vector<TpeDraw::Trial> TpeDraw::numbered(const std::vector<const Observation*>& trials) const {
+  std::vector<Trial> result;
+  for (const Observation* trial : trials)
+    result.push_back({is_finished(*trial), numbers_of(space_, trial->params)});
+  return result;
+}
+
+/// Parameters that occur in exactly the same finished trials; without grouping only those that
+/// occur in all. What never occurred is in no group.
+std::vector<TpeDraw::Group> TpeDraw::groups() const {
+  std::map<std::vector<bool>, Group> by_occurrence;
+  for (std::size_t p = 0; p < space_.parameters.size(); ++p) {
+    if (!is_searched(space_.parameters[p].second)) continue;
+    std::vector<bool> occurs;
+    for (const auto* side : {&below_, &above_}) {
+      for (const Trial& trial : *side) {
+        if (trial.is_finished) occurs.push_back(trial.numbers[p].has_value());
+      }
+    }
+    const bool in_all = std::ranges::find(occurs, false) == occurs.end();
+    const bool in_any = std::ranges::find(occurs, true) != occurs.end();
+    const bool is_wanted = options_.grouping == Grouping::off ? in_all : in_any;
+    if (is_wanted && in_any) by_occurrence[occurs].push_back(p);
+  }
+  std::vector<Group> groups;
+  for (auto& [occurs, group] : by_occurrence)
+    groups.push_back(std::move(group));
+  std::ranges::sort(groups);
+  return groups;
+}
+
+ParzenEstimator TpeDraw::estimator(const Group& group, const std::vector<Trial>& trials) const {
+  std::vector<Distribution> parameters;
+  for (const std::size_t p : group)
+    parameters.push_back(space_.parameters[p].second);
+  std::vector<std::vector<double>> history(group.size());
+  for (const Trial& trial : trials) {
+    const bool has_all =
+        std::ranges::all_of(group, [&](std::size_t p) { return trial.numbers[p].has_value(); });
+    for (std::size_t i = 0; has_all && i < group.size(); ++i)
+      history[i].push_back(*trial.numbers[group[i]]);
+  }
+  return {std::move(parameters), history};
+}
+
+/// Candidates from where the good trials are; the one that the others are least likely to have.
+void TpeDraw::draw_group(const Group& group) {
+  const ParzenEstimator good = estimator(group, below_);
+  const ParzenEstimator rest = estimator(group, above_);
+  const std::vector<Point> candidates = good.sample(random_, options_.n_ei_candidates);
+  const std::vector<double> log_good = good.log_density(candidates);
+  const std::vector<double> log_rest = rest.log_density(candidates);
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < candidates.size(); ++i) {
+    if (log_good[i] - log_rest[i] > log_good[best] - log_rest[best]) best = i;
+  }
+  for (std::size_t i = 0; i < group.size(); ++i)
+    drawn_[group[i]] = candidates[best][i];
+}
+
+/// `default_params()` as far as the space names them, or nothing if they do not make a trial of it.
+std::optional<Params> defaults_in(const SearchSpace& space) {
+  Params params;
+  for (const auto& [name, value] : default_params()) {
+    const Distribution* parameter = space.find(name);
+    if (parameter != nullptr && parameter->kind != Kind::fixed) params[name] = value;
+  }
+  if (params.empty() || !check_params(space, params)) return std::nullopt;
+  return conform(space, std::move(params));
+}
+
+}  // namespace
+
+Params sample_random(const SearchSpace& space, Random& random) {
+  Params params;
+  for (const auto& [name, parameter] : space.parameters) {
+    if (!is_active(parameter, params)) continue;
+    const bool is_fixed = parameter.kind == Kind::fixed;
+    params[name] = from_number(parameter, is_fixed ? 0 : random_number(parameter, random));
+  }
+  return params;
+}
+
+Params sample_tpe(const SearchSpace& space,
+                  std::span<const Observation> observations,
+                  std::uint64_t seed,
+                  const TpeOptions& options) {
+  const auto finished = static_cast<std::size_t>(std::ranges::count_if(observations, is_finished));
+  if (finished >= options.n_startup_trials)
+    return TpeDraw(space, observations, seed, options).run();
+  Random random(seed);
+  return sample_random(space, random);
+}
+
+Params draw(std::uint64_t study_seed,
+            std::uint64_t trial_number,
+            const SearchSpace& space,
+            std::span<const Observation> observations,
+            const TpeOptions& options) {
+  if (trial_number == 0) {
+    if (auto defaults = defaults_in(space)) return std::move(*defaults);
+  }
+  return sample_tpe(space, observations, mix_seeds(study_seed, trial_number), options);
+}
+
+std::size_t tpe_gamma(std::size_t finished) {
+  return std::min((finished + 9) / 10, kGoodTrialsMax);
+}
+
+TrialSplit split_trials(std::span<const Observation> observations, std::size_t n_below) {
+  TrialSplit split;
+  std::vector<const Observation*> finished;
+  for (const Observation& trial : observations) {
+    if (is_finished(trial)) finished.push_back(&trial);
+    if (trial.state == State::running) split.above.push_back(&trial);
+  }
+  std::ranges::sort(finished, {}, [](const Observation* trial) { return rank_of(*trial); });
+  n_below = std::min(n_below, finished.size());
+  const auto middle = finished.begin() + static_cast<std::ptrdiff_t>(n_below);
+  split.below.assign(finished.begin(), middle);
+  split.above.insert(split.above.end(), middle, finished.end());
+  sort_by_number(split.below);
+  sort_by_number(split.above);
+  return split;
+}
+
+}  // namespace starling::ml

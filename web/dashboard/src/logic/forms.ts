@@ -1,0 +1,141 @@
+// What the forms send: the study's request, the row to predict, a dataset's name.
+import type { Column, Feature } from "./types";
+
+/** A dataset's name from its file's name: what the API allows, nothing else. */
+export function nameFromFile(file: string): string {
+  const stem = file.replace(/^.*[\\/]/, "").replace(/\.(csv|tsv|txt)$/i, "");
+  const clean = stem
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[-.]+|[-.]+$/g, "")
+    .slice(0, 56);
+  return clean || "dataset";
+}
+
+/** The first of name, name-2, name-3 ... that is not taken. */
+export function freeName(base: string, taken: Iterable<string>): string {
+  const names = new Set(taken);
+  if (!names.has(base)) return base;
+  for (let number = 2; ; number += 1) {
+    if (!names.has(`${base}-${number}`)) return `${base}-${number}`;
+  }
+}
+
+export interface StudyForm {
+  target: string;
+  trials: string;
+  metric: string;
+  seed: string;
+  name: string;
+  task: string;
+  time_limit_s: string;
+  parallelism: string;
+  epochs: string;
+}
+
+export const kStudyDefaults: Omit<StudyForm, "target"> = {
+  trials: "20",
+  metric: "",
+  seed: "42",
+  name: "",
+  task: "auto",
+  time_limit_s: "",
+  parallelism: "",
+  epochs: "",
+};
+
+/** Empty fields are left out: the API's own defaults are the truth about them. */
+export function studyRequest(dataset: string, form: StudyForm): Record<string, unknown> {
+  const request: Record<string, unknown> = { dataset, target: form.target };
+  for (const field of ["trials", "seed", "time_limit_s", "parallelism", "epochs"] as const) {
+    const text = form[field].trim();
+    if (text === "") continue;
+    const value = Number(text);
+    request[field] = Number.isFinite(value) ? value : text;
+  }
+  if (form.metric) request["metric"] = form.metric;
+  if (form.name.trim()) request["name"] = form.name.trim();
+  if (form.task !== "auto") request["task"] = form.task;
+  return request;
+}
+
+export const kRegressionMetrics = ["rmse", "mae", "r2"];
+export const kClassMetrics = [
+  "log_loss",
+  "accuracy",
+  "f1",
+  "f1_macro",
+  "balanced_accuracy",
+  "roc_auc",
+];
+
+/** Which metrics can fit. A number column with few values may be either: both groups then. */
+export function metricsFor(
+  task: string,
+  target: Column | undefined,
+): {
+  regression: boolean;
+  classes: boolean;
+} {
+  if (task === "regression") return { regression: true, classes: false };
+  if (task === "binary" || task === "multiclass") return { regression: false, classes: true };
+  if (!target) return { regression: true, classes: true };
+  if (target.type !== "number") return { regression: false, classes: true };
+  return { regression: true, classes: target.distinct <= 20 };
+}
+
+/** Typical values of the training data, so that the form can be sent at once. */
+export function typicalValues(
+  features: Feature[],
+  columns: Column[] | undefined,
+): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const feature of features) {
+    const column = columns?.find((candidate) => candidate.name === feature.name);
+    values[feature.name] =
+      feature.type === "category"
+        ? (column?.top?.[0]?.value ?? feature.levels?.[0] ?? "")
+        : typicalNumber(column);
+  }
+  return values;
+}
+
+function typicalNumber(column: Column | undefined): string {
+  const mean = column?.mean;
+  if (mean === null || mean === undefined || !Number.isFinite(mean)) return "";
+  const top = column?.top?.[0]?.value;
+  if (top !== undefined && (column?.distinct ?? 0) <= 12) return top;
+  return String(Number(mean.toPrecision(3)));
+}
+
+export interface PredictRequest {
+  rows: Record<string, string | number>[];
+  allow_missing: boolean;
+}
+
+/** Fields left empty are missing values. Text in a number field goes as it is: the API names it. */
+export function predictRequest(
+  features: Feature[],
+  values: Record<string, string>,
+): PredictRequest {
+  const row: Record<string, string | number> = {};
+  for (const feature of features) {
+    const text = (values[feature.name] ?? "").trim();
+    if (text === "") continue;
+    const number = Number(text);
+    row[feature.name] = feature.type === "number" && Number.isFinite(number) ? number : text;
+  }
+  return { rows: [row], allow_missing: Object.keys(row).length < features.length };
+}
+
+const kWarningWords: Record<string, string> = {
+  unknown_category: "has a value never seen in training; it is treated as unknown",
+  missing: "is empty and treated as a missing value",
+  missing_value: "is empty and treated as a missing value",
+  missing_column: "is empty and treated as a missing value",
+  unused_column: "is not used by this model",
+  out_of_range: "is outside the range seen in training",
+};
+
+export function warningSentence(column: string, kind: string): string {
+  return `${column} ${kWarningWords[kind] ?? kind.replace(/_/g, " ")}.`;
+}

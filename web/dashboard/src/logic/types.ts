@@ -1,0 +1,178 @@
+// The shapes of the HTTP API (docs/api.md) that the page reads.
+
+export interface Member {
+  id: string;
+  name: string;
+  address: string;
+  http: string;
+  state: "alive" | "suspect" | "dead" | "left";
+  role: "voter" | "standby" | "leaf";
+  is_leader: boolean;
+  memory: { budget_mb: number; used_mb: number; free_mb: number };
+  slots: number;
+  trials_running: number;
+  trials_queued: number;
+  version: string;
+  labels: Record<string, string>;
+}
+
+export interface Swarm {
+  swarm_id: string;
+  leader: string | null;
+  term: number;
+  commit_index: number;
+  applied_index: number;
+  self: string;
+  members: Member[];
+  notes: string[];
+}
+
+export type ColumnType = "number" | "category" | "text" | "id";
+
+export interface Column {
+  name: string;
+  type: ColumnType;
+  missing: number;
+  distinct: number;
+  min?: number | null;
+  max?: number | null;
+  mean?: number | null;
+  std?: number | null;
+  top?: { value: string; count: number }[];
+}
+
+export interface Dataset {
+  id: string;
+  name: string;
+  bytes: number;
+  rows: number;
+  sha: string;
+  created_ms: number;
+  columns?: Column[];
+  warnings?: string[];
+}
+
+export type Params = Record<string, string | number | boolean>;
+export type Metrics = Record<string, number | null>;
+
+export interface TrialCounts {
+  requested: number;
+  waiting: number;
+  queued: number;
+  running: number;
+  completed: number;
+  pruned: number;
+  failed: number;
+  infeasible: number;
+  cancelled: number;
+}
+
+export type Direction = "minimize" | "maximize";
+export type StudyState = "queued" | "running" | "finishing" | "completed" | "failed" | "cancelled";
+
+export interface Study {
+  id: string;
+  name: string;
+  dataset: string;
+  dataset_name: string;
+  target: string;
+  task: string;
+  metric: string;
+  direction: Direction;
+  seed: number;
+  parallelism: number;
+  status: StudyState;
+  stop_reason: string;
+  waiting_reason: string;
+  created_ms: number;
+  started_ms: number;
+  ended_ms: number;
+  cost: { trial_seconds: number };
+  trials: TrialCounts;
+  best: { number: number; value: number; params: Params } | null;
+  final: {
+    state: "none" | "queued" | "running" | "completed" | "failed";
+    node: string;
+    attempts: number;
+    error: string;
+  };
+  result: {
+    validation: Metrics;
+    test: Metrics;
+    rows: { train: number; validation: number; test: number; dropped: number };
+    split_hash: string;
+    seed: number;
+    model: { name: string; version: number } | null;
+  } | null;
+}
+
+export type TrialState =
+  "queued" | "running" | "completed" | "pruned" | "failed" | "infeasible" | "cancelled";
+
+export interface CurvePoint {
+  epoch: number;
+  value: number;
+}
+
+export interface Trial {
+  number: number;
+  state: TrialState;
+  params: Params;
+  value: number | null;
+  metrics?: Metrics;
+  curve?: CurvePoint[];
+  node: string;
+  node_name: string;
+  attempts: number;
+  best_epoch: number;
+  epochs: number;
+  seconds: number;
+  predicted_peak_mb: number;
+  peak_mb: number;
+  error: string;
+  created_ms: number;
+  started_ms: number;
+  ended_ms: number;
+}
+
+export interface Feature {
+  name: string;
+  type: "number" | "category";
+  levels?: string[];
+}
+
+export interface ModelVersion {
+  version: number;
+  study: string;
+  artifact: string;
+  bytes: number;
+  created_ms: number;
+  task: string;
+  target: string;
+  metric: string;
+  test: Metrics;
+  validation: Metrics;
+  params: Params;
+  features: Feature[];
+  classes: string[];
+}
+
+export interface Model {
+  name: string;
+  latest: number;
+  versions: ModelVersion[];
+}
+
+export interface Prediction {
+  model: string;
+  version: number;
+  predictions: (number | string)[];
+  probabilities: Record<string, number>[] | null;
+  warnings: { row: number; column: string; kind: string }[];
+}
+
+export interface SwarmEvent {
+  cursor: string;
+  kind: string;
+  data: Record<string, unknown>;
+}

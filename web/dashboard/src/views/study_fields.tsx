@@ -1,0 +1,162 @@
+import { useRef, useState } from "preact/hooks";
+import { ApiError, call, randomKey, sentence } from "../client";
+import { metricLabel } from "../logic/format";
+import {
+  kClassMetrics,
+  kRegressionMetrics,
+  kStudyDefaults,
+  metricsFor,
+  studyRequest,
+} from "../logic/forms";
+import type { StudyForm } from "../logic/forms";
+import type { Dataset } from "../logic/types";
+import { Field, Problem, fieldAria } from "../parts/basics";
+import { go } from "../session";
+
+const kShown = new Set<string>([...Object.keys(kStudyDefaults), "target"]);
+const kTasks = ["auto", "regression", "binary", "multiclass"];
+
+export function StudyFields({ dataset }: { dataset: Dataset }) {
+  const columns = dataset.columns ?? [];
+  const [form, setForm] = useState<StudyForm>({
+    ...kStudyDefaults,
+    target: columns[columns.length - 1]?.name ?? "",
+  });
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  // The same request sent twice (a second click after a time-out) must start one study, not two.
+  const sent = useRef({ body: "", key: "" });
+
+  const set = (field: keyof StudyForm) => (event: { currentTarget: { value: string } }) => {
+    const value = event.currentTarget.value;
+    setForm((old) => ({ ...old, [field]: value }));
+  };
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    const body = studyRequest(dataset.id, form);
+    const text = JSON.stringify(body);
+    if (sent.current.body !== text) sent.current = { body: text, key: randomKey() };
+    try {
+      const made = await call<{ id: string }>("/studies", {
+        method: "POST",
+        body,
+        key: sent.current.key,
+      });
+      go(`/studies/${made.id}`);
+    } catch (problem) {
+      setError(problem);
+      setBusy(false);
+      if (problem instanceof ApiError) document.getElementById(`study-${problem.field}`)?.focus();
+    }
+  };
+  const blamed = error instanceof ApiError && kShown.has(error.field) ? error.field : "";
+  const fault = (field: string) => (blamed === field ? sentence(error) : undefined);
+  const text = (field: keyof StudyForm, label: string, hint?: string, placeholder?: string) => (
+    <Field id={`study-${field}`} label={label} hint={hint} error={fault(field)}>
+      <input
+        {...fieldAria(`study-${field}`, fault(field), hint)}
+        type="text"
+        autocomplete="off"
+        inputMode={field === "name" ? "text" : "numeric"}
+        value={form[field]}
+        placeholder={placeholder}
+        data-testid={`study-${field}`}
+        onInput={set(field)}
+      />
+    </Field>
+  );
+  return (
+    <form onSubmit={submit} noValidate data-testid="study-form">
+      <div class="grid">
+        <Field id="study-target" label="Column to predict" error={fault("target")}>
+          <select
+            {...fieldAria("study-target", fault("target"))}
+            value={form.target}
+            data-testid="study-target"
+            onChange={set("target")}
+          >
+            {columns.map(({ name, type }) => (
+              <option key={name} value={name}>
+                {name} ({type})
+              </option>
+            ))}
+          </select>
+        </Field>
+        {text("trials", "Trials", "1 to 10,000")}
+        <MetricField form={form} dataset={dataset} error={fault("metric")} set={set("metric")} />
+        {text("seed", "Seed", "The same seed gives the same result")}
+        {text("name", "Name", "Optional; also the model's name", dataset.name)}
+      </div>
+      <details
+        open={["task", "time_limit_s", "parallelism", "epochs"].includes(blamed) || undefined}
+      >
+        <summary>More options</summary>
+        <div class="grid">
+          <Field id="study-task" label="Task" error={fault("task")}>
+            <select
+              {...fieldAria("study-task", fault("task"))}
+              value={form.task}
+              onChange={set("task")}
+            >
+              {kTasks.map((task) => (
+                <option key={task} value={task}>
+                  {task === "auto" ? "found from the column" : task}
+                </option>
+              ))}
+            </select>
+          </Field>
+          {text("time_limit_s", "Time limit in seconds", "None when empty")}
+          {text("parallelism", "Trials in parallel", "Chosen from the swarm's slots when empty")}
+          {text("epochs", "Epochs", undefined, "100")}
+        </div>
+      </details>
+      {error !== null && !blamed && <Problem error={error} />}
+      <button type="submit" class="primary" disabled={busy} data-testid="study-start">
+        {busy ? "Starting…" : "Start"}
+      </button>
+    </form>
+  );
+}
+
+interface MetricProps {
+  form: StudyForm;
+  dataset: Dataset;
+  error: string | undefined;
+  set: (event: { currentTarget: { value: string } }) => void;
+}
+
+function MetricField({ form, dataset, error, set }: MetricProps) {
+  const target = dataset.columns?.find((column) => column.name === form.target);
+  const fits = metricsFor(form.task, target);
+  const group = (label: string, metrics: string[]) => (
+    <optgroup label={label}>
+      {metrics.map((metric) => (
+        <option key={metric} value={metric}>
+          {metricLabel(metric)}
+        </option>
+      ))}
+    </optgroup>
+  );
+  return (
+    <Field id="study-metric" label="Metric" error={error}>
+      <select
+        {...fieldAria("study-metric", error)}
+        value={form.metric}
+        data-testid="study-metric"
+        onChange={set}
+      >
+        <option value="">
+          {fits.regression && !fits.classes
+            ? "RMSE (default)"
+            : fits.classes && !fits.regression
+              ? "Log loss (default)"
+              : "the task's default"}
+        </option>
+        {fits.regression && group("Numbers", kRegressionMetrics)}
+        {fits.classes && group("Classes", kClassMetrics)}
+      </select>
+    </Field>
+  );
+}
