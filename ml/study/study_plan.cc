@@ -1,0 +1,159 @@
+#include "ml/study/study_plan.h"
+
+#include "ml/search/search_space.h"
+#include "ml/table/task_inference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::ml {
+namespace {
+
+Error wrong(std::string_view field, std::string_view sentence) {
+  return {Errc::invalid_argument, fmt::format("{}: {}", field, sentence)};
+}
+
+Result<> in_range(std::string_view field,
+                  std::uint64_t value,
+                  std::uint64_t low,
+                  std::uint64_t high) {
+  if (value >= low && value <= high) return {};
+  return wrong(field, fmt::format("{} is not from {} to {}", value, low, high));
+}
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+             std::string_view::npos;
+}
+
+/// A dataset's name may hold what a model's may not.
+std::string to_name(std::string_view text) {
+  std::string name;
+  for (const char c : text.substr(0, 64))
+    name.push_back(is_name(std::string_view{&c, 1}) ? c : '-');
+  return name.empty() ? "model" : name;
+}
+
+Result<> set_task(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
+  std::optional<TaskKind> wanted;
+  const std::string task = request.task.value_or("auto");
+  if (task != "auto") {
+    wanted = task_from_name(task);
+    if (task == "forecast" || task == "image")
+      return wrong("task", fmt::format("{} studies are not built yet", task));
+    if (!wanted)
+      return wrong("task",
+                   fmt::format("\"{}\" is none of auto, regression, binary, multiclass", task));
+  }
+  const auto choice = infer_task(profile, request.target, wanted);
+  if (!choice) return wrong("target", choice.error().detail);
+  const bool has_feature = std::any_of(
+      profile.columns.begin(), profile.columns.end(), [&request](const ColumnProfile& column) {
+        return column.name != request.target && is_feature(column);
+      });
+  if (!has_feature) {
+    return wrong("dataset",
+                 "no column besides the target can be learned from (a feature is a number or a "
+                 "category with at least two values)");
+  }
+  spec.task = to_string(choice->task);
+  Metric metric = default_metric(choice->task);
+  if (request.metric) {
+    const auto named = metric_from_name(*request.metric);
+    if (!named || !fits(*named, choice->task)) {
+      std::string names;
+      for (const Metric known : metrics_of(choice->task))
+        names.append(names.empty() ? "" : ", ").append(to_string(known));
+      return wrong("metric",
+                   fmt::format("\"{}\" does not measure a {} task; use one of {}",
+                               *request.metric,
+                               spec.task,
+                               names));
+    }
+    metric = *named;
+  }
+  spec.metric = to_string(metric);
+  spec.maximize = direction_of(metric) == MetricDirection::maximize;
+  return {};
+}
+
+Result<> set_search(const StudyRequest& request, StudySpec& spec) {
+  SearchSpace space = default_space();
+  if (request.search_space_json) {
+    auto parsed = parse_search_space(*request.search_space_json);
+    if (!parsed) return wrong("search_space", parsed.error().detail);
+    space = std::move(*parsed);
+  }
+  if (request.initial.size() > spec.trials) {
+    return wrong(
+        "initial",
+        fmt::format("{} parameter sets for {} trials", request.initial.size(), spec.trials));
+  }
+  for (std::size_t i = 0; i < request.initial.size(); ++i) {
+    if (auto ok = check_params(space, request.initial[i]); !ok)
+      return wrong("initial", fmt::format("entry {}: {}", i, ok.error().detail));
+    spec.initial.push_back(conform(space, request.initial[i]));
+  }
+  spec.search_space_json = to_json(space);
+  return {};
+}
+
+Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySpec& spec) {
+  spec.name = request.name.value_or(to_name(dataset.name));
+  if (!is_name(spec.name)) {
+    return wrong(
+        "name",
+        fmt::format("\"{}\" is not 1 to 64 of letters, digits, dot, dash, underscore", spec.name));
+  }
+  if (request.use_case.size() > 2000) {
+    return wrong("use_case", fmt::format("{} characters; at most 2000", request.use_case.size()));
+  }
+  spec.use_case = request.use_case;
+  if (request.tags.size() > 20)
+    return wrong("tags", fmt::format("{} tags; at most 20", request.tags.size()));
+  for (const auto& tag : request.tags) {
+    if (tag.empty() || tag.size() > 64)
+      return wrong("tags", fmt::format("\"{}\" is not 1 to 64 characters", tag));
+  }
+  spec.tags = request.tags;
+  return {};
+}
+
+Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec& spec) {
+  spec.trials = request.trials.value_or(20);
+  if (auto ok = in_range("trials", spec.trials, 1, 10'000); !ok) return ok;
+  const std::uint32_t quarter = std::max<std::uint32_t>(1, spec.trials / 4);
+  spec.parallelism = request.parallelism.value_or(std::min(std::max(slots, 4U), quarter));
+  if (auto ok = in_range("parallelism", spec.parallelism, 1, 1000); !ok) return ok;
+  spec.time_limit_s = request.time_limit_s.value_or(0);
+  if (request.time_limit_s) {
+    if (auto ok = in_range("time_limit_s", spec.time_limit_s, 1, 604'800); !ok) return ok;
+  }
+  spec.seed = request.seed.value_or(42);
+  if (auto ok = in_range("seed", spec.seed, 0, std::uint64_t{1} << 53); !ok) return ok;
+  spec.epochs = request.epochs.value_or(100);
+  if (auto ok = in_range("epochs", spec.epochs, 1, 10'000); !ok) return ok;
+  spec.patience = request.patience.value_or(16);
+  return in_range("patience", spec.patience, 1, 10'000);
+}
+
+}  // namespace
+
+Result<StudySpec> complete_spec(const StudyRequest& request,
+                                const Dataset& dataset,
+                                const TableProfile& profile,
+                                std::uint32_t slots) {
+  StudySpec spec;
+  spec.dataset = dataset.id;
+  spec.target = request.target;
+  if (auto ok = set_labels(request, dataset, spec); !ok) return ok.error();
+  if (auto ok = set_numbers(request, slots, spec); !ok) return ok.error();
+  if (auto ok = set_task(request, profile, spec); !ok) return ok.error();
+  if (auto ok = set_search(request, spec); !ok) return ok.error();
+  return spec;
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,341 @@
+// The rules of the replicated truth: exactly N trials, finished is final, old attempts cannot speak.
+#include "node/base/random.h"
+#include "tests/ml/study_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace starling::ml {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<std::string> kinds(const StateView& view) {
+  std::vector<std::string> all;
+  for (const auto& event : events_after(view, 0, 0, 10'000).events)
+    all.push_back(event.kind);
+  return all;
+}
+
+TEST(Dataset, IsFoundByIdAndByName) {
+  Swarm swarm;
+  swarm.add_dataset();
+  EXPECT_EQ(find_dataset(swarm.view, "d-1")->name, "table");
+  EXPECT_EQ(find_dataset(swarm.view, "table")->id, "d-1");
+  EXPECT_EQ(find_dataset(swarm.view, "other").error().code, Errc::not_found);
+}
+
+TEST(Dataset, OfTheSameNameAndContentIsTheSameDataset) {
+  Swarm swarm;
+  swarm.add_dataset();
+  auto again = find_dataset(swarm.view, "d-1").value();
+  again.id = "d-2";
+  EXPECT_EQ(swarm.run(AddDataset{again}).id, "d-1");
+  again.blob = hash_of(to_bytes("other"));
+  EXPECT_EQ(swarm.run(AddDataset{again}).error->code, Errc::conflict);
+  EXPECT_EQ(list_datasets(swarm.view).size(), 1U);
+}
+
+TEST(Dataset, InUseCannotBeRemoved) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  EXPECT_THAT(swarm.run(RemoveDataset{"d-1"}).error->detail, HasSubstr("s-1"));
+  EXPECT_FALSE(swarm.run(StopStudy{"s-1", "enough", false}).error);
+  EXPECT_FALSE(swarm.run(RemoveDataset{"d-1"}).error);
+  EXPECT_TRUE(list_datasets(swarm.view).empty());
+}
+
+TEST(Trial, GoesFromQueuedToCompletedAndTellsIt) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  const auto token = swarm.start(0);
+  EXPECT_FALSE(swarm.finish(0, token, 5.0).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::completed);
+  EXPECT_EQ(swarm.study().status, StudyStatus::finishing);
+  EXPECT_EQ(swarm.study().best_value, 5.0);
+  EXPECT_THAT(kinds(swarm.view),
+              testing::ElementsAre("dataset_added",
+                                   "study_created",
+                                   "trial_queued",
+                                   "study_status",
+                                   "trial_started",
+                                   "trial_finished",
+                                   "best_changed",
+                                   "study_status"));
+}
+
+TEST(Trial, NumbersFollowWithoutGapAndNeverBeyondTheRequest) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(2);
+  EXPECT_TRUE(swarm.run(QueueTrials{"s-1", {{1, {}, 1}}}).error);
+  swarm.queue(0);
+  EXPECT_TRUE(swarm.run(QueueTrials{"s-1", {{0, {}, 1}}}).error) << "drawn twice";
+  swarm.queue(1);
+  EXPECT_TRUE(swarm.run(QueueTrials{"s-1", {{2, {}, 1}}}).error) << "only two were asked for";
+  EXPECT_EQ(list_trials(swarm.view, "s-1").size(), 2U);
+}
+
+TEST(Trial, ThatIsFinalNeverChanges) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(2);
+  swarm.queue(0);
+  const auto token = swarm.start(0);
+  EXPECT_FALSE(swarm.finish(0, token, 5.0).error);
+  // The same word again gets the same answer, and changes nothing.
+  EXPECT_FALSE(swarm.finish(0, token, 1.0).error);
+  EXPECT_EQ(*swarm.trial(0).value, 5.0);
+  EXPECT_EQ(swarm.study().counts.completed, 1U);
+  EXPECT_TRUE(swarm.run(StartTrial{"s-1", 0, node_of(2)}).error);
+}
+
+TEST(Attempt, OfADeadNodeIsTakenBackAndItsLateResultCountsWhileNoneIsNewer) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  const auto first = swarm.start(0);
+  EXPECT_FALSE(swarm.run(ExpireAttempts{{{"s-1", 0, first}}, "its node is gone"}).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
+  EXPECT_FALSE(swarm.finish(0, first, 5.0).error) << "queued again, and nothing newer";
+  EXPECT_EQ(swarm.trial(0).state, TrialState::completed);
+}
+
+TEST(Attempt, ThatWasReplacedCannotSpeak) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  const auto first = swarm.start(0);
+  EXPECT_FALSE(swarm.run(ExpireAttempts{{{"s-1", 0, first}}, "gone"}).error);
+  const auto second = swarm.start(0, 2);
+  EXPECT_GT(second, first);
+  EXPECT_EQ(swarm.finish(0, first, 1.0).error->code, Errc::conflict);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::running);
+  EXPECT_FALSE(swarm.run(ExpireAttempts{{{"s-1", 0, first}}, "gone"}).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::running) << "an old expiry takes nothing back";
+  EXPECT_FALSE(swarm.finish(0, second, 2.0).error);
+  EXPECT_EQ(*swarm.trial(0).value, 2.0);
+}
+
+TEST(Attempt, ThatCrashesIsTriedThreeTimesInAll) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  for (std::uint32_t attempt = 1; attempt <= kAttemptsMax; ++attempt) {
+    EXPECT_FALSE(swarm.crash(0, swarm.start(0)).error);
+    EXPECT_EQ(swarm.trial(0).state,
+              attempt < kAttemptsMax ? TrialState::queued : TrialState::failed);
+  }
+  EXPECT_THAT(swarm.trial(0).error, HasSubstr("signal 9"));
+  EXPECT_EQ(swarm.study().status, StudyStatus::failed);
+  EXPECT_EQ(swarm.study().stop_reason, "no trial completed");
+}
+
+TEST(Attempt, WithAValueThatIsNoNumberFails) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(2);
+  swarm.queue(0);
+  EXPECT_FALSE(swarm.finish(0, swarm.start(0), std::nan("")).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
+  EXPECT_FALSE(swarm.study().best_number);
+}
+
+TEST(Study, StoppedByTimeFinishesWithTheBestSoFarAndItsCountsSum) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(10);
+  swarm.queue(0);
+  swarm.queue(1);
+  EXPECT_FALSE(swarm.finish(0, swarm.start(0), 5.0).error);
+  const auto running = swarm.start(1);
+  EXPECT_FALSE(swarm.run(StopStudy{"s-1", "time limit reached", true}).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::finishing);
+  EXPECT_EQ(swarm.study().counts.final_count(), 10U);
+  EXPECT_EQ(swarm.study().counts.cancelled, 9U);
+  EXPECT_TRUE(swarm.finish(1, running, 1.0).error);
+}
+
+TEST(Study, CancelledTakesNothingMore) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(3);
+  swarm.queue(0);
+  EXPECT_FALSE(swarm.run(StopStudy{"s-1", "cancelled", false}).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::cancelled);
+  EXPECT_TRUE(swarm.run(QueueTrials{"s-1", {{1, {}, 1}}}).error);
+  EXPECT_TRUE(swarm.run(StopStudy{"s-1", "again", false}).error);
+}
+
+FinalResult some_result() {
+  FinalResult result;
+  result.test = {{"rmse", 4.0}};
+  result.artifact = hash_of(to_bytes("zip"));
+  result.artifact_bytes = 3;
+  return result;
+}
+
+Swarm finishing_swarm() {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  EXPECT_FALSE(swarm.finish(0, swarm.start(0), 5.0).error);
+  return swarm;
+}
+
+TEST(FinalFit, RegistersOneModelHoweverOftenItIsSaid) {
+  Swarm swarm = finishing_swarm();
+  const auto token = swarm.run(StartFinal{"s-1", node_of(1)}).number;
+  const FinishFinal word{"s-1", token, some_result(), false, ""};
+  EXPECT_FALSE(swarm.run(word).error);
+  EXPECT_FALSE(swarm.run(word).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::completed);
+  EXPECT_EQ(list_versions(swarm.view, "table").size(), 1U);
+  EXPECT_EQ(find_version(swarm.view, "table", std::nullopt)->test.at("rmse"), 4.0);
+  EXPECT_EQ(referenced_blobs(swarm.view).size(), 2U);
+}
+
+TEST(FinalFit, OfADeadNodeRunsAgainThenFailsTheStudyAfterThree) {
+  Swarm swarm = finishing_swarm();
+  for (std::uint32_t attempt = 1; attempt <= kAttemptsMax; ++attempt) {
+    const auto token = swarm.run(StartFinal{"s-1", node_of(1)}).number;
+    EXPECT_FALSE(swarm.run(ExpireAttempts{{{"s-1", std::nullopt, token}}, "gone"}).error);
+  }
+  EXPECT_EQ(swarm.study().status, StudyStatus::failed);
+  EXPECT_THAT(swarm.study().stop_reason, HasSubstr("gone"));
+  EXPECT_TRUE(list_models(swarm.view).empty());
+}
+
+TEST(Curve, StaysBoundedAndKeepsFirstAndLastEpoch) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  const auto token = swarm.start(0);
+  for (std::uint32_t epoch = 1; epoch <= 2000; ++epoch)
+    swarm.run(ReportProgress{{{"s-1", 0, token, {epoch, 1.0 / epoch}}}});
+  const auto curve = find_curve(swarm.view, "s-1", 0);
+  EXPECT_LE(curve.size(), kCurvePointsMax);
+  EXPECT_GT(curve.size(), kCurvePointsMax / 3);
+  EXPECT_EQ(curve.front().epoch, 1U);
+  EXPECT_EQ(curve.back().epoch, 2000U);
+}
+
+TEST(Idempotency, TheSameRequestGetsTheFirstAnswerAndAnotherIsRefused) {
+  Swarm swarm;
+  swarm.add_dataset();
+  const auto dataset = find_dataset(swarm.view, "d-1").value();
+  StudySpec spec;
+  spec.name = "table";
+  spec.dataset = dataset.id;
+  EXPECT_EQ(swarm.run(CreateStudy{"s-1", spec}, "key", "hash").id, "s-1");
+  EXPECT_EQ(swarm.run(CreateStudy{"s-2", spec}, "key", "hash").id, "s-1");
+  EXPECT_EQ(list_studies(swarm.view).size(), 1U);
+  EXPECT_EQ(swarm.run(CreateStudy{"s-3", spec}, "key", "other").error->code,
+            Errc::invalid_argument);
+}
+
+TEST(Idempotency, RefusalsAreRememberedAndKeysLiveAnHour) {
+  Swarm swarm;
+  EXPECT_TRUE(swarm.run(CreateStudy{"s-1", {}}, "key", "hash").error);
+  swarm.add_dataset();
+  EXPECT_TRUE(swarm.run(CreateStudy{"s-1", {}}, "key", "hash").error);
+  swarm.now_ms += kIdempotencyKeyLifeMs + 1;
+  EXPECT_FALSE(swarm.run(RemoveDataset{"d-1"}, "later", "hash").error);
+  EXPECT_FALSE(swarm.view.get("idem/key"));
+}
+
+TEST(Events, CursorGivesNoGapAndNoDouble) {
+  Swarm swarm = finishing_swarm();
+  const auto all = events_after(swarm.view, 0, 0, 10'000).events;
+  ASSERT_GT(all.size(), 5U);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto rest = events_after(swarm.view, all[i].index, all[i].sequence, 10'000).events;
+    ASSERT_EQ(rest.size(), all.size() - i - 1);
+    if (rest.empty()) continue;
+    EXPECT_EQ(rest.front().cursor(), all[i + 1].cursor());
+  }
+}
+
+TEST(Events, OnlyTheNewestAreKeptAndAnOldCursorIsToldSo) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  const auto token = swarm.start(0);
+  for (std::uint32_t epoch = 1; epoch <= kEventsKept + 10; ++epoch) {
+    Command command{"", "", 1, ReportProgress{{{"s-1", 0, token, {epoch, 1.0}}}}};
+    const auto applied = apply(swarm.view, {++swarm.index}, command);
+    swarm.view.commit(applied.changes);
+  }
+  EXPECT_TRUE(events_after(swarm.view, 1, 1, 10).too_old);
+  EXPECT_EQ(events_after(swarm.view, 0, 0, 1'000'000).events.size(), kEventsKept);
+}
+
+/// Random commands, valid or not: what must hold after each of them.
+void check_invariants(const MapView& view) {
+  for (const auto& study : list_studies(view)) {
+    TrialCounts counted;
+    for (const auto& trial : list_trials(view, study.id)) {
+      if (trial.state == TrialState::queued) ++counted.queued;
+      if (trial.state == TrialState::running) ++counted.running;
+      EXPECT_LE(trial.attempts, kAttemptsMax);
+    }
+    EXPECT_EQ(counted.queued, study.counts.queued);
+    EXPECT_EQ(counted.running, study.counts.running);
+    EXPECT_LE(study.counts.drawn(), study.spec.trials);
+    if (study.status == StudyStatus::completed) {
+      EXPECT_EQ(study.counts.final_count(), study.spec.trials);
+      EXPECT_EQ(list_versions(view, "table").size(), 1U);
+    }
+  }
+}
+
+TEST(StudyMachine, KeepsItsPromisesUnderRandomCommands) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    Random random{seed};
+    Swarm swarm;
+    swarm.add_dataset();
+    swarm.create_study(6, 3);
+    std::map<std::string, TrialState> final_states;
+    for (int step = 0; step < 120; ++step) {
+      const auto number = static_cast<std::uint32_t>(random.below(7));
+      const std::uint64_t token = random.below(swarm.index + 2);
+      switch (random.below(7)) {
+        case 0: swarm.run(QueueTrials{"s-1", {{swarm.study().counts.drawn(), {}, 1}}}); break;
+        case 1:
+        case 2: swarm.run(StartTrial{"s-1", number, node_of(1)}); break;
+        case 3: {
+          const auto trial = find_trial(swarm.view, "s-1", number);
+          swarm.finish(number, trial ? trial->current.token : token, random.unit());
+          break;
+        }
+        case 4: swarm.crash(number, token); break;
+        case 5: swarm.run(ExpireAttempts{{{"s-1", number, token}}, "gone"}); break;
+        default: {
+          swarm.run(StartFinal{"s-1", node_of(2)});
+          const auto job = swarm.study().final_job;
+          if (random.chance(0.5))
+            swarm.run(FinishFinal{"s-1", job.current.token, some_result(), false, ""});
+        }
+      }
+      check_invariants(swarm.view);
+      for (const auto& trial : list_trials(swarm.view, "s-1")) {
+        const auto name = std::to_string(trial.number);
+        const auto known = final_states.find(name);
+        EXPECT_TRUE(known == final_states.end() || known->second == trial.state) << "seed " << seed;
+        if (is_final(trial.state)) final_states[name] = trial.state;
+      }
+    }
+    ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace starling::ml

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Configures and builds one preset: release (default), dev, asan or tsan.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset="${1:-release}"
+[ "$#" -eq 0 ] || shift
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$PWD"
+cmake --preset "$preset" >/dev/null
+cmake --build --preset "$preset" "$@"
