@@ -2,10 +2,10 @@
 
 #include "ml/study/study_state.h"
 #include "node/base/clock.h"
+#include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace starling::bootstrap {
@@ -39,7 +39,7 @@ BlobSync::BlobSync(asio::any_io_executor core,
       alarm_(core) {}
 
 void BlobSync::start() {
-  asio::co_spawn(core_, run(), asio::detached);
+  node::spawn(core_, run());
 }
 
 void BlobSync::stop() {

@@ -136,6 +136,14 @@ Result<> Identity::load_or_create() {
   }
   node_ = *node;
   swarm_ = SwarmId::from_hex(field("swarm"));
+  is_founding_ = field("founding") == "true";
+  if (swarm_ && !is_founding_ && !std::filesystem::exists(data_ / "state")) {
+    return Error{Errc::corrupt,
+                 fmt::format("{} belongs to swarm {} but its state is gone; empty the directory to "
+                             "join as a new node",
+                             data_.string(),
+                             swarm_->hex())};
+  }
   return {};
 }
 
@@ -145,11 +153,23 @@ Result<> Identity::save() const {
             {"secret_key", secret_key_hex_},
             {"node", node_.hex()}};
   if (swarm_) json["swarm"] = swarm_->hex();
+  if (is_founding_) json["founding"] = "true";
   return write_file_atomically(data_ / "identity", json.dump(1) + "\n", 0600);
 }
 
 Result<> Identity::join(SwarmId swarm) {
   swarm_ = swarm;
+  return save();
+}
+
+Result<> Identity::found(SwarmId swarm) {
+  swarm_ = swarm;
+  is_founding_ = true;
+  return save();
+}
+
+Result<> Identity::founded() {
+  is_founding_ = false;
   return save();
 }
 

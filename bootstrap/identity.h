@@ -30,6 +30,13 @@ class Identity {
   /// Remembers the swarm for all time (fsynced).
   Result<> join(SwarmId swarm);
 
+  /// As `join`, for a swarm that does not exist yet; `founded` says that its first state does. A
+  /// founder that crashed in between goes on; one whose state was lost later does not found again.
+  Result<> found(SwarmId swarm);
+  Result<> founded();
+
+  bool is_founding() const { return is_founding_; }
+
   /// A gossip incarnation above every one this node has used: seconds since 1970 in the upper half,
   /// kept and raised in the file `incarnation`.
   Result<std::uint64_t> next_incarnation();
@@ -48,6 +55,7 @@ class Identity {
   std::string public_key_hex_;
   std::string secret_key_hex_;
   std::optional<SwarmId> swarm_;
+  bool is_founding_ = false;
 };
 
 /// Writes a small file so that a crash leaves the old or the new one: temporary, fsync, rename,

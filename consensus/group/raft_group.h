@@ -42,7 +42,7 @@ struct RaftStatus {
   std::optional<NodeId> leader;
   LogIndex commit;
   LogIndex applied;
-  std::set<NodeId> voters;    ///< both halves while a change is under way
+  std::set<NodeId> voters;  ///< both halves while a change is under way
   std::set<NodeId> learners;
   bool changing_voters = false;
   std::map<NodeId, LogIndex> match;  ///< on the leader: what each peer is known to hold

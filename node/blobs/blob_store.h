@@ -31,7 +31,13 @@ class BlobWriter {
   /// fsync, rename to its name, fsync the folder. Call it once.
   Result<ContentHash> finish();
 
+  /// The same, but keeps nothing and answers `corrupt` if the content is not `expected`.
+  Result<> finish_as(const ContentHash& expected);
+
  private:
+  Result<> sync();
+  Result<> name(const ContentHash& hash);
+
   std::filesystem::path directory_;
   std::filesystem::path temporary_;
   int file_;

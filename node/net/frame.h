@@ -8,15 +8,14 @@
 
 #include <cstddef>
 #include <optional>
-#include <span>
-#include <vector>
 
 namespace starling::node {
 
 inline constexpr std::size_t kFrameHeaderBytes = 8;
 inline constexpr std::size_t kFramePayloadBytesMax = 16 << 20;
 
-Bytes encode_frame(BytesView payload);
+/// One frame whose payload is `head` and then `body`, at most `kFramePayloadBytesMax` together.
+Bytes encode_frame(BytesView head, BytesView body = {});
 
 /// Feed it whatever arrived; take out whole payloads.
 class FrameDecoder {
@@ -30,6 +29,7 @@ class FrameDecoder {
 
  private:
   Bytes pending_;
+  std::size_t taken_ = 0;  ///< bytes at the start of `pending_` that were handed out already
 };
 
 }  // namespace starling::node

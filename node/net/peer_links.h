@@ -1,4 +1,5 @@
-/// Talk between nodes over TCP: one-way messages and calls, one outgoing connection per address.
+/// Talk between nodes over TCP: one-way messages and calls. To each address at most two outgoing
+/// connections: one for talk and one for bulk (snapshot, blobs), so that talk never waits for bulk.
 ///
 /// A frame (node/net/frame.h) holds: kind u8 (hello, message, request, answer, refusal) | channel u8
 /// | request id u64 | body. The first frame of a connection is a hello {swarm id, node id, version};
@@ -37,8 +38,8 @@ enum class Channel : std::uint8_t {
 };
 
 struct PeerLinksLimits {
-  std::size_t queued_bytes_max = 8 << 20;   ///< per address; one-way messages above it are dropped
-  std::size_t connections_max = 512;        ///< incoming
+  std::size_t queued_bytes_max = 8 << 20;  ///< per address; one-way messages above it are dropped
+  std::size_t connections_max = 512;       ///< incoming
   std::chrono::milliseconds connect_patience{1000};
   std::chrono::milliseconds idle_patience{60000};  ///< an idle connection is closed
 };

@@ -1,0 +1,55 @@
+#include "bootstrap/client/local_predict.h"
+
+#include "bootstrap/client/prediction_table.h"
+#include "bootstrap/client/temporary_folder.h"
+#include "ml/serve/artifact.h"
+#include "ml/serve/predictor.h"
+#include "ml/work/worker_pool.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <exception>
+#include <optional>
+
+namespace starling::bootstrap {
+namespace {
+
+constexpr std::size_t kRowsMax = 1'000'000;
+
+std::filesystem::path worker_program() {
+  std::error_code failure;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return self.parent_path() / "starling-torch-worker";
+}
+
+}  // namespace
+
+Result<std::string> predict_without_node(const std::filesystem::path& artifact,
+                                         const std::string& csv) {
+  auto opened = ml::open_artifact(artifact);
+  if (!opened) return opened.error();
+  auto table = read_prediction_table(csv, opened->encoder, kRowsMax);
+  if (!table) return table.error();
+  const auto folder = TemporaryFolder::make();
+  if (!folder) return folder.error();
+
+  boost::asio::io_context context(1);
+  ml::WorkerPool pool(context.get_executor(), worker_program());
+  ml::Predictor predictor(context.get_executor(), pool, (*folder)->path());
+  std::optional<Result<ml::Predictions>> outcome;
+  std::exception_ptr thrown;
+  const auto done = [&](std::exception_ptr failure, Result<ml::Predictions> predictions) {
+    thrown = failure;
+    outcome = std::move(predictions);
+    context.stop();  // the pool itself never runs out of work
+  };
+  auto prediction = predictor.predict(artifact, table->rows, ml::MissingColumns::refuse);
+  boost::asio::co_spawn(context, std::move(prediction), done);
+  context.run();
+  if (thrown || !outcome) return Error{Errc::io, "the prediction broke off; is memory short?"};
+  if (!*outcome) return outcome->error();
+  return write_prediction_table(*table, **outcome);
+}
+
+}  // namespace starling::bootstrap

@@ -1,0 +1,183 @@
+#include "bootstrap/client/commands.h"
+#include "bootstrap/client/interrupt.h"
+#include "bootstrap/client/report_text.h"
+#include "bootstrap/client/study_session.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+namespace starling::bootstrap {
+namespace {
+
+constexpr std::size_t kLeaderboardRows = 10;
+
+struct StudyOptions : ClientOptions {
+  std::string study;
+};
+
+struct TrialOptions : StudyOptions {
+  std::uint64_t number = 0;
+};
+
+Ending list_studies(const ClientOptions& options) {
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto studies = swarm->get("/api/v1/studies");
+  if (!studies) return studies.error();
+  if (options.json)
+    print_json(*studies);
+  else
+    Screen(stdout).say(studies_text(*studies, style_of(stdout)));
+  return kDone;
+}
+
+Ending show_study(const StudyOptions& options) {
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto id = find_study_id(*swarm, options.study);
+  if (!id) return id.error();
+  const auto study = swarm->get("/api/v1/studies/" + url_encoded(*id));
+  if (!study) return study.error();
+  if (options.json) {
+    print_json(*study);
+    return kDone;
+  }
+  Screen screen(stdout);
+  if (has_study_ended(*study))
+    screen.say(study_end_text(*study, screen.style()));
+  else
+    screen.say(fmt::format("study {} ({}) {}: {}",
+                           printable(text_field(*study, "name")),
+                           printable(*id),
+                           printable(text_field(*study, "status")),
+                           progress_sentence(study_progress(*study, 0))));
+  if (const auto shown = show_outcome(*swarm, *study, kLeaderboardRows, screen); !shown)
+    return shown.error();
+  return kDone;
+}
+
+Ending watch(const StudyOptions& options) {
+  const InterruptGuard guard;
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto id = find_study_id(*swarm, options.study);
+  if (!id) return id.error();
+  Screen screen(people_file(options));
+  const auto study = watch_study(*swarm, *id, screen);
+  if (!study) return study.error();
+  if (options.json) {
+    print_json(*study);
+  } else {
+    screen.say(study_end_text(*study, screen.style()));
+    const auto shown = show_outcome(*swarm, *study, kLeaderboardRows, screen);
+    if (!shown) return shown.error();
+  }
+  return text_field(*study, "status") == "completed" ? kDone : kFailed;
+}
+
+Ending cancel(const StudyOptions& options) {
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto id = find_study_id(*swarm, options.study);
+  if (!id) return id.error();
+  const auto study = swarm->post("/api/v1/studies/" + url_encoded(*id) + "/cancel", Json::object());
+  if (!study) return study.error();
+  if (options.json)
+    print_json(*study);
+  else
+    Screen(stdout).say(fmt::format("cancelled study {}", printable(*id)));
+  return kDone;
+}
+
+Ending list_trials(const StudyOptions& options) {
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto id = find_study_id(*swarm, options.study);
+  if (!id) return id.error();
+  const std::string path = "/api/v1/studies/" + url_encoded(*id);
+  const auto trials = swarm->get(path + "/trials");
+  if (!trials) return trials.error();
+  if (options.json) {
+    print_json(*trials);
+    return kDone;
+  }
+  const auto study = swarm->get(path);
+  if (!study) return study.error();
+  Screen(stdout).say(trials_text(*study, *trials, style_of(stdout)));
+  return kDone;
+}
+
+Ending show_trial(const TrialOptions& options) {
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto id = find_study_id(*swarm, options.study);
+  if (!id) return id.error();
+  const auto trial =
+      swarm->get(fmt::format("/api/v1/studies/{}/trials/{}", url_encoded(*id), options.number));
+  if (!trial) return trial.error();
+  if (options.json)
+    print_json(*trial);
+  else
+    Screen(stdout).say(trial_text(*trial, style_of(stdout)));
+  return kDone;
+}
+
+void declare_study(CLI::App& command, StudyOptions& options) {
+  command.add_option("STUDY", options.study, "Id or name of the study")->required();
+}
+
+}  // namespace
+
+void add_study_commands(CLI::App& app, Chosen& chosen) {
+  CLI::App* studies = add_group(app, "study", "Searches for the best model");
+  add_command<ClientOptions>(*studies,
+                             "list",
+                             "List the studies, newest first",
+                             "Example: starling study list",
+                             chosen,
+                             list_studies,
+                             [](CLI::App&, ClientOptions&) {});
+  add_command<StudyOptions>(*studies,
+                            "show",
+                            "Show a study's state, best trials and metrics",
+                            "Example: starling study show s-1a2b3c4d",
+                            chosen,
+                            show_study,
+                            declare_study);
+  add_command<StudyOptions>(*studies,
+                            "watch",
+                            "Follow a study until it has ended",
+                            "Example: starling study watch insurance",
+                            chosen,
+                            watch,
+                            declare_study);
+  add_command<StudyOptions>(*studies,
+                            "cancel",
+                            "Stop a study",
+                            "Example: starling study cancel s-1a2b3c4d",
+                            chosen,
+                            cancel,
+                            declare_study);
+  CLI::App* trials = add_group(app, "trial", "What a study tried");
+  add_command<StudyOptions>(*trials,
+                            "list",
+                            "List a study's trials",
+                            "Example: starling trial list insurance",
+                            chosen,
+                            list_trials,
+                            declare_study);
+  add_command<TrialOptions>(
+      *trials,
+      "show",
+      "Show one trial",
+      "Example: starling trial show insurance 3",
+      chosen,
+      show_trial,
+      [](CLI::App& command, TrialOptions& options) {
+        declare_study(command, options);
+        command.add_option("NUMBER", options.number, "The trial's number")->required();
+      });
+}
+
+}  // namespace starling::bootstrap

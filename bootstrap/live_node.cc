@@ -1,0 +1,133 @@
+#include "bootstrap/live_node.h"
+
+#include "ml/serve/predict_text.h"
+#include "ml/study/study_state.h"
+#include "ml/table/table_file.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <map>
+
+namespace starling::bootstrap {
+namespace {
+
+std::map<NodeId, std::uint32_t> trials_running_by_node(const StateView& view) {
+  std::map<NodeId, std::uint32_t> running;
+  for (const auto& study : ml::list_studies(view)) {
+    if (ml::has_ended(study.status)) continue;
+    for (const auto& trial : ml::list_trials(view, study.id)) {
+      if (trial.state == ml::TrialState::running) ++running[trial.current.node];
+    }
+  }
+  return running;
+}
+
+}  // namespace
+
+web::SwarmStatus LiveNode::swarm() const {
+  const auto raft = parts_.group.status();
+  web::SwarmStatus status;
+  status.swarm = parts_.swarm;
+  status.self = parts_.self;
+  status.leader = raft.leader;
+  status.term = raft.term.value;
+  status.commit_index = raft.commit.value;
+  status.applied_index = raft.applied.value;
+  const auto running = trials_running_by_node(*parts_.group.view());
+  for (auto& member : parts_.gossip.members()) {
+    web::MemberStatus shown;
+    shown.role = raft.voters.contains(member.id)     ? "voter"
+                 : raft.learners.contains(member.id) ? "standby"
+                                                     : "leaf";
+    shown.is_leader = raft.leader == member.id;
+    const auto found = running.find(member.id);
+    member.facts.trials_running = found == running.end() ? 0 : found->second;
+    shown.member = std::move(member);
+    status.members.push_back(std::move(shown));
+  }
+  if (raft.voters.size() == 1) {
+    status.notes.push_back(
+        status.members.size() < 3
+            ? "one copy of the state decides: with three members the swarm survives losing one"
+            : "one copy of the state decides until the new members have caught up");
+  }
+  if (!raft.leader) status.notes.emplace_back("no leader now: a majority of the voters is needed");
+  return status;
+}
+
+Result<> LiveNode::ready() const {
+  const auto raft = parts_.group.status();
+  if (!raft.leader) return Error{Errc::unavailable, "no leader is known"};
+  if (raft.applied < raft.commit)
+    return Error{Errc::unavailable,
+                 fmt::format("applied {} of {} entries", raft.applied.value, raft.commit.value)};
+  return {};
+}
+
+std::shared_ptr<const StateView> LiveNode::state() const {
+  return parts_.group.view();
+}
+
+LogIndex LiveNode::applied() const {
+  return parts_.group.applied();
+}
+
+asio::awaitable<Result<>> LiveNode::wait_applied(LogIndex index,
+                                                 std::chrono::milliseconds patience) {
+  if (parts_.group.applied() >= index) co_return Result<>{};
+  auto work = parts_.group.wait_applied(index, patience);
+  co_return co_await asio::co_spawn(parts_.core, std::move(work), asio::use_awaitable);
+}
+
+asio::awaitable<Result<LogIndex>> LiveNode::read_index(std::chrono::milliseconds patience) {
+  return parts_.ledger.read_index(patience);
+}
+
+ml::Ledger& LiveNode::ledger() {
+  return parts_.ledger;
+}
+
+node::BlobStore& LiveNode::blobs() {
+  return parts_.blobs;
+}
+
+asio::awaitable<Result<ml::TableProfile>> LiveNode::profile(ContentHash blob) {
+  auto work = profile_in_background(blob);
+  co_return co_await asio::co_spawn(parts_.background, std::move(work), asio::use_awaitable);
+}
+
+asio::awaitable<Result<ml::TableProfile>> LiveNode::profile_in_background(ContentHash blob) {
+  co_return ml::profile_file(parts_.blobs.path(blob));
+}
+
+asio::awaitable<Result<>> LiveNode::replicate(ContentHash blob) {
+  return parts_.blob_sync.replicate(blob);
+}
+
+asio::awaitable<Result<std::string>> LiveNode::predict(web::PredictCall call) {
+  const auto version = ml::find_version(*state(), call.model, call.version);
+  if (!version) co_return version.error();
+  if (!parts_.blobs.has(version->artifact)) {
+    co_return Error{Errc::unavailable,
+                    "this node is still copying the model; try again or ask another member"};
+  }
+  auto question =
+      call.is_csv ? ml::question_from_csv(call.body) : ml::question_from_json(call.body);
+  if (!question) co_return question.error();
+  auto rows = std::move(question->rows);
+  auto work =
+      predict_on_core(parts_.blobs.path(version->artifact), std::move(rows), question->missing);
+  const auto answer = co_await asio::co_spawn(parts_.core, std::move(work), asio::use_awaitable);
+  if (!answer) co_return answer.error();
+  if (call.is_csv) co_return ml::answer_as_csv(*question, *answer);
+  co_return ml::answer_as_json(version->model, version->version, *answer);
+}
+
+asio::awaitable<Result<ml::Predictions>> LiveNode::predict_on_core(std::filesystem::path artifact,
+                                                                   std::vector<ml::RawRow> rows,
+                                                                   ml::MissingColumns missing) {
+  return parts_.predictor.predict(std::move(artifact), std::move(rows), missing);
+}
+
+}  // namespace starling::bootstrap

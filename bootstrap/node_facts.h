@@ -1,0 +1,40 @@
+/// What a node says of itself, and the members it remembers across restarts.
+#pragma once
+
+#include "bootstrap/settings.h"
+#include "node/gossip/member.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+
+namespace starling::bootstrap {
+
+/// Reads the machine; one call a second is plenty.
+class FactsSource {
+ public:
+  FactsSource(const Settings& settings, std::string http_url);
+
+  node::MemberFacts now(std::uint32_t trials_running) const;
+
+ private:
+  node::MemberFacts fixed_;
+};
+
+/// The file `peers` of the data directory: one HOST:PORT a line, of members last seen alive. Lost or
+/// damaged, it costs only that --join is needed again.
+class KnownPeers {
+ public:
+  explicit KnownPeers(std::filesystem::path file);
+
+  const std::set<std::string>& addresses() const { return addresses_; }
+
+  void note(const node::Member& member);
+
+ private:
+  std::filesystem::path file_;
+  std::set<std::string> addresses_;
+};
+
+}  // namespace starling::bootstrap

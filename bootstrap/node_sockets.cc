@@ -1,0 +1,89 @@
+#include "bootstrap/node_sockets.h"
+
+#include <fmt/format.h>
+
+namespace starling::bootstrap {
+namespace {
+
+using asio::ip::tcp;
+using asio::ip::udp;
+using boost::system::error_code;
+
+/// With port 0 the system chooses for TCP, and UDP may find that number taken: then once more.
+constexpr int kPortTries = 20;
+
+Result<tcp::endpoint> resolve(asio::io_context& context,
+                              std::string_view option,
+                              const std::string& text) {
+  const auto parsed = parse_host_port(option, text);
+  if (!parsed) return parsed.error();
+  error_code failed;
+  const auto found =
+      tcp::resolver{context}.resolve(parsed->host, std::to_string(parsed->port), failed);
+  if (failed || found.empty()) {
+    return Error{
+        Errc::invalid_argument,
+        fmt::format(
+            "{} {}: {} does not resolve: {}", option, text, parsed->host, failed.message())};
+  }
+  return found.begin()->endpoint();
+}
+
+Error cannot_bind(std::string_view option, const std::string& text, const error_code& failed) {
+  return {Errc::io,
+          fmt::format("{} {}: cannot listen there: {}; stop what uses the port or choose another",
+                      option,
+                      text,
+                      failed.message())};
+}
+
+error_code listen_on(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
+  error_code failed;
+  acceptor.open(endpoint.protocol(), failed);
+  if (!failed) acceptor.set_option(tcp::acceptor::reuse_address(true), failed);
+  if (!failed) acceptor.bind(endpoint, failed);
+  if (!failed) acceptor.listen(asio::socket_base::max_listen_connections, failed);
+  return failed;
+}
+
+error_code bind_udp(udp::socket& socket, const tcp::endpoint& like) {
+  error_code failed;
+  const udp::endpoint endpoint{like.address(), like.port()};
+  socket.open(endpoint.protocol(), failed);
+  if (!failed) socket.bind(endpoint, failed);
+  return failed;
+}
+
+std::string to_text(const tcp::endpoint& endpoint) {
+  const auto address = endpoint.address().to_string();
+  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
+                                    : fmt::format("{}:{}", address, endpoint.port());
+}
+
+}  // namespace
+
+Result<NodeSockets> bind_sockets(const Settings& settings,
+                                 asio::io_context& core,
+                                 asio::io_context& web) {
+  const auto listen = resolve(core, "--listen", settings.listen);
+  if (!listen) return listen.error();
+  const auto http = resolve(core, "--http", settings.http);
+  if (!http) return http.error();
+
+  error_code failed;
+  for (int attempt = 0; attempt < kPortTries; ++attempt) {
+    NodeSockets sockets{tcp::acceptor{core}, udp::socket{core}, tcp::acceptor{web}, {}, {}};
+    failed = listen_on(sockets.peers, *listen);
+    if (!failed) failed = bind_udp(sockets.gossip, sockets.peers.local_endpoint());
+    if (failed && listen->port() == 0) continue;
+    if (failed) return cannot_bind("--listen", settings.listen, failed);
+    if (const auto http_failed = listen_on(sockets.http, *http); http_failed)
+      return cannot_bind("--http", settings.http, http_failed);
+    sockets.peer_address = to_text(sockets.peers.local_endpoint());
+    sockets.http_address = to_text(sockets.http.local_endpoint());
+    return sockets;
+  }
+  return cannot_bind("--listen", settings.listen, failed);
+}
+
+}  // namespace starling::bootstrap

@@ -1,0 +1,431 @@
+#include "bootstrap/swarm_node.h"
+
+#include "bootstrap/blob_sync.h"
+#include "bootstrap/identity.h"
+#include "bootstrap/live_node.h"
+#include "bootstrap/node_facts.h"
+#include "bootstrap/node_sockets.h"
+#include "bootstrap/raft_ledger.h"
+#include "bootstrap/study_machine.h"
+#include "bootstrap/voter_keeper.h"
+#include "consensus/group/raft_group.h"
+#include "ml/serve/predictor.h"
+#include "ml/study/study_wire.h"
+#include "ml/work/planner.h"
+#include "ml/work/work_host.h"
+#include "node/base/clock.h"
+#include "node/base/random.h"
+#include "node/blobs/blob_exchange.h"
+#include "node/gossip/gossip_service.h"
+#include "node/net/peer_links.h"
+#include "node/net/spawn.h"
+#include "web/api/api.h"
+#include "web/api/auth.h"
+#include "web/dashboard/page_files.h"
+#include "web/http/http_server.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <unistd.h>
+
+namespace starling::bootstrap {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+constexpr auto kFactsEvery = 1s;
+constexpr auto kTokenPatience = 5s;
+constexpr std::size_t kBackgroundThreads = 1;
+constexpr std::size_t kTokenBytes = 24;
+
+SwarmId random_swarm() {
+  SwarmId swarm;
+  const auto bytes = secure_random_bytes(swarm.bytes.size());
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    swarm.bytes[i] = std::to_integer<std::uint8_t>(bytes[i]);
+  return swarm;
+}
+
+std::uint64_t random_seed() {
+  return from_big_endian_key(as_text(secure_random_bytes(8)));
+}
+
+std::vector<web::StaticFile> pages() {
+  std::vector<web::StaticFile> files;
+  for (const auto& file : web::page_files())
+    files.push_back({.path = std::string{file.path},
+                     .content_type = std::string{file.content_type},
+                     .body = std::string{file.body}});
+  return files;
+}
+
+class RunningNode : public SwarmNode {
+ public:
+  explicit RunningNode(Settings settings) : settings_(std::move(settings)) {}
+
+  Result<> prepare();
+  int run() override;
+
+ private:
+  Result<> decide_swarm();
+  void start_gossip();
+  Result<> start_member(SwarmId swarm);
+  Result<> start_web();
+  void fail(const Error& error);
+  void on_applied(LogIndex applied);
+  asio::awaitable<void> ensure_admin_token();
+  asio::awaitable<void> refresh_facts();
+  asio::awaitable<void> stop_on_signal();
+  asio::awaitable<void> stop();
+  std::optional<std::string> address_of(NodeId id) const;
+  void write_addresses() const;
+
+  Settings settings_;
+  std::unique_ptr<Identity> identity_;
+  asio::io_context core_{1};
+  asio::io_context web_{1};
+  asio::thread_pool background_{kBackgroundThreads};
+  std::optional<NodeSockets> sockets_;
+  std::optional<asio::signal_set> signals_;
+  std::string http_url_;
+  std::unique_ptr<KnownPeers> peers_;
+  std::unique_ptr<FactsSource> facts_;
+  StudyMachine machine_;
+
+  // In the order they are built; destroyed in reverse.
+  std::unique_ptr<node::PeerLinks> links_;
+  std::unique_ptr<node::GossipService> gossip_;
+  std::unique_ptr<node::BlobStore> blobs_;
+  std::unique_ptr<node::BlobExchange> exchange_;
+  std::unique_ptr<consensus::RaftGroup> group_;
+  std::unique_ptr<RaftLedger> ledger_;
+  std::unique_ptr<BlobSync> blob_sync_;
+  std::unique_ptr<ml::WorkerPool> workers_;
+  std::unique_ptr<ml::WorkHost> host_;
+  std::unique_ptr<ml::Planner> planner_;
+  std::unique_ptr<ml::Predictor> predictor_;
+  std::unique_ptr<VoterKeeper> voters_;
+  std::unique_ptr<LiveNode> live_;
+  std::unique_ptr<web::Api> api_;
+  std::unique_ptr<web::HttpServer> http_;
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> web_open_;
+  std::thread web_thread_;
+
+  std::optional<Logger> log_;
+  bool is_stopping_ = false;
+  int exit_code_ = 0;
+};
+
+Result<> RunningNode::prepare() {
+  auto identity = Identity::open(settings_.data);
+  if (!identity) return identity.error();
+  identity_ = std::move(*identity);
+  if (settings_.name.empty()) settings_.name = "node-" + identity_->node().hex().substr(0, 6);
+
+  LogLevel level = LogLevel::info;
+  if (!parse_log_level(settings_.log_level, level)) {
+    return Error{
+        Errc::invalid_argument,
+        fmt::format("--log-level {}: use debug, info, warn or error", settings_.log_level)};
+  }
+  std::error_code ignored;  // start_logging reports a folder it cannot use
+  std::filesystem::create_directories(settings_.data / "log", ignored);
+  start_logging(level, (settings_.data / "log" / "node.log").string());
+  log_.emplace("node", settings_.name);
+
+  auto sockets = bind_sockets(settings_, core_, web_);
+  if (!sockets) return sockets.error();
+  sockets_.emplace(std::move(*sockets));
+  if (settings_.advertise.empty()) settings_.advertise = sockets_->peer_address;
+  http_url_ = settings_.http_advertise.empty() ? "http://" + sockets_->http_address
+                                               : settings_.http_advertise;
+  if (auto ok = decide_swarm(); !ok) return ok;
+
+  auto blobs = node::BlobStore::open(settings_.data / "blobs");
+  if (!blobs) return blobs.error();
+  blobs_ = std::move(*blobs);
+  if (settings_.worker.empty())
+    settings_.worker =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "starling-torch-worker";
+  return {};
+}
+
+/// Founding needs --found, or the proof of owning the first --join address: this process is bound
+/// to it, so nobody else can answer there.
+Result<> RunningNode::decide_swarm() {
+  if (identity_->swarm()) return {};
+  const bool owns_first_seed =
+      !settings_.join.empty() && settings_.join.front() == sockets_->peer_address;
+  if (settings_.found && !settings_.join.empty() && !owns_first_seed) {
+    return Error{Errc::invalid_argument,
+                 "--found and --join were both given; --found starts a new swarm, --join enters "
+                 "one: use one of them"};
+  }
+  if (settings_.found || owns_first_seed) return identity_->found(random_swarm());
+  if (settings_.join.empty()) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} is empty and neither --found nor --join was given; use --found to "
+                             "start a new swarm, or --join HOST:PORT to enter one",
+                             settings_.data.string())};
+  }
+  return {};
+}
+
+std::optional<std::string> RunningNode::address_of(NodeId id) const {
+  const auto member = gossip_->member(id);
+  if (!member || member->facts.address.empty()) return std::nullopt;
+  return member->facts.address;
+}
+
+void RunningNode::start_gossip() {
+  links_ = std::make_unique<node::PeerLinks>(
+      std::move(sockets_->peers), identity_->node(), node::PeerLinksLimits{});
+  peers_ = std::make_unique<KnownPeers>(settings_.data / "peers");
+  facts_ = std::make_unique<FactsSource>(settings_, http_url_);
+
+  node::GossipOptions options;
+  options.self = identity_->node();
+  options.swarm = identity_->swarm().value_or(SwarmId{});
+  options.facts = facts_->now(0);
+  options.seeds = settings_.join;
+  for (const auto& known : peers_->addresses())
+    options.seeds.push_back(known);
+  std::erase(options.seeds, settings_.advertise);
+  const auto incarnation = identity_->next_incarnation();
+  if (!incarnation) return fail(incarnation.error());
+  options.incarnation = *incarnation;
+  options.seed = random_seed();
+  gossip_ = std::make_unique<node::GossipService>(
+      std::move(sockets_->gossip), *links_, std::move(options));
+  gossip_->on_change([this](const node::Member& member) {
+    if (member.id != identity_->node()) peers_->note(member);
+    if (planner_) planner_->wake();
+  });
+  gossip_->on_swarm([this](SwarmId swarm) {
+    if (auto ok = identity_->join(swarm); !ok) return fail(ok.error());
+    if (auto ok = start_member(swarm); !ok) fail(ok.error());
+  });
+  if (identity_->swarm()) {
+    if (auto ok = start_member(*identity_->swarm()); !ok) return fail(ok.error());
+  }
+  links_->start();
+  gossip_->start();
+}
+
+Result<> RunningNode::start_member(SwarmId swarm) {
+  const auto core = core_.get_executor();
+  links_->set_swarm(swarm);
+  consensus::RaftGroupOptions options;
+  options.self = identity_->node();
+  options.swarm = swarm;
+  options.state_dir = settings_.data / "state";
+  options.found = identity_->is_founding();
+  options.seed = random_seed();
+  const auto address = [this](NodeId id) { return address_of(id); };
+  auto group = consensus::RaftGroup::open(core, options, machine_, *links_, address);
+  if (!group) return group.error();
+  group_ = std::move(*group);
+  const bool founds = identity_->is_founding();
+  if (founds) {
+    if (auto ok = identity_->founded(); !ok) return ok;
+    log_->info("founded a swarm swarm={}", swarm.hex());
+  }
+
+  exchange_ = std::make_unique<node::BlobExchange>(
+      core, background_, *blobs_, *links_, settings_.advertise);
+  ledger_ = std::make_unique<RaftLedger>(
+      core, *group_, *links_, address, Logger{"ledger", settings_.name});
+  blob_sync_ = std::make_unique<BlobSync>(core,
+                                          *blobs_,
+                                          *exchange_,
+                                          *gossip_,
+                                          *group_,
+                                          identity_->node(),
+                                          Logger{"blobs", settings_.name});
+  workers_ = std::make_unique<ml::WorkerPool>(core, settings_.worker);
+  if (auto ok = workers_->start(); !ok) return ok;
+
+  const auto state = [this] { return group_->view(); };
+  const auto is_leader = [this] { return group_->status().role == consensus::Role::leader; };
+  planner_ = std::make_unique<ml::Planner>(
+      core,
+      *ledger_,
+      ml::PlannerSources{is_leader, state, [this] { return gossip_->members(); }},
+      Logger{"planner", settings_.name});
+  links_->on_message(node::Channel::work, [this](NodeId, Bytes body) {
+    const auto command = ml::decode_command(as_text(body));
+    const auto* progress = command ? std::get_if<ml::ReportProgress>(&command->body) : nullptr;
+    if (progress == nullptr) return;
+    for (const auto& point : progress->points)
+      planner_->report(point);
+  });
+  ml::WorkHostSources sources;
+  sources.self = identity_->node();
+  sources.work_dir = settings_.data / "work";
+  sources.state = state;
+  sources.replicate = [this](ContentHash blob) { return blob_sync_->replicate(blob); };
+  sources.report = [this](const ml::ProgressPoint& point) {
+    const auto leader = group_->status().leader;
+    if (!leader) return;
+    if (*leader == identity_->node()) return planner_->report(point);
+    const auto to = address_of(*leader);
+    ml::Command command;
+    command.body = ml::ReportProgress{{point}};
+    if (to) links_->send(*to, node::Channel::work, to_bytes(ml::encode(command)));
+  };
+  host_ = std::make_unique<ml::WorkHost>(
+      core, *workers_, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
+  predictor_ = std::make_unique<ml::Predictor>(core, *workers_, settings_.data / "serving");
+  voters_ = std::make_unique<VoterKeeper>(
+      core, *group_, *gossip_, identity_->node(), Logger{"voters", settings_.name});
+  group_->on_applied([this](LogIndex applied) { on_applied(applied); });
+  group_->on_role([this](const consensus::RaftStatus& status) {
+    log_->info("role={} term={} leader={}",
+               consensus::to_string(status.role),
+               status.term.value,
+               status.leader ? status.leader->hex() : "none");
+    planner_->wake();
+  });
+  group_->start();
+  blob_sync_->start();
+  planner_->start();
+  host_->start();
+  voters_->start();
+  node::spawn(core, refresh_facts());
+  if (founds || std::filesystem::exists(settings_.data / "admin-token"))
+    node::spawn(core, ensure_admin_token());
+  return start_web();
+}
+
+Result<> RunningNode::start_web() {
+  live_ = std::make_unique<LiveNode>(NodeParts{.swarm = *identity_->swarm(),
+                                               .self = identity_->node(),
+                                               .core = core_.get_executor(),
+                                               .background = background_,
+                                               .group = *group_,
+                                               .ledger = *ledger_,
+                                               .gossip = *gossip_,
+                                               .blobs = *blobs_,
+                                               .blob_sync = *blob_sync_,
+                                               .predictor = *predictor_});
+  web::ApiOptions options;
+  options.hosts = web::own_hosts(sockets_->http_address, http_url_);
+  options.needs_token = !settings_.insecure_no_auth;
+  options.upload_bytes_max = parse_size("--upload-limit", settings_.upload_limit).value();
+  options.pages = pages();
+  api_ = std::make_unique<web::Api>(web_.get_executor(), *live_, std::move(options));
+  http_ = std::make_unique<web::HttpServer>(web_, std::move(sockets_->http), api_->handler());
+  http_->start();
+  web_open_.emplace(web_.get_executor());
+  web_thread_ = std::thread{[this] { web_.run(); }};
+  write_addresses();
+  log_->info(
+      "serving http={} peers={} node={}", http_url_, settings_.advertise, identity_->node().hex());
+  return {};
+}
+
+/// For whoever started this node with port 0.
+void RunningNode::write_addresses() const {
+  const Json json{{"listen", settings_.advertise}, {"http", http_url_}, {"pid", getpid()}};
+  const auto written =
+      write_file_atomically(settings_.data / "addresses.json", json.dump() + "\n", 0644);
+  if (!written) log_->warn("addresses.json was not written why={}", written.error().detail);
+}
+
+void RunningNode::on_applied(LogIndex applied) {
+  blob_sync_->wake();
+  planner_->wake();
+  host_->wake();
+  if (api_) api_->notify_applied(applied);
+}
+
+/// The founder makes the first token: the file first, so that a crash never leaves a valid token that
+/// nobody has.
+asio::awaitable<void> RunningNode::ensure_admin_token() {
+  const auto path = settings_.data / "admin-token";
+  auto token = read_file(path);
+  if (!token) {
+    token = to_hex(secure_random_bytes(kTokenBytes));
+    if (auto ok = write_file_atomically(path, *token, 0600); !ok) {
+      fail(ok.error());
+      co_return;
+    }
+  }
+  while (!is_stopping_) {
+    ml::Command command;
+    command.body = ml::AddToken{hash_of(to_bytes(*token))};
+    const auto recorded = co_await ledger_->append(std::move(command), kTokenPatience);
+    if (recorded) co_return;
+    log_->debug("the admin token is not recorded yet why={}", recorded.error().detail);
+  }
+}
+
+asio::awaitable<void> RunningNode::refresh_facts() {
+  asio::steady_timer alarm{core_};
+  while (!is_stopping_) {
+    gossip_->set_facts(facts_->now(host_->running()));
+    alarm.expires_after(kFactsEvery);
+    co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+void RunningNode::fail(const Error& error) {
+  log_->error("{}", error.detail);
+  exit_code_ = 1;
+  core_.stop();
+}
+
+asio::awaitable<void> RunningNode::stop_on_signal() {
+  const auto [failed, signal] = co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
+  if (failed) co_return;
+  log_->info("stopping signal={}", signal);
+  co_await stop();
+}
+
+asio::awaitable<void> RunningNode::stop() {
+  is_stopping_ = true;
+  if (http_) http_->stop();
+  if (voters_) voters_->stop();
+  if (planner_) planner_->stop();
+  if (host_) host_->stop();
+  if (blob_sync_) blob_sync_->stop();
+  if (group_) co_await group_->stop();
+  if (workers_) workers_->stop();
+  gossip_->stop();
+  links_->stop();
+  core_.stop();
+}
+
+int RunningNode::run() {
+  signals_.emplace(core_, SIGTERM, SIGINT);
+  node::spawn(core_.get_executor(), stop_on_signal());
+  start_gossip();
+  if (exit_code_ == 0) core_.run();
+  if (web_thread_.joinable()) {
+    web_.stop();
+    web_thread_.join();
+  }
+  background_.stop();
+  background_.join();
+  log_->info("stopped");
+  return exit_code_;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SwarmNode>> SwarmNode::open(const Settings& settings) {
+  if (auto ok = check(settings); !ok) return ok.error();
+  auto node = std::make_unique<RunningNode>(settings);
+  if (auto ok = node->prepare(); !ok) return ok.error();
+  return std::unique_ptr<SwarmNode>{std::move(node)};
+}
+
+}  // namespace starling::bootstrap

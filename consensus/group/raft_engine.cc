@@ -1,0 +1,419 @@
+#include "consensus/group/raft_engine.h"
+
+#include "consensus/raft/raft_wire.h"
+#include "node/base/clock.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include <cstdlib>
+
+namespace starling::consensus {
+namespace {
+
+constexpr std::chrono::seconds kChunkPatience{10};
+constexpr std::size_t kLogBytesMax = 32 << 20;
+
+Error stopped() {
+  return Error{Errc::timed_out, "this node stops; whether the command is committed is unknown"};
+}
+
+}  // namespace
+
+RaftEngine::RaftEngine(asio::any_io_executor core_executor,
+                       RaftGroupOptions options,
+                       StateMachine& machine,
+                       node::PeerLinks& links,
+                       RaftGroup::AddressOf address_of,
+                       std::shared_ptr<RocksLogStore> store,
+                       RestoredState restored)
+    : executor_(std::move(core_executor)),
+      options_(std::move(options)),
+      machine_(machine),
+      links_(links),
+      address_of_(std::move(address_of)),
+      store_(std::move(store)),
+      log_("raft", options_.self.hex().substr(0, 8)),
+      core_({options_.swarm, options_.self},
+            std::move(restored),
+            options_.timings,
+            options_.seed,
+            mono_now()),
+      receiver_(*store_),
+      timer_(executor_),
+      applied_(core_.applied_index().value) {
+  update_status(true);
+}
+
+RaftEngine::~RaftEngine() {
+  close();
+}
+
+void RaftEngine::start() {
+  input([](RaftCore& core, Effects& effects) { core.tick(mono_now(), effects); });
+}
+
+void RaftEngine::close() {
+  if (is_closed_) return;
+  is_closed_ = true;
+  timer_.cancel();
+  end_waits();
+  disk_.join();
+}
+
+void RaftEngine::end_waits() {
+  for (auto& each : proposed_)
+    each.waiter->set(Error{Errc::unavailable, "this node stops; the command was not taken"});
+  for (auto& [context, waiter] : offered_)
+    waiter->set(stopped());
+  for (auto& [index, waiting] : in_log_)
+    waiting.waiter->set(stopped());
+  for (auto& [context, waiter] : reads_)
+    waiter->set(Error{Errc::unavailable, "this node stops"});
+  for (auto& [index, waiter] : reached_)
+    waiter->set(Error{Errc::timed_out, "this node stops"});
+  for (auto& waiter : handing_over_)
+    waiter->set({});
+}
+
+template <class Input>
+void RaftEngine::input(const Input& give) {
+  if (is_closed_) return;
+  Effects effects;
+  give(core_, effects);
+  carry_out(effects);
+}
+
+void RaftEngine::carry_out(Effects& effects) {
+  if (effects.fatal) stop_for(*effects.fatal);
+  send(effects.send);
+  if (effects.persist) write(std::move(*effects.persist));
+  settle_proposals(effects.proposals);
+  settle_reads(effects.reads);
+  if (effects.discard_staged && !store_->begin_staging()) stop_for("the staging area is stuck");
+  for (const SnapshotSend& wanted : effects.snapshots)
+    asio::co_spawn(executor_, send_snapshot(shared_from_this(), wanted), asio::detached);
+  update_status(effects.role.has_value());
+  if (effects.role) report_role();
+  if (!effects.apply.empty()) {
+    const std::weak_ptr<RaftEngine> weak = weak_from_this();
+    asio::post(executor_, [weak, entries = std::move(effects.apply)] {
+      if (const auto self = weak.lock(); self && !self->is_closed_) self->apply(entries);
+    });
+  }
+  arm_timer();
+}
+
+void RaftEngine::send(const std::vector<Message>& messages) {
+  for (const Message& message : messages) {
+    const auto address = address_of_(message.to);
+    if (address) links_.send(*address, node::Channel::raft, encode_message(message));
+  }
+}
+
+void RaftEngine::write(PersistBatch batch) {
+  const std::weak_ptr<RaftEngine> weak = weak_from_this();
+  asio::post(disk_, [weak, store = store_, executor = executor_, batch = std::move(batch)] {
+    static_cast<void>(store->persist(batch));  // returns only when it is durable
+    asio::post(executor, [weak, id = batch.id] {
+      if (const auto self = weak.lock()) self->after_write(id);
+    });
+  });
+}
+
+void RaftEngine::after_write(std::uint64_t batch_id) {
+  const LogIndex applied_before = core_.applied_index();
+  input([&](RaftCore& core, Effects& effects) { core.persisted(mono_now(), batch_id, effects); });
+  if (!is_closed_ && core_.applied_index() > applied_before) {
+    log_.info("installed snapshot index={}", core_.applied_index().value);
+    note_applied(core_.applied_index());
+  }
+}
+
+std::shared_ptr<RaftEngine::Command> RaftEngine::propose(std::string command) {
+  auto waiter = std::make_shared<Command>(executor_);
+  if (is_closed_) {
+    waiter->set(Error{Errc::unavailable, "this node stops; the command was not taken"});
+    return waiter;
+  }
+  proposed_.push_back({std::move(command), waiter});
+  if (flush_posted_) return waiter;
+  flush_posted_ = true;
+  // What else is ready to propose now joins the same batch.
+  const std::weak_ptr<RaftEngine> weak = weak_from_this();
+  asio::post(executor_, [weak] {
+    if (const auto self = weak.lock()) self->flush_proposals();
+  });
+  return waiter;
+}
+
+void RaftEngine::flush_proposals() {
+  flush_posted_ = false;
+  if (is_closed_) return;
+  std::vector<Proposal> proposals;
+  for (Proposed& each : proposed_) {
+    offered_[next_context_] = std::move(each.waiter);
+    proposals.push_back({next_context_++, std::move(each.command)});
+  }
+  proposed_.clear();
+  input([&](RaftCore& core, Effects& effects) {
+    core.propose(mono_now(), std::move(proposals), effects);
+  });
+}
+
+void RaftEngine::settle_proposals(std::vector<ProposalOutcome>& outcomes) {
+  for (ProposalOutcome& outcome : outcomes) {
+    auto offered = offered_.extract(outcome.context);
+    if (outcome.index)
+      in_log_.emplace(*outcome.index, InLog{outcome.term, std::move(offered.mapped())});
+    else
+      offered.mapped()->set(outcome.index.error());
+  }
+}
+
+void RaftEngine::settle_entry(const Entry& entry, const std::string& result) {
+  const auto [first, last] = in_log_.equal_range(entry.index);
+  for (auto at = first; at != last; ++at) {
+    if (at->second.term == entry.term) {
+      const AppliedCommand applied{entry.index, result};
+      at->second.waiter->set(applied);
+    } else {
+      at->second.waiter->set(
+          Error{Errc::unavailable, "a new leader replaced the command before it was committed"});
+    }
+  }
+  in_log_.erase(first, last);
+}
+
+void RaftEngine::settle_reads(const std::vector<ReadReady>& reads) {
+  for (const ReadReady& ready : reads) {
+    const auto waiting = reads_.extract(ready.context);
+    if (ready.index)
+      waiting.mapped()->set(*ready.index);
+    else
+      waiting.mapped()->set(Error{
+          Errc::not_leader,
+          core_.leader().value_or(NodeId{}).is_none() ? std::string{} : core_.leader()->hex()});
+  }
+}
+
+void RaftEngine::apply(const std::vector<EntryRef>& entries) {
+  const auto base = store_->live_view();
+  Changes changes;
+  std::vector<std::string> results(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = *entries[i];
+    if (entry.kind != EntryKind::command) continue;
+    const OverlayView view{*base, changes};
+    ApplyOutcome outcome = machine_.apply(view, entry.index, entry.command);
+    for (auto& [key, value] : outcome.changes.writes)
+      changes.writes[key] = std::move(value);
+    results[i] = std::move(outcome.result);
+  }
+  const LogIndex last = entries.back()->index;
+  const auto written = store_->apply(changes, last);
+  if (!written) stop_for(written.error().detail);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    settle_entry(*entries[i], results[i]);
+  input([&](RaftCore& core, Effects& effects) { core.applied(mono_now(), last, effects); });
+  note_applied(last);
+  compact();
+}
+
+void RaftEngine::note_applied(LogIndex index) {
+  applied_ = index.value;
+  update_status(false);
+  // What a snapshot jumped over is done or replaced; nobody here knows which.
+  for (auto at = in_log_.begin(); at != in_log_.upper_bound(index); ++at)
+    at->second.waiter->set(Error{Errc::timed_out, "whether the command is committed is unknown"});
+  in_log_.erase(in_log_.begin(), in_log_.upper_bound(index));
+  for (auto at = reached_.begin(); at != reached_.upper_bound(index); ++at)
+    at->second->set({});
+  reached_.erase(reached_.begin(), reached_.upper_bound(index));
+  if (applied_handler_) applied_handler_(index);
+}
+
+void RaftEngine::compact() {
+  const RaftLog& log = core_.log();
+  const std::uint64_t held = core_.applied_index().value - log.base_index().value;
+  const bool is_long = held >= std::max<std::uint64_t>(options_.compact_after_entries, 2);
+  if (is_closed_ || core_.is_installing() || (!is_long && log.bytes() < kLogBytesMax) || held < 2)
+    return;
+  // Half of it stays for members that are a little behind.
+  const LogIndex cut{core_.applied_index().value - held / 2};
+  const auto written = store_->compact(log.meta_at(cut));
+  if (!written) stop_for(written.error().detail);
+  core_.compact(cut);
+  log_.debug("compacted the log base={}", cut.value);
+}
+
+std::shared_ptr<RaftEngine::Read> RaftEngine::read_index() {
+  auto waiter = std::make_shared<Read>(executor_);
+  const std::uint64_t context = next_context_++;
+  if (is_closed_) {
+    waiter->set(Error{Errc::unavailable, "this node stops"});
+    return waiter;
+  }
+  reads_[context] = waiter;
+  input([&](RaftCore& core, Effects& effects) { core.read_index(mono_now(), context, effects); });
+  return waiter;
+}
+
+std::shared_ptr<RaftEngine::Reached> RaftEngine::reach(LogIndex index) {
+  auto waiter = std::make_shared<Reached>(executor_);
+  if (applied() >= index)
+    waiter->set({});
+  else
+    reached_.emplace(index, waiter);
+  return waiter;
+}
+
+Result<LogIndex> RaftEngine::change_config(const std::set<NodeId>& voters,
+                                           const std::set<NodeId>& learners) {
+  Result<LogIndex> index = Error{Errc::unavailable, "this node stops"};
+  input([&](RaftCore& core, Effects& effects) {
+    index = core.change_config(mono_now(), voters, learners, effects);
+  });
+  if (!is_closed_) update_status(true);
+  return index;
+}
+
+std::shared_ptr<RaftEngine::Reached> RaftEngine::hand_over() {
+  auto waiter = std::make_shared<Reached>(executor_);
+  const auto successor = core_.best_successor();
+  if (is_closed_ || !successor) {
+    waiter->set({});
+    return waiter;
+  }
+  handing_over_.push_back(waiter);
+  input([&](RaftCore& core, Effects& effects) {
+    const auto begun = core.transfer(mono_now(), *successor, effects);
+    if (!begun) waiter->set({});
+  });
+  return waiter;
+}
+
+void RaftEngine::arm_timer() {
+  const MonoTime deadline = core_.next_deadline();
+  if (deadline == armed_for_) return;
+  armed_for_ = deadline;
+  timer_.expires_after(std::max(deadline - mono_now(), MonoTime{0}));
+  const std::weak_ptr<RaftEngine> weak = weak_from_this();
+  timer_.async_wait([weak](boost::system::error_code error) {
+    const auto self = weak.lock();
+    if (error || !self || self->is_closed_) return;
+    self->armed_for_ = MonoTime{0};
+    self->input([](RaftCore& core, Effects& effects) { core.tick(mono_now(), effects); });
+    self->update_status(true);
+  });
+}
+
+void RaftEngine::update_status(bool in_full) {
+  const std::lock_guard lock{status_mutex_};
+  status_.role = core_.role();
+  status_.term = core_.term();
+  status_.leader = core_.leader();
+  status_.commit = core_.commit();
+  status_.applied = applied();
+  status_.changing_voters = core_.config().is_joint();
+  const bool is_settled =
+      status_.voters == core_.config().voters && status_.learners == core_.config().learners;
+  if (!in_full && is_settled) return;
+  status_.voters = core_.config().voters;
+  status_.voters.insert(core_.config().voters_outgoing.begin(),
+                        core_.config().voters_outgoing.end());
+  status_.learners = core_.config().learners;
+  status_.match.clear();
+  for (const auto& [peer, progress] : core_.progress())
+    status_.match[peer] = progress.match;
+}
+
+RaftStatus RaftEngine::status() const {
+  const std::lock_guard lock{status_mutex_};
+  return status_;
+}
+
+void RaftEngine::report_role() {
+  log_.info("became {} term={} leader={} last={}",
+            to_string(core_.role()),
+            core_.term().value,
+            core_.leader().value_or(NodeId{}).hex().substr(0, 8),
+            core_.log().last_index().value);
+  if (core_.role() != Role::leader) {
+    for (auto& waiter : handing_over_)
+      waiter->set({});
+    handing_over_.clear();
+  }
+  if (role_handler_) role_handler_(status());
+}
+
+void RaftEngine::take_message(NodeId from, const Bytes& body) {
+  const auto message = decode_message(body);
+  if (!message || message->from != from) {
+    log_.warn("dropped a message from={} why={}",
+              from.hex(),
+              message ? "it names another sender" : message.error().detail);
+    return;
+  }
+  input([&](RaftCore& core, Effects& effects) { core.step(mono_now(), *message, effects); });
+}
+
+asio::awaitable<Result<Bytes>> RaftEngine::take_chunk(std::shared_ptr<RaftEngine> self,
+                                                      NodeId from,
+                                                      Bytes body) {
+  const auto chunk = decode_snapshot_chunk(body);
+  if (!chunk) co_return chunk.error();
+  if (self->is_closed_ || self->core_.is_installing())
+    co_return Error{Errc::unavailable, "this node cannot take a snapshot now"};
+  if (chunk->swarm != self->options_.swarm || chunk->term < self->core_.term())
+    co_return Error{Errc::conflict, "the snapshot is of another swarm or an earlier leader"};
+  const auto meta = self->receiver_.take(from, *chunk);
+  if (!meta) co_return meta.error();
+  if (*meta) {
+    self->input([&](RaftCore& core, Effects& effects) {
+      core.snapshot_received(mono_now(), **meta, effects);
+    });
+  }
+  co_return Bytes{};
+}
+
+asio::awaitable<void> RaftEngine::send_snapshot(std::shared_ptr<RaftEngine> self,
+                                                SnapshotSend wanted) {
+  const SnapshotMeta meta = self->core_.log().meta_at(self->core_.applied_index());
+  std::optional<LogIndex> sent;
+  const auto address = self->address_of_(wanted.to);
+  if (address && !self->is_sending_snapshot_ && !self->is_closed_) {
+    self->is_sending_snapshot_ = true;
+    SnapshotChunk head;
+    head.swarm = self->options_.swarm;
+    head.term = wanted.term;
+    head.session = wanted.session;
+    head.meta = meta;
+    SnapshotSender sender{std::move(head), self->store_->read_snapshot()};
+    self->log_.info("sends snapshot to={} index={}", wanted.to.hex(), meta.index.value);
+    while (!sent && !self->is_closed_) {
+      const auto chunk = sender.next();
+      if (!chunk) break;
+      Bytes bytes = encode_snapshot_chunk(*chunk);
+      const auto answer = co_await self->links_.call(
+          *address, node::Channel::snapshot, std::move(bytes), kChunkPatience);
+      if (!answer) {
+        self->log_.warn("snapshot failed to={} why={}", wanted.to.hex(), answer.error().detail);
+        break;
+      }
+      if (chunk->done) sent = meta.index;
+    }
+    self->is_sending_snapshot_ = false;
+  }
+  self->input([&](RaftCore& core, Effects& effects) {
+    core.snapshot_sent(mono_now(), wanted, sent, effects);
+  });
+}
+
+void RaftEngine::stop_for(const std::string& why) const {
+  log_.error("stops, since going on could break what was promised: {}", why);
+  std::abort();
+}
+
+}  // namespace starling::consensus

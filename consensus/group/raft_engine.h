@@ -1,0 +1,137 @@
+/// Carries out what a RaftCore decides: disk, peers, timers, state machine, and who waits for what.
+///
+/// Proposals that arrive while the disk is busy go into its next batch; nothing lingers otherwise.
+///
+/// Threads: the core thread; `status`, `view` and `applied` any thread. One disk thread of its own.
+#pragma once
+
+#include "consensus/group/raft_group.h"
+#include "consensus/group/snapshot_stream.h"
+#include "consensus/group/waiter.h"
+#include "consensus/raft/raft_core.h"
+#include "consensus/storage/rocks_log_store.h"
+#include "node/base/log.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace starling::consensus {
+
+class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
+ public:
+  using Command = Waiter<AppliedCommand>;
+  using Read = Waiter<LogIndex>;
+  using Reached = Waiter<void>;
+
+  RaftEngine(asio::any_io_executor core_executor,
+             RaftGroupOptions options,
+             StateMachine& machine,
+             node::PeerLinks& links,
+             RaftGroup::AddressOf address_of,
+             std::shared_ptr<RocksLogStore> store,
+             RestoredState restored);
+  ~RaftEngine();
+
+  void start();
+
+  /// Ends all waits; nothing is written afterwards. Blocks for the write under way.
+  void close();
+
+  std::shared_ptr<Command> propose(std::string command);
+  std::shared_ptr<Read> read_index();
+  std::shared_ptr<Reached> reach(LogIndex index);
+  Result<LogIndex> change_config(const std::set<NodeId>& voters, const std::set<NodeId>& learners);
+
+  /// Set when the role is not leader any more, or never.
+  std::shared_ptr<Reached> hand_over();
+
+  void on_applied(std::function<void(LogIndex)> handler) { applied_handler_ = std::move(handler); }
+
+  void on_role(std::function<void(const RaftStatus&)> handler) {
+    role_handler_ = std::move(handler);
+  }
+
+  RaftStatus status() const;
+
+  std::shared_ptr<const StateView> view() const { return store_->view(); }
+
+  LogIndex applied() const { return LogIndex{applied_.load()}; }
+
+  const RaftCore& core() const { return core_; }
+
+  const asio::any_io_executor& executor() const { return executor_; }
+
+  void take_message(NodeId from, const Bytes& body);
+  static asio::awaitable<Result<Bytes>> take_chunk(std::shared_ptr<RaftEngine> self,
+                                                   NodeId from,
+                                                   Bytes body);
+
+ private:
+  struct Proposed {
+    std::string command;
+    std::shared_ptr<Command> waiter;
+  };
+
+  struct InLog {
+    Term term;
+    std::shared_ptr<Command> waiter;
+  };
+
+  template <class Input>
+  void input(const Input& give);
+  void carry_out(Effects& effects);
+  void send(const std::vector<Message>& messages);
+  void write(PersistBatch batch);
+  void after_write(std::uint64_t batch_id);
+  void flush_proposals();
+  void settle_proposals(std::vector<ProposalOutcome>& outcomes);
+  void settle_entry(const Entry& entry, const std::string& result);
+  void settle_reads(const std::vector<ReadReady>& reads);
+  void apply(const std::vector<EntryRef>& entries);
+  void note_applied(LogIndex index);
+  void compact();
+  void arm_timer();
+  void update_status(bool in_full);
+  void report_role();
+  void end_waits();
+  static asio::awaitable<void> send_snapshot(std::shared_ptr<RaftEngine> self, SnapshotSend wanted);
+  [[noreturn]] void stop_for(const std::string& why) const;
+
+  const asio::any_io_executor executor_;
+  const RaftGroupOptions options_;
+  StateMachine& machine_;
+  node::PeerLinks& links_;
+  const RaftGroup::AddressOf address_of_;
+  const std::shared_ptr<RocksLogStore> store_;
+  const Logger log_;
+  RaftCore core_;
+  SnapshotReceiver receiver_;
+  asio::steady_timer timer_;
+  MonoTime armed_for_{0};
+  bool is_closed_ = false;
+  bool is_sending_snapshot_ = false;
+
+  std::vector<Proposed> proposed_;
+  bool flush_posted_ = false;
+  std::map<std::uint64_t, std::shared_ptr<Command>> offered_;
+  std::multimap<LogIndex, InLog> in_log_;
+  std::map<std::uint64_t, std::shared_ptr<Read>> reads_;
+  std::multimap<LogIndex, std::shared_ptr<Reached>> reached_;
+  std::vector<std::shared_ptr<Reached>> handing_over_;
+  std::uint64_t next_context_ = 1;
+  std::function<void(LogIndex)> applied_handler_;
+  std::function<void(const RaftStatus&)> role_handler_;
+
+  std::atomic<std::uint64_t> applied_;
+  mutable std::mutex status_mutex_;
+  RaftStatus status_;
+  asio::thread_pool disk_{1};
+};
+
+}  // namespace starling::consensus

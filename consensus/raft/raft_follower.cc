@@ -1,0 +1,108 @@
+// Following: the log becomes the leader's, and nothing committed is ever lost on the way.
+#include "consensus/raft/raft_core.h"
+#include "node/base/assert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::consensus {
+
+void RaftCore::follow(NodeId leader) {
+  if (role_ == Role::leader || (leader_ && *leader_ != leader)) {
+    fail(fmt::format("two leaders in term {}: {} and {}",
+                     term_.value,
+                     leader_.value_or(self_).hex(),
+                     leader.hex()));
+    return;
+  }
+  if (role_ != Role::follower || leader_ != leader) become_follower(term_, leader);
+  leader_contact_ = now_;
+  redraw_election_wait();
+}
+
+void RaftCore::on(const Message& message, const AppendRequest& request) {
+  follow(message.from);
+  if (out_->fatal) return;
+  if (request.prev_index < commit_) {
+    // Committed entries are the leader's too: it may go on from there.
+    send(message.from, AppendResponse{false, commit_, {}, {}}, Needs::whole_log, message.session);
+    return;
+  }
+  if (!log_.matches(request.prev_index, request.prev_term)) {
+    const LogIndex hint = log_.last_at_or_below(request.prev_index, request.prev_term);
+    const Term hint_term = log_.term_at(hint).value_or(Term{});
+    const AppendResponse refusal{true, request.prev_index, hint, hint_term};
+    send(message.from, refusal, Needs::whole_log, message.session);
+    return;
+  }
+  if (!append_from_leader(request)) return;
+  const LogIndex last{request.prev_index.value + request.entries.size()};
+  commit_to(std::min(request.commit, last));
+  send(message.from, AppendResponse{false, last, {}, {}}, Needs::whole_log, message.session);
+}
+
+bool RaftCore::append_from_leader(const AppendRequest& request) {
+  for (const EntryRef& entry : request.entries) {
+    if (log_.matches(entry->index, entry->term)) continue;
+    if (entry->index <= log_.last_index()) {
+      if (entry->index <= commit_) {
+        fail(fmt::format("entry {} is committed with term {}, but the leader of term {} has {}",
+                         entry->index.value,
+                         log_.term_at(entry->index).value_or(Term{}).value,
+                         term_.value,
+                         entry->term.value));
+        return false;
+      }
+      log_.truncate_from(entry->index);
+      note_truncated(entry->index);
+    }
+    log_.append(entry);
+  }
+  return true;
+}
+
+void RaftCore::commit_to(LogIndex index) {
+  STARLING_ASSERT(index <= log_.last_index(), "only entries of the log are committed");
+  commit_ = std::max(commit_, index);
+}
+
+void RaftCore::on(const Message& message, const HeartbeatRequest& request) {
+  follow(message.from);
+  if (out_->fatal) return;
+  if (request.commit > log_.last_index()) {
+    fail(
+        fmt::format("the leader of term {} counts entry {} as held here, but the log ends at {}: "
+                    "acknowledged entries were lost",
+                    term_.value,
+                    request.commit.value,
+                    log_.last_index().value));
+    return;
+  }
+  commit_to(request.commit);
+  // Does not wait for entries: a slow disk must not look like a dead member.
+  const HeartbeatResponse answer{request.read_seq, request.sent_at};
+  send(message.from, answer, Needs::hard_state, message.session);
+}
+
+void RaftCore::snapshot_received(MonoTime now, const SnapshotMeta& meta, Effects& effects) {
+  begin(now, effects);
+  const bool is_covered = meta.index <= commit_ || log_.matches(meta.index, meta.term);
+  if (is_covered || role_ != Role::follower || install_) {
+    effects.discard_staged = true;
+    if (is_covered && role_ == Role::follower) commit_to(std::max(commit_, meta.index));
+  } else {
+    log_.reset(meta);
+    commit_ = meta.index;
+    stable_ = {};
+    issued_ = disk_last_ = meta.index;
+    if (in_flight_) in_flight_->last = {};
+    truncate_from_.reset();
+    install_ = meta;
+    install_issued_ = false;
+    redraw_election_wait();
+  }
+  finish();
+}
+
+}  // namespace starling::consensus

@@ -1,0 +1,301 @@
+// Leading: replicate, count, commit, answer reads, hand over.
+#include "consensus/raft/quorum.h"
+#include "consensus/raft/raft_core.h"
+#include "node/base/assert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::consensus {
+namespace {
+
+constexpr LogIndex kNothing{};
+
+std::uint64_t as_number(MonoTime time) {
+  return static_cast<std::uint64_t>(time.count());
+}
+
+}  // namespace
+
+Error RaftCore::not_leader() const {
+  return Error{Errc::not_leader, leader_ && *leader_ != self_ ? leader_->hex() : std::string{}};
+}
+
+void RaftCore::lead() {
+  const auto own = progress_.find(self_);
+  if (own != progress_.end()) own->second.acknowledge(stable_);
+  advance_commit();
+  advance_config();
+  if (role_ != Role::leader) return;
+  advance_reads();
+  try_hand_over();
+  for (auto& [peer, progress] : progress_) {
+    if (peer != self_) pump(peer, progress);
+  }
+}
+
+void RaftCore::append_own(EntryKind kind, std::string command, Config config) {
+  const auto entry = std::make_shared<const Entry>(
+      Entry{term_, log_.last_index().next(), kind, std::move(command), std::move(config)});
+  if (kind == EntryKind::command) uncommitted_bytes_ += size_of(*entry);
+  log_.append(entry);
+}
+
+Result<> RaftCore::can_take(const std::string& command) const {
+  if (role_ != Role::leader) return not_leader();
+  if (command.size() > timings_.proposal_bytes_max) {
+    return Error{Errc::too_large,
+                 fmt::format("a command of {} bytes is above the limit of {}; store it as a blob",
+                             command.size(),
+                             timings_.proposal_bytes_max)};
+  }
+  if (transfer_target_) {
+    return Error{Errc::unavailable, "leadership is being handed over; try again in a moment"};
+  }
+  const bool full = uncommitted_bytes_ + command.size() > timings_.uncommitted_bytes_max;
+  if (full && uncommitted_bytes_ > 0) {
+    return Error{
+        Errc::unavailable,
+        fmt::format("{} bytes of commands wait to be committed, the limit is {}; slow down",
+                    uncommitted_bytes_,
+                    timings_.uncommitted_bytes_max)};
+  }
+  return {};
+}
+
+void RaftCore::propose(MonoTime now, std::vector<Proposal> proposals, Effects& effects) {
+  begin(now, effects);
+  for (Proposal& proposal : proposals) {
+    const auto taken = can_take(proposal.command);
+    if (!taken) {
+      effects.proposals.push_back({proposal.context, taken.error(), term_});
+      continue;
+    }
+    append_own(EntryKind::command, std::move(proposal.command), {});
+    effects.proposals.push_back({proposal.context, log_.last_index(), term_});
+  }
+  finish();
+}
+
+void RaftCore::heartbeat() {
+  heartbeat_deadline_ = now_ + timings_.heartbeat;
+  if (!has_quorum_contact()) {
+    become_follower(term_, std::nullopt);
+    return;
+  }
+  std::erase_if(departing_, [&](const auto& each) {
+    if (now_ < each.second) return false;
+    progress_.erase(each.first);
+    return true;
+  });
+  send_heartbeats();
+}
+
+bool RaftCore::has_quorum_contact() const {
+  const auto contact = [&](NodeId node) -> std::uint64_t {
+    if (node == self_) return as_number(now_);
+    const auto found = progress_.find(node);
+    return found == progress_.end() ? 0 : as_number(found->second.last_ack);
+  };
+  const MonoTime heard{
+      static_cast<std::int64_t>(std::min(quorum_value(config(), contact), as_number(now_)))};
+  return now_ - heard <= timings_.election;
+}
+
+void RaftCore::send_heartbeats() {
+  heartbeat_deadline_ = now_ + timings_.heartbeat;
+  for (const auto& [peer, progress] : progress_) {
+    if (peer == self_) continue;
+    // Never commits beyond what the peer is known to hold.
+    const HeartbeatRequest beat{std::min(commit_, progress.match), reads_.seq(), as_number(now_)};
+    send(peer, beat, Needs::nothing, progress.session);
+  }
+}
+
+Progress* RaftCore::progress_of(const Message& message) {
+  if (role_ != Role::leader) return nullptr;
+  const auto found = progress_.find(message.from);
+  if (found == progress_.end() || found->second.session != message.session) return nullptr;
+  return &found->second;
+}
+
+void RaftCore::on(const Message& message, const HeartbeatResponse& response) {
+  Progress* progress = progress_of(message);
+  if (progress == nullptr || response.sent_at > as_number(now_)) return;
+  const MonoTime sent{static_cast<std::int64_t>(response.sent_at)};
+  progress->last_ack = std::max(progress->last_ack, sent);
+  progress->read_ack = std::max(progress->read_ack, std::min(response.read_seq, reads_.seq()));
+  progress->probe_sent = false;
+  // Everything in flight may have been lost; an empty append shows where the logs part.
+  if (progress->match < log_.last_index()) send_append(message.from, *progress, true);
+}
+
+void RaftCore::on(const Message& message, const AppendResponse& response) {
+  Progress* progress = progress_of(message);
+  if (progress == nullptr) return;
+  if (response.rejected) {
+    const LogIndex hint = log_.last_at_or_below(response.hint_index, response.hint_term);
+    progress->back_off(response.index, hint);
+    return;
+  }
+  if (response.index > log_.last_index()) {
+    fail(fmt::format("{} acknowledges entry {} of a log that ends at {}",
+                     message.from.hex(),
+                     response.index.value,
+                     log_.last_index().value));
+    return;
+  }
+  progress->acknowledge(response.index);
+  const bool resumes =
+      progress->state == ProgressState::snapshot && progress->match >= log_.base_index();
+  if (progress->state == ProgressState::probe || resumes) progress->become_replicate();
+}
+
+void RaftCore::advance_commit() {
+  const auto match = [&](NodeId node) -> std::uint64_t {
+    const auto found = progress_.find(node);
+    return found == progress_.end() ? 0 : found->second.match.value;
+  };
+  const LogIndex held{quorum_value(config(), match)};
+  // An entry of an earlier term may be held by a majority and still be replaced (figure 3.7).
+  if (held <= commit_ || log_.term_at(held) != term_) return;
+  for (LogIndex index = commit_.next(); index <= held; index = index.next()) {
+    const Entry& entry = *log_.at(index);
+    if (entry.kind == EntryKind::command && entry.term == term_)
+      uncommitted_bytes_ -= size_of(entry);
+  }
+  commit_ = held;
+}
+
+void RaftCore::pump(NodeId peer, Progress& progress) {
+  while (progress.may_send() && progress.next <= log_.last_index()) {
+    if (!send_append(peer, progress, false)) return;
+  }
+  const LogIndex known{std::min(commit_.value, progress.next.value - 1)};
+  const bool has_news = progress.commit_sent < known;
+  if (has_news && progress.state == ProgressState::replicate) send_append(peer, progress, true);
+}
+
+bool RaftCore::send_append(NodeId peer, Progress& progress, bool even_empty) {
+  const bool by_replicate = progress.state == ProgressState::replicate;
+  if (!progress.may_send() && !(even_empty && by_replicate)) return false;
+  const LogIndex prev{progress.next.value - 1};
+  const auto prev_term = log_.term_at(prev);
+  if (!prev_term) {
+    ask_for_snapshot(peer, progress);
+    return false;
+  }
+  AppendRequest request{prev, *prev_term, commit_, {}};
+  if (!by_replicate || !progress.window.is_full())
+    request.entries = log_.slice(prev, log_.last_index(), timings_.append_bytes_max);
+  if (request.entries.empty() && !even_empty) return false;
+
+  const LogIndex last{prev.value + request.entries.size()};
+  std::size_t bytes = 0;
+  for (const EntryRef& entry : request.entries)
+    bytes += size_of(*entry);
+  if (by_replicate && !request.entries.empty()) {
+    progress.next = last.next();
+    progress.window.add(last, bytes);
+  }
+  progress.probe_sent = !by_replicate;
+  progress.commit_sent = std::max(progress.commit_sent, std::min(commit_, last));
+  send(peer, std::move(request), Needs::nothing, progress.session);
+  return true;
+}
+
+void RaftCore::ask_for_snapshot(NodeId peer, Progress& progress) {
+  const bool answers = now_ - progress.last_ack <= timings_.election;
+  if (!answers) {
+    progress.probe_sent = true;  // its next heartbeat answer tries again
+    return;
+  }
+  progress.become_snapshot();
+  out_->snapshots.push_back({peer, term_, progress.session});
+}
+
+void RaftCore::snapshot_sent(MonoTime now,
+                             const SnapshotSend& sent,
+                             std::optional<LogIndex> index,
+                             Effects& effects) {
+  begin(now, effects);
+  const auto found = progress_.find(sent.to);
+  const bool is_current = role_ == Role::leader && sent.term == term_ && found != progress_.end() &&
+                          found->second.session == sent.session &&
+                          found->second.state == ProgressState::snapshot;
+  if (is_current) {
+    found->second.become_probe(index.value_or(kNothing).next());
+    found->second.probe_sent = true;  // A failed stream is not tried again before it answers.
+  }
+  finish();
+}
+
+void RaftCore::unreachable(MonoTime now, NodeId peer, Effects& effects) {
+  begin(now, effects);
+  const auto found = progress_.find(peer);
+  if (found != progress_.end() && found->second.state == ProgressState::replicate)
+    found->second.become_probe(found->second.match.next());
+  finish();
+}
+
+void RaftCore::read_index(MonoTime now, std::uint64_t context, Effects& effects) {
+  begin(now, effects);
+  if (role_ == Role::leader)
+    reads_.add(context);
+  else
+    effects.reads.push_back({context, std::nullopt});
+  finish();
+}
+
+void RaftCore::advance_reads() {
+  // A new leader knows what is committed only once an entry of its own term is.
+  if (log_.term_at(commit_) != term_) return;
+  const auto answered = [&](NodeId node) -> std::uint64_t {
+    if (node == self_) return reads_.seq();
+    const auto found = progress_.find(node);
+    return found == progress_.end() ? 0 : found->second.read_ack;
+  };
+  if (reads_.is_asking()) reads_.confirm(quorum_value(config(), answered), out_->reads);
+  if (reads_.is_asking() || !reads_.has_waiting()) return;
+  reads_.start_round(commit_);
+  reads_.confirm(quorum_value(config(), answered), out_->reads);
+  if (reads_.is_asking()) send_heartbeats();
+}
+
+Result<> RaftCore::transfer(MonoTime now, NodeId target, Effects& effects) {
+  if (role_ != Role::leader) return not_leader();
+  if (target == self_ || !config().is_voter(target) || config().is_joint()) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("node {} cannot take over: it must be another voter and no change of "
+                             "voters may be under way",
+                             target.hex())};
+  }
+  begin(now, effects);
+  transfer_target_ = target;
+  transfer_deadline_ = now_ + timings_.election;
+  finish();
+  return {};
+}
+
+void RaftCore::try_hand_over() {
+  if (!transfer_target_) return;
+  const auto found = progress_.find(*transfer_target_);
+  if (found == progress_.end() || found->second.match != log_.last_index()) return;
+  send(*transfer_target_, TimeoutNow{}, Needs::nothing, found->second.session);
+}
+
+std::optional<NodeId> RaftCore::best_successor() const {
+  std::optional<NodeId> best;
+  LogIndex best_match;
+  for (const auto& [peer, progress] : progress_) {
+    const bool fits = peer != self_ && config().voters.contains(peer) &&
+                      now_ - progress.last_ack <= timings_.election;
+    if (!fits || (best && progress.match <= best_match)) continue;
+    best = peer;
+    best_match = progress.match;
+  }
+  return role_ == Role::leader ? best : std::nullopt;
+}
+
+}  // namespace starling::consensus

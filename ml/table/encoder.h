@@ -1,0 +1,113 @@
+/// Rows as people write them -> numbers as networks take them. Fitted on training rows only; the
+/// same code encodes for training and for prediction.
+///
+/// Numbers: (x - median) / IQR, then x / sqrt(1 + (x/3)^2), which keeps outliers within 3; missing
+/// is the median, and a flag column if it was missing in the fit rows. Categories: one column per
+/// level (at most 50, the others share one); a missing or unknown level is all zeros.
+///
+/// Source:  Holzmüller et al., "Better by Default" (RealMLP-TD-S), 2024. Threads: none. Pure.
+#pragma once
+
+#include "ml/table/metrics.h"
+#include "ml/table/table.h"
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace starling::ml {
+
+inline constexpr std::size_t kEncodedLevelsMax = 50;
+
+/// Rows of floats, one after the other.
+struct Matrix {
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  std::vector<float> values;
+};
+
+struct NumberCoding {
+  double median = 0;
+  double factor = 0;      ///< 1 / IQR; 0 for a column that was constant
+  bool has_flag = false;  ///< a second column says "missing"
+};
+
+struct CategoryCoding {
+  std::vector<std::string> levels;
+  bool has_other = false;  ///< a last column stands for every level that has none of its own
+};
+
+struct FeatureCoding {
+  std::string name;
+  std::variant<NumberCoding, CategoryCoding> coding;
+
+  std::size_t width() const;
+};
+
+/// What the network's output means.
+struct TargetCoding {
+  std::string name;
+  TaskKind task = TaskKind::regression;
+  std::vector<std::string> classes;  ///< sorted; empty for regression
+  double mean = 0, std = 1;          ///< of the fit rows; regression only
+};
+
+/// A cell of a row to predict: nothing, a number, or a word.
+using CellValue = std::variant<std::monostate, double, std::string>;
+using RawRow = std::map<std::string, CellValue, std::less<>>;
+
+enum class MissingColumns { refuse, allow };
+
+/// Something a person should know about a prediction. Rows count from 0.
+struct PredictWarning {
+  std::size_t row = 0;
+  std::string column;
+  std::string kind;  ///< "unknown_category"
+
+  friend bool operator==(const PredictWarning&, const PredictWarning&) = default;
+};
+
+class Encoder {
+ public:
+  Encoder(std::vector<FeatureCoding> features, TargetCoding target);
+
+  /// Learns medians, ranges and levels from `fit_rows` of `table`.
+  static Encoder fit(const Table& table,
+                     std::span<const std::uint32_t> fit_rows,
+                     TargetCoding target);
+
+  std::size_t width() const { return width_; }
+
+  const std::vector<FeatureCoding>& features() const { return features_; }
+
+  const TargetCoding& target() const { return target_; }
+
+  /// Shape: [rows.size() x width()].
+  Matrix encode(const Table& table, std::span<const std::uint32_t> rows) const;
+
+  /// Rows to predict. Columns that are no features are ignored.
+  /// Errors: `invalid_argument` names row (from 0) and column: it is missing, or text in a number
+  ///         column. Warnings are added to `warnings`.
+  Result<Matrix> encode(std::span<const RawRow> rows,
+                        MissingColumns missing,
+                        std::vector<PredictWarning>& warnings) const;
+
+ private:
+  Result<> encode_cell(std::size_t feature,
+                       std::size_t row,
+                       const CellValue& cell,
+                       float* out,
+                       std::vector<PredictWarning>& warnings) const;
+
+  std::vector<FeatureCoding> features_;
+  TargetCoding target_;
+  std::size_t width_ = 0;
+  std::vector<std::unordered_map<std::string, std::size_t>> level_index_;  ///< per feature
+};
+
+}  // namespace starling::ml

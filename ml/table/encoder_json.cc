@@ -1,0 +1,135 @@
+#include "ml/table/encoder_json.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace starling::ml {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json feature_json(const FeatureCoding& feature) {
+  if (const auto* number = std::get_if<NumberCoding>(&feature.coding)) {
+    return Json{{"name", feature.name},
+                {"type", "number"},
+                {"median", number->median},
+                {"factor", number->factor},
+                {"missing_flag", number->has_flag}};
+  }
+  const auto& category = std::get<CategoryCoding>(feature.coding);
+  return Json{{"name", feature.name},
+              {"type", "category"},
+              {"levels", category.levels},
+              {"other", category.has_other}};
+}
+
+FeatureCoding feature_from(const Json& json) {
+  FeatureCoding feature;
+  feature.name = json.at("name").get<std::string>();
+  const auto type = json.at("type").get<std::string>();
+  if (type == "number") {
+    NumberCoding number;
+    number.median = json.at("median").get<double>();
+    number.factor = json.at("factor").get<double>();
+    number.has_flag = json.at("missing_flag").get<bool>();
+    feature.coding = number;
+  } else if (type == "category") {
+    CategoryCoding category;
+    category.levels = json.at("levels").get<std::vector<std::string>>();
+    category.has_other = json.at("other").get<bool>();
+    feature.coding = std::move(category);
+  } else {
+    throw std::invalid_argument(fmt::format("unknown feature type \"{}\"", type));
+  }
+  return feature;
+}
+
+Result<CellValue> cell_from(const Json& json, std::size_t row, const std::string& column) {
+  if (json.is_null()) return CellValue{};
+  if (json.is_string()) return CellValue{json.get<std::string>()};
+  if (json.is_boolean()) return CellValue{json.get<bool>() ? "true" : "false"};
+  if (json.is_number()) return CellValue{json.get<double>()};
+  return Error{
+      Errc::invalid_argument,
+      fmt::format(
+          "row {}, column \"{}\": a value is a string, a number, a boolean or null", row, column)};
+}
+
+}  // namespace
+
+std::string to_json(const Encoder& encoder) {
+  const TargetCoding& target = encoder.target();
+  Json out{{"format", 1},
+           {"clip", "x / sqrt(1 + (x / 3)^2) of (value - median) * factor"},
+           {"width", encoder.width()},
+           {"features", Json::array()},
+           {"target",
+            {{"name", target.name},
+             {"task", to_string(target.task)},
+             {"classes", target.classes},
+             {"mean", target.mean},
+             {"std", target.std}}}};
+  for (const FeatureCoding& feature : encoder.features()) {
+    out["features"].push_back(feature_json(feature));
+  }
+  return out.dump(2);
+}
+
+Result<Encoder> encoder_from_json(std::string_view text) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("format") != 1) throw std::invalid_argument("its format is not 1");
+    std::vector<FeatureCoding> features;
+    for (const Json& feature : json.at("features"))
+      features.push_back(feature_from(feature));
+    const Json& given = json.at("target");
+    TargetCoding target;
+    target.name = given.at("name").get<std::string>();
+    const auto task = task_from_name(given.at("task").get<std::string>());
+    if (!task) throw std::invalid_argument("its task is unknown");
+    target.task = *task;
+    target.classes = given.at("classes").get<std::vector<std::string>>();
+    target.mean = given.at("mean").get<double>();
+    target.std = given.at("std").get<double>();
+    Encoder encoder{std::move(features), std::move(target)};
+    if (json.at("width") != encoder.width()) throw std::invalid_argument("its width is wrong");
+    return encoder;
+  } catch (const std::exception& e) {
+    return Error{Errc::corrupt, fmt::format("the preprocessing cannot be read: {}", e.what())};
+  }
+}
+
+std::string features_json(const Encoder& encoder) {
+  Json out = Json::array();
+  for (const FeatureCoding& feature : encoder.features()) {
+    const auto* category = std::get_if<CategoryCoding>(&feature.coding);
+    Json one{{"name", feature.name}, {"type", category != nullptr ? "category" : "number"}};
+    if (category != nullptr) one["levels"] = category->levels;
+    out.push_back(std::move(one));
+  }
+  return out.dump();
+}
+
+Result<std::vector<RawRow>> rows_from_json(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return Error{Errc::invalid_argument, "the rows are not valid JSON"};
+  if (!json.is_array()) return Error{Errc::invalid_argument, "the rows are not a JSON array"};
+  std::vector<RawRow> rows;
+  for (const Json& given : json) {
+    if (!given.is_object()) {
+      return Error{Errc::invalid_argument, fmt::format("row {} is not an object", rows.size())};
+    }
+    RawRow row;
+    for (const auto& [name, value] : given.items()) {
+      auto cell = cell_from(value, rows.size(), name);
+      if (!cell) return cell.error();
+      row.emplace(name, std::move(*cell));
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,254 @@
+#include "ml/table/metrics.h"
+
+#include "node/base/assert.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+namespace starling::ml {
+namespace {
+
+constexpr std::array kMetrics{Metric::rmse,
+                              Metric::mae,
+                              Metric::r2,
+                              Metric::log_loss,
+                              Metric::accuracy,
+                              Metric::f1,
+                              Metric::f1_macro,
+                              Metric::balanced_accuracy,
+                              Metric::roc_auc};
+constexpr double kProbabilityMin = 1e-15;  // scikit-learn's clip: no mistake costs infinitely much
+
+double squared_error(const Judged& judged) {
+  double sum = 0;
+  for (std::size_t i = 0; i < judged.values.size(); ++i) {
+    const double error = judged.values[i] - judged.truth_values[i];
+    sum += error * error;
+  }
+  return sum;
+}
+
+double mean_absolute_error(const Judged& judged) {
+  double sum = 0;
+  for (std::size_t i = 0; i < judged.values.size(); ++i) {
+    sum += std::abs(judged.values[i] - judged.truth_values[i]);
+  }
+  return sum / static_cast<double>(judged.rows());
+}
+
+double r_squared(const Judged& judged) {
+  const auto& truth = judged.truth_values;
+  const double mean =
+      std::accumulate(truth.begin(), truth.end(), 0.0) / static_cast<double>(truth.size());
+  double spread = 0;
+  for (const double value : truth)
+    spread += (value - mean) * (value - mean);
+  return spread == 0 ? 0 : 1 - squared_error(judged) / spread;
+}
+
+std::span<const double> row_of(const Judged& judged, std::size_t row) {
+  return std::span{judged.probabilities}.subspan(row * judged.class_count, judged.class_count);
+}
+
+double log_loss(const Judged& judged) {
+  double sum = 0;
+  for (std::size_t i = 0; i < judged.rows(); ++i) {
+    const double p = row_of(judged, i)[static_cast<std::size_t>(judged.truth_classes[i])];
+    sum -= std::log(std::clamp(p, kProbabilityMin, 1 - kProbabilityMin));
+  }
+  return sum / static_cast<double>(judged.rows());
+}
+
+/// How often each class was meant, said, and said rightly.
+struct Counts {
+  std::vector<double> truth, said, right;
+};
+
+Counts count_classes(const Judged& judged) {
+  Counts counts;
+  for (auto* list : {&counts.truth, &counts.said, &counts.right}) {
+    list->resize(judged.class_count);
+  }
+  for (std::size_t i = 0; i < judged.rows(); ++i) {
+    const auto truth = static_cast<std::size_t>(judged.truth_classes[i]);
+    const std::size_t said = most_likely(row_of(judged, i));
+    counts.truth[truth] += 1;
+    counts.said[said] += 1;
+    counts.right[truth] += truth == said ? 1 : 0;
+  }
+  return counts;
+}
+
+double accuracy(const Judged& judged) {
+  const Counts counts = count_classes(judged);
+  return std::accumulate(counts.right.begin(), counts.right.end(), 0.0) /
+         static_cast<double>(judged.rows());
+}
+
+double f1_of(const Counts& counts, std::size_t k) {
+  const double either = counts.truth[k] + counts.said[k];
+  return either == 0 ? 0 : 2 * counts.right[k] / either;
+}
+
+/// Over the classes that were meant or said.
+double f1_macro(const Judged& judged) {
+  const Counts counts = count_classes(judged);
+  double sum = 0;
+  double classes = 0;
+  for (std::size_t k = 0; k < judged.class_count; ++k) {
+    if (counts.truth[k] + counts.said[k] == 0) continue;
+    sum += f1_of(counts, k);
+    classes += 1;
+  }
+  return sum / classes;
+}
+
+/// Mean recall over the classes that occur.
+double balanced_accuracy(const Judged& judged) {
+  const Counts counts = count_classes(judged);
+  double sum = 0;
+  double classes = 0;
+  for (std::size_t k = 0; k < judged.class_count; ++k) {
+    if (counts.truth[k] == 0) continue;
+    sum += counts.right[k] / counts.truth[k];
+    classes += 1;
+  }
+  return sum / classes;
+}
+
+/// The chance that a row of class `k` gets a higher probability of `k` than a row that is not; ties
+/// count half (Mann-Whitney). Nothing if one of the two kinds is absent.
+std::optional<double> auc_of(const Judged& judged, std::size_t k) {
+  std::vector<std::pair<double, bool>> rows;
+  for (std::size_t i = 0; i < judged.rows(); ++i) {
+    rows.emplace_back(row_of(judged, i)[k], static_cast<std::size_t>(judged.truth_classes[i]) == k);
+  }
+  std::sort(rows.begin(), rows.end());
+  double rank_sum = 0;
+  double positives = 0;
+  for (std::size_t from = 0; from < rows.size();) {
+    std::size_t to = from;
+    while (to < rows.size() && rows[to].first == rows[from].first)
+      ++to;
+    const double rank = static_cast<double>(from + to + 1) / 2;  // mean of ranks from+1 .. to
+    for (std::size_t i = from; i < to; ++i) {
+      rank_sum += rows[i].second ? rank : 0;
+      positives += rows[i].second ? 1 : 0;
+    }
+    from = to;
+  }
+  const double negatives = static_cast<double>(rows.size()) - positives;
+  if (positives == 0 || negatives == 0) return std::nullopt;
+  return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
+}
+
+double roc_auc(const Judged& judged) {
+  if (judged.task == TaskKind::binary) return auc_of(judged, 1).value_or(0.5);
+  double sum = 0;
+  double classes = 0;
+  for (std::size_t k = 0; k < judged.class_count; ++k) {
+    const auto auc = auc_of(judged, k);
+    sum += auc.value_or(0);
+    classes += auc ? 1 : 0;
+  }
+  return classes == 0 ? 0.5 : sum / classes;
+}
+
+}  // namespace
+
+std::string_view to_string(TaskKind task) {
+  switch (task) {
+    case TaskKind::regression: return "regression";
+    case TaskKind::binary: return "binary";
+    case TaskKind::multiclass: return "multiclass";
+  }
+  return "";
+}
+
+std::string_view to_string(Metric metric) {
+  switch (metric) {
+    case Metric::rmse: return "rmse";
+    case Metric::mae: return "mae";
+    case Metric::r2: return "r2";
+    case Metric::log_loss: return "log_loss";
+    case Metric::accuracy: return "accuracy";
+    case Metric::f1: return "f1";
+    case Metric::f1_macro: return "f1_macro";
+    case Metric::balanced_accuracy: return "balanced_accuracy";
+    case Metric::roc_auc: return "roc_auc";
+  }
+  return "";
+}
+
+std::optional<TaskKind> task_from_name(std::string_view name) {
+  for (const auto task : {TaskKind::regression, TaskKind::binary, TaskKind::multiclass}) {
+    if (to_string(task) == name) return task;
+  }
+  return std::nullopt;
+}
+
+std::optional<Metric> metric_from_name(std::string_view name) {
+  for (const Metric metric : kMetrics) {
+    if (to_string(metric) == name) return metric;
+  }
+  return std::nullopt;
+}
+
+MetricDirection direction_of(Metric metric) {
+  const bool is_error =
+      metric == Metric::rmse || metric == Metric::mae || metric == Metric::log_loss;
+  return is_error ? MetricDirection::minimize : MetricDirection::maximize;
+}
+
+Metric default_metric(TaskKind task) {
+  return task == TaskKind::regression ? Metric::rmse : Metric::log_loss;
+}
+
+bool fits(Metric metric, TaskKind task) {
+  const bool is_of_numbers = metric <= Metric::r2;
+  if (task == TaskKind::regression) return is_of_numbers;
+  if (metric == Metric::f1) return task == TaskKind::binary;
+  return !is_of_numbers;
+}
+
+std::vector<Metric> metrics_of(TaskKind task) {
+  std::vector<Metric> fitting;
+  std::copy_if(kMetrics.begin(), kMetrics.end(), std::back_inserter(fitting), [&](Metric metric) {
+    return fits(metric, task);
+  });
+  return fitting;
+}
+
+double score(Metric metric, const Judged& judged) {
+  STARLING_ASSERT(fits(metric, judged.task), "a metric judges only tasks that it fits");
+  STARLING_ASSERT(judged.rows() > 0, "there is a row to judge");
+  switch (metric) {
+    case Metric::rmse: return std::sqrt(squared_error(judged) / static_cast<double>(judged.rows()));
+    case Metric::mae: return mean_absolute_error(judged);
+    case Metric::r2: return r_squared(judged);
+    case Metric::log_loss: return log_loss(judged);
+    case Metric::accuracy: return accuracy(judged);
+    case Metric::f1: return f1_of(count_classes(judged), 1);
+    case Metric::f1_macro: return f1_macro(judged);
+    case Metric::balanced_accuracy: return balanced_accuracy(judged);
+    case Metric::roc_auc: return roc_auc(judged);
+  }
+  return 0;
+}
+
+std::map<std::string, double> all_scores(const Judged& judged) {
+  std::map<std::string, double> scores;
+  for (const Metric metric : metrics_of(judged.task)) {
+    scores.emplace(to_string(metric), score(metric, judged));
+  }
+  return scores;
+}
+
+std::size_t most_likely(std::span<const double> probabilities) {
+  const auto best = std::max_element(probabilities.begin(), probabilities.end());
+  return static_cast<std::size_t>(best - probabilities.begin());
+}
+
+}  // namespace starling::ml

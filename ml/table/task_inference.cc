@@ -1,0 +1,172 @@
+#include "ml/table/task_inference.h"
+
+#include "ml/table/cell.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace starling::ml {
+namespace {
+
+constexpr std::uint64_t kClassValuesSurely = 10;
+constexpr std::uint64_t kClassValuesPerhaps = 20;
+constexpr std::uint64_t kRowsPerClassPerhaps = 50;
+
+Error refusal(std::string sentence) {
+  return {Errc::invalid_argument, std::move(sentence)};
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string lower(std::string_view text) {
+  std::string out{text};
+  for (char& c : out)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+/// Why no task at all can have this target.
+Result<> check_target(const ColumnProfile& column, std::uint64_t rows) {
+  const std::uint64_t usable = rows - column.missing;
+  const auto& name = column.name;
+  if (usable == 0) return refusal(fmt::format("target \"{}\" is missing in every row", name));
+  if (usable < kUsableRowsMin) {
+    return refusal(fmt::format("target \"{}\" has {} row{}: at least {} are needed",
+                               name,
+                               usable,
+                               usable == 1 ? "" : "s",
+                               kUsableRowsMin));
+  }
+  if (column.distinct == 1) {
+    const auto value = column.levels.empty() ? "" : column.levels[0].value;
+    return refusal(fmt::format(
+        "target \"{}\" is \"{}\" in every row: there is nothing to predict", name, value));
+  }
+  if (column.type == ColumnType::id) {
+    return refusal(fmt::format("target \"{}\" differs in nearly every row like an id", name));
+  }
+  if (column.type == ColumnType::text) {
+    return refusal(fmt::format(
+        "target \"{}\" is text with {} different values; at most {} classes are supported",
+        name,
+        column.distinct,
+        kClassesMax));
+  }
+  return {};
+}
+
+bool looks_like_classes(const ColumnProfile& column, std::uint64_t usable) {
+  if (column.type == ColumnType::category) return true;
+  if (!column.is_whole || column.distinct > kClassValuesPerhaps) return false;
+  return column.distinct <= kClassValuesSurely || usable >= kRowsPerClassPerhaps * column.distinct;
+}
+
+bool class_before(const std::string& a, const std::string& b) {
+  const auto x = parse_number(a);
+  const auto y = parse_number(b);
+  if (x && y && *x != *y) return *x < *y;
+  return a < b;
+}
+
+Result<TaskChoice> choose_classes(const ColumnProfile& column, TaskChoice choice) {
+  if (column.distinct > kClassesMax) {
+    return refusal(fmt::format("target \"{}\" has {} classes; at most {} are supported",
+                               column.name,
+                               column.distinct,
+                               kClassesMax));
+  }
+  for (const LevelCount& level : column.levels) {
+    if (level.count >= kClassRowsMin) {
+      choice.classes.push_back(level.value);
+      continue;
+    }
+    choice.usable_rows -= level.count;
+    choice.warnings.push_back(
+        fmt::format("class \"{}\" has {} row{} and is left out: {} are needed",
+                    level.value,
+                    level.count,
+                    level.count == 1 ? "" : "s",
+                    kClassRowsMin));
+  }
+  if (choice.classes.size() < 2) {
+    return refusal(fmt::format("target \"{}\" has fewer than two classes with at least {} rows",
+                               column.name,
+                               kClassRowsMin));
+  }
+  std::sort(choice.classes.begin(), choice.classes.end(), class_before);
+  choice.task = choice.classes.size() == 2 ? TaskKind::binary : TaskKind::multiclass;
+  choice.reason = fmt::format("\"{}\" has {} classes", column.name, choice.classes.size());
+  return choice;
+}
+
+}  // namespace
+
+std::string nearest_column(const TableProfile& profile, std::string_view name) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const ColumnProfile& column : profile.columns) {
+    const std::size_t distance = edit_distance(lower(column.name), lower(name));
+    if (distance < best_distance) {
+      best = column.name;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+Result<TaskChoice> infer_task(const TableProfile& profile,
+                              std::string_view target,
+                              std::optional<TaskKind> wanted) {
+  const ColumnProfile* column = profile.find(target);
+  if (column == nullptr) {
+    const std::string near = nearest_column(profile, target);
+    return refusal(fmt::format("no column \"{}\" in this table{}",
+                               target,
+                               near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  const auto checked = check_target(*column, profile.rows);
+  if (!checked) return checked.error();
+  if (!std::any_of(profile.columns.begin(), profile.columns.end(), [&](const auto& other) {
+        return &other != column && is_feature(other);
+      })) {
+    return refusal("no column beside the target can be used as a feature");
+  }
+
+  TaskChoice choice;
+  choice.usable_rows = profile.rows - column->missing;
+  const bool is_number = column->type == ColumnType::number;
+  if (wanted == TaskKind::regression && !is_number) {
+    return refusal(fmt::format("regression needs numbers, but \"{}\" holds words", target));
+  }
+  const bool wants_classes =
+      wanted ? *wanted != TaskKind::regression : looks_like_classes(*column, choice.usable_rows);
+  if (!wants_classes) {
+    choice.reason = fmt::format("\"{}\" is a number with {} values", target, column->distinct);
+    return choice;
+  }
+  auto chosen = choose_classes(*column, std::move(choice));
+  if (chosen && wanted && *wanted != chosen->task) {
+    return refusal(fmt::format("{} was asked for, but \"{}\" has {} classes",
+                               to_string(*wanted),
+                               target,
+                               chosen->classes.size()));
+  }
+  return chosen;
+}
+
+}  // namespace starling::ml

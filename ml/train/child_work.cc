@@ -1,0 +1,265 @@
+#include "ml/train/child_work.h"
+
+#include "ml/serve/artifact.h"
+#include "ml/table/encoder_json.h"
+#include "ml/train/trial_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sys/resource.h>
+
+namespace starling::ml {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Thrown when the node has let go: there is nobody to report to.
+struct NodeIsGone {};
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::uint64_t peak_mb() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<std::uint64_t>(used.ru_maxrss) / 1024;
+}
+
+WorkFailed failed_from(const Error& error) {
+  const bool is_invalid = error.code == Errc::invalid_argument || error.code == Errc::conflict ||
+                          error.code == Errc::too_large || error.code == Errc::unsupported;
+  return {is_invalid ? "invalid" : "internal", error.detail};
+}
+
+bool is_better(Metric metric, double value, double best) {
+  return direction_of(metric) == MetricDirection::minimize ? value < best : value > best;
+}
+
+Json params_json(const Params& params) {
+  Json out = Json::object();
+  for (const auto& [name, value] : params) {
+    std::visit([&, &key = name](const auto& held) { out[key] = held; }, value);
+  }
+  return out;
+}
+
+class Work {
+ public:
+  Work(ChildChannel& channel, Engine& engine, WorkTask task)
+      : channel_(channel), engine_(engine), task_(std::move(task)), started_(seconds_now()) {}
+
+  WorkMessage run();
+
+ private:
+  std::optional<WorkFailed> train_epoch(std::uint32_t epoch, double& loss);
+  void report(std::uint32_t epoch, double value, double loss);
+  WorkMessage run_trial();
+  WorkMessage run_final();
+  Result<std::uint64_t> write_model(const std::map<std::string, double>& test);
+  WorkDone done(std::uint32_t best_epoch, std::uint32_t epochs) const;
+
+  ChildChannel& channel_;
+  Engine& engine_;
+  WorkTask task_;
+  double started_;
+  std::optional<TrialData> data_;
+  std::unique_ptr<Learner> learner_;
+};
+
+WorkMessage Work::run() {
+  const auto spec = mlp_spec_from(task_.params);
+  if (!spec) return failed_from(spec.error());
+  auto data = load_trial_data(task_);
+  if (!data) return failed_from(data.error());
+  data_.emplace(std::move(*data));
+  learner_ = engine_.make_learner(*spec, data_->encoder.target(), data_->fit, task_.seed);
+  return task_.kind == WorkKind::final ? run_final() : run_trial();
+}
+
+void Work::report(std::uint32_t epoch, double value, double loss) {
+  const auto written = channel_.write(WorkProgress{epoch, value, loss});
+  if (!written) throw NodeIsGone{};
+}
+
+std::optional<WorkFailed> Work::train_epoch(std::uint32_t epoch, double& loss) {
+  loss = learner_->train_epoch();
+  if (std::isfinite(loss)) return std::nullopt;
+  return WorkFailed{"diverged",
+                    fmt::format("the loss is no longer a number in epoch {}; try a smaller "
+                                "mlp.learning_rate",
+                                epoch)};
+}
+
+WorkMessage Work::run_trial() {
+  std::uint32_t best_epoch = 0;
+  double best = 0;
+  std::uint32_t epoch = 0;
+  const std::uint32_t patience = std::max(task_.patience, 1U);
+  while (epoch < std::max(task_.epochs_max, 1U) && epoch - best_epoch < patience) {
+    ++epoch;
+    double loss = 0;
+    if (auto failed = train_epoch(epoch, loss)) return *failed;
+    const auto said = learner_->predict(data_->judge_features);
+    const double value = score(data_->metric, judged(data_->truth, said));
+    if (!std::isfinite(value)) {
+      return WorkFailed{"diverged", fmt::format("predictions are no numbers in epoch {}", epoch)};
+    }
+    if (best_epoch == 0 || is_better(data_->metric, value, best)) {
+      best = value;
+      best_epoch = epoch;
+      learner_->remember();
+    }
+    report(epoch, value, loss);
+  }
+  learner_->recall();
+  const auto said = learner_->predict(data_->judge_features);
+  WorkDone result = done(best_epoch, epoch);
+  result.value = best;
+  result.metrics = all_scores(judged(data_->truth, said));
+  return result;
+}
+
+WorkMessage Work::run_final() {
+  const std::uint32_t epochs = std::max(task_.fixed_epochs, 1U);
+  for (std::uint32_t epoch = 1; epoch <= epochs; ++epoch) {
+    double loss = 0;
+    if (auto failed = train_epoch(epoch, loss)) return *failed;
+    report(epoch, loss, loss);
+  }
+  WorkDone result = done(epochs, epochs);
+  const Judged outcome = judged(data_->truth, learner_->predict(data_->judge_features));
+  result.test = all_scores(outcome);
+  result.value = score(data_->metric, outcome);
+  const auto bytes = write_model(result.test);
+  if (!bytes) return failed_from(bytes.error());
+  result.artifact_bytes = *bytes;
+  result.features_json = features_json(data_->encoder);
+  result.classes = data_->encoder.target().classes;
+  result.seconds = seconds_now() - started_;
+  return result;
+}
+
+Result<std::uint64_t> Work::write_model(const std::map<std::string, double>& test) {
+  const TargetCoding& target = data_->encoder.target();
+  const Split& split = data_->split;
+  ArtifactParts parts;
+  parts.model = learner_->script();
+  parts.preprocessing = to_json(data_->encoder);
+  parts.schema = Json{{"target", target.name},
+                      {"task", to_string(target.task)},
+                      {"classes", target.classes},
+                      {"features", Json::parse(features_json(data_->encoder))}}
+                     .dump(2);
+  parts.metrics = Json{{"test", test},
+                       {"metric", to_string(data_->metric)},
+                       {"rows",
+                        {{"train", split.train.size()},
+                         {"validation", split.validation.size()},
+                         {"test", split.test.size()},
+                         {"dropped", split.dropped}}},
+                       {"split_hash", split.hash.hex()},
+                       {"seed", task_.seed},
+                       {"epochs", task_.fixed_epochs},
+                       {"params", params_json(task_.params)}}
+                      .dump(2);
+  return write_artifact(task_.artifact_path, parts);
+}
+
+WorkDone Work::done(std::uint32_t best_epoch, std::uint32_t epochs) const {
+  WorkDone result;
+  result.best_epoch = best_epoch;
+  result.epochs = epochs;
+  result.seconds = seconds_now() - started_;
+  result.peak_mb = peak_mb();
+  const Split& split = data_->split;
+  result.split = {split.train.size(),
+                  split.validation.size(),
+                  split.test.size(),
+                  split.dropped,
+                  split.hash.hex()};
+  return result;
+}
+
+PredictAnswer answer(ServedModel& model, const PredictRequest& request) {
+  PredictAnswer out;
+  out.id = request.id;
+  try {
+    const Matrix rows{request.rows, request.columns, request.values};
+    std::size_t columns = 1;
+    out.values = model.predict(rows, columns);
+    out.columns = columns;
+  } catch (const std::exception& e) {
+    out.values.clear();
+    out.columns = 1;
+    out.error = fmt::format("the network failed: {}", e.what());
+  }
+  return out;
+}
+
+/// Answers requests until the node lets go.
+WorkMessage serve(ChildChannel& channel, Engine& engine, const WorkTask& task) {
+  const double started = seconds_now();
+  const auto model = engine.load(task.model_path);
+  const auto micros = static_cast<std::uint64_t>((seconds_now() - started) * 1e6);
+  if (!channel.write(ServeReady{micros})) throw NodeIsGone{};
+  for (;;) {
+    const auto message = channel.read();
+    if (!message) throw NodeIsGone{};
+    const auto* request = std::get_if<PredictRequest>(&*message);
+    if (request == nullptr) return WorkFailed{"internal", "a server takes predict requests only"};
+    if (!channel.write(answer(*model, *request))) throw NodeIsGone{};
+  }
+}
+
+void limit_memory(std::uint64_t cap_mb) {
+  if (cap_mb == 0) return;
+  const rlimit limit{cap_mb << 20, cap_mb << 20};
+  ::setrlimit(RLIMIT_DATA, &limit);  // Cannot fail: it only ever lowers.
+}
+
+/// LibTorch has an exception of its own for memory; only its words tell.
+bool is_about_memory(std::string_view what) {
+  return what.find("allocate memory") != std::string_view::npos ||
+         what.find("not enough memory") != std::string_view::npos;
+}
+
+WorkMessage carry_out(ChildChannel& channel, Engine& engine, const WorkTask& task) {
+  try {
+    engine.prepare(std::max(task.threads, 1U));
+    limit_memory(task.memory_cap_mb);
+    if (task.kind == WorkKind::serve) return serve(channel, engine, task);
+    return Work{channel, engine, task}.run();
+  } catch (const std::bad_alloc&) {
+    return WorkFailed{"out_of_memory", fmt::format("out of memory at {} MB", task.memory_cap_mb)};
+  } catch (const std::exception& e) {
+    const std::string_view what = e.what();
+    const std::string first_line{what.substr(0, what.find('\n'))};
+    return WorkFailed{is_about_memory(what) ? "out_of_memory" : "internal", first_line};
+  }
+}
+
+}  // namespace
+
+int run_child(int channel_fd, Engine& engine) {
+  ChildChannel channel{channel_fd};
+  const auto first = channel.read();
+  if (!first) return 0;
+  const auto* task = std::get_if<WorkTask>(&*first);
+  if (task == nullptr) return 1;
+  try {
+    const WorkMessage outcome = carry_out(channel, engine, *task);
+    if (!channel.write(outcome)) return 1;
+    return std::holds_alternative<WorkFailed>(outcome) ? 2 : 0;
+  } catch (const NodeIsGone&) {
+    return 0;
+  }
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,73 @@
+#include "ml/train/learner.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <functional>
+
+namespace starling::ml {
+namespace {
+
+struct Field {
+  std::string_view name;
+  double low, high;
+  bool is_whole;
+  std::function<void(MlpSpec&, double)> set;
+};
+
+const std::vector<Field>& fields() {
+  static const std::vector<Field> kFields{
+      {"mlp.learning_rate", 1e-7, 1, false, [](auto& s, double v) { s.learning_rate = v; }},
+      {"mlp.n_layers", 1, 16, true, [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
+      {"mlp.width", 1, 8192, true, [](auto& s, double v) { s.width = std::uint32_t(v); }},
+      {"mlp.dropout", 0, 0.95, false, [](auto& s, double v) { s.dropout = v; }},
+      {"mlp.weight_decay", 0, 10, false, [](auto& s, double v) { s.weight_decay = v; }},
+      {"mlp.batch_size",
+       1,
+       65536,
+       true,
+       [](auto& s, double v) { s.batch_size = std::uint32_t(v); }},
+  };
+  return kFields;
+}
+
+Result<> apply(const std::string& name, const ParamValue& value, MlpSpec& spec) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (name == "family") {
+    if (text != nullptr && *text == "mlp") return {};
+    return Error{Errc::invalid_argument, "family must be \"mlp\" for this worker"};
+  }
+  for (const Field& field : fields()) {
+    if (field.name != name) continue;
+    const auto* whole = std::get_if<std::int64_t>(&value);
+    const double number = text != nullptr    ? std::nan("")
+                          : whole != nullptr ? static_cast<double>(*whole)
+                                             : std::get<double>(value);
+    const bool fits = number >= field.low && number <= field.high;
+    if (!fits || (field.is_whole && number != std::trunc(number))) {
+      return Error{Errc::invalid_argument,
+                   fmt::format("{} must be a {}number from {} to {}, not {}",
+                               name,
+                               field.is_whole ? "whole " : "",
+                               field.low,
+                               field.high,
+                               text != nullptr ? *text : fmt::format("{}", number))};
+    }
+    field.set(spec, number);
+    return {};
+  }
+  return Error{Errc::invalid_argument, fmt::format("there is no parameter \"{}\"", name)};
+}
+
+}  // namespace
+
+Result<MlpSpec> mlp_spec_from(const Params& params) {
+  MlpSpec spec;
+  for (const auto& [name, value] : params) {
+    const auto applied = apply(name, value, spec);
+    if (!applied) return applied.error();
+  }
+  return spec;
+}
+
+}  // namespace starling::ml

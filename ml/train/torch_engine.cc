@@ -1,0 +1,234 @@
+#include "ml/train/torch_engine.h"
+
+#include <fmt/format.h>
+#include <torch/script.h>
+#include <torch/utils.h>
+
+#include <cmath>
+#include <sstream>
+
+namespace starling::ml {
+namespace {
+
+constexpr double kGradientNormMax = 1.0;
+constexpr double kBeta1 = 0.9;
+constexpr double kBeta2 = 0.999;
+constexpr double kEpsilon = 1e-8;
+constexpr std::int64_t kPredictRows = 4096;
+
+/// A view of rows that the caller keeps alive.
+at::Tensor tensor_of(const Matrix& matrix) {
+  auto* data = const_cast<float*>(matrix.values.data());  // LibTorch has no constant tensors.
+  const auto rows = static_cast<std::int64_t>(matrix.rows);
+  return torch::from_blob(data, {rows, static_cast<std::int64_t>(matrix.columns)}, at::kFloat);
+}
+
+std::vector<float> floats_of(const at::Tensor& tensor) {
+  const at::Tensor flat = tensor.to(at::kFloat).contiguous().view(-1);
+  const auto* begin = flat.data_ptr<float>();
+  return {begin, begin + flat.numel()};
+}
+
+struct Layer {
+  at::Tensor weight;  ///< [out, in]
+  at::Tensor bias;    ///< [out]
+};
+
+/// All parameters are views of one flat tensor, and so are their gradients: the optimizer is a
+/// handful of operations whatever the depth.
+class MlpLearner : public Learner {
+ public:
+  MlpLearner(const MlpSpec& spec,
+             const TargetCoding& target,
+             const FitData& data,
+             std::uint64_t seed);
+
+  double train_epoch() override;
+  std::vector<float> predict(const Matrix& features) override;
+
+  void remember() override { best_.copy_(flat_); }
+
+  void recall() override { flat_.copy_(best_); }
+
+  std::string script() override;
+
+ private:
+  void make_layers(std::int64_t inputs);
+  at::Tensor forward(at::Tensor x, bool is_training) const;
+  at::Tensor loss_of(const at::Tensor& rows) const;
+  void step();
+
+  bool is_regression() const { return target_.task == TaskKind::regression; }
+
+  MlpSpec spec_;
+  TargetCoding target_;
+  at::Tensor features_, truth_;
+  at::Tensor flat_, gradient_, first_moment_, second_moment_, best_;
+  std::vector<Layer> layers_;
+  std::int64_t steps_ = 0;
+};
+
+MlpLearner::MlpLearner(const MlpSpec& spec,
+                       const TargetCoding& target,
+                       const FitData& data,
+                       std::uint64_t seed)
+    : spec_(spec), target_(target) {
+  torch::manual_seed(seed);
+  features_ = tensor_of(data.features);
+  const auto rows = static_cast<std::int64_t>(data.features.rows);
+  if (is_regression()) {
+    truth_ = torch::from_blob(const_cast<float*>(data.numbers.data()), {rows}, at::kFloat);
+  } else {
+    truth_ = torch::from_blob(const_cast<std::int64_t*>(data.classes.data()), {rows}, at::kLong);
+  }
+  make_layers(features_.size(1));
+}
+
+void MlpLearner::make_layers(std::int64_t inputs) {
+  std::vector<std::int64_t> sizes{inputs};
+  sizes.insert(sizes.end(), spec_.n_layers, spec_.width);
+  sizes.push_back(is_regression() ? 1 : static_cast<std::int64_t>(target_.classes.size()));
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i + 1 < sizes.size(); ++i)
+    total += (sizes[i] + 1) * sizes[i + 1];
+  flat_ = at::empty({total}, at::kFloat);
+  gradient_ = at::zeros({total}, at::kFloat);
+  first_moment_ = at::zeros({total}, at::kFloat);
+  second_moment_ = at::zeros({total}, at::kFloat);
+  best_ = at::empty({total}, at::kFloat);
+
+  std::int64_t offset = 0;
+  const auto take = [&](at::IntArrayRef shape, double bound) {
+    std::int64_t size = 1;
+    for (const std::int64_t side : shape)
+      size *= side;
+    flat_.narrow(0, offset, size).uniform_(-bound, bound);
+    at::Tensor leaf = flat_.narrow(0, offset, size).view(shape).detach().requires_grad_(true);
+    leaf.mutable_grad() = gradient_.narrow(0, offset, size).view(shape);
+    offset += size;
+    return leaf;
+  };
+  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
+    const double bound = 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(1, sizes[i])));
+    at::Tensor weight = take({sizes[i + 1], sizes[i]}, bound);
+    at::Tensor bias = take({sizes[i + 1]}, bound);
+    layers_.push_back({std::move(weight), std::move(bias)});
+  }
+}
+
+at::Tensor MlpLearner::forward(at::Tensor x, bool is_training) const {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    x = at::linear(x, layers_[i].weight, layers_[i].bias);
+    if (i + 1 == layers_.size()) break;
+    x = at::relu(x);
+    if (is_training && spec_.dropout > 0) x = at::dropout(x, spec_.dropout, true);
+  }
+  return x;
+}
+
+at::Tensor MlpLearner::loss_of(const at::Tensor& rows) const {
+  const at::Tensor out = forward(features_.index_select(0, rows), true);
+  const at::Tensor truth = truth_.index_select(0, rows);
+  return is_regression() ? at::mse_loss(out.squeeze(1), truth) : at::cross_entropy_loss(out, truth);
+}
+
+double MlpLearner::train_epoch() {
+  const std::int64_t rows = features_.size(0);
+  const at::Tensor order = at::randperm(rows, at::kLong);
+  double sum = 0;
+  for (std::int64_t from = 0; from < rows; from += spec_.batch_size) {
+    const std::int64_t count = std::min<std::int64_t>(spec_.batch_size, rows - from);
+    const at::Tensor loss = loss_of(order.narrow(0, from, count));
+    gradient_.zero_();
+    loss.backward();
+    step();
+    sum += loss.item<double>() * static_cast<double>(count);
+  }
+  return sum / static_cast<double>(rows);
+}
+
+void MlpLearner::step() {
+  const at::NoGradGuard no_gradients;
+  ++steps_;
+  const double norm = gradient_.norm().item<double>();
+  if (norm > kGradientNormMax) gradient_.mul_(kGradientNormMax / norm);
+  flat_.mul_(1 - spec_.learning_rate * spec_.weight_decay);
+  first_moment_.mul_(kBeta1).add_(gradient_, 1 - kBeta1);
+  second_moment_.mul_(kBeta2).addcmul_(gradient_, gradient_, 1 - kBeta2);
+  const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps_));
+  const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps_));
+  const at::Tensor scale = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(kEpsilon);
+  flat_.addcdiv_(first_moment_, scale, -spec_.learning_rate / correction1);
+}
+
+std::vector<float> MlpLearner::predict(const Matrix& features) {
+  const at::NoGradGuard no_gradients;
+  const at::Tensor all = tensor_of(features);
+  std::vector<float> out;
+  for (std::int64_t from = 0; from < all.size(0); from += kPredictRows) {
+    const std::int64_t count = std::min(kPredictRows, all.size(0) - from);
+    at::Tensor said = forward(all.narrow(0, from, count), false);
+    said = is_regression() ? said.squeeze(1) * target_.std + target_.mean : at::softmax(said, 1);
+    const auto values = floats_of(said);
+    out.insert(out.end(), values.begin(), values.end());
+  }
+  return out;
+}
+
+std::string MlpLearner::script() {
+  torch::jit::Module module("StarlingMlp");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  std::string code = "def forward(self, x: Tensor) -> Tensor:\n";
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const std::string weight = fmt::format("weight{}", i);
+    const std::string bias = fmt::format("bias{}", i);
+    module.register_parameter(weight, layers_[i].weight.detach().clone(), false);
+    module.register_parameter(bias, layers_[i].bias.detach().clone(), false);
+    code += fmt::format("  x = torch.linear(x, self.{}, self.{})\n", weight, bias);
+    if (i + 1 < layers_.size()) code += "  x = torch.relu(x)\n";
+  }
+  if (is_regression()) {
+    code += fmt::format(
+        "  return torch.squeeze(x, 1) * {:.17e} + {:.17e}\n", target_.std, target_.mean);
+  } else {
+    code += "  return torch.softmax(x, 1)\n";
+  }
+  module.define(code);
+  std::ostringstream out;
+  module.save(out);
+  return std::move(out).str();
+}
+
+class TorchServedModel : public ServedModel {
+ public:
+  explicit TorchServedModel(const std::string& path) : module_(torch::jit::load(path)) {}
+
+  std::vector<float> predict(const Matrix& features, std::size_t& columns) override {
+    const at::NoGradGuard no_gradients;
+    const at::Tensor out = module_.forward({tensor_of(features)}).toTensor();
+    columns = out.dim() == 1 ? 1 : static_cast<std::size_t>(out.size(1));
+    return floats_of(out);
+  }
+
+ private:
+  torch::jit::Module module_;
+};
+
+}  // namespace
+
+void TorchEngine::prepare(std::uint32_t threads) {
+  torch::set_num_threads(static_cast<int>(threads));
+}
+
+std::unique_ptr<Learner> TorchEngine::make_learner(const MlpSpec& spec,
+                                                   const TargetCoding& target,
+                                                   const FitData& data,
+                                                   std::uint64_t seed) {
+  return std::make_unique<MlpLearner>(spec, target, data, seed);
+}
+
+std::unique_ptr<ServedModel> TorchEngine::load(const std::string& path) {
+  return std::make_unique<TorchServedModel>(path);
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,151 @@
+#include "ml/train/trial_data.h"
+
+#include "ml/table/cell.h"
+#include "ml/table/profile_json.h"
+#include "ml/table/table_file.h"
+#include "ml/table/task_inference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace starling::ml {
+namespace {
+
+/// Class of every row; -1 where the target is missing or its class is left out. 0 for regression.
+std::vector<std::int32_t> groups_of(const TableColumn& target, const TaskChoice& choice) {
+  std::unordered_map<std::string, std::int32_t> index;
+  for (std::size_t k = 0; k < choice.classes.size(); ++k) {
+    index.emplace(choice.classes[k], static_cast<std::int32_t>(k));
+  }
+  const auto class_of = [&](const std::string& name) {
+    const auto found = index.find(name);
+    return found == index.end() ? -1 : found->second;
+  };
+  std::vector<std::int32_t> groups;
+  groups.reserve(target.rows());
+  const bool is_regression = choice.task == TaskKind::regression;
+  for (std::size_t i = 0; i < target.rows(); ++i) {
+    if (target.is_number && std::isnan(target.numbers[i])) {
+      groups.push_back(-1);
+    } else if (target.is_number) {
+      groups.push_back(is_regression ? 0 : class_of(number_text(target.numbers[i])));
+    } else {
+      const std::int32_t code = target.codes[i];
+      groups.push_back(code < 0 ? -1 : class_of(target.levels[static_cast<std::size_t>(code)]));
+    }
+  }
+  return groups;
+}
+
+Split split_of(const Table& table, const std::vector<std::int32_t>& groups, std::uint64_t seed) {
+  std::vector<SplitRow> rows;
+  rows.reserve(groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    rows.push_back({table.row_hashes[i], groups[i]});
+  return split_rows(rows, seed);
+}
+
+Result<TableProfile> profile_of(const WorkTask& task) {
+  if (!task.profile_json.empty()) return profile_from_json(task.profile_json);
+  return profile_file(task.dataset_path);
+}
+
+Result<TaskChoice> choice_of(const WorkTask& task, const TableProfile& profile) {
+  if (task.task.empty() || task.task == "auto") return infer_task(profile, task.target);
+  const auto wanted = task_from_name(task.task);
+  if (!wanted) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("task \"{}\" is not regression, binary or multiclass", task.task)};
+  }
+  return infer_task(profile, task.target, wanted);
+}
+
+Result<Metric> metric_of(const WorkTask& task, TaskKind kind) {
+  if (task.metric.empty()) return default_metric(kind);
+  const auto metric = metric_from_name(task.metric);
+  if (metric && fits(*metric, kind)) return *metric;
+  return Error{Errc::invalid_argument,
+               fmt::format("metric \"{}\" does not judge {}", task.metric, to_string(kind))};
+}
+
+FitData fit_data(const Table& table,
+                 const Encoder& encoder,
+                 const std::vector<std::uint32_t>& rows,
+                 const std::vector<std::int32_t>& groups) {
+  FitData data;
+  data.features = encoder.encode(table, rows);
+  const TargetCoding& target = encoder.target();
+  for (const std::uint32_t row : rows) {
+    if (target.task == TaskKind::regression) {
+      data.numbers.push_back(
+          static_cast<float>((table.target.numbers[row] - target.mean) / target.std));
+    } else {
+      data.classes.push_back(groups[row]);
+    }
+  }
+  return data;
+}
+
+Judged truth_of(const Table& table,
+                const TaskChoice& choice,
+                const std::vector<std::uint32_t>& rows,
+                const std::vector<std::int32_t>& groups) {
+  Judged truth;
+  truth.task = choice.task;
+  truth.class_count = choice.classes.size();
+  for (const std::uint32_t row : rows) {
+    if (choice.task == TaskKind::regression) {
+      truth.truth_values.push_back(table.target.numbers[row]);
+    } else {
+      truth.truth_classes.push_back(groups[row]);
+    }
+  }
+  return truth;
+}
+
+}  // namespace
+
+Result<TrialData> load_trial_data(const WorkTask& task) {
+  const auto profile = profile_of(task);
+  if (!profile) return profile.error();
+  const auto choice = choice_of(task, *profile);
+  if (!choice) return choice.error();
+  const auto metric = metric_of(task, choice->task);
+  if (!metric) return metric.error();
+  const auto table = load_table(task.dataset_path, *profile, task.target);
+  if (!table) return table.error();
+
+  const auto groups = groups_of(table->target, *choice);
+  Split split = split_of(*table, groups, task.seed);
+  std::vector<std::uint32_t> fit_rows = split.train;
+  std::vector<std::uint32_t> judge_rows = split.validation;
+  if (task.kind == WorkKind::final) {
+    fit_rows.insert(fit_rows.end(), split.validation.begin(), split.validation.end());
+    std::sort(fit_rows.begin(), fit_rows.end());
+    judge_rows = split.test;
+  }
+  if (fit_rows.empty() || judge_rows.empty()) {
+    return Error{Errc::invalid_argument, "too few different rows to train, validate and test"};
+  }
+  TargetCoding target{task.target, choice->task, choice->classes, 0, 1};
+  Encoder encoder = Encoder::fit(*table, fit_rows, std::move(target));
+  FitData fit = fit_data(*table, encoder, fit_rows, groups);
+  Matrix judge_features = encoder.encode(*table, judge_rows);
+  return TrialData{choice->task,
+                   *metric,
+                   std::move(encoder),
+                   std::move(split),
+                   std::move(fit),
+                   std::move(judge_features),
+                   truth_of(*table, *choice, judge_rows, groups)};
+}
+
+Judged judged(Judged truth, const std::vector<float>& predictions) {
+  auto& into = truth.task == TaskKind::regression ? truth.values : truth.probabilities;
+  into.assign(predictions.begin(), predictions.end());
+  return truth;
+}
+
+}  // namespace starling::ml

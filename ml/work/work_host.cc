@@ -1,0 +1,342 @@
+#include "ml/work/work_host.h"
+
+#include "node/net/spawn.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <array>
+#include <fstream>
+
+namespace starling::ml {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLookEvery = 1s;       // without news
+constexpr auto kBlobPause = 100ms;    // between looks for a dataset that is still being copied
+constexpr auto kRecordPatience = 5s;  // per try; results are said until somebody has heard them
+constexpr auto kRecordPause = 200ms;
+
+/// Private memory may exceed the prediction by this much before the kernel says no.
+constexpr std::uint64_t kCapFactor = 2;
+constexpr std::uint64_t kCapExtraMb = 256;
+
+asio::awaitable<void> pause(asio::any_io_executor executor, std::chrono::milliseconds time) {
+  asio::steady_timer timer{executor, time};
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+std::string to_sentence(const ChildExited& exited) {
+  if (exited.signal == 9)
+    return fmt::format("the worker was killed (signal 9) at {} MB; memory may have run out",
+                       exited.peak_mb);
+  if (exited.signal != 0) return fmt::format("the worker crashed with signal {}", exited.signal);
+  return fmt::format("the worker ended with status {} before it was done", exited.status);
+}
+
+}  // namespace
+
+/// One attempt that the state gives to this node.
+struct WorkHost::Assignment {
+  WorkTask task;
+  ContentHash dataset;
+  std::optional<Trial> best;  ///< final job: the trial that is refitted
+};
+
+struct WorkHost::Running {
+  std::unique_ptr<WorkerChannel> channel;
+  bool is_unwanted = false;
+};
+
+WorkHost::WorkHost(asio::any_io_executor core,
+                   WorkerPool& pool,
+                   Ledger& ledger,
+                   node::BlobStore& blobs,
+                   WorkHostSources sources,
+                   Logger log)
+    : core_(core),
+      pool_(pool),
+      ledger_(ledger),
+      blobs_(blobs),
+      sources_(std::move(sources)),
+      log_(std::move(log)),
+      alarm_(core) {}
+
+void WorkHost::start() {
+  std::error_code ignored;  // An absent folder is as empty as it gets.
+  std::filesystem::remove_all(sources_.work_dir, ignored);
+  std::filesystem::create_directories(sources_.work_dir, ignored);
+  node::spawn(core_, run());
+}
+
+void WorkHost::stop() {
+  is_stopped_ = true;
+  alarm_.cancel();
+  for (const auto& [token, running] : active_) {
+    running->is_unwanted = true;
+    if (running->channel) running->channel->kill();
+  }
+}
+
+void WorkHost::wake() {
+  is_woken_ = true;
+  alarm_.cancel();
+}
+
+asio::awaitable<void> WorkHost::run() {
+  while (!is_stopped_) {
+    reconcile();
+    if (!is_woken_) {
+      alarm_.expires_after(kLookEvery);
+      co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    is_woken_ = false;
+  }
+}
+
+std::filesystem::path WorkHost::attempt_dir(std::uint64_t token) const {
+  return sources_.work_dir / std::to_string(token);
+}
+
+std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
+  std::map<std::uint64_t, Assignment> wanted;
+  const auto view = sources_.state();
+  for (const auto& study : list_studies(*view)) {
+    if (has_ended(study.status)) continue;
+    const auto dataset = find_dataset(*view, study.spec.dataset);
+    if (!dataset) continue;
+    Assignment common;
+    common.dataset = dataset->blob;
+    common.task.study = study.id;
+    common.task.dataset_path = blobs_.path(dataset->blob).string();
+    common.task.profile_json = dataset->profile_json;
+    common.task.target = study.spec.target;
+    common.task.task = study.spec.task;
+    common.task.metric = study.spec.metric;
+    common.task.seed = study.spec.seed;
+    common.task.epochs_max = study.spec.epochs;
+    common.task.patience = study.spec.patience;
+    for (const auto& trial : list_trials(*view, study.id)) {
+      if (trial.state != TrialState::running || trial.current.node != sources_.self) continue;
+      Assignment one = common;
+      one.task.kind = WorkKind::trial;
+      one.task.number = trial.number;
+      one.task.token = trial.current.token;
+      one.task.params = trial.params;
+      one.task.memory_cap_mb = trial.predicted_peak_mb * kCapFactor + kCapExtraMb;
+      wanted.emplace(trial.current.token, std::move(one));
+    }
+    const auto& job = study.final_job;
+    if (job.state != FinalState::running || job.current.node != sources_.self) continue;
+    const auto best = find_trial(*view, study.id, study.best_number.value_or(0));
+    if (!best) continue;
+    Assignment one = common;
+    one.task.kind = WorkKind::final;
+    one.task.number = best->number;
+    one.task.token = job.current.token;
+    one.task.params = best->params;
+    one.task.fixed_epochs = best->best_epoch;
+    one.best = *best;
+    wanted.emplace(job.current.token, std::move(one));
+  }
+  return wanted;
+}
+
+void WorkHost::reconcile() {
+  auto given = wanted();
+  for (const auto& [token, running] : active_) {
+    if (given.contains(token)) continue;
+    running->is_unwanted = true;
+    if (running->channel) running->channel->kill();
+  }
+  for (auto& [token, assignment] : given) {
+    if (active_.contains(token)) continue;
+    active_.emplace(token, std::make_shared<Running>());
+    ++running_;
+    node::spawn(core_, run_attempt(token, std::move(assignment)));
+  }
+}
+
+asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assignment) {
+  const auto running = active_.at(token);
+  log_.info("attempt starts study={} trial={} final={} token={}",
+            assignment.task.study,
+            assignment.task.number,
+            assignment.best.has_value(),
+            token);
+  std::error_code ignored;
+  std::filesystem::create_directories(attempt_dir(token), ignored);
+  assignment.task.work_dir = attempt_dir(token).string();
+  assignment.task.artifact_path = (attempt_dir(token) / "model.zip").string();
+
+  bool may_retry = true;
+  auto done = co_await work(token, assignment, may_retry);
+  running->channel.reset();
+  if (!running->is_unwanted && !is_stopped_) {
+    if (!done)
+      log_.warn("attempt failed study={} trial={} token={} why={}",
+                assignment.task.study,
+                assignment.task.number,
+                token,
+                done.error().detail);
+    if (assignment.best)
+      co_await record_final(token, assignment, std::move(done), may_retry);
+    else
+      co_await record_trial(token, assignment, std::move(done), may_retry);
+  }
+  std::filesystem::remove_all(attempt_dir(token), ignored);
+  active_.erase(token);
+  --running_;
+  wake();
+}
+
+asio::awaitable<Result<WorkDone>> WorkHost::work(std::uint64_t token,
+                                                 const Assignment& assignment,
+                                                 bool& may_retry) {
+  const auto running = active_.at(token);
+  while (!blobs_.has(assignment.dataset)) {
+    if (running->is_unwanted || is_stopped_)
+      co_return Error{Errc::unavailable, "taken back before it began"};
+    co_await pause(core_, kBlobPause);
+  }
+  auto channel = co_await pool_.spawn();
+  if (!channel) co_return channel.error();
+  running->channel = std::move(*channel);
+  if (running->is_unwanted) co_return Error{Errc::unavailable, "taken back before it began"};
+  WorkMessage task = assignment.task;
+  const auto written = co_await running->channel->write(std::move(task));
+  if (!written) co_return written.error();
+  co_return co_await follow(token, assignment, *running->channel, may_retry);
+}
+
+asio::awaitable<Result<WorkDone>> WorkHost::follow(std::uint64_t token,
+                                                   const Assignment& assignment,
+                                                   WorkerChannel& channel,
+                                                   bool& may_retry) {
+  for (;;) {
+    auto message = co_await channel.read();
+    if (!message) {
+      if (message.error().code == Errc::corrupt) {
+        channel.kill();
+        co_return message.error();
+      }
+      const auto exited = co_await channel.exited();
+      co_return Error{Errc::io, to_sentence(exited)};
+    }
+    if (const auto* progress = std::get_if<WorkProgress>(&*message)) {
+      if (assignment.best) continue;
+      sources_.report({.study = assignment.task.study,
+                       .number = assignment.task.number,
+                       .token = token,
+                       .point = {.epoch = progress->epoch, .value = progress->value}});
+      continue;
+    }
+    if (auto* done = std::get_if<WorkDone>(&*message)) co_return std::move(*done);
+    if (const auto* failed = std::get_if<WorkFailed>(&*message)) {
+      // The same data and parameters would fail the same way; only the unexpected is worth a retry.
+      may_retry = failed->kind == "internal";
+      co_return to_error(*failed);
+    }
+    channel.kill();
+    co_return Error{Errc::corrupt, "the worker said something out of turn"};
+  }
+}
+
+asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
+                                             const Assignment& assignment,
+                                             Result<WorkDone> done,
+                                             bool may_retry) {
+  FinishTrial finish;
+  finish.study = assignment.task.study;
+  finish.number = assignment.task.number;
+  finish.token = token;
+  if (done) {
+    finish.value = done->value;
+    finish.metrics = done->metrics;
+    finish.best_epoch = done->best_epoch;
+    finish.epochs = done->epochs;
+    finish.seconds = done->seconds;
+    finish.peak_mb = done->peak_mb;
+  } else {
+    finish.state = TrialState::failed;
+    finish.may_retry = may_retry;
+    finish.error = done.error().detail;
+  }
+  Command command;
+  command.body = std::move(finish);
+  co_await append_until_known(std::move(command), token);
+}
+
+asio::awaitable<void> WorkHost::record_final(std::uint64_t token,
+                                             const Assignment& assignment,
+                                             Result<WorkDone> done,
+                                             bool may_retry) {
+  FinishFinal finish;
+  finish.study = assignment.task.study;
+  finish.token = token;
+  finish.may_retry = may_retry;
+  if (done) {
+    const auto artifact = co_await store_artifact(assignment.task.artifact_path);
+    if (artifact) {
+      FinalResult result;
+      result.validation = assignment.best->metrics;
+      result.test = done->test;
+      result.rows_train = done->split.train;
+      result.rows_validation = done->split.validation;
+      result.rows_test = done->split.test;
+      result.rows_dropped = done->split.dropped;
+      result.split_hash = done->split.hash;
+      result.artifact = *artifact;
+      result.artifact_bytes = done->artifact_bytes;
+      result.features_json = done->features_json;
+      result.classes = done->classes;
+      result.seconds = done->seconds;
+      finish.result = std::move(result);
+    } else {
+      finish.error = artifact.error().detail;
+    }
+  } else {
+    finish.error = done.error().detail;
+  }
+  Command command;
+  command.body = std::move(finish);
+  co_await append_until_known(std::move(command), token);
+}
+
+asio::awaitable<Result<ContentHash>> WorkHost::store_artifact(
+    const std::filesystem::path& artifact) {
+  std::ifstream file{artifact, std::ios::binary};
+  if (!file)
+    co_return Error{Errc::io, fmt::format("the worker left no artifact at {}", artifact.string())};
+  auto writer = blobs_.create();
+  if (!writer) co_return writer.error();
+  std::array<char, 65536> piece;
+  while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
+    const auto size = static_cast<std::size_t>(file.gcount());
+    if (auto ok = (*writer)->append(std::as_bytes(std::span{piece}.first(size))); !ok)
+      co_return ok.error();
+  }
+  const auto hash = (*writer)->finish();
+  if (!hash) co_return hash.error();
+  const auto replicated = co_await sources_.replicate(*hash);
+  if (!replicated) co_return replicated.error();
+  co_return *hash;
+}
+
+asio::awaitable<void> WorkHost::append_until_known(Command command, std::uint64_t token) {
+  for (;;) {
+    const auto recorded = co_await ledger_.append(command, kRecordPatience);
+    if (recorded) {
+      if (recorded->outcome.error)
+        log_.info("a result came too late token={} why={}", token, recorded->outcome.error->detail);
+      co_return;
+    }
+    if (is_stopped_ || active_.at(token)->is_unwanted) co_return;
+    log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
+    co_await pause(core_, kRecordPause);
+  }
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,100 @@
+/// Runs on this node what the replicated state says is given to it: one child process per attempt.
+///
+/// Reconciles instead of remembering: what the state gives to this node and is not running is
+/// started, what is running and no longer given is killed. So a restarted node picks its attempts up
+/// again, and a late start or an expired attempt needs no message.
+///
+/// Threads: the core thread, except `running()`, which any thread may call.
+#pragma once
+
+#include "ml/study/ledger.h"
+#include "ml/study/study_state.h"
+#include "ml/work/worker_pool.h"
+#include "node/base/log.h"
+#include "node/blobs/blob_store.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace starling::ml {
+
+namespace asio = boost::asio;
+
+/// What the host needs of its node.
+struct WorkHostSources {
+  NodeId self;
+  std::filesystem::path work_dir;  ///< scratch; emptied at start
+  std::function<std::shared_ptr<const StateView>()> state;
+  /// Puts a finished artifact on a majority of the voters.
+  std::function<asio::awaitable<Result<>>(ContentHash blob)> replicate;
+  /// Tells the leader how a trial goes; may be lost.
+  std::function<void(const ProgressPoint& point)> report;
+};
+
+class WorkHost {
+ public:
+  WorkHost(asio::any_io_executor core,
+           WorkerPool& pool,
+           Ledger& ledger,
+           node::BlobStore& blobs,
+           WorkHostSources sources,
+           Logger log);
+
+  void start();
+
+  /// Kills what runs; nothing is recorded of it.
+  void stop();
+
+  /// Something was applied.
+  void wake();
+
+  /// Attempts that run here now.
+  std::uint32_t running() const { return running_.load(); }
+
+ private:
+  struct Assignment;
+  struct Running;
+
+  asio::awaitable<void> run();
+  std::map<std::uint64_t, Assignment> wanted() const;
+  void reconcile();
+  asio::awaitable<void> run_attempt(std::uint64_t token, Assignment assignment);
+  asio::awaitable<Result<WorkDone>> work(std::uint64_t token,
+                                         const Assignment& assignment,
+                                         bool& may_retry);
+  asio::awaitable<Result<WorkDone>> follow(std::uint64_t token,
+                                           const Assignment& assignment,
+                                           WorkerChannel& channel,
+                                           bool& may_retry);
+  asio::awaitable<void> record_trial(std::uint64_t token,
+                                     const Assignment& assignment,
+                                     Result<WorkDone> done,
+                                     bool may_retry);
+  asio::awaitable<void> record_final(std::uint64_t token,
+                                     const Assignment& assignment,
+                                     Result<WorkDone> done,
+                                     bool may_retry);
+  asio::awaitable<void> append_until_known(Command command, std::uint64_t token);
+  asio::awaitable<Result<ContentHash>> store_artifact(const std::filesystem::path& artifact);
+  std::filesystem::path attempt_dir(std::uint64_t token) const;
+
+  asio::any_io_executor core_;
+  WorkerPool& pool_;
+  Ledger& ledger_;
+  node::BlobStore& blobs_;
+  WorkHostSources sources_;
+  Logger log_;
+  asio::steady_timer alarm_;
+  std::map<std::uint64_t, std::shared_ptr<Running>> active_;  ///< by token
+  std::atomic<std::uint32_t> running_{0};
+  bool is_woken_ = false;
+  bool is_stopped_ = false;
+};
+
+}  // namespace starling::ml

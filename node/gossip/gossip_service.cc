@@ -1,0 +1,379 @@
+#include "node/gossip/gossip_service.h"
+
+#include "node/base/clock.h"
+#include "node/base/log.h"
+#include "node/gossip/swim_wire.h"
+#include "node/net/spawn.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+namespace starling::node {
+namespace {
+
+using namespace std::chrono_literals;
+using asio::ip::udp;
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr auto kPushPullPatience = 3000ms;
+constexpr auto kJoinPauseMin = 100ms;
+constexpr auto kJoinPauseMax = 2000ms;
+constexpr auto kJoinLogEvery = 10s;
+constexpr auto kResolveEvery = 60s;
+constexpr std::size_t kPushPullsMax = 4;  // that this node has under way
+
+struct HostPort {
+  std::string host;
+  std::string port;
+};
+
+std::optional<HostPort> split_address(const std::string& address) {
+  const auto colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  return HostPort{.host = std::move(host), .port = address.substr(colon + 1)};
+}
+
+std::optional<udp::endpoint> numeric_endpoint(const HostPort& at) {
+  boost::system::error_code ec;
+  const auto host = asio::ip::make_address(at.host, ec);
+  std::uint16_t port = 0;
+  const char* end = at.port.data() + at.port.size();
+  const auto [stop, fault] = std::from_chars(at.port.data(), end, port);
+  if (ec || fault != std::errc{} || stop != end || port == 0) return std::nullopt;
+  return udp::endpoint{host, port};
+}
+
+}  // namespace
+
+struct GossipService::State : std::enable_shared_from_this<State> {
+  State(udp::socket given, PeerLinks& peer_links, GossipOptions options)
+      : socket(std::move(given)),
+        links(peer_links),
+        timer(socket.get_executor()),
+        join_timer(socket.get_executor()),
+        seeds(options.seeds),
+        log("gossip", options.self.hex().substr(0, 8)),
+        core(SwimConfig{.self = options.self,
+                        .swarm = options.swarm,
+                        .facts = std::move(options.facts),
+                        .seeds = std::move(options.seeds),
+                        .incarnation = options.incarnation,
+                        .seed = options.seed,
+                        .timings = options.timings},
+             mono_now()),
+        self(options.self) {
+    remember({});
+  }
+
+  struct Resolved {
+    std::optional<udp::endpoint> endpoint;
+    MonoTime asked_at{0};
+  };
+
+  static asio::awaitable<void> receive_all(std::shared_ptr<State> state);
+  static asio::awaitable<void> tick_all(std::shared_ptr<State> state);
+  static asio::awaitable<void> join(std::shared_ptr<State> state);
+  static asio::awaitable<void> repair(std::shared_ptr<State> state, std::string address);
+  static asio::awaitable<void> resolve(std::shared_ptr<State> state, std::string address);
+  static asio::awaitable<Result<NodeId>> push_pull(std::shared_ptr<State> state,
+                                                   std::string address);
+  static asio::awaitable<Result<Bytes>> answer(std::shared_ptr<State> state, Bytes body);
+
+  void carry_out(const SwimEffects& effects);
+  void send(const SwimDatagram& datagram);
+  std::optional<udp::endpoint> endpoint_of(const std::string& address);
+  Result<> take_state(const SwimState& theirs);
+  void learn_swarm(SwarmId swarm);
+  void remember(const std::vector<Member>& changed);
+  void stop();
+
+  udp::socket socket;
+  PeerLinks& links;
+  asio::steady_timer timer;
+  asio::steady_timer join_timer;
+  std::vector<std::string> seeds;
+  Logger log;
+  SwimCore core;
+  NodeId self;
+  std::function<void(const Member&)> on_change;
+  std::function<void(SwarmId)> on_swarm;
+  std::array<std::byte, 65536> datagram{};
+  std::map<std::string, Resolved> resolved;
+  std::set<std::string> repairing;
+  bool stopped = false;
+
+  mutable std::mutex mutex;
+  std::map<NodeId, Member> known;  ///< guarded by `mutex`
+  std::uint64_t incarnation = 0;   ///< guarded by `mutex`
+};
+
+asio::awaitable<void> GossipService::State::receive_all(std::shared_ptr<State> state) {
+  while (!state->stopped) {
+    udp::endpoint from;
+    const auto target = asio::buffer(state->datagram);
+    const auto [ec, size] = co_await state->socket.async_receive_from(target, from, kAsTuple);
+    if (state->stopped) co_return;
+    if (ec) continue;  // An earlier datagram met a closed port; the probes will find out.
+    const auto message = decode_swim_message(BytesView{state->datagram}.first(size));
+    if (message)
+      state->carry_out(state->core.receive(mono_now(), *message));
+    else
+      state->log.debug("ignored a datagram: {}", message.error().detail);
+  }
+}
+
+asio::awaitable<void> GossipService::State::tick_all(std::shared_ptr<State> state) {
+  while (!state->stopped) {
+    const MonoTime now = mono_now();
+    const MonoTime due = state->core.next_deadline();
+    if (now >= due) {
+      state->carry_out(state->core.tick(now));
+      continue;
+    }
+    state->timer.expires_after(due - now);
+    co_await state->timer.async_wait(kAsTuple);
+  }
+}
+
+asio::awaitable<void> GossipService::State::join(std::shared_ptr<State> state) {
+  auto pause = kJoinPauseMin;
+  MonoTime log_at = mono_now();
+  std::vector<std::string> seeds = state->seeds;
+  while (!state->stopped && !seeds.empty()) {
+    for (const std::string& seed : std::vector<std::string>{seeds}) {
+      const auto joined = co_await push_pull(state, seed);
+      if (state->stopped) co_return;
+      if (joined && *joined == state->self) {
+        std::erase(seeds, seed);
+        continue;
+      }
+      if (joined) {
+        state->log.info("joined through {}", seed);
+        co_return;
+      }
+      if (mono_now() < log_at) continue;
+      log_at = mono_now() + kJoinLogEvery;
+      state->log.warn("no one lets this node in at {} ({}); still trying; is that node running?",
+                      seed,
+                      joined.error().detail);
+    }
+    state->join_timer.expires_after(pause);
+    co_await state->join_timer.async_wait(kAsTuple);
+    pause = std::min(pause * 2, kJoinPauseMax);
+  }
+}
+
+asio::awaitable<void> GossipService::State::repair(std::shared_ptr<State> state,
+                                                   std::string address) {
+  const auto done = co_await push_pull(state, address);
+  state->repairing.erase(address);
+  if (!done) state->log.debug("no exchange with {}: {}", address, done.error().detail);
+}
+
+asio::awaitable<Result<NodeId>> GossipService::State::push_pull(std::shared_ptr<State> state,
+                                                                std::string address) {
+  Bytes ours = encode_swim_state(state->core.state());
+  const auto body =
+      co_await state->links.call(address, Channel::membership, std::move(ours), kPushPullPatience);
+  if (!body) co_return body.error();
+  if (state->stopped) co_return Error{Errc::unavailable, "this node is stopping"};
+  const auto theirs = decode_swim_state(*body);
+  if (!theirs) co_return theirs.error();
+  const auto taken = state->take_state(*theirs);
+  if (!taken) co_return taken.error();
+  co_return theirs->from;
+}
+
+asio::awaitable<Result<Bytes>> GossipService::State::answer(std::shared_ptr<State> state,
+                                                            Bytes body) {
+  if (state->stopped) co_return Error{Errc::unavailable, "this node is stopping"};
+  const auto theirs = decode_swim_state(body);
+  if (!theirs) co_return theirs.error();
+  const SwarmId swarm = state->core.swarm();
+  if (swarm.is_none() && theirs->from != state->self)
+    co_return Error{Errc::unavailable, "that node has not joined a swarm itself yet"};
+  if (!theirs->swarm.is_none() && theirs->swarm != swarm) {
+    co_return Error{Errc::conflict,
+                    fmt::format("that node belongs to swarm {}, this one to swarm {}",
+                                swarm.hex(),
+                                theirs->swarm.hex())};
+  }
+  state->carry_out(state->core.merge(mono_now(), theirs->members));
+  co_return encode_swim_state(state->core.state());
+}
+
+Result<> GossipService::State::take_state(const SwimState& theirs) {
+  const SwarmId swarm = core.swarm();
+  if (theirs.from == self) return {};
+  if (theirs.swarm.is_none())
+    return Error{Errc::unavailable, "that node has not joined a swarm itself yet"};
+  if (!swarm.is_none() && theirs.swarm != swarm) {
+    return Error{Errc::conflict,
+                 fmt::format("that node belongs to swarm {}, this one to swarm {}",
+                             theirs.swarm.hex(),
+                             swarm.hex())};
+  }
+  if (swarm.is_none()) learn_swarm(theirs.swarm);
+  carry_out(core.merge(mono_now(), theirs.members));
+  return {};
+}
+
+void GossipService::State::learn_swarm(SwarmId swarm) {
+  log.info("this node belongs to swarm {} from now on", swarm.hex());
+  core.set_swarm(swarm);
+  links.set_swarm(swarm);
+  if (on_swarm) on_swarm(swarm);
+}
+
+void GossipService::State::carry_out(const SwimEffects& effects) {
+  for (const auto& datagram_out : effects.send)
+    send(datagram_out);
+  for (const auto& address : effects.push_pull) {
+    if (repairing.size() >= kPushPullsMax || !repairing.insert(address).second) continue;
+    spawn(socket.get_executor(), repair(shared_from_this(), address));
+  }
+  remember(effects.changed);
+  for (const Member& member : effects.changed) {
+    log.debug("{} ({}) at {} is {} incarnation={}",
+              member.facts.name,
+              member.id.hex(),
+              member.facts.address,
+              to_string(member.state),
+              member.incarnation);
+    if (on_change) on_change(member);
+  }
+  const MonoTime now = mono_now();
+  const MonoTime due = std::max(core.next_deadline(), now);
+  if (timer.expiry() > std::chrono::steady_clock::now() + (due - now)) timer.cancel();
+}
+
+void GossipService::State::send(const SwimDatagram& datagram_out) {
+  if (core.swarm().is_none()) return;
+  const auto endpoint = endpoint_of(datagram_out.address);
+  if (!endpoint) return;
+  const Bytes bytes = encode_swim_message(datagram_out.message);
+  boost::system::error_code lost;  // A datagram may always be lost.
+  socket.send_to(asio::buffer(bytes), *endpoint, 0, lost);
+}
+
+std::optional<udp::endpoint> GossipService::State::endpoint_of(const std::string& address) {
+  const auto at = split_address(address);
+  if (!at) return std::nullopt;
+  const auto numeric = numeric_endpoint(*at);
+  if (numeric) return numeric;
+  Resolved& entry = resolved[address];
+  if (entry.asked_at == MonoTime{0} || mono_now() - entry.asked_at > kResolveEvery) {
+    entry.asked_at = mono_now();
+    spawn(socket.get_executor(), resolve(shared_from_this(), address));
+  }
+  return entry.endpoint;
+}
+
+asio::awaitable<void> GossipService::State::resolve(std::shared_ptr<State> state,
+                                                    std::string address) {
+  const auto at = split_address(address);
+  udp::resolver resolver{state->socket.get_executor()};
+  const auto [ec, found] = co_await resolver.async_resolve(at->host, at->port, kAsTuple);
+  if (ec)
+    state->log.warn("cannot find the address of {}: {}", address, ec.message());
+  else if (!found.empty())
+    state->resolved[address].endpoint = found.begin()->endpoint();
+}
+
+void GossipService::State::remember(const std::vector<Member>& changed) {
+  const std::lock_guard lock{mutex};
+  incarnation = core.incarnation();
+  for (const Member& member : changed)
+    known[member.id] = member;
+  if (known.size() == core.size()) return;
+  known.clear();  // Someone was forgotten, or this is the start.
+  for (Member& member : core.members())
+    known[member.id] = std::move(member);
+}
+
+void GossipService::State::stop() {
+  stopped = true;
+  boost::system::error_code ignored;  // It is closed either way.
+  socket.close(ignored);
+  timer.cancel();
+  join_timer.cancel();
+}
+
+GossipService::GossipService(udp::socket socket, PeerLinks& links, GossipOptions options)
+    : state_(std::make_shared<State>(std::move(socket), links, std::move(options))) {}
+
+GossipService::~GossipService() {
+  stop();
+}
+
+void GossipService::on_change(std::function<void(const Member&)> handler) {
+  state_->on_change = std::move(handler);
+}
+
+void GossipService::on_swarm(std::function<void(SwarmId)> handler) {
+  state_->on_swarm = std::move(handler);
+}
+
+void GossipService::start() {
+  boost::system::error_code ignored;  // Else a full buffer waits a moment instead of dropping.
+  state_->socket.non_blocking(true, ignored);
+  if (!state_->core.swarm().is_none()) state_->links.set_swarm(state_->core.swarm());
+  const auto state = state_;
+  state_->links.on_request(Channel::membership, [state](NodeId, Bytes body) {
+    return State::answer(state, std::move(body));
+  });
+  const auto executor = state_->socket.get_executor();
+  spawn(executor, State::receive_all(state_));
+  spawn(executor, State::tick_all(state_));
+  spawn(executor, State::join(state_));
+}
+
+void GossipService::set_facts(MemberFacts facts) {
+  const std::string fault = fault_of(facts);
+  if (!fault.empty()) {
+    state_->log.error("this node's facts are not published: {}", fault);
+    return;
+  }
+  state_->core.set_facts(std::move(facts));
+  state_->timer.cancel();
+}
+
+std::vector<Member> GossipService::members() const {
+  const std::lock_guard lock{state_->mutex};
+  std::vector<Member> all;
+  for (const auto& [id, member] : state_->known)
+    all.push_back(member);
+  return all;
+}
+
+std::optional<Member> GossipService::member(NodeId id) const {
+  const std::lock_guard lock{state_->mutex};
+  const auto found = state_->known.find(id);
+  if (found == state_->known.end()) return std::nullopt;
+  return found->second;
+}
+
+std::uint64_t GossipService::incarnation() const {
+  const std::lock_guard lock{state_->mutex};
+  return state_->incarnation;
+}
+
+void GossipService::stop() {
+  state_->stop();
+}
+
+}  // namespace starling::node

@@ -1,0 +1,267 @@
+#include "node/gossip/swim_core.h"
+
+#include "node/base/assert.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace starling::node {
+namespace {
+
+constexpr std::size_t kRelaysMax = 256;
+constexpr std::chrono::milliseconds kStrangerPause{
+    1000};  // between push/pulls with unknown senders
+
+}  // namespace
+
+SwimCore::SwimCore(SwimConfig config, MonoTime now)
+    : self_(config.self),
+      swarm_(config.swarm),
+      seeds_(std::move(config.seeds)),
+      timings_(config.timings),
+      random_(config.seed),
+      now_(now),
+      probe_at_(now + timings_.probe_interval),
+      gossip_at_(now + timings_.gossip_interval),
+      rejoin_at_(now + timings_.rejoin_interval),
+      push_pull_at_(now + timings_.push_pull_interval),
+      facts_at_(now),
+      stranger_at_(now) {
+  STARLING_ASSERT(!self_.is_none(), "a member has an id");
+  STARLING_ASSERT(fault_of(config.facts).empty(), "own facts are within their limits");
+  Record own;
+  own.member = Member{.id = self_,
+                      .incarnation = config.incarnation,
+                      .state = MemberState::alive,
+                      .facts = std::move(config.facts)};
+  own.changed_at = now;
+  broadcast_.push(SwimUpdate{.member = own.member, .accuser = {}});
+  members_[self_] = std::move(own);
+}
+
+// A gap means that this node was asleep or starved. What was due meanwhile proves nothing about
+// others: their answers may be waiting unread.
+void SwimCore::advance(MonoTime now) {
+  const MonoTime gap = now - now_;
+  now_ = std::max(now_, now);
+  const MonoTime due = std::min({probe_at_, gossip_at_});
+  if (gap < timings_.probe_interval || now < due + timings_.probe_interval) return;
+  worsen(1);
+  for (auto& [id, record] : members_)
+    if (record.suspicion) record.suspicion->postpone(gap);
+  probe_.reset();
+  probe_at_ = now_ + timings_.probe_timeout;
+}
+
+SwimEffects SwimCore::tick(MonoTime now) {
+  SwimEffects out;
+  advance(now);
+  if (probe_ && !probe_->acked && !probe_->asked_others && now_ >= probe_->indirect_at)
+    ask_others(out);
+  if (now_ >= probe_at_) {
+    end_probe(out);
+    start_probe(out);
+  }
+  answer_relays(out);
+  bury_expired(out);
+  publish_facts(out);
+  if (now_ >= push_pull_at_) push_pull(out);
+  if (now_ >= rejoin_at_) rejoin(out);
+  if (now_ >= gossip_at_) gossip(out);
+  reap();
+  return out;
+}
+
+void SwimCore::end_probe(SwimEffects& out) {
+  if (!probe_) return;
+  const Probe probe = *std::exchange(probe_, std::nullopt);
+  if (probe.acked) return;
+  worsen(probe.expected_nacks == 0 ? 1 : static_cast<int>(probe.expected_nacks - probe.nacks));
+  const auto found = members_.find(probe.target);
+  if (found == members_.end() || found->second.member.state > MemberState::suspect) return;
+  Member accused = found->second.member;
+  accused.state = MemberState::suspect;
+  take_suspect(SwimUpdate{.member = std::move(accused), .accuser = self_}, out);
+}
+
+void SwimCore::start_probe(SwimEffects& out) {
+  const MonoTime period = timings_.probe_interval * (health_ + 1);
+  probe_at_ = now_ + period;
+  const auto target = next_to_probe();
+  if (!target) return;
+  probe_ = Probe{.target = *target,
+                 .sequence = next_sequence_++,
+                 .indirect_at = now_ + timings_.probe_timeout,
+                 .end_at = now_ + period};
+  const std::string address = members_.at(*target).member.facts.address;
+  send(address, *target, make(SwimKind::ping, probe_->sequence, *target), out);
+}
+
+void SwimCore::ask_others(SwimEffects& out) {
+  probe_->asked_others = true;
+  const std::string target_address = members_.at(probe_->target).member.facts.address;
+  const auto helpers = choose(timings_.indirect_probes, probe_->target, false);
+  probe_->expected_nacks = helpers.size();
+  for (const Member* helper : helpers) {
+    SwimMessage request = make(SwimKind::ping_request, probe_->sequence, probe_->target);
+    request.target_address = target_address;
+    send(helper->facts.address, helper->id, std::move(request), out);
+  }
+}
+
+void SwimCore::answer_relays(SwimEffects& out) {
+  for (Relay& relay : relays_) {
+    if (relay.nacked || now_ < relay.nack_at) continue;
+    relay.nacked = true;
+    send(relay.origin_address,
+         relay.origin,
+         make(SwimKind::nack, relay.origin_sequence, relay.target),
+         out);
+  }
+  std::erase_if(relays_, [this](const Relay& relay) { return now_ >= relay.until; });
+}
+
+void SwimCore::gossip(SwimEffects& out) {
+  gossip_at_ = now_ + timings_.gossip_interval;
+  for (const Member* member : choose(timings_.gossip_fanout, self_, true)) {
+    if (broadcast_.is_empty()) return;
+    send(member->facts.address, member->id, make(SwimKind::gossip, 0, {}), out);
+  }
+}
+
+// Without this a partition longer than `gossip_to_dead` would never heal.
+void SwimCore::rejoin(SwimEffects& out) {
+  rejoin_at_ = now_ + timings_.rejoin_interval;
+  std::vector<std::string> lost;
+  for (const auto& [id, record] : members_)
+    if (record.member.state == MemberState::dead) lost.push_back(record.member.facts.address);
+  for (const auto& seed : seeds_) {
+    const bool is_known = std::any_of(members_.begin(), members_.end(), [&](const auto& known) {
+      return known.second.member.facts.address == seed;
+    });
+    if (!is_known) lost.push_back(seed);
+  }
+  if (!lost.empty()) out.push_pull.push_back(lost[random_.below(lost.size())]);
+}
+
+void SwimCore::push_pull(SwimEffects& out) {
+  push_pull_at_ = now_ + timings_.push_pull_interval;
+  for (const Member* member : choose(1, self_, false))
+    out.push_pull.push_back(member->facts.address);
+}
+
+void SwimCore::set_facts(MemberFacts facts) {
+  STARLING_ASSERT(fault_of(facts).empty(), "own facts are within their limits");
+  if (facts == self().facts)
+    new_facts_.reset();
+  else
+    new_facts_ = std::move(facts);
+}
+
+void SwimCore::publish_facts(SwimEffects& out) {
+  if (!new_facts_ || now_ < facts_at_) return;
+  facts_at_ = now_ + timings_.facts_interval;
+  Record& own = members_.at(self_);
+  own.member.facts = *std::exchange(new_facts_, std::nullopt);
+  ++own.member.incarnation;
+  changed(own, {}, out);
+}
+
+SwimEffects SwimCore::receive(MonoTime now, const SwimMessage& message) {
+  SwimEffects out;
+  advance(now);
+  if (message.swarm != swarm_ || swarm_.is_none() || message.from == self_) return out;
+  for (const auto& update : message.updates)
+    take(update, out);
+  if (!members_.contains(message.from) && now_ >= stranger_at_) {
+    stranger_at_ = now_ + kStrangerPause;
+    out.push_pull.push_back(message.from_address);
+  }
+  switch (message.kind) {
+    case SwimKind::ping:
+      if (message.target != self_) break;
+      send(message.from_address, message.from, make(SwimKind::ack, message.sequence, self_), out);
+      break;
+    case SwimKind::ping_request: take_ping_request(message, out); break;
+    case SwimKind::ack: take_ack(message, out); break;
+    case SwimKind::nack: take_nack(message); break;
+    case SwimKind::gossip: break;
+  }
+  return out;
+}
+
+void SwimCore::take_ping_request(const SwimMessage& message, SwimEffects& out) {
+  if (message.target == self_ || message.target.is_none() || relays_.size() >= kRelaysMax) return;
+  const std::uint64_t sequence = next_sequence_++;
+  relays_.push_back(Relay{.sequence = sequence,
+                          .origin = message.from,
+                          .origin_address = message.from_address,
+                          .origin_sequence = message.sequence,
+                          .target = message.target,
+                          .nack_at = now_ + timings_.probe_timeout * 4 / 5,
+                          .until = now_ + timings_.probe_interval});
+  send(message.target_address, message.target, make(SwimKind::ping, sequence, message.target), out);
+}
+
+void SwimCore::take_ack(const SwimMessage& message, SwimEffects& out) {
+  if (probe_ && probe_->sequence == message.sequence && probe_->target == message.target) {
+    if (!std::exchange(probe_->acked, true)) health_ = std::max(0, health_ - 1);
+    return;
+  }
+  const auto relay = std::find_if(relays_.begin(), relays_.end(), [&](const Relay& candidate) {
+    return candidate.sequence == message.sequence && candidate.target == message.target;
+  });
+  if (relay == relays_.end()) return;
+  const Relay done = *relay;
+  relays_.erase(relay);
+  send(done.origin_address,
+       done.origin,
+       make(SwimKind::ack, done.origin_sequence, done.target),
+       out);
+}
+
+void SwimCore::take_nack(const SwimMessage& message) {
+  if (!probe_ || probe_->sequence != message.sequence) return;
+  probe_->nacks = std::min(probe_->nacks + 1, probe_->expected_nacks);
+}
+
+SwimMessage SwimCore::make(SwimKind kind, std::uint64_t sequence, NodeId target) const {
+  return SwimMessage{.kind = kind,
+                     .swarm = swarm_,
+                     .from = self_,
+                     .from_address = self().facts.address,
+                     .sequence = sequence,
+                     .target = target,
+                     .target_address = {},
+                     .updates = {}};
+}
+
+// Whoever is suspected or taken for dead hears of it first, so that it can refute at once.
+void SwimCore::send(const std::string& address, NodeId to, SwimMessage message, SwimEffects& out) {
+  const auto found = members_.find(to);
+  if (found != members_.end() && found->second.member.state != MemberState::alive) {
+    const bool is_suspect = found->second.member.state == MemberState::suspect;
+    SwimUpdate claim{.member = found->second.member, .accuser = is_suspect ? self_ : NodeId{}};
+    message.updates.push_back(std::move(claim));
+  }
+  broadcast_.fill(message, transmits_max());
+  out.send.push_back(SwimDatagram{.address = address, .message = std::move(message)});
+}
+
+void SwimCore::worsen(int by) {
+  health_ = std::clamp(health_ + by, 0, timings_.health_max);
+}
+
+MonoTime SwimCore::next_deadline() const {
+  MonoTime next = std::min({probe_at_, rejoin_at_, push_pull_at_});
+  if (!broadcast_.is_empty()) next = std::min(next, gossip_at_);
+  if (new_facts_) next = std::min(next, facts_at_);
+  if (probe_ && !probe_->acked && !probe_->asked_others) next = std::min(next, probe_->indirect_at);
+  for (const Relay& relay : relays_)
+    next = std::min(next, relay.nacked ? relay.until : relay.nack_at);
+  for (const auto& [id, record] : members_)
+    if (record.suspicion) next = std::min(next, record.suspicion->deadline());
+  return next;
+}
+
+}  // namespace starling::node

@@ -1,0 +1,188 @@
+/// Who is in the swarm and who is alive: SWIM with suspicion and Lifeguard. Pure: messages and the
+/// time come in, effects go out.
+///
+/// Each probe period one member, in shuffled order, is pinged; if it stays silent, three others are
+/// asked to ping it; if it is silent still, it is suspected, and unless it refutes in time with a
+/// higher incarnation it is dead. News rides on every datagram and is gossiped between them. A node
+/// that misses answers it should have got first doubts itself and slows down.
+///
+/// Source: Das, Gupta, Motivala, "SWIM: Scalable Weakly-consistent Infection-style Process Group
+///         Membership Protocol" (2002); Dadgar, Phillips, Currey, "Lifeguard" (2018).
+#pragma once
+
+#include "node/base/random.h"
+#include "node/gossip/suspicion.h"
+#include "node/gossip/swim_broadcast.h"
+#include "node/gossip/swim_message.h"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace starling::node {
+
+/// Chosen so that five nodes agree on a killed one within ten seconds.
+struct SwimTimings {
+  std::chrono::milliseconds probe_interval{500};
+  std::chrono::milliseconds probe_timeout{200};  ///< then others are asked
+  std::chrono::milliseconds gossip_interval{100};
+  std::chrono::milliseconds gossip_to_dead{30000};  ///< so that the wrongly dead hear of it
+  std::chrono::milliseconds facts_interval{1000};   ///< own facts are published at most this often
+  std::chrono::milliseconds push_pull_interval{30000};
+  std::chrono::milliseconds rejoin_interval{10000};  ///< one dead member or seed is tried
+  std::chrono::milliseconds reap_after{24 * 3600 * 1000};
+  std::size_t indirect_probes = 3;
+  std::size_t gossip_fanout = 3;
+  int suspicion_mult = 3;
+  int suspicion_max_mult = 3;
+  int retransmit_mult = 4;
+  int health_max = 7;
+};
+
+struct SwimConfig {
+  NodeId self;
+  SwarmId swarm;
+  MemberFacts facts;
+  std::vector<std::string> seeds;
+  std::uint64_t incarnation = 0;
+  std::uint64_t seed = 0;  ///< of its chance
+  SwimTimings timings;
+};
+
+struct SwimDatagram {
+  std::string address;
+  SwimMessage message;
+};
+
+struct SwimEffects {
+  std::vector<SwimDatagram> send;
+  std::vector<Member> changed;         ///< as they are now
+  std::vector<std::string> push_pull;  ///< exchange `state()` with whoever is there
+};
+
+class SwimCore {
+ public:
+  SwimCore(SwimConfig config, MonoTime now);
+
+  /// Does what is due. Call it at `next_deadline()` or earlier.
+  SwimEffects tick(MonoTime now);
+
+  /// Messages of another swarm are ignored.
+  SwimEffects receive(MonoTime now, const SwimMessage& message);
+
+  /// Takes in what another node knows. Whom it calls dead is only suspected: it may be old news.
+  SwimEffects merge(MonoTime now, const std::vector<Member>& theirs);
+
+  /// Publishes them with the next rounds, as a new incarnation.
+  void set_facts(MemberFacts facts);
+
+  void set_swarm(SwarmId swarm) { swarm_ = swarm; }
+
+  SwarmId swarm() const { return swarm_; }
+
+  MonoTime next_deadline() const;
+
+  /// For push/pull.
+  SwimState state() const;
+
+  /// Sorted by id, this node included.
+  std::vector<Member> members() const;
+  std::optional<Member> member(NodeId id) const;
+
+  std::size_t size() const { return members_.size(); }
+
+  std::uint64_t incarnation() const { return self().incarnation; }
+
+  /// 0 when all is well, up to `health_max` when this node itself seems slow.
+  int health() const { return health_; }
+
+ private:
+  struct Record {
+    Member member;
+    std::optional<Suspicion> suspicion;
+    MonoTime changed_at{0};
+  };
+
+  struct Probe {
+    NodeId target;
+    std::uint64_t sequence = 0;
+    MonoTime indirect_at{0};
+    MonoTime end_at{0};
+    bool acked = false;
+    bool asked_others = false;
+    std::size_t expected_nacks = 0;
+    std::size_t nacks = 0;
+  };
+
+  struct Relay {
+    std::uint64_t sequence = 0;  ///< of our ping
+    NodeId origin;
+    std::string origin_address;
+    std::uint64_t origin_sequence = 0;
+    NodeId target;
+    MonoTime nack_at{0};
+    MonoTime until{0};
+    bool nacked = false;
+  };
+
+  const Member& self() const { return members_.at(self_).member; }
+
+  // swim_core.cc: time and messages
+  void advance(MonoTime now);
+  void end_probe(SwimEffects& out);
+  void start_probe(SwimEffects& out);
+  void ask_others(SwimEffects& out);
+  void answer_relays(SwimEffects& out);
+  void gossip(SwimEffects& out);
+  void rejoin(SwimEffects& out);
+  void push_pull(SwimEffects& out);
+  void publish_facts(SwimEffects& out);
+  void take_ping_request(const SwimMessage& message, SwimEffects& out);
+  void take_ack(const SwimMessage& message, SwimEffects& out);
+  void take_nack(const SwimMessage& message);
+  SwimMessage make(SwimKind kind, std::uint64_t sequence, NodeId target) const;
+  void send(const std::string& address, NodeId to, SwimMessage message, SwimEffects& out);
+  void worsen(int by);
+
+  // swim_members.cc: what is known of whom
+  void take(const SwimUpdate& update, SwimEffects& out);
+  void take_about_self(const SwimUpdate& update, SwimEffects& out);
+  void take_alive(const Member& theirs, SwimEffects& out);
+  void take_suspect(const SwimUpdate& update, SwimEffects& out);
+  void take_gone(const Member& theirs, SwimEffects& out);
+  Record& add(const Member& member);
+  void changed(Record& record, NodeId accuser, SwimEffects& out);
+  void bury_expired(SwimEffects& out);
+  void reap();
+  std::optional<NodeId> next_to_probe();
+  std::vector<const Member*> choose(std::size_t count, NodeId except, bool with_recently_dead);
+  std::size_t live_count() const;
+  Suspicion suspicion_by(NodeId accuser) const;
+  int transmits_max() const;
+
+  NodeId self_;
+  SwarmId swarm_;
+  std::vector<std::string> seeds_;
+  SwimTimings timings_;
+  Random random_;
+  std::map<NodeId, Record> members_;
+  SwimBroadcast broadcast_;
+  std::vector<NodeId> probe_order_;
+  std::size_t probe_position_ = 0;
+  std::optional<Probe> probe_;
+  std::vector<Relay> relays_;
+  std::optional<MemberFacts> new_facts_;
+  std::uint64_t next_sequence_ = 1;
+  int health_ = 0;
+  MonoTime now_;
+  MonoTime probe_at_;
+  MonoTime gossip_at_;
+  MonoTime rejoin_at_;
+  MonoTime push_pull_at_;
+  MonoTime facts_at_;
+  MonoTime stranger_at_;
+};
+
+}  // namespace starling::node

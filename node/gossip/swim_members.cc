@@ -1,0 +1,217 @@
+// The half of SwimCore that weighs claims: (incarnation, state) decides, with
+// alive < suspect < dead < left at the same incarnation.
+#include "node/base/assert.h"
+#include "node/gossip/swim_core.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace starling::node {
+namespace {
+
+// A claim against someone needs to say whom and where, not how much memory it has.
+Member without_details(const Member& member) {
+  Member brief = member;
+  brief.facts = MemberFacts{};
+  brief.facts.name = member.facts.name;
+  brief.facts.address = member.facts.address;
+  return brief;
+}
+
+}  // namespace
+
+SwimEffects SwimCore::merge(MonoTime now, const std::vector<Member>& theirs) {
+  SwimEffects out;
+  advance(now);
+  for (const Member& member : theirs) {
+    const auto known = members_.find(member.id);
+    const bool is_news = known != members_.end() && member.state == MemberState::dead &&
+                         known->second.member.state <= MemberState::suspect;
+    SwimUpdate update{.member = member, .accuser = {}};
+    if (is_news || member.state == MemberState::suspect) {
+      update.member.state = MemberState::suspect;
+      update.accuser = self_;
+    }
+    take(update, out);
+  }
+  return out;
+}
+
+void SwimCore::take(const SwimUpdate& update, SwimEffects& out) {
+  if (update.member.id == self_) return take_about_self(update, out);
+  switch (update.member.state) {
+    case MemberState::alive: return take_alive(update.member, out);
+    case MemberState::suspect: return take_suspect(update, out);
+    case MemberState::dead:
+    case MemberState::left: return take_gone(update.member, out);
+  }
+}
+
+void SwimCore::take_about_self(const SwimUpdate& update, SwimEffects& out) {
+  Record& own = members_.at(self_);
+  const std::uint64_t claimed = update.member.incarnation;
+  const bool is_alive = update.member.state == MemberState::alive;
+  if (claimed < own.member.incarnation) return;
+  if (is_alive && claimed == own.member.incarnation) return;
+  own.member.incarnation = claimed + 1;
+  if (update.member.state == MemberState::suspect) worsen(1);
+  changed(own, {}, out);
+}
+
+void SwimCore::take_alive(const Member& theirs, SwimEffects& out) {
+  const auto found = members_.find(theirs.id);
+  if (found != members_.end() && theirs.incarnation <= found->second.member.incarnation) return;
+  Record& record = found == members_.end() ? add(theirs) : found->second;
+  record.member = theirs;
+  record.suspicion.reset();
+  changed(record, {}, out);
+}
+
+void SwimCore::take_suspect(const SwimUpdate& update, SwimEffects& out) {
+  const Member& theirs = update.member;
+  const NodeId accuser = update.accuser.is_none() ? self_ : update.accuser;
+  const auto found = members_.find(theirs.id);
+  Record& record = found == members_.end() ? add(theirs) : found->second;
+  if (found != members_.end()) {
+    const Member& known = record.member;
+    if (theirs.incarnation < known.incarnation) return;
+    if (known.state > MemberState::suspect && theirs.incarnation == known.incarnation) return;
+    if (record.suspicion && theirs.incarnation == known.incarnation) {
+      if (!record.suspicion->confirm(accuser)) return;
+      broadcast_.push(SwimUpdate{.member = without_details(known), .accuser = accuser});
+      return;
+    }
+  }
+  record.member.incarnation = theirs.incarnation;
+  record.member.state = MemberState::suspect;
+  record.suspicion = suspicion_by(accuser);
+  changed(record, accuser, out);
+}
+
+void SwimCore::take_gone(const Member& theirs, SwimEffects& out) {
+  const auto found = members_.find(theirs.id);
+  if (found != members_.end()) {
+    const Member& known = found->second.member;
+    if (theirs.incarnation < known.incarnation) return;
+    if (theirs.incarnation == known.incarnation && theirs.state <= known.state) return;
+  }
+  Record& record = found == members_.end() ? add(theirs) : found->second;
+  record.member.incarnation = theirs.incarnation;
+  record.member.state = theirs.state;
+  record.suspicion.reset();
+  changed(record, {}, out);
+}
+
+SwimCore::Record& SwimCore::add(const Member& member) {
+  Record& record = members_[member.id];
+  record.member = member;
+  const auto offset = static_cast<std::ptrdiff_t>(random_.below(probe_order_.size() + 1));
+  probe_order_.insert(probe_order_.begin() + offset, member.id);
+  return record;
+}
+
+void SwimCore::changed(Record& record, NodeId accuser, SwimEffects& out) {
+  record.changed_at = now_;
+  const bool is_alive = record.member.state == MemberState::alive;
+  SwimUpdate update{.member = is_alive ? record.member : without_details(record.member),
+                    .accuser = accuser};
+  broadcast_.push(std::move(update));
+  out.changed.push_back(record.member);
+}
+
+void SwimCore::bury_expired(SwimEffects& out) {
+  for (auto& [id, record] : members_) {
+    if (!record.suspicion || now_ < record.suspicion->deadline()) continue;
+    record.member.state = MemberState::dead;
+    record.suspicion.reset();
+    changed(record, {}, out);
+  }
+}
+
+void SwimCore::reap() {
+  std::erase_if(members_, [this](const auto& entry) {
+    const Record& record = entry.second;
+    return record.member.state > MemberState::suspect &&
+           now_ - record.changed_at >= timings_.reap_after;
+  });
+}
+
+// A shuffled round bounds how long one member can go without being probed.
+std::optional<NodeId> SwimCore::next_to_probe() {
+  for (int rounds = 0; rounds < 2; ++rounds) {
+    while (probe_position_ < probe_order_.size()) {
+      const NodeId id = probe_order_[probe_position_++];
+      const auto found = members_.find(id);
+      if (found == members_.end() || id == self_) continue;
+      if (found->second.member.state <= MemberState::suspect) return id;
+    }
+    probe_order_.clear();
+    probe_position_ = 0;
+    for (const auto& [id, record] : members_)
+      if (id != self_) probe_order_.push_back(id);
+    for (std::size_t i = probe_order_.size(); i > 1; --i)
+      std::swap(probe_order_[i - 1], probe_order_[random_.below(i)]);
+  }
+  return std::nullopt;
+}
+
+std::vector<const Member*> SwimCore::choose(std::size_t count,
+                                            NodeId except,
+                                            bool with_recently_dead) {
+  std::vector<const Member*> chosen;
+  for (const auto& [id, record] : members_) {
+    const bool is_live = record.member.state <= MemberState::suspect;
+    const bool is_recent = with_recently_dead && record.member.state == MemberState::dead &&
+                           now_ - record.changed_at < timings_.gossip_to_dead;
+    if (id != self_ && id != except && (is_live || is_recent)) chosen.push_back(&record.member);
+  }
+  const std::size_t wanted = std::min(count, chosen.size());
+  for (std::size_t i = 0; i < wanted; ++i)
+    std::swap(chosen[i], chosen[i + random_.below(chosen.size() - i)]);
+  chosen.resize(wanted);
+  return chosen;
+}
+
+std::size_t SwimCore::live_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(members_.begin(), members_.end(), [](const auto& entry) {
+        return entry.second.member.state <= MemberState::suspect;
+      }));
+}
+
+Suspicion SwimCore::suspicion_by(NodeId accuser) const {
+  const std::size_t live = live_count();
+  const double scale = std::max(1.0, std::log10(static_cast<double>(live)));
+  const double min_ns = timings_.suspicion_mult * scale * (health_ + 1) *
+                        static_cast<double>(MonoTime{timings_.probe_interval}.count());
+  const MonoTime min{static_cast<MonoTime::rep>(min_ns)};
+  const auto wanted = static_cast<std::size_t>(std::max(0, timings_.suspicion_mult - 2));
+  const bool are_enough = live >= wanted + 2;
+  return {now_, min, min * timings_.suspicion_max_mult, are_enough ? wanted : 0, accuser};
+}
+
+int SwimCore::transmits_max() const {
+  const double members = static_cast<double>(live_count());
+  return timings_.retransmit_mult * static_cast<int>(std::ceil(std::log10(members + 1.0)));
+}
+
+SwimState SwimCore::state() const {
+  return SwimState{
+      .swarm = swarm_, .from = self_, .from_address = self().facts.address, .members = members()};
+}
+
+std::vector<Member> SwimCore::members() const {
+  std::vector<Member> all;
+  for (const auto& [id, record] : members_)
+    all.push_back(record.member);
+  return all;
+}
+
+std::optional<Member> SwimCore::member(NodeId id) const {
+  const auto found = members_.find(id);
+  if (found == members_.end()) return std::nullopt;
+  return found->second.member;
+}
+
+}  // namespace starling::node

@@ -1,0 +1,169 @@
+#include "node/gossip/swim_wire.h"
+
+#include "node/gossip/gossip.pb.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::node {
+namespace {
+
+constexpr std::uint64_t kIncarnationMax = std::uint64_t{1} << 63;  // room to refute above it
+constexpr int kUpdatesMax = 255;
+constexpr int kStateMembersMax = 20000;
+constexpr std::size_t kAddressCharsMax = 255;
+
+Error corrupt(std::string_view what) {
+  return {Errc::corrupt, fmt::format("gossip: {}", what)};
+}
+
+template <class Id>
+std::string pack(const Id& id) {
+  return {id.bytes.begin(), id.bytes.end()};
+}
+
+// An absent id is "none"; any other length than 16 is a fault.
+template <class Id>
+bool unpack(const std::string& bytes, Id& id) {
+  if (bytes.empty()) return true;
+  if (bytes.size() != id.bytes.size()) return false;
+  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+  return true;
+}
+
+void pack(const MemberFacts& facts, wire::Facts& out) {
+  out.set_name(facts.name);
+  out.set_address(facts.address);
+  out.set_http(facts.http);
+  out.set_version(facts.version);
+  out.set_slots(facts.slots);
+  out.set_trials_running(facts.trials_running);
+  out.set_memory_budget_mb(facts.memory_budget_mb);
+  out.set_memory_used_mb(facts.memory_used_mb);
+  for (const auto& [key, value] : facts.labels)
+    (*out.mutable_labels())[key] = value;
+}
+
+MemberFacts unpack(const wire::Facts& in) {
+  MemberFacts facts;
+  facts.name = in.name();
+  facts.address = in.address();
+  facts.http = in.http();
+  facts.version = in.version();
+  facts.slots = in.slots();
+  facts.trials_running = in.trials_running();
+  facts.memory_budget_mb = in.memory_budget_mb();
+  facts.memory_used_mb = in.memory_used_mb();
+  for (const auto& [key, value] : in.labels())
+    facts.labels[key] = value;
+  return facts;
+}
+
+void pack(const Member& member, wire::MemberClaim& out) {
+  out.set_id(pack(member.id));
+  out.set_incarnation(member.incarnation);
+  out.set_state(static_cast<std::uint32_t>(member.state));
+  pack(member.facts, *out.mutable_facts());
+}
+
+Result<SwimUpdate> unpack(const wire::MemberClaim& in) {
+  SwimUpdate update;
+  if (!unpack(in.id(), update.member.id) || update.member.id.is_none())
+    return corrupt("a member without an id");
+  if (!unpack(in.accuser(), update.accuser)) return corrupt("an accuser's id of a wrong length");
+  if (in.incarnation() >= kIncarnationMax) return corrupt("an incarnation above 2^63");
+  if (in.state() < 1 || in.state() > static_cast<std::uint32_t>(MemberState::left))
+    return corrupt(fmt::format("unknown state {}", in.state()));
+  update.member.incarnation = in.incarnation();
+  update.member.state = static_cast<MemberState>(in.state());
+  update.member.facts = unpack(in.facts());
+  const std::string fault = fault_of(update.member.facts);
+  if (!fault.empty()) return corrupt(fault);
+  return update;
+}
+
+bool parse(BytesView bytes, google::protobuf::MessageLite& out) {
+  return bytes.size() <= (16U << 20) &&
+         out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+Bytes serialize(const google::protobuf::MessageLite& message) {
+  Bytes bytes(message.ByteSizeLong());
+  message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()));
+  return bytes;
+}
+
+}  // namespace
+
+Bytes encode_swim_message(const SwimMessage& message) {
+  wire::Datagram out;
+  out.set_kind(static_cast<std::uint32_t>(message.kind));
+  out.set_swarm(pack(message.swarm));
+  out.set_from(pack(message.from));
+  out.set_from_address(message.from_address);
+  out.set_sequence(message.sequence);
+  if (!message.target.is_none()) out.set_target(pack(message.target));
+  out.set_target_address(message.target_address);
+  for (const auto& update : message.updates) {
+    auto& claim = *out.add_updates();
+    pack(update.member, claim);
+    if (!update.accuser.is_none()) claim.set_accuser(pack(update.accuser));
+  }
+  return serialize(out);
+}
+
+Result<SwimMessage> decode_swim_message(BytesView bytes) {
+  wire::Datagram in;
+  if (!parse(bytes, in)) return corrupt("not a datagram");
+  if (in.kind() < 1 || in.kind() > static_cast<std::uint32_t>(SwimKind::gossip))
+    return corrupt(fmt::format("unknown kind {}", in.kind()));
+  if (in.from_address().size() > kAddressCharsMax || in.target_address().size() > kAddressCharsMax)
+    return corrupt("an address above 255 characters");
+  if (in.updates_size() > kUpdatesMax) return corrupt("more than 255 updates");
+
+  SwimMessage message;
+  message.kind = static_cast<SwimKind>(in.kind());
+  message.from_address = in.from_address();
+  message.sequence = in.sequence();
+  message.target_address = in.target_address();
+  if (!unpack(in.swarm(), message.swarm) || message.swarm.is_none()) return corrupt("no swarm id");
+  if (!unpack(in.from(), message.from) || message.from.is_none()) return corrupt("no sender id");
+  if (!unpack(in.target(), message.target)) return corrupt("a target id of a wrong length");
+  for (const auto& claim : in.updates()) {
+    auto update = unpack(claim);
+    if (!update) return update.error();
+    message.updates.push_back(std::move(*update));
+  }
+  return message;
+}
+
+Bytes encode_swim_state(const SwimState& state) {
+  wire::SwarmState out;
+  if (!state.swarm.is_none()) out.set_swarm(pack(state.swarm));
+  out.set_from(pack(state.from));
+  out.set_from_address(state.from_address);
+  for (const auto& member : state.members)
+    pack(member, *out.add_members());
+  return serialize(out);
+}
+
+Result<SwimState> decode_swim_state(BytesView bytes) {
+  wire::SwarmState in;
+  if (!parse(bytes, in)) return corrupt("not a swarm's state");
+  if (in.members_size() > kStateMembersMax) return corrupt("more than 20,000 members");
+  if (in.from_address().size() > kAddressCharsMax)
+    return corrupt("an address above 255 characters");
+  SwimState state;
+  state.from_address = in.from_address();
+  if (!unpack(in.swarm(), state.swarm)) return corrupt("a swarm id of a wrong length");
+  if (!unpack(in.from(), state.from) || state.from.is_none()) return corrupt("no sender id");
+  for (const auto& claim : in.members()) {
+    auto update = unpack(claim);
+    if (!update) return update.error();
+    state.members.push_back(std::move(update->member));
+  }
+  return state;
+}
+
+}  // namespace starling::node

@@ -1,0 +1,149 @@
+#include "node/net/peer_session.h"
+#include "node/net/spawn.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace starling::node {
+namespace {
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kHelloFrameBytes = 64;  // or a little less
+
+}  // namespace
+
+OutgoingSession::OutgoingSession(const asio::any_io_executor& executor,
+                                 std::string address,
+                                 std::shared_ptr<PeerHouse> house)
+    : address_(std::move(address)),
+      house_(std::move(house)),
+      wire_(asio::ip::tcp::socket{executor}),
+      idle_(executor) {}
+
+void OutgoingSession::start() {
+  send_hello();
+  spawn(idle_.get_executor(), run(shared_from_this()));
+}
+
+bool OutgoingSession::has_room(std::size_t body_bytes) const {
+  const std::size_t queued = wire_.queued_bytes();
+  return queued <= kHelloFrameBytes || queued + body_bytes <= house_->limits.queued_bytes_max;
+}
+
+void OutgoingSession::send_message(Channel channel, BytesView body) {
+  const Envelope envelope{
+      .kind = FrameKind::message, .channel = static_cast<std::uint8_t>(channel), .request = 0};
+  wire_.push(envelope, body);
+}
+
+void OutgoingSession::send_hello() {
+  const Envelope envelope{.kind = FrameKind::hello, .channel = 0, .request = 0};
+  wire_.push(envelope, encode_hello(house_->hello));
+}
+
+asio::awaitable<Result<Bytes>> OutgoingSession::call(std::uint64_t id,
+                                                     Channel channel,
+                                                     Bytes body,
+                                                     std::chrono::milliseconds patience) {
+  const auto keep_alive = shared_from_this();
+  const auto pending = std::make_shared<PendingCall>(idle_.get_executor());
+  const Envelope envelope{
+      .kind = FrameKind::request, .channel = static_cast<std::uint8_t>(channel), .request = id};
+  pending_[id] = pending;
+  wire_.push(envelope, body);
+  body = {};
+
+  pending->alarm.expires_after(patience);
+  if (!pending->outcome) co_await pending->alarm.async_wait(kAsTuple);
+
+  pending_.erase(id);
+  if (pending->outcome) co_return std::move(*pending->outcome);
+  if (wire_.take_back(id)) {
+    co_return Error{Errc::unavailable,
+                    fmt::format("not sent to {} within {} ms", address_, patience.count())};
+  }
+  co_return Error{Errc::timed_out,
+                  fmt::format("no answer from {} within {} ms", address_, patience.count())};
+}
+
+void OutgoingSession::close(const std::string& why) {
+  if (wire_.is_closed()) return;
+  for (const auto& [id, call] : pending_) {
+    const bool never_done = wire_.is_queued(id) || refused_;
+    if (!call->outcome) {
+      call->outcome = never_done ? Error{Errc::unavailable, why}
+                                 : Error{Errc::timed_out, why + "; the outcome is unknown"};
+    }
+    call->alarm.cancel();
+  }
+  wire_.close();
+  idle_.cancel();
+}
+
+asio::awaitable<void> OutgoingSession::run(std::shared_ptr<OutgoingSession> self) {
+  const auto patience = self->house_->limits.connect_patience;
+  const auto connected = co_await self->wire_.connect(self->address_, patience);
+  if (!connected) {
+    self->house_->log.debug("{}", connected.error().detail);
+    self->close(connected.error().detail);
+    co_return;
+  }
+  spawn(self->idle_.get_executor(), write(self));
+  spawn(self->idle_.get_executor(), close_when_idle(self));
+  for (;;) {
+    const auto payload = co_await self->wire_.read();
+    const std::string why = payload ? self->take(*payload) : payload.error().detail;
+    if (why.empty()) continue;
+    self->close(fmt::format("connection to {} ended: {}", self->address_, why));
+    co_return;
+  }
+}
+
+asio::awaitable<void> OutgoingSession::write(std::shared_ptr<OutgoingSession> self) {
+  co_await self->wire_.write_all();
+}
+
+asio::awaitable<void> OutgoingSession::close_when_idle(std::shared_ptr<OutgoingSession> self) {
+  const auto patience = self->house_->limits.idle_patience;
+  while (!self->wire_.is_closed()) {
+    self->idle_.expires_at(self->wire_.last_used() + patience);
+    co_await self->idle_.async_wait(kAsTuple);
+    const bool is_quiet = self->pending_.empty() && self->wire_.queued_bytes() == 0;
+    const bool is_old = PeerWire::Clock::now() - self->wire_.last_used() >= patience;
+    if (is_old && is_quiet) self->close("idle");
+    if (is_old && !is_quiet) self->wire_.touch();
+  }
+}
+
+std::string OutgoingSession::take(BytesView payload) {
+  const auto envelope = decode_envelope(payload);
+  if (!envelope) return envelope.error().detail;
+  const BytesView body = payload.subspan(kEnvelopeBytes);
+  switch (envelope->kind) {
+    case FrameKind::hello: accepted_ = true; return {};
+    case FrameKind::refusal:
+      refused(as_text(body));
+      return fmt::format("refused: {}", as_text(body));
+    case FrameKind::answer: break;
+    case FrameKind::message:
+    case FrameKind::request: return "it sent a question where answers belong";
+  }
+  const auto found = pending_.find(envelope->request);
+  if (found == pending_.end()) return {};  // Its caller lost patience.
+  found->second->outcome = decode_answer(body);
+  found->second->alarm.cancel();
+  return {};
+}
+
+void OutgoingSession::refused(std::string_view sentence) {
+  refused_ = !accepted_;
+  auto& last = house_->last_refusal[address_];
+  if (last == sentence) return;
+  last = sentence;
+  house_->log.warn("{} refuses this node: {}", address_, sentence);
+}
+
+}  // namespace starling::node

@@ -1,0 +1,102 @@
+#include "node/net/peer_envelope.h"
+
+#include <boost/endian/conversion.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::node {
+namespace {
+
+constexpr std::size_t kHelloBytes = 36;
+constexpr auto kLastErrc = static_cast<std::uint8_t>(Errc::unsupported);
+
+unsigned char* raw(std::byte* bytes) {
+  return reinterpret_cast<unsigned char*>(bytes);
+}
+
+const unsigned char* raw(const std::byte* bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes);
+}
+
+}  // namespace
+
+std::array<std::byte, kEnvelopeBytes> encode_envelope(const Envelope& envelope) {
+  std::array<std::byte, kEnvelopeBytes> out{};
+  out[0] = static_cast<std::byte>(envelope.kind);
+  out[1] = static_cast<std::byte>(envelope.channel);
+  boost::endian::store_little_u64(raw(out.data() + 2), envelope.request);
+  return out;
+}
+
+Result<Envelope> decode_envelope(BytesView payload) {
+  if (payload.size() < kEnvelopeBytes) {
+    return Error{Errc::corrupt, fmt::format("peer frame of {} bytes is too short", payload.size())};
+  }
+  const auto kind = std::to_integer<std::uint8_t>(payload[0]);
+  if (kind < 1 || kind > static_cast<std::uint8_t>(FrameKind::refusal)) {
+    return Error{Errc::corrupt, fmt::format("peer frame of unknown kind {}", kind)};
+  }
+  return Envelope{.kind = static_cast<FrameKind>(kind),
+                  .channel = std::to_integer<std::uint8_t>(payload[1]),
+                  .request = boost::endian::load_little_u64(raw(payload.data() + 2))};
+}
+
+Bytes encode_hello(const Hello& hello) {
+  Bytes out(kHelloBytes);
+  const BytesView swarm = std::as_bytes(std::span{hello.swarm.bytes});
+  const BytesView node = std::as_bytes(std::span{hello.node.bytes});
+  std::copy(swarm.begin(), swarm.end(), out.begin());
+  std::copy(node.begin(), node.end(), out.begin() + 16);
+  boost::endian::store_little_u32(raw(out.data() + 32), hello.protocol);
+  return out;
+}
+
+Result<Hello> decode_hello(BytesView body) {
+  if (body.size() < kHelloBytes) {  // Longer is a newer version's, which says so in `protocol`.
+    return Error{Errc::corrupt, fmt::format("hello of {} bytes is too short", body.size())};
+  }
+  Hello hello;
+  std::copy_n(raw(body.data()), 16, hello.swarm.bytes.begin());
+  std::copy_n(raw(body.data() + 16), 16, hello.node.bytes.begin());
+  hello.protocol = boost::endian::load_little_u32(raw(body.data() + 32));
+  return hello;
+}
+
+std::string refusal_of(const Hello& theirs, const Hello& ours) {
+  if (theirs.protocol != ours.protocol) {
+    return fmt::format("this node speaks peer protocol {}, you speak {}: run the same version",
+                       ours.protocol,
+                       theirs.protocol);
+  }
+  const bool both_joined = !theirs.swarm.is_none() && !ours.swarm.is_none();
+  if (both_joined && theirs.swarm != ours.swarm) {
+    return fmt::format(
+        "this node belongs to swarm {}, you belong to swarm {}: check --join, or empty your data "
+        "directory to join this swarm",
+        ours.swarm.hex(),
+        theirs.swarm.hex());
+  }
+  return {};
+}
+
+Bytes encode_answer(const Result<Bytes>& result) {
+  const Bytes& content = result ? *result : to_bytes(result.error().detail);
+  Bytes out(1 + content.size());
+  if (!result) out[0] = static_cast<std::byte>(result.error().code);
+  std::copy(content.begin(), content.end(), out.begin() + 1);
+  return out;
+}
+
+Result<Bytes> decode_answer(BytesView body) {
+  if (body.empty()) return Error{Errc::corrupt, "answer of 0 bytes"};
+  const auto code = std::to_integer<std::uint8_t>(body[0]);
+  const BytesView rest = body.subspan(1);
+  if (code == 0) return Bytes(rest.begin(), rest.end());
+  if (code > kLastErrc) {
+    return Error{Errc::unsupported, fmt::format("unknown error {}: {}", code, as_text(rest))};
+  }
+  return Error{static_cast<Errc>(code), std::string{as_text(rest)}};
+}
+
+}  // namespace starling::node

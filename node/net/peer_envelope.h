@@ -1,0 +1,59 @@
+/// What a frame between nodes says, besides its body. Pure; decoding trusts nothing.
+///
+/// Layout (little endian): kind u8 | channel u8 | request id u64 | body.
+#pragma once
+
+#include "node/base/bytes.h"
+#include "node/base/error.h"
+#include "node/base/ids.h"
+
+#include <array>
+#include <cstdint>
+
+namespace starling::node {
+
+inline constexpr std::uint32_t kPeerProtocol = 1;
+inline constexpr std::size_t kEnvelopeBytes = 10;
+
+/// Values travel on the wire: append only.
+enum class FrameKind : std::uint8_t {
+  hello = 1,
+  message = 2,
+  request = 3,
+  answer = 4,
+  refusal = 5
+};
+
+struct Envelope {
+  FrameKind kind = FrameKind::hello;
+  std::uint8_t channel = 0;
+  std::uint64_t request = 0;
+
+  friend bool operator==(const Envelope&, const Envelope&) = default;
+};
+
+std::array<std::byte, kEnvelopeBytes> encode_envelope(const Envelope& envelope);
+
+/// Errors: `corrupt`. The body is what follows the first `kEnvelopeBytes`.
+Result<Envelope> decode_envelope(BytesView payload);
+
+/// Who opens a connection.
+struct Hello {
+  SwarmId swarm;  ///< none: has not joined yet
+  NodeId node;
+  std::uint32_t protocol = kPeerProtocol;
+
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+Bytes encode_hello(const Hello& hello);
+Result<Hello> decode_hello(BytesView body);
+
+/// Nothing wrong, or the sentence that `theirs` is refused with by a node that is `ours`.
+std::string refusal_of(const Hello& theirs, const Hello& ours);
+
+/// The body of an answer: the handler's result, errors included.
+Bytes encode_answer(const Result<Bytes>& result);
+Result<Bytes> decode_answer(BytesView body);
+
+}  // namespace starling::node

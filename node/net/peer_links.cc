@@ -1,0 +1,157 @@
+#include "node/net/peer_links.h"
+
+#include "node/net/peer_session.h"
+#include "node/net/spawn.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+namespace starling::node {
+namespace {
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kBodyBytesMax = kFramePayloadBytesMax - kEnvelopeBytes;
+constexpr std::chrono::milliseconds kAcceptPause{100};  // when the process is out of descriptors
+
+// Bulk has a connection of its own, so that a heartbeat never waits behind a blob.
+bool is_bulk(Channel channel) {
+  return channel == Channel::snapshot || channel == Channel::blobs;
+}
+
+Error above_limit(std::size_t size) {
+  return {Errc::too_large,
+          fmt::format("a message of {} bytes is above the limit of {}", size, kBodyBytesMax)};
+}
+
+}  // namespace
+
+struct PeerLinks::State : std::enable_shared_from_this<State> {
+  using Key = std::pair<std::string, bool>;
+
+  State(asio::ip::tcp::acceptor listener, std::shared_ptr<PeerHouse> shared)
+      : acceptor(std::move(listener)),
+        executor(acceptor.get_executor()),
+        pause(executor),
+        house(std::move(shared)) {}
+
+  OutgoingSession& session_for(const std::string& address, Channel channel);
+  static asio::awaitable<void> accept_all(std::shared_ptr<State> self);
+  void take(asio::ip::tcp::socket socket);
+
+  asio::ip::tcp::acceptor acceptor;
+  asio::any_io_executor executor;
+  asio::steady_timer pause;
+  std::shared_ptr<PeerHouse> house;
+  std::map<Key, std::shared_ptr<OutgoingSession>> outgoing;
+  std::set<std::shared_ptr<IncomingSession>> incoming;
+  std::uint64_t next_call = 1;
+  bool stopped = false;
+};
+
+OutgoingSession& PeerLinks::State::session_for(const std::string& address, Channel channel) {
+  auto& session = outgoing[Key{address, is_bulk(channel)}];
+  if (session == nullptr || session->is_over()) {
+    session = std::make_shared<OutgoingSession>(executor, address, house);
+    session->start();
+  }
+  return *session;
+}
+
+asio::awaitable<void> PeerLinks::State::accept_all(std::shared_ptr<State> self) {
+  while (!self->stopped) {
+    auto [ec, socket] = co_await self->acceptor.async_accept(kAsTuple);
+    if (self->stopped) co_return;
+    if (!ec) {
+      self->take(std::move(socket));
+      continue;
+    }
+    self->house->log.warn("cannot accept a peer's connection: {}", ec.message());
+    self->pause.expires_after(kAcceptPause);
+    co_await self->pause.async_wait(kAsTuple);
+  }
+}
+
+void PeerLinks::State::take(asio::ip::tcp::socket socket) {
+  std::erase_if(incoming, [](const auto& session) { return session->is_over(); });
+  if (incoming.size() >= house->limits.connections_max) {
+    house->log.warn("closed a peer's connection: {} are open, which is the limit", incoming.size());
+    return;
+  }
+  const auto session = std::make_shared<IncomingSession>(std::move(socket), house);
+  incoming.insert(session);
+  session->start();
+}
+
+PeerLinks::PeerLinks(asio::ip::tcp::acceptor listener, NodeId self, PeerLinksLimits limits) {
+  auto house = std::make_shared<PeerHouse>(self, limits);
+  state_ = std::make_shared<State>(std::move(listener), std::move(house));
+}
+
+PeerLinks::~PeerLinks() {
+  stop();
+}
+
+void PeerLinks::set_swarm(SwarmId swarm) {
+  if (state_->house->hello.swarm == swarm) return;
+  state_->house->hello.swarm = swarm;
+  for (const auto& [key, session] : state_->outgoing) {
+    if (!session->is_over()) session->send_hello();
+  }
+}
+
+void PeerLinks::on_message(Channel channel, MessageHandler handler) {
+  state_->house->on_message[static_cast<std::size_t>(channel)] = std::move(handler);
+}
+
+void PeerLinks::on_request(Channel channel, RequestHandler handler) {
+  state_->house->on_request[static_cast<std::size_t>(channel)] = std::move(handler);
+}
+
+void PeerLinks::start() {
+  spawn(state_->executor, State::accept_all(state_));
+}
+
+void PeerLinks::send(const std::string& address, Channel channel, Bytes body) {
+  if (state_->stopped) return;
+  if (body.size() > kBodyBytesMax) {
+    state_->house->log.warn("not sent to {}: {}", address, above_limit(body.size()).detail);
+    return;
+  }
+  OutgoingSession& session = state_->session_for(address, channel);
+  if (session.has_room(body.size())) session.send_message(channel, body);
+}
+
+asio::awaitable<Result<Bytes>> PeerLinks::call(std::string address,
+                                               Channel channel,
+                                               Bytes body,
+                                               std::chrono::milliseconds patience) {
+  const auto state = state_;
+  if (state->stopped) co_return Error{Errc::unavailable, "this node is stopping"};
+  if (body.size() > kBodyBytesMax) co_return above_limit(body.size());
+
+  OutgoingSession& session = state->session_for(address, channel);
+  if (!session.has_room(body.size())) {
+    co_return Error{Errc::unavailable, fmt::format("the queue to {} is full", address)};
+  }
+  const std::uint64_t id = state->next_call++;
+  co_return co_await session.call(id, channel, std::move(body), patience);
+}
+
+void PeerLinks::stop() {
+  if (std::exchange(state_->stopped, true)) return;
+  boost::system::error_code ignored;  // It is closed either way.
+  state_->acceptor.close(ignored);
+  state_->pause.cancel();
+  for (const auto& [key, session] : state_->outgoing)
+    session->close("this node is stopping");
+  for (const auto& session : state_->incoming)
+    session->close();
+  state_->outgoing.clear();
+  state_->incoming.clear();
+}
+
+}  // namespace starling::node

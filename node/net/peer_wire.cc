@@ -1,0 +1,167 @@
+#include "node/net/peer_wire.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <netinet/tcp.h>
+#include <vector>
+
+namespace starling::node {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+using asio::ip::tcp;
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kFramesPerWrite = 64;
+constexpr int kUnansweredMs =
+    5000;  // TCP_USER_TIMEOUT: data without an ACK this long is a dead peer
+
+Error cannot_connect(const std::string& address, const std::string& why) {
+  return {Errc::unavailable, fmt::format("cannot connect to {}: {}", address, why)};
+}
+
+asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(std::string address) {
+  const auto colon = address.rfind(':');
+  if (colon == std::string::npos) co_return cannot_connect(address, "it is not HOST:PORT");
+  std::string host = address.substr(0, colon);
+  const std::string port = address.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+
+  const auto executor = co_await asio::this_coro::executor;
+  tcp::resolver resolver{executor};
+  boost::system::error_code not_numeric;
+  asio::ip::make_address(host, not_numeric);
+  if (!not_numeric) {  // No name, so no resolver thread either.
+    const auto found = resolver.resolve(host, port, tcp::resolver::numeric_host, not_numeric);
+    if (not_numeric) co_return cannot_connect(address, not_numeric.message());
+    co_return std::vector<tcp::endpoint>{found.begin(), found.end()};
+  }
+  const auto [ec, found] = co_await resolver.async_resolve(host, port, kAsTuple);
+  if (ec) co_return cannot_connect(address, ec.message());
+  co_return std::vector<tcp::endpoint>{found.begin(), found.end()};
+}
+
+}  // namespace
+
+PeerWire::PeerWire(tcp::socket socket)
+    : socket_(std::move(socket)),
+      pushed_(socket_.get_executor()),
+      drained_(socket_.get_executor()) {}
+
+void PeerWire::push(const Envelope& envelope, BytesView body) {
+  if (closed_) return;
+  const auto head = encode_envelope(envelope);
+  Item item{.frame = encode_frame(head, body),
+            .request = envelope.kind == FrameKind::request ? envelope.request : 0};
+  queued_bytes_ += item.frame.size();
+  outbox_.push_back(std::move(item));
+  last_used_ = Clock::now();
+  pushed_.cancel();
+}
+
+bool PeerWire::take_back(std::uint64_t id) {
+  const auto found = std::find_if(
+      outbox_.begin(), outbox_.end(), [id](const Item& item) { return item.request == id; });
+  if (found == outbox_.end()) return false;
+  queued_bytes_ -= found->frame.size();
+  outbox_.erase(found);
+  return true;
+}
+
+bool PeerWire::is_queued(std::uint64_t id) const {
+  return std::any_of(
+      outbox_.begin(), outbox_.end(), [id](const Item& item) { return item.request == id; });
+}
+
+asio::awaitable<Result<>> PeerWire::connect(std::string address,
+                                            std::chrono::milliseconds patience) {
+  const auto endpoints = co_await resolve(address);
+  if (!endpoints) co_return endpoints.error();
+  if (closed_) co_return cannot_connect(address, "closed meanwhile");
+
+  asio::steady_timer alarm{socket_.get_executor(), patience};
+  const auto first =
+      co_await (asio::async_connect(socket_, *endpoints, kAsTuple) || alarm.async_wait(kAsTuple));
+  if (first.index() == 1) {
+    co_return cannot_connect(address, fmt::format("no answer within {} ms", patience.count()));
+  }
+  const auto ec = std::get<0>(std::get<0>(first));
+  if (ec) co_return cannot_connect(address, ec.message());
+  set_options();
+  co_return Result<>{};
+}
+
+void PeerWire::set_options() {
+  boost::system::error_code ignored;  // An option the system lacks costs speed, not correctness.
+  socket_.set_option(tcp::no_delay{true}, ignored);
+  socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
+  using UserTimeout = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
+  socket_.set_option(UserTimeout{kUnansweredMs}, ignored);
+}
+
+asio::awaitable<void> PeerWire::write_all() {
+  std::vector<Bytes> frames;
+  std::vector<asio::const_buffer> buffers;
+  while (!closed_) {
+    if (outbox_.empty()) {
+      pushed_.expires_at(Clock::time_point::max());
+      co_await pushed_.async_wait(kAsTuple);
+      continue;
+    }
+    frames.clear();
+    buffers.clear();
+    while (!outbox_.empty() && frames.size() < kFramesPerWrite) {
+      frames.push_back(std::move(outbox_.front().frame));
+      outbox_.pop_front();
+    }
+    std::size_t total = 0;
+    for (const Bytes& frame : frames) {
+      buffers.push_back(asio::buffer(frame));
+      total += frame.size();
+    }
+    const auto [ec, written] = co_await asio::async_write(socket_, buffers, kAsTuple);
+    queued_bytes_ -= total;
+    drained_.cancel();
+    if (ec) close();
+  }
+}
+
+asio::awaitable<Result<Bytes>> PeerWire::read() {
+  for (;;) {
+    if (closed_) co_return Error{Errc::io, "the connection was closed"};
+    auto payload = decoder_.next();
+    if (!payload) co_return payload.error();
+    if (*payload) co_return std::move(**payload);
+
+    const auto target = asio::buffer(chunk_);
+    const auto [ec, byte_count] = co_await socket_.async_read_some(target, kAsTuple);
+    if (ec) co_return Error{Errc::io, ec.message()};
+    last_used_ = Clock::now();
+    decoder_.feed(BytesView{chunk_}.first(byte_count));
+  }
+}
+
+asio::awaitable<void> PeerWire::drained_to(std::size_t bytes) {
+  while (!closed_ && queued_bytes_ > bytes) {
+    drained_.expires_at(Clock::time_point::max());
+    co_await drained_.async_wait(kAsTuple);
+  }
+}
+
+void PeerWire::close() {
+  closed_ = true;
+  boost::system::error_code ignored;  // A peer that is already gone is as closed as it gets.
+  socket_.close(ignored);
+  pushed_.cancel();
+  drained_.cancel();
+}
+
+}  // namespace starling::node

@@ -1,0 +1,82 @@
+/// One TCP stream of frames: a queue of bytes to write, bounded by its user, and whole payloads
+/// read.
+///
+/// Threads: lives on its socket's executor. One reader and one writer run at the same time.
+#pragma once
+
+#include "node/net/frame.h"
+#include "node/net/peer_envelope.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+#include <chrono>
+#include <deque>
+
+namespace starling::node {
+
+namespace asio = boost::asio;
+
+class PeerWire {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit PeerWire(asio::ip::tcp::socket socket);
+
+  /// Queues a frame. Nothing is written before `write_all` runs.
+  void push(const Envelope& envelope, BytesView body);
+
+  /// Takes the request `id` out of the queue. False: it is (being) written already.
+  bool take_back(std::uint64_t id);
+
+  bool is_queued(std::uint64_t id) const;
+
+  /// Bytes pushed and not yet given to the kernel.
+  std::size_t queued_bytes() const { return queued_bytes_; }
+
+  bool is_closed() const { return closed_; }
+
+  asio::any_io_executor executor() { return socket_.get_executor(); }
+
+  /// When a frame was last pushed, bytes last read, or `touch` called.
+  Clock::time_point last_used() const { return last_used_; }
+
+  void touch() { last_used_ = Clock::now(); }
+
+  /// Connects the socket and sets its options. Errors: `unavailable` with the reason.
+  asio::awaitable<Result<>> connect(std::string address, std::chrono::milliseconds patience);
+
+  /// No delay, keep-alive, and a dead peer noticed after some seconds of unanswered data.
+  void set_options();
+
+  /// Writes what is pushed until closed.
+  asio::awaitable<void> write_all();
+
+  /// The next payload. Errors: `corrupt`, or `io` when the peer is gone or the wire closed.
+  asio::awaitable<Result<Bytes>> read();
+
+  /// Returns when at most `bytes` are queued, or the wire is closed.
+  asio::awaitable<void> drained_to(std::size_t bytes);
+
+  void close();
+
+ private:
+  struct Item {
+    Bytes frame;
+    std::uint64_t request = 0;  // 0: cannot be taken back
+  };
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer pushed_;
+  asio::steady_timer drained_;
+  FrameDecoder decoder_;
+  std::array<std::byte, 16384> chunk_{};
+  std::deque<Item> outbox_;
+  std::size_t queued_bytes_ = 0;
+  bool closed_ = false;
+  Clock::time_point last_used_ = Clock::now();
+};
+
+}  // namespace starling::node

@@ -1,0 +1,121 @@
+#include "node/process/host_resources.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace starling::node {
+namespace {
+
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file{path};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::uint64_t limit_in(const std::filesystem::path& file) {
+  const std::string text = content_of(file);
+  if (text.empty() || std::isdigit(static_cast<unsigned char>(text.front())) == 0) return kNoLimit;
+  return std::strtoull(text.c_str(), nullptr, 10);
+}
+
+/// The smallest limit from this process's cgroup up to the root, in one hierarchy.
+std::uint64_t smallest_limit(std::filesystem::path root, std::string group, const char* file) {
+  std::uint64_t smallest = kNoLimit;
+  for (;;) {
+    smallest = std::min(smallest, limit_in(root / group.substr(group.empty() ? 0 : 1) / file));
+    if (group.size() <= 1) return smallest;
+    group.resize(group.rfind('/'));
+  }
+}
+
+std::uint64_t cgroup_limit() {
+  std::uint64_t smallest = kNoLimit;
+  std::istringstream lines{content_of("/proc/self/cgroup")};
+  for (std::string line; std::getline(lines, line);) {
+    const auto second = line.find(':', line.find(':') + 1);
+    if (second == std::string::npos) continue;
+    const std::string group = line.substr(second + 1);
+    if (line.starts_with("0::"))
+      smallest = std::min(smallest, smallest_limit("/sys/fs/cgroup", group, "memory.max"));
+    if (line.find(":memory:") != std::string::npos)
+      smallest = std::min(smallest,
+                          smallest_limit("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes"));
+  }
+  return smallest;
+}
+
+std::uint64_t available_bytes() {
+  std::istringstream lines{content_of("/proc/meminfo")};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("MemAvailable:"))
+      return std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
+  }
+  return 0;
+}
+
+/// Field 4 of /proc/PID/stat; the name before it is in parentheses and may hold anything.
+int parent_of(int pid) {
+  const std::string stat = content_of("/proc/" + std::to_string(pid) + "/stat");
+  const auto after_name = stat.rfind(')');
+  if (after_name == std::string::npos || after_name + 4 > stat.size()) return 0;
+  return std::atoi(stat.c_str() + after_name + 4);
+}
+
+std::uint64_t resident_of(int pid) {
+  std::istringstream fields{content_of("/proc/" + std::to_string(pid) + "/statm")};
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;
+  fields >> total >> resident >> shared;
+  // Pages of libraries are shared by all of a node's processes: counted for the node itself only.
+  const std::uint64_t own = pid == getpid() ? resident : resident - std::min(resident, shared);
+  return own * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+std::uint64_t memory_limit_bytes() {
+  return std::min(cgroup_limit(), available_bytes());
+}
+
+std::uint64_t memory_used_bytes() {
+  std::multimap<int, int> children;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc", failed}) {
+    const std::string name = entry.path().filename();
+    if (std::isdigit(static_cast<unsigned char>(name.front())) == 0) continue;
+    const int pid = std::atoi(name.c_str());
+    children.emplace(parent_of(pid), pid);
+  }
+  std::uint64_t used = 0;
+  std::vector<int> family{getpid()};
+  while (!family.empty()) {
+    const int pid = family.back();
+    family.pop_back();
+    used += resident_of(pid);
+    const auto [begin, end] = children.equal_range(pid);
+    for (auto at = begin; at != end; ++at)
+      family.push_back(at->second);
+  }
+  return used;
+}
+
+std::uint32_t core_count() {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace starling::node

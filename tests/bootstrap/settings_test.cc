@@ -1,0 +1,66 @@
+// Every wrong option names itself, its value and what to use instead.
+#include "bootstrap/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace starling::bootstrap {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(ParseSize, ReadsBytesAndUnits) {
+  EXPECT_EQ(parse_size("--memory", "512M").value(), std::uint64_t{512} << 20);
+  EXPECT_EQ(parse_size("--memory", "2G").value(), std::uint64_t{2} << 30);
+  EXPECT_EQ(parse_size("--memory", "2GiB").value(), std::uint64_t{2} << 30);
+  EXPECT_EQ(parse_size("--memory", "1024").value(), 1024U);
+  for (const char* bad : {"", "M", "1X", "-1", "1.5G", "99999999999999999999", "9999999999G"})
+    EXPECT_FALSE(parse_size("--memory", bad)) << bad;
+}
+
+TEST(ParseHostPort, ReadsNamesAndBothKindsOfAddress) {
+  EXPECT_EQ(parse_host_port("--listen", "127.0.0.1:7400")->port, 7400);
+  EXPECT_EQ(parse_host_port("--listen", "[::1]:1")->host, "::1");
+  EXPECT_EQ(parse_host_port("--listen", "localhost:0")->host, "localhost");
+  for (const char* bad : {"", "7400", ":7400", "host:", "host:70000", "host:7a"})
+    EXPECT_THAT(parse_host_port("--listen", bad).error().detail, HasSubstr("--listen")) << bad;
+}
+
+struct BadCase {
+  std::string name;
+  std::function<void(Settings&)> spoil;
+  std::string says;
+};
+
+class BadSettings : public testing::TestWithParam<BadCase> {};
+
+TEST_P(BadSettings, AreRefusedNamingTheOption) {
+  Settings settings;
+  settings.data = "somewhere";
+  ASSERT_TRUE(check(settings));
+  GetParam().spoil(settings);
+  const auto checked = check(settings);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, Errc::invalid_argument);
+  EXPECT_THAT(checked.error().detail, HasSubstr(GetParam().says));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Options,
+    BadSettings,
+    testing::Values(
+        BadCase{"listen", [](auto& s) { s.listen = "0.0.0.0:7400"; }, "--listen 0.0.0.0:7400"},
+        BadCase{"advertise", [](auto& s) { s.advertise = "10.0.0.1:1"; }, "loopback"},
+        BadCase{"join", [](auto& s) { s.join = {"10.0.0.1:1"}; }, "--join 10.0.0.1:1"},
+        BadCase{"http", [](auto& s) { s.http = "0.0.0.0:80"; }, "--http 0.0.0.0:80"},
+        BadCase{"slots", [](auto& s) { s.slots = 2000; }, "--slots 2000"},
+        BadCase{"name", [](auto& s) { s.name = std::string(65, 'x'); }, "--name"},
+        BadCase{"label", [](auto& s) { s.labels = {"novalue"}; }, "--label novalue"},
+        BadCase{"memory", [](auto& s) { s.memory = "1M"; }, "at least 128M"},
+        BadCase{"upload", [](auto& s) { s.upload_limit = "x"; }, "--upload-limit x"}),
+    [](const auto& param_info) { return param_info.param.name; });
+
+}  // namespace
+}  // namespace starling::bootstrap

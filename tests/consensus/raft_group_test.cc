@@ -1,0 +1,325 @@
+#include "consensus/group/raft_group.h"
+
+#include "node/base/assert.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <unistd.h>
+
+namespace starling::consensus {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kDeadline = 30s;
+constexpr auto kPatience = std::chrono::milliseconds{10s};
+
+/// Keeps each command under a key, and how many there were.
+class KeepingMachine : public StateMachine {
+ public:
+  ApplyOutcome apply(const StateView& view, LogIndex, std::string_view command) override {
+    const int count = std::stoi(view.get("count").value_or("0")) + 1;
+    ApplyOutcome outcome;
+    outcome.changes.put("count", std::to_string(count));
+    outcome.changes.put(fmt::format("command {:06}", count), std::string{command});
+    outcome.result = std::to_string(count);
+    return outcome;
+  }
+};
+
+NodeId node_number(int number) {
+  NodeId id;
+  id.bytes[15] = static_cast<std::uint8_t>(number);
+  return id;
+}
+
+SwarmId test_swarm() {
+  SwarmId swarm;
+  swarm.bytes[0] = 1;
+  return swarm;
+}
+
+std::string all_of(const StateView& view) {
+  std::string text;
+  view.scan({}, {}, [&](std::string_view key, std::string_view value) {
+    text += fmt::format("{}={}\n", key, value);
+    return true;
+  });
+  return text;
+}
+
+class RaftGroupTest : public testing::Test {
+ protected:
+  struct Node {
+    KeepingMachine machine;
+    std::unique_ptr<node::PeerLinks> links;
+    std::unique_ptr<RaftGroup> group;
+  };
+
+  RaftGroupTest() {
+    static int number = 0;
+    dir_ = std::filesystem::path{testing::TempDir()} /
+           fmt::format("starling_raft_group_{}_{}", ::getpid(), ++number);
+    std::filesystem::remove_all(dir_);
+    std::filesystem::create_directories(dir_);
+  }
+
+  ~RaftGroupTest() override {
+    for (auto& [number, node] : nodes_)
+      end(node);
+    io_.run_for(50ms);
+    nodes_.clear();
+    std::filesystem::remove_all(dir_);
+  }
+
+  static void end(Node& node) {
+    node.group.reset();
+    if (node.links) node.links->stop();
+  }
+
+  void start(int number, bool found = false) {
+    using asio::ip::tcp;
+    tcp::acceptor listener{io_, {asio::ip::address_v4::loopback(), 0}};
+    addresses_[node_number(number)] = fmt::format("127.0.0.1:{}", listener.local_endpoint().port());
+    Node& node = nodes_[number];
+    node.links = std::make_unique<node::PeerLinks>(
+        std::move(listener), node_number(number), node::PeerLinksLimits{});
+    node.links->set_swarm(test_swarm());
+    RaftGroupOptions options;
+    options.self = node_number(number);
+    options.swarm = test_swarm();
+    options.state_dir = dir_ / std::to_string(number);
+    options.found = found;
+    options.seed = static_cast<std::uint64_t>(number);
+    options.compact_after_entries = compact_after_;
+    auto group =
+        RaftGroup::open(io_.get_executor(), options, node.machine, *node.links, [this](NodeId id) {
+          const auto known = addresses_.find(id);
+          return known == addresses_.end() ? std::nullopt : std::optional{known->second};
+        });
+    ASSERT_TRUE(group) << group.error().detail;
+    node.group = std::move(*group);
+    node.links->start();
+    node.group->start();
+  }
+
+  /// As a crash: nothing is handed over.
+  void kill(int number) {
+    end(nodes_.at(number));
+    io_.poll();
+    nodes_.erase(number);
+  }
+
+  template <class Done>
+  [[nodiscard]] bool run_until(const Done& done) {
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    while (!done()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      io_.restart();
+      io_.run_one_for(20ms);
+    }
+    return true;
+  }
+
+  template <class T>
+  T run(asio::awaitable<T> task) {
+    auto future = asio::co_spawn(io_, std::move(task), asio::use_future);
+    STARLING_ASSERT(run_until([&] { return future.wait_for(0s) == std::future_status::ready; }),
+                    "a call ends within its patience");
+    return future.get();
+  }
+
+  int leader() {
+    for (auto& [number, node] : nodes_) {
+      const auto status = node.group->status();
+      if (status.role == Role::leader && status.commit >= LogIndex{1}) return number;
+    }
+    return 0;
+  }
+
+  int wait_for_leader() {
+    EXPECT_TRUE(run_until([&] { return leader() != 0; }));
+    return leader();
+  }
+
+  RaftGroup& group(int number) { return *nodes_.at(number).group; }
+
+  /// Through whoever leads, until it is taken.
+  void propose(const std::string& command) {
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    for (;;) {
+      const auto done = run(group(wait_for_leader()).propose(command, kPatience));
+      if (done) return;
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << done.error().detail;
+      ASSERT_NE(done.error().code, Errc::timed_out) << done.error().detail;
+      io_.restart();
+      io_.run_one_for(20ms);
+    }
+  }
+
+  void found_three() {
+    start(1, true);
+    ASSERT_EQ(wait_for_leader(), 1);
+    start(2);
+    start(3);
+    const std::set<NodeId> one{node_number(1)};
+    const std::set<NodeId> others{node_number(2), node_number(3)};
+    const std::set<NodeId> all{node_number(1), node_number(2), node_number(3)};
+    // The new leader must have committed an entry of its own first.
+    ASSERT_TRUE(run_until([&] { return group(1).applied() >= LogIndex{2}; }));
+    const auto learning = run(group(1).change_members(one, others, kPatience));
+    ASSERT_TRUE(learning) << learning.error().detail;
+    change_when_ready(1, all, {});
+  }
+
+  void change_when_ready(int number,
+                         const std::set<NodeId>& voters,
+                         const std::set<NodeId>& learners) {
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    for (;;) {
+      const auto changed = run(group(number).change_members(voters, learners, kPatience));
+      if (changed) return;
+      ASSERT_EQ(changed.error().code, Errc::unavailable) << changed.error().detail;
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << changed.error().detail;
+      io_.restart();
+      io_.run_one_for(20ms);
+    }
+  }
+
+  void expect_all_equal() {
+    const int first = wait_for_leader();
+    const auto applied = group(first).applied();
+    for (auto& [number, node] : nodes_) {
+      ASSERT_TRUE(run_until([&, &group = *node.group] { return group.applied() >= applied; }))
+          << "node " << number << " is at " << node.group->applied().value << " of "
+          << applied.value;
+      EXPECT_EQ(all_of(*node.group->view()), all_of(*group(first).view())) << "node " << number;
+    }
+  }
+
+  asio::io_context io_{1};
+  std::filesystem::path dir_;
+  std::map<NodeId, std::string> addresses_;
+  std::map<int, Node> nodes_;
+  std::uint64_t compact_after_ = 20000;
+};
+
+TEST_F(RaftGroupTest, OneNodeCommitsByItselfAndKeepsItOverARestart) {
+  start(1, true);
+  wait_for_leader();
+  const auto first = run(group(1).propose("a", kPatience));
+  ASSERT_TRUE(first) << first.error().detail;
+  EXPECT_EQ(first->result, "1");
+  const auto read = run(group(1).read_index(kPatience));
+  ASSERT_TRUE(read);
+  EXPECT_GE(*read, first->index);
+  kill(1);
+
+  start(1, true);
+  wait_for_leader();
+  propose("b");
+  EXPECT_EQ(group(1).view()->get("count"), "2");
+  EXPECT_EQ(group(1).view()->get("command 000001"), "a");
+}
+
+TEST_F(RaftGroupTest, GoesOnWhenTheLeaderStopsAndTakesItBack) {
+  found_three();
+  for (int i = 0; i < 20; ++i)
+    propose(fmt::format("before {}", i));
+  const int old_leader = wait_for_leader();
+  run(group(old_leader).stop());
+  kill(old_leader);
+
+  for (int i = 0; i < 20; ++i)
+    propose(fmt::format("after {}", i));
+  EXPECT_NE(leader(), old_leader);
+  start(old_leader);
+  expect_all_equal();
+  EXPECT_EQ(group(old_leader).view()->get("count"), "40");
+}
+
+TEST_F(RaftGroupTest, KeepsWhatWasCommittedWhenTheLeaderIsKilledAndWhenAllRestart) {
+  found_three();
+  for (int i = 0; i < 10; ++i)
+    propose(fmt::format("first {}", i));
+  kill(wait_for_leader());
+  propose("second");
+  const int survivor = wait_for_leader();
+  const std::string state = all_of(*group(survivor).view());
+  for (const int number : {1, 2, 3}) {
+    if (nodes_.contains(number)) kill(number);
+  }
+  for (const int number : {1, 2, 3})
+    start(number);
+  wait_for_leader();
+  propose("third");
+  expect_all_equal();
+  EXPECT_EQ(group(leader()).view()->get("count"), "12");
+  EXPECT_EQ(group(leader()).view()->get("command 000011"), "second");
+}
+
+TEST_F(RaftGroupTest, SendsASnapshotToAFreshNodeThatIsTooFarBehind) {
+  compact_after_ = 20;
+  start(1, true);
+  wait_for_leader();
+  const std::string large(100000, 'x');
+  for (int i = 0; i < 60; ++i)
+    propose(large + std::to_string(i));  // several chunks
+  start(2);
+  const std::set<NodeId> one{node_number(1)};
+  const std::set<NodeId> two{node_number(2)};
+  change_when_ready(1, one, two);
+  expect_all_equal();
+  change_when_ready(1, {node_number(1), node_number(2)}, {});
+  propose("with two");
+  expect_all_equal();
+
+  // The installed state is on disk, not only in memory.
+  kill(2);
+  start(2);
+  propose("after the restart");
+  expect_all_equal();
+  EXPECT_EQ(group(2).view()->get("count"), "62");
+}
+
+TEST_F(RaftGroupTest, AnswersAtOnceWhatItCannotDo) {
+  found_three();
+  const int other = wait_for_leader() == 1 ? 2 : 1;
+  const auto refused = run(group(other).propose("x", kPatience));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::not_leader);
+  EXPECT_EQ(refused.error().detail, node_number(leader()).hex());
+  const std::string huge(300 << 10, 'x');
+  EXPECT_EQ(run(group(leader()).propose(huge, kPatience)).error().code, Errc::too_large);
+  const auto late = run(group(other).wait_applied(LogIndex{1000000}, 10ms));
+  EXPECT_EQ(late.error().code, Errc::timed_out);
+  EXPECT_EQ(run(group(leader()).change_members({}, {}, kPatience)).error().code,
+            Errc::invalid_argument);
+}
+
+TEST_F(RaftGroupTest, RefusesTheStateOfAnotherNode) {
+  start(1, true);
+  kill(1);
+  std::filesystem::rename(dir_ / "1", dir_ / "2");
+  asio::ip::tcp::acceptor listener{io_, {asio::ip::address_v4::loopback(), 0}};
+  node::PeerLinks links{std::move(listener), node_number(2), node::PeerLinksLimits{}};
+  KeepingMachine machine;
+  RaftGroupOptions options;
+  options.self = node_number(2);
+  options.swarm = test_swarm();
+  options.state_dir = dir_ / "2";
+  const auto group = RaftGroup::open(
+      io_.get_executor(), options, machine, links, [](NodeId) { return std::nullopt; });
+  ASSERT_FALSE(group);
+  EXPECT_EQ(group.error().code, Errc::conflict);
+}
+
+}  // namespace
+}  // namespace starling::consensus

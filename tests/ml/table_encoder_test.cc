@@ -1,0 +1,167 @@
+// Rows in, numbers out: the same at training and at prediction.
+#include "ml/table/encoder_json.h"
+#include "ml/table/table_file.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace starling::ml {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+Table small_table() {
+  Table table;
+  table.features.push_back({"n", true, {1, 2, 3, 4, kNaN, 100}, {}, {}});
+  table.features.push_back({"c", false, {}, {0, 1, 0, 2, -1, 1}, {"b", "a", "z"}});
+  table.features.push_back({"k", true, {5, 5, 5, 5, 5, 5}, {}, {}});
+  table.target = {"y", true, {10, 20, 30, 40, 50, 60}, {}, {}};
+  table.row_hashes.resize(6);
+  return table;
+}
+
+Encoder fitted(const std::vector<std::uint32_t>& rows) {
+  return Encoder::fit(small_table(), rows, {"y", TaskKind::regression, {}, 0, 1});
+}
+
+float clipped(double x) {
+  return static_cast<float>(x / std::sqrt(1 + x * x / 9));
+}
+
+TEST(Encoder, ScalesByMedianAndQuartilesOfTheFitRowsOnly) {
+  const Encoder encoder = fitted({0, 1, 2, 3});
+  const auto& number = std::get<NumberCoding>(encoder.features()[0].coding);
+  EXPECT_DOUBLE_EQ(number.median, 2.5);
+  EXPECT_DOUBLE_EQ(number.factor, 1 / 1.5);
+  EXPECT_FALSE(number.has_flag);
+  const std::vector<std::uint32_t> rows{0, 5};
+  const Matrix matrix = encoder.encode(small_table(), rows);
+  EXPECT_EQ(matrix.columns, 5U);  // n, three levels, k
+  EXPECT_FLOAT_EQ(matrix.values[0], clipped(-1.0));
+  EXPECT_FLOAT_EQ(matrix.values[5], clipped(65));
+  EXPECT_LT(matrix.values[5], 3);
+}
+
+TEST(Encoder, MissingIsTheMedianWithAFlagIfItWasMissingAtFit) {
+  const Encoder encoder = fitted({0, 1, 2, 3, 4});
+  const std::vector<std::uint32_t> rows{4, 0};
+  const Matrix matrix = encoder.encode(small_table(), rows);
+  EXPECT_EQ(matrix.columns, 6U);
+  EXPECT_EQ(matrix.values[0], 0);
+  EXPECT_EQ(matrix.values[1], 1);
+  EXPECT_EQ(matrix.values[7], 0);
+}
+
+TEST(Encoder, LevelsAreThoseOfTheFitRowsAndConstantsAreZero) {
+  const Encoder encoder = fitted({0, 1, 2});
+  EXPECT_THAT(std::get<CategoryCoding>(encoder.features()[1].coding).levels, ElementsAre("a", "b"));
+  EXPECT_EQ(std::get<NumberCoding>(encoder.features()[2].coding).factor, 0);
+  const std::vector<std::uint32_t> rows{3};
+  EXPECT_THAT(encoder.encode(small_table(), rows).values, ElementsAre(clipped(2), 0, 0, 0));
+}
+
+TEST(Encoder, AColumnThatIsMostlyOneNumberUsesHalfItsRange) {
+  Table table = small_table();
+  table.features[0].numbers = {0, 0, 0, 0, 0, 8};
+  const std::vector<std::uint32_t> rows{0, 1, 2, 3, 4, 5};
+  const Encoder encoder = Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1});
+  EXPECT_DOUBLE_EQ(std::get<NumberCoding>(encoder.features()[0].coding).factor, 0.25);
+}
+
+TEST(Encoder, StandardisesTheTarget) {
+  const Encoder encoder = fitted({0, 1, 2});
+  EXPECT_DOUBLE_EQ(encoder.target().mean, 20);
+  EXPECT_NEAR(encoder.target().std, std::sqrt(200.0 / 3), 1e-12);
+}
+
+TEST(Encoder, MoreThanFiftyLevelsShareOneColumn) {
+  Table table = small_table();
+  table.features.resize(1);
+  table.features[0] = {"c", false, {}, {}, {}};
+  std::vector<std::uint32_t> rows;
+  for (std::int32_t i = 0; i < 120; ++i) {
+    table.features[0].codes.push_back(i % 60);
+    rows.push_back(static_cast<std::uint32_t>(i));
+    if (i < 60) table.features[0].levels.push_back(fmt::format("l{}", i));
+  }
+  table.target.numbers.resize(120);
+  const Encoder encoder = Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1});
+  EXPECT_EQ(encoder.width(), 51U);
+  std::vector<PredictWarning> warnings;
+  const std::vector<RawRow> strange{{{"c", std::string{"never seen"}}}};
+  const auto encoded = encoder.encode(strange, MissingColumns::refuse, warnings);
+  ASSERT_TRUE(encoded);
+  EXPECT_EQ(encoded->values[50], 1);
+  EXPECT_TRUE(warnings.empty());
+}
+
+TEST(EncoderRows, AreEncodedAsTheTableWas) {
+  const Encoder encoder = fitted({0, 1, 2, 3, 4});
+  const auto rows = rows_from_json(
+      R"([{"n": 4, "c": "z", "k": 5, "extra": true}, {"n": " 4 ", "c": " z ", "k": "5"},
+          {"n": null, "c": null, "k": "NA"}])");
+  ASSERT_TRUE(rows) << rows.error().detail;
+  std::vector<PredictWarning> warnings;
+  const auto encoded = encoder.encode(*rows, MissingColumns::refuse, warnings);
+  ASSERT_TRUE(encoded) << encoded.error().detail;
+  const std::vector<std::uint32_t> known{3, 3, 4};
+  EXPECT_EQ(encoded->values, encoder.encode(small_table(), known).values);
+  EXPECT_TRUE(warnings.empty());
+}
+
+TEST(EncoderRows, UnknownCategoriesAreZeroWithAWarning) {
+  const Encoder encoder = fitted({0, 1, 2});
+  const auto rows = rows_from_json(R"([{"n":1,"c":"a","k":1},{"n":1,"c":"mars","k":1}])").value();
+  std::vector<PredictWarning> warnings;
+  ASSERT_TRUE(encoder.encode(rows, MissingColumns::refuse, warnings));
+  EXPECT_THAT(warnings, ElementsAre(PredictWarning{1, "c", "unknown_category"}));
+}
+
+TEST(EncoderRows, ErrorsNameRowAndColumn) {
+  const Encoder encoder = fitted({0, 1, 2});
+  std::vector<PredictWarning> warnings;
+  const auto text = rows_from_json(R"([{"n":1,"c":"a","k":1},{"n":"old","c":"a","k":1}])").value();
+  const auto refused = encoder.encode(text, MissingColumns::refuse, warnings);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().detail, "row 1, column \"n\": \"old\" is not a number");
+
+  const auto missing = rows_from_json(R"([{"n":1,"k":1}])").value();
+  const auto without = encoder.encode(missing, MissingColumns::refuse, warnings);
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().detail, "row 0, column \"c\": the column is missing");
+  EXPECT_TRUE(encoder.encode(missing, MissingColumns::allow, warnings));
+}
+
+TEST(EncoderRows, OnlyFlatObjectsAreRows) {
+  EXPECT_FALSE(rows_from_json("{}"));
+  EXPECT_FALSE(rows_from_json("[1]"));
+  EXPECT_FALSE(rows_from_json("[{"));
+  EXPECT_THAT(rows_from_json(R"([{"a":[1]}])").error().detail, HasSubstr("row 0, column \"a\""));
+}
+
+TEST(EncoderJson, ComesBackTheSame) {
+  const Encoder encoder = fitted({0, 1, 2, 3, 4});
+  const auto back = encoder_from_json(to_json(encoder));
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(to_json(*back), to_json(encoder));
+  const std::vector<std::uint32_t> rows{0, 1, 2, 3, 4, 5};
+  EXPECT_EQ(back->encode(small_table(), rows).values, encoder.encode(small_table(), rows).values);
+  for (const char* text : {"", "{}", "{\"format\":2}", "[]"})
+    EXPECT_FALSE(encoder_from_json(text));
+}
+
+TEST(EncoderJson, FeaturesSayWhatAPredictionNeeds) {
+  EXPECT_EQ(features_json(fitted({0, 1, 2})),
+            R"([{"name":"n","type":"number"},{"name":"c","type":"category","levels":["a","b"]},)"
+            R"({"name":"k","type":"number"}])");
+}
+
+}  // namespace
+}  // namespace starling::ml

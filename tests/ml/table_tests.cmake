@@ -1,0 +1,8 @@
+starling_test(table_test
+  SOURCES table_csv_test.cc table_profile_test.cc table_task_test.cc table_split_test.cc
+    table_encoder_test.cc table_metrics_test.cc
+  USES starling::table)
+
+starling_test(work_protocol_test
+  SOURCES work_protocol_test.cc
+  USES starling::work_protocol)

@@ -1,0 +1,229 @@
+// The whole way through the real worker program: trial, final model, artifact, predictions.
+#include "ml/serve/artifact.h"
+#include "ml/serve/predictor.h"
+#include "ml/table/encoder_json.h"
+#include "ml/table/split.h"
+#include "ml/table/table_file.h"
+#include "tests/ml/train_pool_support.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace starling::ml {
+namespace {
+
+Params good_params() {
+  return {{"mlp.learning_rate", 3e-3},
+          {"mlp.n_layers", std::int64_t{2}},
+          {"mlp.width", std::int64_t{64}},
+          {"mlp.dropout", 0.1},
+          {"mlp.weight_decay", 1e-4},
+          {"mlp.batch_size", std::int64_t{64}}};
+}
+
+class TrainTest : public testing::Test {
+ protected:
+  Story run(WorkTask task) { return finish(io_, tell(pool_, std::move(task))); }
+
+  WorkTask task_on(const std::string& path, const std::string& target, std::uint64_t seed = 42) {
+    WorkTask task;
+    task.dataset_path = path;
+    task.target = target;
+    task.params = good_params();
+    task.epochs_max = 200;
+    task.seed = seed;
+    return task;
+  }
+
+  /// The final model with the trial's best number of epochs.
+  Story finals(WorkTask task, const Story& trial, const std::string& path) {
+    task.kind = WorkKind::final;
+    task.fixed_epochs = trial.done->best_epoch;
+    task.artifact_path = path;
+    return run(std::move(task));
+  }
+
+  const std::string insurance_ = std::string(STARLING_SOURCE_DIR) + "/data/insurance.csv";
+  const std::string shared_ = std::string(STARLING_SHARED_DIR) + "/data/";
+  ScratchFolder folder_;
+  asio::io_context io_;
+  WorkerPool pool_{io_.get_executor(), STARLING_TORCH_WORKER};
+};
+
+/// A field of /proc/PID/status in MB.
+double status_mb(std::int64_t pid, const std::string& field) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.starts_with(field + ":")) return std::stod(line.substr(field.size() + 1)) / 1024;
+  }
+  return 0;
+}
+
+std::vector<RawRow> rows_of(const std::string& path) {
+  std::vector<RawRow> rows;
+  CsvParser parser{[&](const CsvRow& given) -> Result<> {
+    RawRow row;
+    for (std::size_t i = 0; i < given.fields.size(); ++i) {
+      row.emplace(parser.header()[i], std::string{given.fields[i]});
+    }
+    rows.push_back(std::move(row));
+    return {};
+  }};
+  EXPECT_TRUE(read_csv_file(path, parser));
+  return rows;
+}
+
+TEST_F(TrainTest, InsuranceFromCsvToPredictions) {
+  const WorkTask task = task_on(insurance_, "charges");
+  const Story trial = run(task);
+  ASSERT_TRUE(trial.done) << (trial.failed ? trial.failed->message : "");
+  EXPECT_EQ(trial.done->value, trial.progress[trial.done->best_epoch - 1].value);
+  EXPECT_NEAR(trial.done->metrics.at("rmse"), trial.done->value, 1e-6);
+
+  const std::string path = folder_ / "insurance.zip";
+  const Story final_model = finals(task, trial, path);
+  ASSERT_TRUE(final_model.done) << (final_model.failed ? final_model.failed->message : "");
+  const auto& test = final_model.done->test;
+  fmt::print(
+      "insurance: best epoch {}, validation rmse {:.0f}, test rmse {:.0f} mae {:.0f} r2 {:.3f}\n",
+      trial.done->best_epoch,
+      trial.done->value,
+      test.at("rmse"),
+      test.at("mae"),
+      test.at("r2"));
+  EXPECT_GE(test.at("r2"), 0.75);
+
+  // The artifact predicts what the worker measured, in a process that never saw the training.
+  Predictor predictor{io_.get_executor(), pool_, folder_ / "models"};
+  const auto rows = rows_of(insurance_);
+  const auto said = finish(io_, predictor.predict(path, rows, MissingColumns::refuse));
+  ASSERT_TRUE(said) << said.error().detail;
+  ASSERT_EQ(said->values.size(), rows.size());
+  const auto profile = profile_file(insurance_);
+  const auto table = load_table(insurance_, *profile, "charges");
+  std::vector<SplitRow> split_rows_in;
+  for (const auto& hash : table->row_hashes)
+    split_rows_in.push_back({hash, 0});
+  const Split split = split_rows(split_rows_in, task.seed);
+  EXPECT_EQ(split.hash.hex(), final_model.done->split.hash);
+  Judged outcome;
+  for (const std::uint32_t row : split.test) {
+    outcome.values.push_back(said->values[row]);
+    outcome.truth_values.push_back(table->target.numbers[row]);
+  }
+  EXPECT_NEAR(score(Metric::rmse, outcome), test.at("rmse"), 1e-3 * test.at("rmse"));
+}
+
+TEST_F(TrainTest, TheSameSeedGivesTheSameResult) {
+  WorkTask task = task_on(insurance_, "charges", 7);
+  task.epochs_max = 3;
+  const Story a = run(task);
+  const Story b = run(task);
+  ASSERT_TRUE(a.done && b.done);
+  EXPECT_EQ(a.progress, b.progress);
+  task.seed = 8;
+  EXPECT_NE(run(task).done->value, a.done->value);
+}
+
+asio::awaitable<double> first_epoch_rss(WorkerPool& pool, WorkTask task, std::string field) {
+  auto spawned = co_await pool.spawn();
+  const auto channel = std::move(spawned.value());
+  WorkMessage message{std::move(task)};
+  const auto written = co_await channel->write(std::move(message));
+  const auto progress = co_await channel->read();
+  co_return status_mb(channel->pid(), field);
+}
+
+TEST_F(TrainTest, ATrialStartsInMillisecondsOnceTheProgramIsLoaded) {
+  WorkTask task = task_on(insurance_, "charges");
+  task.epochs_max = 20;
+  task.patience = 20;
+  const Story cold = run(task);
+  const Story warm = run(task);
+  ASSERT_TRUE(warm.done);
+  const auto parent = pool_.program_pid().value();
+  fmt::print(
+      "20 epochs of insurance: {:.2f} s; to the first epoch: cold {:.0f} ms, warm {:.0f} ms\n",
+      warm.seconds,
+      cold.to_first_epoch * 1e3,
+      warm.to_first_epoch * 1e3);
+  fmt::print("parent: {:.0f} MB resident, {:.0f} MB of it private, {:.0f} threads\n",
+             status_mb(parent, "VmRSS"),
+             status_mb(parent, "RssAnon"),
+             status_mb(parent, "Threads") * 1024);
+  fmt::print("child: {:.0f} MB resident, {:.0f} MB anonymous, peak {} MB\n",
+             finish(io_, first_epoch_rss(pool_, task, "VmRSS")),
+             finish(io_, first_epoch_rss(pool_, task, "RssAnon")),
+             warm.exit.peak_mb);
+  EXPECT_EQ(status_mb(parent, "Threads") * 1024, 1);  // A fork of a threaded program is not safe.
+  EXPECT_LT(warm.to_first_epoch, cold.to_first_epoch);
+}
+
+TEST_F(TrainTest, AMemoryCapEndsTheTrialWithItsReason) {
+  WorkTask task = task_on(insurance_, "charges");
+  task.params["mlp.width"] = std::int64_t{8192};
+  task.params["mlp.n_layers"] = std::int64_t{4};
+  task.memory_cap_mb = 400;
+  const Story story = run(task);
+  ASSERT_TRUE(story.failed);
+  EXPECT_EQ(story.failed->kind, "out_of_memory");
+}
+
+TEST_F(TrainTest, AnAbsurdLearningRateDivergesOrStaysFinite) {
+  WorkTask task = task_on(insurance_, "charges");
+  task.params["mlp.learning_rate"] = 1.0;
+  task.params["mlp.weight_decay"] = 10.0;
+  task.epochs_max = 200;
+  task.patience = 200;
+  const Story story = run(task);
+  ASSERT_TRUE(story.done || story.failed);
+  if (story.failed) {
+    EXPECT_EQ(story.failed->kind, "diverged");
+  }
+}
+
+TEST_F(TrainTest, TitanicSurvivorsAreToldApart) {
+  if (!std::filesystem::exists(shared_ + "titanic")) GTEST_SKIP() << "no shared data sets";
+  double sum = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const WorkTask task = task_on(shared_ + "titanic/titanic.csv", "Survived", seed);
+    const Story trial = run(task);
+    ASSERT_TRUE(trial.done) << (trial.failed ? trial.failed->message : "");
+    const Story last = finals(task, trial, folder_ / "titanic.zip");
+    ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+    fmt::print("titanic seed {}: test accuracy {:.3f} roc_auc {:.3f} log_loss {:.3f} f1 {:.3f}\n",
+               seed,
+               last.done->test.at("accuracy"),
+               last.done->test.at("roc_auc"),
+               last.done->test.at("log_loss"),
+               last.done->test.at("f1"));
+    sum += last.done->test.at("accuracy");
+  }
+  fmt::print("titanic: mean test accuracy {:.4f}\n", sum / 5);
+  EXPECT_GE(sum / 5, 0.75);  // One default configuration; a search finds better ones.
+}
+
+TEST_F(TrainTest, PenguinsAreToldApart) {
+  if (!std::filesystem::exists(shared_ + "penguins")) GTEST_SKIP() << "no shared data sets";
+  double sum = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const WorkTask task = task_on(shared_ + "penguins/penguins.csv", "species", seed);
+    const Story trial = run(task);
+    ASSERT_TRUE(trial.done) << (trial.failed ? trial.failed->message : "");
+    const Story last = finals(task, trial, folder_ / "penguins.zip");
+    ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+    EXPECT_THAT(last.done->classes, testing::ElementsAre("Adelie", "Chinstrap", "Gentoo"));
+    sum += last.done->test.at("accuracy");
+  }
+  fmt::print("penguins: mean test accuracy {:.4f}\n", sum / 5);
+  EXPECT_GE(sum / 5, 0.95);
+}
+
+}  // namespace
+}  // namespace starling::ml

@@ -1,0 +1,26 @@
+# A worker program without LibTorch, so that everything around it is tested under sanitizers too.
+add_executable(starling-fake-worker train_fake_worker.cc)
+target_link_libraries(starling-fake-worker PRIVATE
+  starling::worker_parent starling::trial starling_warnings)
+
+starling_test(train_worker_pool_test
+  SOURCES train_worker_pool_test.cc
+  USES starling::worker_pool starling::trial)
+starling_test(serve_test
+  SOURCES serve_artifact_test.cc serve_predictor_test.cc
+  USES starling::artifact starling::predictor starling::trial)
+foreach(name train_worker_pool_test serve_test)
+  target_compile_definitions(${name} PRIVATE
+    STARLING_FAKE_WORKER="$<TARGET_FILE:starling-fake-worker>")
+  add_dependencies(${name} starling-fake-worker)
+endforeach()
+
+if(STARLING_TORCH)
+  starling_test(train_test
+    SOURCES train_test.cc
+    USES starling::artifact starling::predictor starling::trial starling::worker_pool
+    LABELS torch)
+  target_compile_definitions(train_test PRIVATE
+    STARLING_TORCH_WORKER="$<TARGET_FILE:starling-torch-worker>")
+  add_dependencies(train_test starling-torch-worker)
+endif()

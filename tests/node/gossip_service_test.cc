@@ -1,0 +1,137 @@
+#include "node/gossip/gossip_service.h"
+
+#include "node/base/hash.h"
+#include "tests/node/loop.h"
+
+#include <gtest/gtest.h>
+
+namespace starling::node {
+namespace {
+
+using namespace std::chrono_literals;
+using tests::address_of;
+
+SwarmId swarm_named(std::uint8_t n) {
+  SwarmId id;
+  id.bytes[0] = n;
+  return id;
+}
+
+/// Real sockets on one free port for TCP and UDP.
+struct Node {
+  Node(tests::Loop& loop,
+       std::uint8_t name,
+       SwarmId swarm,
+       std::vector<std::string> seeds,
+       std::uint64_t incarnation = 1) {
+    for (boost::system::error_code taken = asio::error::address_in_use; taken;) {
+      auto listener = loop.listen();
+      const auto at = listener.local_endpoint();
+      address = address_of(listener);
+      asio::ip::udp::socket udp{loop.io(), asio::ip::udp::v4()};
+      udp.bind({at.address(), at.port()}, taken);
+      if (taken) continue;
+      id.bytes[0] = name;
+      GossipOptions options;
+      options.self = id;
+      options.swarm = swarm;
+      options.facts.name = "node-" + std::to_string(name);
+      options.facts.address = address;
+      options.seeds = std::move(seeds);
+      options.incarnation = incarnation;
+      options.seed = name;
+      links = std::make_unique<PeerLinks>(std::move(listener), id, PeerLinksLimits{});
+      service = std::make_unique<GossipService>(std::move(udp), *links, std::move(options));
+      service->on_swarm([this](SwarmId learned) { learned_swarm = learned; });
+      service->on_change([this](const Member&) { ++changes; });
+      service->start();
+      links->start();
+    }
+  }
+
+  MemberState sees(const Node& other) const {
+    const auto member = service->member(other.id);
+    return member ? member->state : MemberState::left;
+  }
+
+  NodeId id;
+  std::string address;
+  std::optional<SwarmId> learned_swarm;
+  int changes = 0;
+  std::unique_ptr<PeerLinks> links;
+  std::unique_ptr<GossipService> service;
+};
+
+TEST(GossipServiceTest, three_nodes_meet_learn_their_swarm_and_notice_a_death_and_a_return) {
+  tests::Loop loop;
+  const Node a{loop, 1, swarm_named(7), {}};
+  const Node b{loop, 2, {}, {a.address}};
+  auto c = std::make_unique<Node>(loop, std::uint8_t{3}, SwarmId{}, std::vector{b.address});
+  const NodeId c_id = c->id;
+  ASSERT_TRUE(loop.run_until([&] {
+    return a.service->members().size() == 3 && b.service->members().size() == 3 &&
+           c->service->members().size() == 3;
+  }));
+  EXPECT_EQ(b.learned_swarm, swarm_named(7));
+  EXPECT_EQ(c->learned_swarm, swarm_named(7));
+  EXPECT_FALSE(a.learned_swarm);
+  EXPECT_GE(a.changes, 2);
+
+  MemberFacts facts = b.service->member(b.id)->facts;
+  facts.trials_running = 5;
+  b.service->set_facts(facts);
+  EXPECT_TRUE(loop.run_until([&] { return a.service->member(b.id)->facts.trials_running == 5U; }));
+
+  c->service->stop();
+  c->links->stop();
+  EXPECT_TRUE(loop.run_until([&] {
+    return a.service->member(c_id)->state == MemberState::dead &&
+           b.service->member(c_id)->state == MemberState::dead;
+  }));
+  const Node again{loop, 3, swarm_named(7), {a.address}, 1000};
+  EXPECT_TRUE(loop.run_until(
+      [&] { return a.sees(again) == MemberState::alive && b.sees(again) == MemberState::alive; }));
+  EXPECT_EQ(a.service->member(c_id)->facts.address, again.address);
+}
+
+TEST(GossipServiceTest, another_swarm_stays_another_swarm) {
+  tests::Loop loop;
+  const Node a{loop, 1, swarm_named(7), {}};
+  const Node b{loop, 2, swarm_named(8), {a.address}};
+  const auto until = std::chrono::steady_clock::now() + 300ms;
+  loop.run_until([&] { return std::chrono::steady_clock::now() > until; });
+  EXPECT_EQ(a.service->members().size(), 1U);
+  EXPECT_EQ(b.service->members().size(), 1U);
+}
+
+TEST(GossipServiceTest, a_seed_that_comes_late_is_found) {
+  tests::Loop loop;
+  asio::ip::tcp::endpoint later;
+  std::string address;
+  {
+    const auto listener = loop.listen();
+    later = listener.local_endpoint();
+    address = address_of(listener);
+  }
+  const Node joiner{loop, 1, {}, {address}};
+  const auto until = std::chrono::steady_clock::now() + 200ms;
+  loop.run_until([&] { return std::chrono::steady_clock::now() > until; });
+  EXPECT_FALSE(joiner.learned_swarm);
+
+  NodeId id;
+  id.bytes[0] = 9;
+  PeerLinks links{asio::ip::tcp::acceptor{loop.io(), later}, id, PeerLinksLimits{}};
+  GossipOptions options;
+  options.self = id;
+  options.swarm = swarm_named(7);
+  options.facts.address = address;
+  GossipService service{
+      asio::ip::udp::socket{loop.io(), {later.address(), later.port()}}, links, options};
+  service.start();
+  links.start();
+  EXPECT_TRUE(loop.run_until([&] { return joiner.learned_swarm.has_value(); }));
+  EXPECT_EQ(joiner.learned_swarm, swarm_named(7));
+}
+
+}  // namespace
+}  // namespace starling::node

@@ -1,0 +1,281 @@
+#include "node/net/peer_links.h"
+
+#include "node/net/frame.h"
+#include "node/net/peer_envelope.h"
+#include "tests/node/loop.h"
+
+#include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace starling::node {
+namespace {
+
+using namespace std::chrono_literals;
+using tests::address_of;
+
+NodeId node_named(std::uint8_t n) {
+  NodeId id;
+  id.bytes[0] = n;
+  return id;
+}
+
+SwarmId swarm_named(std::uint8_t n) {
+  SwarmId id;
+  id.bytes[0] = n;
+  return id;
+}
+
+struct Peer {
+  Peer(tests::Loop& loop, std::uint8_t name, std::uint8_t swarm, PeerLinksLimits limits = {}) {
+    auto listener = loop.listen();
+    address = address_of(listener);
+    links = std::make_unique<PeerLinks>(std::move(listener), node_named(name), limits);
+    if (swarm != 0) links->set_swarm(swarm_named(swarm));
+  }
+
+  std::string address;
+  std::unique_ptr<PeerLinks> links;
+};
+
+asio::awaitable<Result<Bytes>> echo(NodeId from, Bytes body) {
+  std::string text = std::to_string(from.bytes[0]) + " says " + std::string{as_text(body)};
+  co_return to_bytes(text);
+}
+
+asio::awaitable<Result<Bytes>> refuse_name(NodeId, Bytes body) {
+  co_return Error{Errc::conflict, "name " + std::string{as_text(body)} + " is taken"};
+}
+
+asio::awaitable<Result<Bytes>> size_only(NodeId, Bytes body) {
+  co_return to_bytes(std::to_string(body.size()));
+}
+
+asio::awaitable<Result<Bytes>> never(NodeId, Bytes) {
+  asio::steady_timer forever{co_await asio::this_coro::executor, 1h};
+  co_await forever.async_wait(asio::use_awaitable);
+  co_return Bytes{};
+}
+
+class PeerLinksTest : public testing::Test {
+ protected:
+  Result<Bytes> call(Peer& from,
+                     const std::string& address,
+                     Channel channel,
+                     std::string_view text,
+                     std::chrono::milliseconds patience = 5s) {
+    return loop_.await(from.links->call(address, channel, to_bytes(text), patience));
+  }
+
+  tests::Loop loop_;
+};
+
+TEST_F(PeerLinksTest, a_call_gets_its_answer_and_the_handler_knows_who_asks) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  const auto answer = call(a, b.address, Channel::ledger, "hello");
+  ASSERT_TRUE(answer) << answer.error().detail;
+  EXPECT_EQ(as_text(*answer), "1 says hello");
+}
+
+TEST_F(PeerLinksTest, an_error_of_the_handler_comes_back_as_it_is) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::ledger, refuse_name);
+  b.links->start();
+  const auto answer = call(a, b.address, Channel::ledger, "x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error(), (Error{Errc::conflict, "name x is taken"}));
+}
+
+TEST_F(PeerLinksTest, messages_arrive_in_order_over_one_connection) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  std::vector<std::string> seen;
+  b.links->on_message(Channel::raft,
+                      [&seen](NodeId, Bytes body) { seen.emplace_back(as_text(body)); });
+  b.links->start();
+  std::vector<std::string> sent;
+  for (int i = 0; i < 1000; ++i) {
+    sent.push_back(std::to_string(i));
+    a.links->send(b.address, Channel::raft, to_bytes(sent.back()));
+  }
+  EXPECT_TRUE(loop_.run_until([&] { return seen.size() == sent.size(); }));
+  EXPECT_EQ(seen, sent);
+}
+
+TEST_F(PeerLinksTest, another_swarm_is_refused_with_a_sentence) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 8};
+  bool heard = false;
+  b.links->on_message(Channel::raft, [&heard](NodeId, Bytes) { heard = true; });
+  b.links->on_request(Channel::membership, echo);
+  b.links->start();
+  a.links->send(b.address, Channel::raft, to_bytes("x"));
+  const auto answer = call(a, b.address, Channel::membership, "x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::unavailable);
+  EXPECT_NE(answer.error().detail.find("belongs to swarm 08"), std::string::npos)
+      << answer.error().detail;
+  EXPECT_FALSE(heard);
+}
+
+TEST_F(PeerLinksTest, a_node_without_a_swarm_may_only_talk_membership_until_it_joins) {
+  Peer a{loop_, 1, 0};
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::membership, echo);
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  EXPECT_TRUE(call(a, b.address, Channel::membership, "x"));
+  const auto early = call(a, b.address, Channel::ledger, "x");
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, Errc::unavailable);
+  EXPECT_EQ(early.error().detail, "you have not joined this swarm yet");
+
+  a.links->set_swarm(swarm_named(7));
+  EXPECT_TRUE(call(a, b.address, Channel::ledger, "x"));
+}
+
+TEST_F(PeerLinksTest, nobody_listening_is_unavailable_and_names_the_address) {
+  Peer a{loop_, 1, 7};
+  std::string address;
+  {
+    const auto listener = loop_.listen();
+    address = address_of(listener);
+  }
+  const auto answer = call(a, address, Channel::ledger, "x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::unavailable);
+  EXPECT_EQ(answer.error().detail, "cannot connect to " + address + ": Connection refused");
+}
+
+TEST_F(PeerLinksTest, a_peer_that_dies_in_mid_call_leaves_the_outcome_unknown) {
+  Peer a{loop_, 1, 7};
+  auto b = std::make_unique<Peer>(loop_, std::uint8_t{2}, std::uint8_t{7});
+  b->links->on_request(Channel::ledger, never);
+  bool asked = false;
+  b->links->on_message(Channel::raft, [&asked](NodeId, Bytes) { asked = true; });
+  b->links->start();
+  std::optional<Result<Bytes>> answer;
+  asio::co_spawn(loop_.io(),
+                 a.links->call(b->address, Channel::ledger, to_bytes("x"), 1h),
+                 [&answer](std::exception_ptr, Result<Bytes> result) { answer = result; });
+  loop_.io().poll();
+  a.links->send(b->address, Channel::raft, to_bytes("the request is before this"));
+  ASSERT_TRUE(loop_.run_until([&] { return asked; }));
+  EXPECT_FALSE(answer);
+
+  b->links->stop();
+  ASSERT_TRUE(loop_.run_until([&] { return answer.has_value(); }));
+  ASSERT_FALSE(*answer);
+  EXPECT_EQ(answer->error().code, Errc::timed_out);
+}
+
+TEST_F(PeerLinksTest, patience_ends_a_call_that_is_never_answered) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::ledger, never);
+  b.links->start();
+  const auto answer = call(a, b.address, Channel::ledger, "x", 50ms);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::timed_out);
+}
+
+TEST_F(PeerLinksTest, the_next_send_connects_again) {
+  Peer a{loop_, 1, 7};
+  auto listener = loop_.listen();
+  const auto endpoint = listener.local_endpoint();
+  const std::string address = address_of(listener);
+  auto first = std::make_unique<PeerLinks>(std::move(listener), node_named(2), PeerLinksLimits{});
+  first->set_swarm(swarm_named(7));
+  first->on_request(Channel::ledger, echo);
+  first->start();
+  ASSERT_TRUE(call(a, address, Channel::ledger, "x"));
+  first.reset();
+
+  asio::ip::tcp::acceptor again{loop_.io(), endpoint};
+  PeerLinks second{std::move(again), node_named(2), PeerLinksLimits{}};
+  second.set_swarm(swarm_named(7));
+  second.on_request(Channel::ledger, echo);
+  second.start();
+  EXPECT_TRUE(loop_.run_until([&] { return bool{call(a, address, Channel::ledger, "x")}; }));
+}
+
+TEST_F(PeerLinksTest, a_full_queue_drops_messages_and_refuses_calls) {
+  Peer a{loop_, 1, 7, {.queued_bytes_max = 10000}};
+  Peer b{loop_, 2, 7};
+  int seen = 0;
+  b.links->on_message(Channel::raft, [&seen](NodeId, Bytes) { ++seen; });
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  for (int i = 0; i < 100; ++i)  // Nothing is written before the loop runs.
+    a.links->send(b.address, Channel::raft, Bytes(1000));
+  const auto refused = call(a, b.address, Channel::ledger, std::string(1000, 'x'));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  ASSERT_TRUE(loop_.run_until([&] { return seen > 0; }));
+  EXPECT_TRUE(call(a, b.address, Channel::ledger, "behind all messages"));
+  EXPECT_EQ(seen, 9);
+}
+
+TEST_F(PeerLinksTest, sixteen_mebibytes_pass_and_one_byte_more_is_refused) {
+  constexpr std::size_t kMost = kFramePayloadBytesMax - kEnvelopeBytes;
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::snapshot, size_only);
+  b.links->start();
+  const auto most = call(a, b.address, Channel::snapshot, std::string(kMost, 'x'));
+  ASSERT_TRUE(most) << most.error().detail;
+  EXPECT_EQ(as_text(*most), std::to_string(kMost));
+  const auto more = call(a, b.address, Channel::snapshot, std::string(kMost + 1, 'x'));
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Errc::too_large);
+}
+
+TEST_F(PeerLinksTest, garbage_closes_the_connection) {
+  Peer b{loop_, 2, 7};
+  b.links->start();
+  asio::ip::tcp::socket socket{loop_.io()};
+  const auto colon = b.address.find(':');
+  const auto port = static_cast<std::uint16_t>(std::stoi(b.address.substr(colon + 1)));
+  socket.connect({asio::ip::address_v4::loopback(), port});
+  const Bytes garbage(64, std::byte{0xff});
+  asio::write(socket, asio::buffer(garbage));
+  bool closed = false;
+  std::array<char, 16> answer{};
+  socket.async_read_some(
+      asio::buffer(answer),
+      [&closed](boost::system::error_code ec, std::size_t) { closed = bool{ec}; });
+  EXPECT_TRUE(loop_.run_until([&] { return closed; }));
+}
+
+TEST_F(PeerLinksTest, idle_connections_close_and_come_back) {
+  Peer a{loop_, 1, 7, {.idle_patience = 20ms}};
+  auto listener = loop_.listen();
+  const std::string address = address_of(listener);
+  std::optional<asio::ip::tcp::socket> accepted;
+  a.links->send(address, Channel::raft, to_bytes("x"));
+  listener.async_accept([&](boost::system::error_code, asio::ip::tcp::socket socket) {
+    accepted.emplace(std::move(socket));
+  });
+  ASSERT_TRUE(loop_.run_until([&] { return accepted.has_value(); }));
+  std::size_t total = 0;
+  bool ended = false;
+  std::vector<char> buffer(4096);
+  asio::async_read(
+      *accepted, asio::buffer(buffer), [&](boost::system::error_code ec, std::size_t size) {
+        total = size;
+        ended = ec == asio::error::eof;
+      });
+  EXPECT_TRUE(loop_.run_until([&] { return ended; }));
+  EXPECT_GT(total, 0U);
+}
+
+}  // namespace
+}  // namespace starling::node

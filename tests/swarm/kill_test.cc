@@ -1,0 +1,124 @@
+// Whatever is killed: the study ends with exactly N trials, and nothing acknowledged is lost.
+#include "tests/swarm/process_swarm.h"
+
+#include <gtest/gtest.h>
+
+namespace starling::tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::filesystem::path kInsurance =
+    std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv";
+
+Json study_request(int trials) {
+  return {{"target", "charges"}, {"trials", trials}, {"parallelism", 3}, {"epochs", 25}};
+}
+
+int final_trials(bootstrap::SwarmClient& client, const std::string& id) {
+  const auto study = client.get("/api/v1/studies/" + id);
+  if (!study) return -1;
+  const auto& trials = (*study)["trials"];
+  return trials["completed"].get<int>() + trials["failed"].get<int>();
+}
+
+/// Every trial is there once, final, and the model answers on every node that runs.
+void expect_whole(ProcessSwarm& swarm,
+                  bootstrap::SwarmClient& client,
+                  const Json& study,
+                  int trials) {
+  ASSERT_EQ(study["status"], "completed") << study.dump(1) << swarm.logs();
+  EXPECT_EQ(study["trials"]["completed"], trials) << study["trials"].dump();
+  const auto listed = client.get("/api/v1/studies/" + study["id"].get<std::string>() + "/trials");
+  ASSERT_TRUE(listed);
+  ASSERT_EQ((*listed)["trials"].size(), static_cast<std::size_t>(trials));
+  for (int i = 0; i < trials; ++i)
+    EXPECT_EQ((*listed)["trials"][static_cast<std::size_t>(i)]["number"], i);
+  EXPECT_GT(study["result"]["test"]["r2"].get<double>(), 0.6);
+  const Json row{{"age", 40},
+                 {"sex", "male"},
+                 {"bmi", 30},
+                 {"children", 1},
+                 {"smoker", "yes"},
+                 {"region", "southeast"}};
+  for (std::size_t i = 0; i < swarm.size(); ++i) {
+    if (!swarm.is_running(i)) continue;
+    const bool answers = wait_until(30s, [&] {
+      bootstrap::SwarmClient one{swarm.url(i), swarm.token(), {.attempts = 1, .pause = 1ms}};
+      const auto answer = one.ask("/api/v1/models/insurance/predict", {{"rows", {row}}});
+      return answer && (*answer)["predictions"][0].get<double>() > 10'000;
+    });
+    EXPECT_TRUE(answers) << "node " << i + 1 << swarm.logs();
+  }
+}
+
+TEST(Kill, TheLeaderInTheMiddleOfAStudy) {
+  ProcessSwarm swarm{3};
+  auto client = swarm.client(1);
+  const auto id = swarm.start_study(client, kInsurance, study_request(12));
+  ASSERT_TRUE(wait_until(60s, [&] { return final_trials(client, id) >= 3; })) << swarm.logs();
+  swarm.kill(swarm.leader());
+  const auto study = swarm.wait_for_study(client, id, 120s);
+  expect_whole(swarm, client, study, 12);
+}
+
+TEST(Kill, AllThreeAtOnceAndNothingAcknowledgedIsLost) {
+  ProcessSwarm swarm{3};
+  auto client = swarm.client(0);
+  const auto id = swarm.start_study(client, kInsurance, study_request(8));
+  ASSERT_TRUE(wait_until(60s, [&] { return final_trials(client, id) >= 2; })) << swarm.logs();
+  const int before = final_trials(client, id);
+  for (std::size_t i = 0; i < 3; ++i)
+    swarm.kill(i);
+  for (std::size_t i = 0; i < 3; ++i)
+    swarm.start(i);
+  auto again = swarm.client(2);
+  ASSERT_TRUE(wait_until(30s, [&] { return final_trials(again, id) >= before; })) << swarm.logs();
+  expect_whole(swarm, again, swarm.wait_for_study(again, id, 120s), 8);
+}
+
+TEST(Kill, AFollowerThatComesBackCatchesUpAndServes) {
+  ProcessSwarm swarm{3};
+  const auto leader = swarm.leader();
+  const auto follower = (leader + 1) % 3;
+  swarm.kill(follower);
+  auto client = swarm.client(leader);
+  const auto id = swarm.start_study(client, kInsurance, study_request(4));
+  const auto study = swarm.wait_for_study(client, id, 120s);
+  swarm.start(follower);
+  expect_whole(swarm, client, study, 4);
+}
+
+TEST(Stop, OnSigtermIsOrderlyAndHandsTheLeadershipOver) {
+  ProcessSwarm swarm{3};
+  const auto leader = swarm.leader();
+  EXPECT_EQ(swarm.stop(leader), 0) << swarm.logs();
+  EXPECT_NE(swarm.leader(), leader);
+}
+
+TEST(Membership, AKilledNodeIsDeadEverywhereAndARestartedOneIsBack) {
+  ProcessSwarm swarm{5};
+  const auto state_of = [&](std::size_t at, std::size_t of) {
+    bootstrap::SwarmClient one{swarm.url(at), swarm.token(), {.attempts = 1, .pause = 1ms}};
+    const auto seen = one.get("/api/v1/swarm");
+    if (!seen) return std::string{"unknown"};
+    for (const auto& member : (*seen)["members"]) {
+      if (member["http"] == swarm.url(of)) return member["state"].get<std::string>();
+    }
+    return std::string{"absent"};
+  };
+  const auto everyone_sees = [&](const std::string& state) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (state_of(i, 4) != state) return false;
+    }
+    return true;
+  };
+  swarm.kill(4);
+  // The promise is 10 s and 5 s on a quiet machine; the test leaves room for a busy one.
+  EXPECT_TRUE(wait_until(20s, [&] { return everyone_sees("dead"); })) << swarm.logs();
+  swarm.start(4);
+  EXPECT_TRUE(wait_until(15s, [&] { return everyone_sees("alive"); })) << swarm.logs();
+}
+
+}  // namespace
+}  // namespace starling::tests

@@ -1,0 +1,118 @@
+// What a person may get wrong when starting nodes: the right exit code and a sentence that helps.
+#include "bootstrap/identity.h"
+#include "tests/swarm/process_swarm.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace starling::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class NodeErrors : public testing::Test {
+ protected:
+  NodeErrors() {
+    std::string pattern = testing::TempDir() + "errors-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+
+  ~NodeErrors() override { std::filesystem::remove_all(folder_); }
+
+  int node(std::vector<std::string> options) {
+    std::vector<std::string> arguments{STARLING_PROGRAM, "node"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return run_program(arguments, output_, 20s);
+  }
+
+  std::filesystem::path folder_;
+  std::string output_;
+};
+
+TEST_F(NodeErrors, WithNeitherFoundNorJoinItSaysWhichToUse) {
+  EXPECT_EQ(node({"--data", folder_ / "n", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}), 2);
+  EXPECT_THAT(output_, HasSubstr("--found"));
+  EXPECT_THAT(output_, HasSubstr("--join"));
+}
+
+TEST_F(NodeErrors, APublicPeerAddressIsRefused) {
+  EXPECT_EQ(node({"--data", folder_ / "n", "--found", "--listen", "0.0.0.0:7400"}), 2);
+  EXPECT_THAT(output_, HasSubstr("loopback"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "n")) << "nothing was changed";
+}
+
+TEST_F(NodeErrors, AnUnknownOptionAndAMissingDirectoryAreUsage) {
+  EXPECT_EQ(node({"--data", folder_ / "n", "--fond"}), 2);
+  EXPECT_EQ(node({"--found"}), 2);
+  EXPECT_THAT(output_, HasSubstr("--data"));
+}
+
+TEST_F(NodeErrors, APortInUseIsNamed) {
+  ProcessSwarm swarm{1};
+  const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
+  const std::string listen = Json::parse(peer)["listen"];
+  EXPECT_EQ(node({"--data", folder_ / "n", "--found", "--listen", listen}), 1);
+  EXPECT_THAT(output_, HasSubstr("--listen " + listen));
+  EXPECT_THAT(output_, HasSubstr("in use"));
+}
+
+TEST_F(NodeErrors, ADirectoryInUseIsNamed) {
+  ProcessSwarm swarm{1};
+  EXPECT_EQ(node({"--data", swarm.folder() / "node-1", "--found"}), 1);
+  EXPECT_THAT(output_, HasSubstr("another starling process"));
+}
+
+TEST_F(NodeErrors, JoiningWhereNobodyListensKeepsTryingAndSaysSo) {
+  // A port that was free a moment ago: taken and given back.
+  ProcessSwarm swarm{1};
+  const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
+  const std::string nobody = Json::parse(peer)["listen"];
+  swarm.kill(0);
+  std::vector<std::string> arguments{STARLING_PROGRAM,
+                                     "node",
+                                     "--data",
+                                     folder_ / "n",
+                                     "--join",
+                                     nobody,
+                                     "--listen",
+                                     "127.0.0.1:0",
+                                     "--http",
+                                     "127.0.0.1:0"};
+  const int status = run_program(arguments, output_, 5s);
+  EXPECT_EQ(status, 128 + SIGKILL) << "it was still trying when the test ended it";
+  EXPECT_THAT(output_, HasSubstr(nobody));
+  EXPECT_THAT(output_, HasSubstr("trying"));
+}
+
+TEST_F(NodeErrors, ADirectoryOfAnotherSwarmIsNotLetIn) {
+  ProcessSwarm one{1};
+  ProcessSwarm other{1};
+  const auto peer = bootstrap::read_file(one.folder() / "node-1" / "addresses.json").value();
+  const std::string seed = Json::parse(peer)["listen"];
+  other.kill(0);
+  run_program({STARLING_PROGRAM,
+               "node",
+               "--data",
+               other.folder() / "node-1",
+               "--join",
+               seed,
+               "--listen",
+               "127.0.0.1:0",
+               "--http",
+               "127.0.0.1:0"},
+              output_,
+              5s);
+  EXPECT_THAT(output_, HasSubstr("swarm")) << output_;
+  auto client = one.client(0);
+  EXPECT_EQ(client.get("/api/v1/swarm").value()["members"].size(), 1U);
+}
+
+TEST_F(NodeErrors, AWrongTokenIsRefused) {
+  ProcessSwarm swarm{1};
+  bootstrap::SwarmClient client{swarm.url(0), "wrong", {.attempts = 1, .pause = 1ms}};
+  EXPECT_EQ(client.get("/api/v1/swarm").error().code, Errc::unauthorized);
+}
+
+}  // namespace
+}  // namespace starling::tests

@@ -1,0 +1,234 @@
+#include "tests/swarm/process_swarm.h"
+
+#include "bootstrap/identity.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+namespace starling::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+std::vector<char*> to_argv(std::vector<std::string>& arguments) {
+  std::vector<char*> argv;
+  for (auto& argument : arguments)
+    argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  return argv;
+}
+
+pid_t launch_program(std::vector<std::string> arguments, const std::string& output) {
+  auto argv = to_argv(arguments);
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int file = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  dup2(file, 1);
+  dup2(file, 2);
+  execv(argv[0], argv.data());
+  _exit(127);
+}
+
+Json parse_file(const std::filesystem::path& path) {
+  const auto text = bootstrap::read_file(path);
+  return text ? Json::parse(*text, nullptr, false) : Json{};
+}
+
+}  // namespace
+
+bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition) {
+  const auto deadline = Clock::now() + patience;
+  while (!condition()) {
+    if (Clock::now() > deadline) return false;
+    std::this_thread::sleep_for(20ms);
+  }
+  return true;
+}
+
+ProcessSwarm::ProcessSwarm(std::size_t count, std::vector<std::string> more_options)
+    : more_options_(std::move(more_options)) {
+  std::string pattern = testing::TempDir() + "swarm-XXXXXX";
+  folder_ = mkdtemp(pattern.data());
+  for (std::size_t i = 0; i < count; ++i) {
+    Node node;
+    node.data = folder_ / ("node-" + std::to_string(i + 1));
+    nodes_.push_back(std::move(node));
+    start(i);
+  }
+  auto first = client(0);
+  const bool is_together = wait_until(30s, [&] {
+    const auto swarm = first.get("/api/v1/swarm");
+    if (!swarm || (*swarm)["leader"].is_null()) return false;
+    std::size_t voters = 0;
+    for (const auto& member : (*swarm)["members"])
+      voters += member["role"] == "voter" && member["state"] == "alive" ? 1 : 0;
+    return voters == (count >= 5 ? 5 : count >= 3 ? 3 : 1);
+  });
+  if (!is_together) ADD_FAILURE() << "the swarm did not form\n" << logs();
+}
+
+ProcessSwarm::~ProcessSwarm() {
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    kill(i);
+  if (!testing::Test::HasFailure()) std::filesystem::remove_all(folder_);
+}
+
+void ProcessSwarm::launch(std::size_t node) {
+  auto& one = nodes_[node];
+  std::vector<std::string> arguments{STARLING_PROGRAM,
+                                     "node",
+                                     "--data",
+                                     one.data,
+                                     "--name",
+                                     "node-" + std::to_string(node + 1),
+                                     "--listen",
+                                     one.listen,
+                                     "--http",
+                                     one.http_listen,
+                                     "--slots",
+                                     "1"};
+  if (node == 0) {
+    arguments.emplace_back("--found");
+  } else {
+    arguments.emplace_back("--join");
+    arguments.push_back(nodes_[0].listen);
+  }
+  arguments.insert(arguments.end(), more_options_.begin(), more_options_.end());
+  one.pid = launch_program(arguments, one.data.string() + ".out");
+}
+
+void ProcessSwarm::start(std::size_t node) {
+  auto& one = nodes_[node];
+  std::filesystem::remove(one.data / "addresses.json");
+  launch(node);
+  const bool is_up = wait_until(20s, [&] {
+    const Json addresses = parse_file(one.data / "addresses.json");
+    if (!addresses.is_object()) return false;
+    one.listen = addresses["listen"];
+    one.http = addresses["http"];
+    one.http_listen = one.http.substr(std::string{"http://"}.size());
+    return true;
+  });
+  if (!is_up) ADD_FAILURE() << "node " << node + 1 << " does not listen\n" << logs();
+  if (node == 0) wait_until(10s, [&] { return std::filesystem::exists(one.data / "admin-token"); });
+}
+
+void ProcessSwarm::kill(std::size_t node) {
+  auto& one = nodes_[node];
+  if (one.pid <= 0) return;
+  ::kill(one.pid, SIGKILL);
+  waitpid(one.pid, nullptr, 0);
+  one.pid = 0;
+}
+
+int ProcessSwarm::stop(std::size_t node) {
+  auto& one = nodes_[node];
+  ::kill(one.pid, SIGTERM);
+  int status = 0;
+  const bool has_ended =
+      wait_until(20s, [&] { return waitpid(one.pid, &status, WNOHANG) == one.pid; });
+  if (!has_ended) {
+    kill(node);
+    return -1;
+  }
+  one.pid = 0;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+std::size_t ProcessSwarm::leader() {
+  std::size_t found = nodes_.size();
+  wait_until(20s, [&] {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (!is_running(i)) continue;
+      bootstrap::SwarmClient one{url(i), token(), {.attempts = 1, .pause = 1ms}};
+      const auto swarm = one.get("/api/v1/swarm");
+      if (!swarm) continue;
+      for (const auto& member : (*swarm)["members"]) {
+        if (!member["is_leader"].get<bool>()) continue;
+        for (std::size_t j = 0; j < nodes_.size(); ++j) {
+          if (member["http"] == url(j) && is_running(j)) found = j;
+        }
+      }
+    }
+    return found < nodes_.size();
+  });
+  if (found == nodes_.size()) ADD_FAILURE() << "no leader\n" << logs();
+  return found % nodes_.size();
+}
+
+std::string ProcessSwarm::token() const {
+  return bootstrap::read_file(nodes_[0].data / "admin-token").value_or("");
+}
+
+bootstrap::SwarmClient ProcessSwarm::client(std::size_t node) const {
+  bootstrap::SwarmClient client{url(node), token(), {.attempts = 8, .pause = 100ms}};
+  (void)client.learn_members();
+  return client;
+}
+
+std::string ProcessSwarm::start_study(bootstrap::SwarmClient& client,
+                                      const std::filesystem::path& csv,
+                                      const Json& request) {
+  Json body = request;
+  if (!body.contains("dataset")) {
+    const auto name = csv.stem().string();
+    const auto dataset = client.upload("/api/v1/datasets?name=" + name, csv);
+    EXPECT_TRUE(dataset) << dataset.error().detail;
+    if (!dataset) return {};
+    body["dataset"] = (*dataset)["id"];
+  }
+  const auto study = client.post("/api/v1/studies", body);
+  EXPECT_TRUE(study) << study.error().detail;
+  return study ? (*study)["id"].get<std::string>() : std::string{};
+}
+
+Json ProcessSwarm::wait_for_study(bootstrap::SwarmClient& client,
+                                  const std::string& id,
+                                  std::chrono::seconds patience) {
+  Json last;
+  const bool has_ended = wait_until(patience, [&] {
+    const auto study = client.get("/api/v1/studies/" + id);
+    if (!study) return false;
+    last = *study;
+    const auto status = last["status"].get<std::string>();
+    return status == "completed" || status == "failed" || status == "cancelled";
+  });
+  EXPECT_TRUE(has_ended) << "study " << id << " did not end: " << last.dump(1) << "\n" << logs();
+  return last;
+}
+
+std::string ProcessSwarm::logs() const {
+  std::string text = "logs are kept in " + folder_.string() + "\n";
+  for (const auto& node : nodes_) {
+    const auto output = bootstrap::read_file(node.data.string() + ".out").value_or("");
+    text += "--- " + node.data.filename().string() + "\n" +
+            output.substr(output.size() - std::min<std::size_t>(output.size(), 3000));
+  }
+  return text;
+}
+
+int run_program(const std::vector<std::string>& arguments,
+                std::string& output,
+                std::chrono::seconds patience) {
+  const std::string file =
+      testing::TempDir() + "output-" + std::to_string(getpid()) + "-" + std::to_string(std::rand());
+  const pid_t pid = launch_program(arguments, file);
+  int status = 0;
+  if (!wait_until(patience, [&] { return waitpid(pid, &status, WNOHANG) == pid; })) {
+    ::kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+  }
+  output = bootstrap::read_file(file).value_or("");
+  std::filesystem::remove(file);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace starling::tests

@@ -1,0 +1,90 @@
+// Real nodes as child processes, which a test may kill and start again.
+#pragma once
+
+#include "bootstrap/client/swarm_client.h"
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace starling::tests {
+
+using Json = nlohmann::json;
+
+/// True as soon as `condition` is; false once `patience` has passed.
+bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition);
+
+class ProcessSwarm {
+ public:
+  /// Starts `count` nodes and waits until all are voters (or standbys) and there is a leader.
+  explicit ProcessSwarm(std::size_t count, std::vector<std::string> more_options = {});
+  ~ProcessSwarm();
+  ProcessSwarm(const ProcessSwarm&) = delete;
+  ProcessSwarm& operator=(const ProcessSwarm&) = delete;
+
+  std::size_t size() const { return nodes_.size(); }
+
+  bool is_running(std::size_t node) const { return nodes_[node].pid > 0; }
+
+  /// kill -9.
+  void kill(std::size_t node);
+
+  /// SIGTERM; returns the exit code.
+  int stop(std::size_t node);
+
+  /// With the same data directory and ports; returns once it listens.
+  void start(std::size_t node);
+
+  /// The index of the node that leads, by the word of any that runs; waits up to 20 s.
+  std::size_t leader();
+
+  std::string url(std::size_t node) const { return nodes_[node].http; }
+
+  std::string token() const;
+
+  pid_t pid(std::size_t node) const { return nodes_[node].pid; }
+
+  /// A client that starts at `node` and knows all others.
+  bootstrap::SwarmClient client(std::size_t node) const;
+
+  /// Uploads a file and starts a study on it; returns its id.
+  std::string start_study(bootstrap::SwarmClient& client,
+                          const std::filesystem::path& csv,
+                          const Json& request);
+
+  /// Waits until the study has ended, asking whoever lives.
+  Json wait_for_study(bootstrap::SwarmClient& client,
+                      const std::string& id,
+                      std::chrono::seconds patience);
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+  /// Where to look when a test fails.
+  std::string logs() const;
+
+ private:
+  struct Node {
+    std::filesystem::path data;
+    pid_t pid = 0;
+    std::string listen = "127.0.0.1:0";
+    std::string http_listen = "127.0.0.1:0";
+    std::string http;
+  };
+
+  void launch(std::size_t node);
+
+  std::filesystem::path folder_;
+  std::vector<std::string> more_options_;
+  std::vector<Node> nodes_;
+};
+
+/// Runs the program and waits. Returns its exit code; what it printed goes to `output`.
+int run_program(const std::vector<std::string>& arguments,
+                std::string& output,
+                std::chrono::seconds patience);
+
+}  // namespace starling::tests

@@ -1,0 +1,90 @@
+/// What the routes share: one call, its snapshot of the state, and the way to commit a command.
+#pragma once
+
+#include "web/api/api.h"
+#include "web/api/json_view.h"
+#include "web/api/problem.h"
+#include "web/http/router.h"
+#include "web/live/applied_signal.h"
+
+#include <boost/system/result.hpp>
+
+namespace starling::web {
+
+inline constexpr std::uint64_t kBufferedBodyMax = std::uint64_t{16} << 20;
+inline constexpr std::uint64_t kBufferedBodiesMax = std::uint64_t{64} << 20;  ///< of all calls
+inline constexpr std::uint32_t kCommandsInFlightMax = 128;
+
+/// What all calls share.
+struct ApiCore {
+  ApiCore(asio::any_io_executor executor, NodeView& to, ApiOptions with)
+      : node(to), options(std::move(with)), signal(std::move(executor)) {}
+
+  NodeView& node;
+  ApiOptions options;
+  AppliedSignal signal;
+  std::uint32_t commands_in_flight = 0;
+  std::uint64_t bytes_buffered = 0;
+};
+
+/// A value, or the answer that ends the call.
+template <class T>
+using OrResponse = boost::system::result<T, Response>;
+
+/// A part of a shared limit, given back at the end.
+template <class Number>
+class Share {
+ public:
+  Share(Number& total, Number amount) : total_(total), amount_(amount) { total_ += amount_; }
+
+  ~Share() { total_ -= amount_; }
+
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+
+ private:
+  Number& total_;
+  Number amount_;
+};
+
+struct Call {
+  ApiCore& core;
+  const Request& request;
+  BodyReader& body;
+  PathParams params;
+
+  NodeView& node() const { return core.node; }
+
+  const std::string& param(std::string_view name) const { return params.find(name)->second; }
+};
+
+/// A whole number of at most 18 digits, or nothing.
+std::optional<std::uint64_t> parse_whole(std::string_view text);
+
+/// The value of `name` without parameters, lower case: "application/json".
+std::string media_type(const Request& request);
+
+/// The whole body, within the limits of one call and of all together (413, 429).
+asio::awaitable<OrResponse<std::string>> buffered_body(Call& call, std::uint64_t limit);
+
+struct Committed {
+  LogIndex index;
+  std::string id;  ///< of what was created
+};
+
+/// Checks the form of the Idempotency-Key, before any work is done (400).
+OrResponse<std::string> idempotency_key(const Call& call);
+
+/// Commits `body` and waits until this node has applied it. `content` stands for the request's body
+/// under its idempotency key.
+asio::awaitable<OrResponse<Committed>> commit(Call& call,
+                                              ml::CommandBody body,
+                                              ContentHash content);
+
+/// `response` with the index by which other nodes can be asked for what was written.
+Response with_index(Response response, LogIndex index);
+
+/// "PREFIX-" and 8 random hex digits.
+std::string drawn_id(std::string_view prefix);
+
+}  // namespace starling::web

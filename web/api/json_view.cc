@@ -1,0 +1,202 @@
+#include "web/api/json_view.h"
+
+#include "node/base/assert.h"
+
+#include <algorithm>
+
+namespace starling::web {
+
+namespace {
+
+// Text that this program stored as JSON. A damaged one is shown as nothing, not as a failed page.
+Json stored_json(const std::string& text) {
+  return Json::parse(text, nullptr, false);
+}
+
+Json stored_list(const Json& object, const char* name) {
+  const auto at = object.is_object() ? object.find(name) : object.end();
+  return object.is_object() && at != object.end() && at->is_array() ? *at : Json::array();
+}
+
+Json metrics_json(const ml::Metrics& metrics) {
+  Json json = Json::object();
+  for (const auto& [name, value] : metrics)
+    json[name] = value;
+  return json;
+}
+
+std::string id_or_nothing(NodeId node) {
+  return node.is_none() ? std::string{} : node.hex();
+}
+
+// A study says why nothing moves, so that nobody has to guess.
+std::string waiting_reason(const ml::Study& study) {
+  if (study.status == ml::StudyStatus::queued) return "no trial has been drawn yet";
+  const bool is_waiting = study.counts.running == 0 && study.counts.queued > 0;
+  if (study.status == ml::StudyStatus::running && is_waiting) {
+    return "the queued trials wait for a node with a free slot and enough memory";
+  }
+  if (study.final_job.state == ml::FinalState::queued) {
+    return "the final model waits for a node with a free slot and enough memory";
+  }
+  return "";
+}
+
+Json counts_json(const ml::Study& study) {
+  const ml::TrialCounts& counts = study.counts;
+  const std::uint32_t requested = study.spec.trials;
+  return Json{{"requested", requested},
+              {"waiting", requested - std::min(requested, counts.drawn())},
+              {"queued", counts.queued},
+              {"running", counts.running},
+              {"completed", counts.completed},
+              {"pruned", counts.pruned},
+              {"failed", counts.failed},
+              {"infeasible", counts.infeasible},
+              {"cancelled", counts.cancelled}};
+}
+
+Json best_json(const ml::Study& study, const std::optional<ml::Trial>& best) {
+  if (!study.best_number) return nullptr;
+  return Json{{"number", *study.best_number},
+              {"value", study.best_value},
+              {"params", best ? params_json(best->params) : Json::object()}};
+}
+
+Json final_json(const ml::FinalJob& job) {
+  return Json{{"state", to_string(job.state)},
+              {"node", id_or_nothing(job.current.node)},
+              {"attempts", job.attempts},
+              {"error", job.error}};
+}
+
+Json result_json(const ml::Study& study) {
+  if (!study.result) return nullptr;
+  const ml::FinalResult& result = *study.result;
+  Json json{{"validation", metrics_json(result.validation)}, {"test", metrics_json(result.test)}};
+  json["rows"] = Json{{"train", result.rows_train},
+                      {"validation", result.rows_validation},
+                      {"test", result.rows_test},
+                      {"dropped", result.rows_dropped}};
+  json["split_hash"] = result.split_hash;
+  json["seed"] = study.spec.seed;
+  json["model"] = nullptr;
+  if (!study.model.empty()) {
+    json["model"] = Json{{"name", study.model}, {"version", study.model_version}};
+  }
+  return json;
+}
+
+}  // namespace
+
+Json params_json(const ml::Params& params) {
+  Json json = Json::object();
+  for (const auto& [name, value] : params) {
+    std::visit([&json, &key = name](const auto& held) { json[key] = held; }, value);
+  }
+  return json;
+}
+
+Json dataset_json(const ml::Dataset& dataset, Detail detail) {
+  Json json{{"id", dataset.id},
+            {"name", dataset.name},
+            {"bytes", dataset.bytes},
+            {"rows", dataset.rows},
+            {"sha", dataset.blob.hex()},
+            {"created_ms", dataset.created_ms}};
+  if (detail == Detail::brief) return json;
+  const Json profile = stored_json(dataset.profile_json);
+  json["columns"] = stored_list(profile, "columns");
+  json["warnings"] = stored_list(profile, "warnings");
+  return json;
+}
+
+Json study_json(const ml::Study& study, const StudySurroundings& around) {
+  const ml::StudySpec& spec = study.spec;
+  Json json{{"id", study.id},
+            {"name", spec.name},
+            {"dataset", spec.dataset},
+            {"dataset_name", around.dataset_name},
+            {"target", spec.target},
+            {"task", spec.task},
+            {"metric", spec.metric},
+            {"direction", spec.maximize ? "maximize" : "minimize"},
+            {"seed", spec.seed},
+            {"parallelism", spec.parallelism}};
+  json["time_limit_s"] = spec.time_limit_s == 0 ? Json(nullptr) : Json(spec.time_limit_s);
+  json["epochs"] = spec.epochs;
+  json["patience"] = spec.patience;
+  json["use_case"] = spec.use_case;
+  json["tags"] = spec.tags;
+  json["status"] = to_string(study.status);
+  json["stop_reason"] = study.stop_reason;
+  json["waiting_reason"] = waiting_reason(study);
+  json["created_ms"] = study.created_ms;
+  json["started_ms"] = study.started_ms;
+  json["ended_ms"] = study.ended_ms;
+  json["cost"] = Json{{"trial_seconds", study.trial_seconds}};
+  json["trials"] = counts_json(study);
+  json["best"] = best_json(study, around.best);
+  json["final"] = final_json(study.final_job);
+  json["result"] = result_json(study);
+  return json;
+}
+
+Json trial_json(const ml::Trial& trial, const NodeNames& names) {
+  const auto name = names.find(trial.current.node);
+  Json json{{"number", trial.number},
+            {"state", to_string(trial.state)},
+            {"params", params_json(trial.params)}};
+  json["value"] = trial.value ? Json(*trial.value) : Json(nullptr);
+  json["metrics"] = metrics_json(trial.metrics);
+  json["node"] = id_or_nothing(trial.current.node);
+  json["node_name"] = name == names.end() ? std::string{} : name->second;
+  json["attempts"] = trial.attempts;
+  json["best_epoch"] = trial.best_epoch;
+  json["epochs"] = trial.epochs;
+  json["seconds"] = trial.seconds;
+  json["predicted_peak_mb"] = trial.predicted_peak_mb;
+  json["peak_mb"] = trial.peak_mb;
+  json["error"] = trial.error;
+  json["created_ms"] = trial.created_ms;
+  json["started_ms"] = trial.started_ms;
+  json["ended_ms"] = trial.ended_ms;
+  return json;
+}
+
+Json curve_json(const ml::Curve& curve) {
+  Json points = Json::array();
+  for (const ml::CurvePoint& point : curve) {
+    points.push_back(Json{{"epoch", point.epoch}, {"value", point.value}});
+  }
+  return points;
+}
+
+Json version_json(const ml::ModelVersion& version) {
+  Json json{{"version", version.version},
+            {"study", version.study},
+            {"artifact", version.artifact.hex()},
+            {"bytes", version.bytes},
+            {"created_ms", version.created_ms},
+            {"task", version.task},
+            {"target", version.target},
+            {"metric", version.metric},
+            {"test", metrics_json(version.test)},
+            {"validation", metrics_json(version.validation)},
+            {"params", params_json(version.params)}};
+  const Json features = stored_json(version.features_json);
+  json["features"] = features.is_array() ? features : Json::array();
+  json["classes"] = version.classes;
+  return json;
+}
+
+Json model_json(const std::vector<ml::ModelVersion>& versions) {
+  STARLING_ASSERT(!versions.empty(), "a model has at least one version");
+  Json json{{"name", versions.back().model}, {"latest", versions.back().version}};
+  json["versions"] = Json::array();
+  for (const auto& version : versions)
+    json["versions"].push_back(version_json(version));
+  return json;
+}
+
+}  // namespace starling::web

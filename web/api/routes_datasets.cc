@@ -1,0 +1,186 @@
+// /api/v1/datasets.
+#include "ml/study/study_state.h"
+#include "ml/table/profile_json.h"
+#include "web/api/routes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+namespace starling::web {
+
+namespace {
+
+constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::size_t kNameBytesMax = 128;
+
+Result<ml::Dataset> dataset_of(const Call& call) {
+  return ml::find_dataset(*call.node().state(), call.param("id"));
+}
+
+asio::awaitable<Response> list_datasets(Call& call) {
+  const auto view = call.node().state();
+  Json json{{"datasets", Json::array()}};
+  for (const auto& dataset : ml::list_datasets(*view)) {
+    json["datasets"].push_back(dataset_json(dataset, Detail::brief));
+  }
+  co_return json_response(200, json);
+}
+
+asio::awaitable<Response> get_dataset(Call& call) {
+  const auto dataset = dataset_of(call);
+  if (!dataset) co_return problem_from(dataset.error());
+  co_return json_response(200, dataset_json(*dataset, Detail::full));
+}
+
+asio::awaitable<Response> get_content(Call& call) {
+  const auto dataset = dataset_of(call);
+  if (!dataset) co_return problem_from(dataset.error());
+  if (!call.node().blobs().has(dataset->blob)) {
+    const auto fetched = co_await call.node().replicate(dataset->blob);
+    if (!fetched) co_return problem_from(fetched.error());
+  }
+  Response response;
+  response.set("Content-Type", "text/csv");
+  response.set("Content-Disposition",
+               fmt::format("attachment; filename*=UTF-8''{}.csv", percent_encode(dataset->name)));
+  response.body = FileBody{call.node().blobs().path(dataset->blob)};
+  co_return response;
+}
+
+asio::awaitable<Response> remove_dataset(Call& call) {
+  const auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  ml::CommandBody command = ml::RemoveDataset{call.param("id")};
+  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(*content)));
+  if (!done) co_return done.error();
+  const Json json{{"id", done->id}};
+  co_return with_index(json_response(200, json), done->index);
+}
+
+bool is_dataset_name(const std::string& name) {
+  const bool has_control =
+      std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  const bool is_utf8 = dump(Json(name)).find("\uFFFD") == std::string::npos;
+  return !name.empty() && name.size() <= kNameBytesMax && !has_control && is_utf8;
+}
+
+// What is wrong with an upload before its first byte is read.
+std::optional<Response> upload_problem(const Call& call) {
+  const auto name = call.request.target.find("name");
+  if (!name) {
+    return problem(400, "invalid_argument", "is needed: POST /api/v1/datasets?name=NAME", "name");
+  }
+  if (!is_dataset_name(*name)) {
+    return problem(422,
+                   "invalid_argument",
+                   fmt::format("must be 1 to {} bytes of text without control characters, not {}",
+                               kNameBytesMax,
+                               shown(Json(*name))),
+                   "name");
+  }
+  if (media_type(call.request).starts_with("multipart/")) {
+    return problem(415,
+                   "unsupported",
+                   "send the CSV itself as the body (curl --data-binary @FILE), not a form");
+  }
+  if (!call.body.has_body()) {
+    return problem(
+        411, "invalid_argument", "the body is the CSV: send it with Content-Length or chunked");
+  }
+  const std::uint64_t limit = call.core.options.upload_bytes_max;
+  if (call.body.declared_size().value_or(0) > limit) {
+    return problem(413,
+                   "too_large",
+                   fmt::format("the file has {} bytes, the limit is {} (--upload-limit)",
+                               *call.body.declared_size(),
+                               limit));
+  }
+  const auto key = idempotency_key(call);
+  if (!key) return key.error();
+  return std::nullopt;
+}
+
+asio::awaitable<OrResponse<ml::Dataset>> receive(Call& call) {
+  auto writer = call.node().blobs().create();
+  if (!writer) co_return problem_from(writer.error());
+  const std::uint64_t limit = call.core.options.upload_bytes_max;
+  std::vector<char> piece(kPieceBytes);
+  for (;;) {
+    const auto got = co_await call.body.read(piece);
+    if (!got) co_return problem(400, to_string(got.error().code), got.error().detail);
+    if (*got == 0) break;
+    if ((*writer)->size() + *got > limit) {
+      co_return problem(413,
+                        "too_large",
+                        fmt::format("the file is larger than the limit of {} bytes "
+                                    "(--upload-limit)",
+                                    limit));
+    }
+    const auto bytes = std::as_bytes(std::span{piece}.first(*got));
+    const auto written = (*writer)->append(bytes);
+    if (!written) co_return problem_from(written.error());
+  }
+  ml::Dataset dataset;
+  dataset.bytes = (*writer)->size();
+  const auto hash = (*writer)->finish();
+  if (!hash) co_return problem_from(hash.error());
+  dataset.blob = *hash;
+  co_return dataset;
+}
+
+// A file that cannot become a dataset is not kept, unless another dataset is the same file.
+void drop_blob(const Call& call, const ContentHash& blob) {
+  const auto kept = ml::referenced_blobs(*call.node().state());
+  if (std::find(kept.begin(), kept.end(), blob) != kept.end()) return;
+  // A leftover is found again by the store's cleaning; the client's answer does not depend on it.
+  static_cast<void>(call.node().blobs().remove(blob));
+}
+
+Response unreadable(const Error& error) {
+  const bool is_clients_fault = error.code == Errc::invalid_argument ||
+                                error.code == Errc::corrupt || error.code == Errc::too_large;
+  return is_clients_fault ? problem(422, "invalid_argument", error.detail) : problem_from(error);
+}
+
+asio::awaitable<Response> add_dataset(Call& call) {
+  if (auto wrong = upload_problem(call)) co_return std::move(*wrong);
+  auto dataset = co_await receive(call);
+  if (!dataset) co_return dataset.error();
+  const auto profile = co_await call.node().profile(dataset->blob);
+  if (!profile) {
+    drop_blob(call, dataset->blob);
+    co_return unreadable(profile.error());
+  }
+  const auto replicated = co_await call.node().replicate(dataset->blob);
+  if (!replicated) co_return problem_from(replicated.error());
+
+  dataset->id = drawn_id("d");
+  dataset->name = *call.request.target.find("name");
+  dataset->rows = profile->rows;
+  dataset->profile_json = ml::to_json(*profile);
+  const ContentHash content = dataset->blob;
+  ml::CommandBody command = ml::AddDataset{std::move(*dataset)};
+  const auto done = co_await commit(call, std::move(command), content);
+  if (!done) co_return done.error();
+
+  const auto stored = ml::find_dataset(*call.node().state(), done->id);
+  if (!stored) co_return problem_from(stored.error());
+  Response response = json_response(201, dataset_json(*stored, Detail::full));
+  response.set("Location", "/api/v1/datasets/" + done->id);
+  co_return with_index(std::move(response), done->index);
+}
+
+}  // namespace
+
+std::vector<RouteEntry> dataset_routes() {
+  return {{"GET", "/api/v1/datasets", &list_datasets},
+          {"POST", "/api/v1/datasets", &add_dataset},
+          {"GET", "/api/v1/datasets/{id}", &get_dataset},
+          {"DELETE", "/api/v1/datasets/{id}", &remove_dataset},
+          {"GET", "/api/v1/datasets/{id}/profile", &get_dataset},
+          {"GET", "/api/v1/datasets/{id}/content", &get_content}};
+}
+
+}  // namespace starling::web

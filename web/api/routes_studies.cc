@@ -1,0 +1,141 @@
+// /api/v1/studies.
+#include "ml/study/study_plan.h"
+#include "ml/study/study_state.h"
+#include "ml/table/profile_json.h"
+#include "web/api/routes.h"
+#include "web/api/study_request_json.h"
+
+#include <fmt/format.h>
+
+namespace starling::web {
+
+namespace {
+
+Json whole_study(const StateView& view, const ml::Study& study) {
+  StudySurroundings around;
+  if (const auto dataset = ml::find_dataset(view, study.spec.dataset)) {
+    around.dataset_name = dataset->name;
+  }
+  if (study.best_number) {
+    if (auto best = ml::find_trial(view, study.id, *study.best_number)) around.best = *best;
+  }
+  return study_json(study, around);
+}
+
+asio::awaitable<Response> list_studies(Call& call) {
+  const auto view = call.node().state();
+  Json json{{"studies", Json::array()}};
+  for (const auto& study : ml::list_studies(*view)) {
+    json["studies"].push_back(whole_study(*view, study));
+  }
+  co_return json_response(200, json);
+}
+
+asio::awaitable<Response> get_study(Call& call) {
+  const auto view = call.node().state();
+  const auto study = ml::find_study(*view, call.param("id"));
+  if (!study) co_return problem_from(study.error());
+  co_return json_response(200, whole_study(*view, *study));
+}
+
+NodeNames names_of(const NodeView& node) {
+  NodeNames names;
+  for (const MemberStatus& member : node.swarm().members) {
+    names[member.member.id] = member.member.facts.name;
+  }
+  return names;
+}
+
+asio::awaitable<Response> list_trials(Call& call) {
+  const auto view = call.node().state();
+  const auto study = ml::find_study(*view, call.param("id"));
+  if (!study) co_return problem_from(study.error());
+  const NodeNames names = names_of(call.node());
+  Json json{{"trials", Json::array()}};
+  for (const auto& trial : ml::list_trials(*view, study->id)) {
+    json["trials"].push_back(trial_json(trial, names));
+  }
+  co_return json_response(200, json);
+}
+
+asio::awaitable<Response> get_trial(Call& call) {
+  const auto view = call.node().state();
+  const auto study = ml::find_study(*view, call.param("id"));
+  if (!study) co_return problem_from(study.error());
+  const auto number = parse_whole(call.param("number"));
+  if (!number || *number > UINT32_MAX) {
+    co_return problem(
+        404,
+        "not_found",
+        fmt::format("no trial \"{}\": trials are numbered from 0", call.param("number")));
+  }
+  const auto trial = ml::find_trial(*view, study->id, static_cast<std::uint32_t>(*number));
+  if (!trial) co_return problem_from(trial.error());
+  Json json = trial_json(*trial, names_of(call.node()));
+  json["curve"] = curve_json(ml::find_curve(*view, study->id, trial->number));
+  co_return json_response(200, json);
+}
+
+std::uint32_t slots_of(const SwarmStatus& swarm) {
+  std::uint32_t slots = 0;
+  for (const MemberStatus& member : swarm.members) {
+    if (member.member.state == node::MemberState::alive) slots += member.member.facts.slots;
+  }
+  return slots;
+}
+
+Result<ml::StudySpec> planned(const Call& call, const Json& body) {
+  const auto request = study_request_from(body);
+  if (!request) return request.error();
+  const auto dataset = ml::find_dataset(*call.node().state(), request->dataset);
+  if (!dataset) return field_error("dataset", dataset.error().detail);
+  const auto profile = ml::profile_from_json(dataset->profile_json);
+  if (!profile) return profile.error();
+  return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()));
+}
+
+asio::awaitable<Response> add_study(Call& call) {
+  if (media_type(call.request) != "application/json") {
+    co_return problem(415, "unsupported", "send the study as Content-Type: application/json");
+  }
+  const auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  const auto body = parse_json(*content);
+  if (!body) co_return problem(400, "invalid_argument", body.error().detail);
+  auto spec = planned(call, body->value);
+  if (!spec) co_return problem_from(spec.error());
+
+  const std::string name = spec->name;
+  ml::CommandBody command = ml::CreateStudy{drawn_id("s"), std::move(*spec)};
+  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(*content)));
+  if (!done) co_return done.error();
+  const Json json{{"id", done->id}, {"name", name}};
+  Response response = json_response(202, json);
+  response.set("Location", "/api/v1/studies/" + done->id);
+  co_return with_index(std::move(response), done->index);
+}
+
+asio::awaitable<Response> cancel_study(Call& call) {
+  const auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  ml::CommandBody command = ml::StopStudy{call.param("id"), "cancelled by a person", false};
+  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(*content)));
+  if (!done) co_return done.error();
+  const auto view = call.node().state();
+  const auto study = ml::find_study(*view, done->id);
+  if (!study) co_return problem_from(study.error());
+  co_return with_index(json_response(200, whole_study(*view, *study)), done->index);
+}
+
+}  // namespace
+
+std::vector<RouteEntry> study_routes() {
+  return {{"GET", "/api/v1/studies", &list_studies},
+          {"POST", "/api/v1/studies", &add_study},
+          {"GET", "/api/v1/studies/{id}", &get_study},
+          {"GET", "/api/v1/studies/{id}/trials", &list_trials},
+          {"GET", "/api/v1/studies/{id}/trials/{number}", &get_trial},
+          {"POST", "/api/v1/studies/{id}/cancel", &cancel_study}};
+}
+
+}  // namespace starling::web

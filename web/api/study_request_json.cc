@@ -1,0 +1,185 @@
+#include "web/api/study_request_json.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+namespace starling::web {
+
+namespace {
+
+using Names = std::span<const std::string_view>;
+
+constexpr std::array<std::string_view, 15> kFields{"dataset",
+                                                   "target",
+                                                   "name",
+                                                   "task",
+                                                   "metric",
+                                                   "trials",
+                                                   "time_limit_s",
+                                                   "seed",
+                                                   "parallelism",
+                                                   "search_space",
+                                                   "initial",
+                                                   "epochs",
+                                                   "patience",
+                                                   "use_case",
+                                                   "tags"};
+constexpr std::array<std::string_view, 9> kMetrics{
+    "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
+
+constexpr std::uint64_t kTrialsMax = 10'000;
+constexpr std::uint64_t kTimeLimitMaxS = 604'800;
+constexpr std::uint64_t kSeedMax = std::uint64_t{1} << 53;
+constexpr std::uint64_t kParallelismMax = 1'000;
+constexpr std::uint64_t kEpochsMax = 10'000;
+constexpr std::size_t kUseCaseMax = 2'000;
+constexpr std::size_t kTagsMax = 20;
+constexpr std::size_t kTagMax = 64;
+constexpr std::size_t kInitialMax = 1'000;
+constexpr std::size_t kParamsMax = 100;
+constexpr std::size_t kReferenceMax = 1'000;
+
+Result<std::string> required(const JsonFields& fields, std::string_view field) {
+  const auto text = fields.text(field, kReferenceMax);
+  if (!text) return text.error();
+  if (!*text || (*text)->empty()) return field_error(field, "is needed and missing");
+  return **text;
+}
+
+Result<> read_names(const JsonFields& fields, ml::StudyRequest& request) {
+  auto dataset = required(fields, "dataset");
+  if (!dataset) return dataset.error();
+  request.dataset = std::move(*dataset);
+  auto target = required(fields, "target");
+  if (!target) return target.error();
+  request.target = std::move(*target);
+  auto name = fields.text("name", kReferenceMax);
+  if (!name) return name.error();
+  if (*name && !is_plain_name(**name)) {
+    return field_error(
+        "name", fmt::format("must be 1 to 64 of A-Z a-z 0-9 . _ -, not {}", shown(Json(**name))));
+  }
+  request.name = std::move(*name);
+  return {};
+}
+
+Result<> read_goal(const JsonFields& fields, ml::StudyRequest& request) {
+  auto task = fields.text("task", kReferenceMax);  // Which tasks there are is the planner's to say.
+  if (!task) return task.error();
+  if (*task && **task != "auto") request.task = std::move(*task);
+  auto metric = fields.one_of("metric", kMetrics);
+  if (!metric) return metric.error();
+  request.metric = std::move(*metric);
+  return {};
+}
+
+template <class Number>
+Result<> read_number(const JsonFields& fields,
+                     std::string_view field,
+                     std::uint64_t low,
+                     std::uint64_t high,
+                     std::optional<Number>& into) {
+  const auto number = fields.whole(field, low, high);
+  if (!number) return number.error();
+  if (*number) into = static_cast<Number>(**number);
+  return {};
+}
+
+Result<> read_numbers(const JsonFields& fields, ml::StudyRequest& request) {
+  const std::array results{
+      read_number(fields, "trials", 1, kTrialsMax, request.trials),
+      read_number(fields, "time_limit_s", 1, kTimeLimitMaxS, request.time_limit_s),
+      read_number(fields, "seed", 0, kSeedMax, request.seed),
+      read_number(fields, "parallelism", 1, kParallelismMax, request.parallelism),
+      read_number(fields, "epochs", 1, kEpochsMax, request.epochs),
+      read_number(fields, "patience", 1, kEpochsMax, request.patience)};
+  for (const auto& result : results) {
+    if (!result) return result.error();
+  }
+  return {};
+}
+
+Result<ml::ParamValue> param_value(std::string_view name, const Json& value) {
+  if (value.is_string()) return ml::ParamValue{value.get<std::string>()};
+  const bool fits =
+      !value.is_number_unsigned() || value.get<std::uint64_t>() <= std::uint64_t{INT64_MAX};
+  if (value.is_number_integer() && fits) return ml::ParamValue{value.get<std::int64_t>()};
+  if (value.is_number_float() && std::isfinite(value.get<double>())) {
+    return ml::ParamValue{value.get<double>()};
+  }
+  return field_error(
+      "initial",
+      fmt::format("{} must be a number or a text, not {}", shown(Json(name)), shown(value)));
+}
+
+Result<ml::Params> params_of(const Json& object) {
+  if (!object.is_object() || object.size() > kParamsMax) {
+    return field_error("initial",
+                       fmt::format("each entry is an object of at most {} parameters", kParamsMax));
+  }
+  ml::Params params;
+  for (const auto& [name, value] : object.items()) {
+    auto read = param_value(name, value);
+    if (!read) return read.error();
+    params.emplace(name, std::move(*read));
+  }
+  return params;
+}
+
+Result<> read_search(const JsonFields& fields, ml::StudyRequest& request) {
+  if (const Json* space = fields.find("search_space")) {
+    if (!space->is_object()) {
+      return field_error("search_space", fmt::format("must be an object, not {}", shown(*space)));
+    }
+    request.search_space_json = dump(*space);
+  }
+  const Json* initial = fields.find("initial");
+  if (!initial) return {};
+  if (!initial->is_array() || initial->size() > kInitialMax) {
+    return field_error("initial",
+                       fmt::format("must be a list of at most {} parameter sets", kInitialMax));
+  }
+  for (const Json& entry : *initial) {
+    auto params = params_of(entry);
+    if (!params) return params.error();
+    request.initial.push_back(std::move(*params));
+  }
+  return {};
+}
+
+Result<> read_words(const JsonFields& fields, ml::StudyRequest& request) {
+  auto use_case = fields.text("use_case", kUseCaseMax);
+  if (!use_case) return use_case.error();
+  request.use_case = std::move(*use_case).value_or("");
+  const Json* tags = fields.find("tags");
+  if (!tags) return {};
+  if (!tags->is_array() || tags->size() > kTagsMax) {
+    return field_error("tags", fmt::format("must be a list of at most {} texts", kTagsMax));
+  }
+  for (const Json& tag : *tags) {
+    if (!tag.is_string() || tag.get_ref<const std::string&>().size() > kTagMax) {
+      return field_error(
+          "tags", fmt::format("each is a text of at most {} bytes, not {}", kTagMax, shown(tag)));
+    }
+    request.tags.push_back(tag.get<std::string>());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ml::StudyRequest> study_request_from(const Json& body) {
+  const auto fields = JsonFields::open(body, kFields);
+  if (!fields) return fields.error();
+
+  ml::StudyRequest request;
+  for (const auto read : {&read_names, &read_goal, &read_numbers, &read_search, &read_words}) {
+    const auto result = read(*fields, request);
+    if (!result) return result.error();
+  }
+  return request;
+}
+
+}  // namespace starling::web
