@@ -58,12 +58,13 @@ std::uint64_t random_seed() {
   return from_big_endian_key(as_text(secure_random_bytes(8)));
 }
 
+/// The page's files live as long as the program, so views of them do too.
 std::vector<web::StaticFile> pages() {
   std::vector<web::StaticFile> files;
-  for (const auto& file : web::page_files())
-    files.push_back({.path = std::string{file.path},
-                     .content_type = std::string{file.content_type},
-                     .body = std::string{file.body}});
+  for (const auto& file : web::page_files()) {
+    const auto path = file.path == "/" ? std::string_view{"index.html"} : file.path.substr(1);
+    files.push_back({.path = path, .content_type = file.content_type, .body = file.body});
+  }
   return files;
 }
 
@@ -239,8 +240,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
     log_->info("founded a swarm swarm={}", swarm.hex());
   }
 
-  exchange_ = std::make_unique<node::BlobExchange>(
-      core, background_, *blobs_, *links_, settings_.advertise);
+  exchange_ = std::make_unique<node::BlobExchange>(core, *links_, *blobs_, settings_.advertise);
   ledger_ = std::make_unique<RaftLedger>(
       core, *group_, *links_, address, Logger{"ledger", settings_.name});
   blob_sync_ = std::make_unique<BlobSync>(core,
@@ -397,6 +397,7 @@ asio::awaitable<void> RunningNode::stop() {
   if (planner_) planner_->stop();
   if (host_) host_->stop();
   if (blob_sync_) blob_sync_->stop();
+  if (exchange_) exchange_->stop();
   if (group_) co_await group_->stop();
   if (workers_) workers_->stop();
   gossip_->stop();

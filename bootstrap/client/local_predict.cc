@@ -1,8 +1,7 @@
 #include "bootstrap/client/local_predict.h"
 
-#include "bootstrap/client/prediction_table.h"
 #include "bootstrap/client/temporary_folder.h"
-#include "ml/serve/artifact.h"
+#include "ml/serve/predict_text.h"
 #include "ml/serve/predictor.h"
 #include "ml/work/worker_pool.h"
 
@@ -15,8 +14,6 @@
 namespace starling::bootstrap {
 namespace {
 
-constexpr std::size_t kRowsMax = 1'000'000;
-
 std::filesystem::path worker_program() {
   std::error_code failure;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
@@ -27,10 +24,8 @@ std::filesystem::path worker_program() {
 
 Result<std::string> predict_without_node(const std::filesystem::path& artifact,
                                          const std::string& csv) {
-  auto opened = ml::open_artifact(artifact);
-  if (!opened) return opened.error();
-  auto table = read_prediction_table(csv, opened->encoder, kRowsMax);
-  if (!table) return table.error();
+  auto question = ml::question_from_csv(csv);
+  if (!question) return question.error();
   const auto folder = TemporaryFolder::make();
   if (!folder) return folder.error();
 
@@ -44,12 +39,12 @@ Result<std::string> predict_without_node(const std::filesystem::path& artifact,
     outcome = std::move(predictions);
     context.stop();  // the pool itself never runs out of work
   };
-  auto prediction = predictor.predict(artifact, table->rows, ml::MissingColumns::refuse);
+  auto prediction = predictor.predict(artifact, question->rows, question->missing);
   boost::asio::co_spawn(context, std::move(prediction), done);
   context.run();
   if (thrown || !outcome) return Error{Errc::io, "the prediction broke off; is memory short?"};
   if (!*outcome) return outcome->error();
-  return write_prediction_table(*table, **outcome);
+  return ml::answer_as_csv(*question, **outcome);
 }
 
 }  // namespace starling::bootstrap

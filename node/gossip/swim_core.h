@@ -37,8 +37,8 @@ struct SwimTimings {
   std::size_t gossip_fanout = 3;
   int suspicion_mult = 3;
   int suspicion_max_mult = 3;
-  int retransmit_mult = 4;
-  int health_max = 7;
+  int retransmit_mult = 6;
+  int health_max = 3;  ///< A probe takes up to this many intervals more when we seem slow.
 };
 
 struct SwimConfig {

@@ -87,6 +87,9 @@ void SwimCore::take_suspect(const SwimUpdate& update, SwimEffects& out) {
   record.member.state = MemberState::suspect;
   record.suspicion = suspicion_by(accuser);
   changed(record, accuser, out);
+  // It hears of it at once, and its ack carries the refutation straight back.
+  const std::string address = record.member.facts.address;
+  send(address, theirs.id, make(SwimKind::ping, next_sequence_++, theirs.id), out);
 }
 
 void SwimCore::take_gone(const Member& theirs, SwimEffects& out) {
@@ -183,7 +186,7 @@ std::size_t SwimCore::live_count() const {
 Suspicion SwimCore::suspicion_by(NodeId accuser) const {
   const std::size_t live = live_count();
   const double scale = std::max(1.0, std::log10(static_cast<double>(live)));
-  const double min_ns = timings_.suspicion_mult * scale * (health_ + 1) *
+  const double min_ns = timings_.suspicion_mult * scale *
                         static_cast<double>(MonoTime{timings_.probe_interval}.count());
   const MonoTime min{static_cast<MonoTime::rep>(min_ns)};
   const auto wanted = static_cast<std::size_t>(std::max(0, timings_.suspicion_mult - 2));

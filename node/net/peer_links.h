@@ -1,10 +1,10 @@
 /// Talk between nodes over TCP: one-way messages and calls. To each address at most two outgoing
 /// connections: one for talk and one for bulk (snapshot, blobs), so that talk never waits for bulk.
 ///
-/// A frame (node/net/frame.h) holds: kind u8 (hello, message, request, answer, refusal) | channel u8
-/// | request id u64 | body. The first frame of a connection is a hello {swarm id, node id, version};
-/// one from another swarm is refused with a sentence that says so. A node that has no swarm yet says
-/// "none" and may use `Channel::membership` only.
+/// A frame (node/net/frame.h) holds: kind u8 (hello, message, request, answer, refusal), channel
+/// u8, request id u64, body. The first frame of a connection is a hello {swarm id, node id,
+/// version}; one from another swarm is refused with a sentence that says so. A node that has no
+/// swarm yet says "none" and may use `Channel::membership` only.
 ///
 /// Threads: all members are called on the executor given at construction (the core thread), and
 ///          all handlers run there.

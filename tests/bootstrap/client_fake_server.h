@@ -23,7 +23,7 @@ struct FakeRequest {
 struct FakeAnswer {
   unsigned status = 200;
   std::string body = "{}";
-  std::map<std::string, std::string> headers;
+  std::map<std::string, std::string> headers = {};
   bool hangs_up = false;  ///< Closes the connection instead of answering.
 };
 

@@ -159,6 +159,13 @@ bool VirtualSwarm::all_see(std::size_t node, MemberState state) const {
   return true;
 }
 
+bool VirtualSwarm::all_know_restarted(std::size_t node) const {
+  for (const auto& core : cores_) {
+    if (core && core->member(id_of(node))->incarnation < incarnations_[node]) return false;
+  }
+  return all_see(node, MemberState::alive);
+}
+
 bool VirtualSwarm::all_see_all_alive() const {
   for (std::size_t node = 0; node < cores_.size(); ++node)
     if (!all_see(node, MemberState::alive)) return false;

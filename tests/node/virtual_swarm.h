@@ -39,6 +39,9 @@ class VirtualSwarm {
   bool all_see(std::size_t node, node::MemberState state) const;
   bool all_see_all_alive() const;
 
+  /// Whether every running node has heard of the present life of `node`, and holds it for alive.
+  bool all_know_restarted(std::size_t node) const;
+
   /// How many times a running node was called dead.
   std::size_t false_deaths() const { return false_deaths_; }
 
