@@ -23,7 +23,7 @@ inline constexpr std::size_t kThresholdSplitRows = 5000;
 
 struct SplitRow {
   RowHash hash{};
-  std::int32_t group = 0;  ///< class; 0 for regression; -1: no target, the row is dropped
+  std::int32_t group = 0;  ///< class, or bin of a number; -1: no target, the row is dropped
 };
 
 struct Split {

@@ -14,6 +14,11 @@ constexpr double kGradientNormMax = 1.0;
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
+
+/// Weights are judged and kept as their running average: at a constant learning rate the last step
+/// is noise. Source: Polyak and Juditsky (1992); bias correction as in Morales-Brotons et al.,
+/// "Exponential Moving Average of Weights in Deep Learning" (2024).
+constexpr double kAverageEpochs = 2;  // how far the average reaches back
 constexpr std::int64_t kPredictRows = 4096;
 
 /// A view of rows that the caller keeps alive.
@@ -46,9 +51,12 @@ class MlpLearner : public Learner {
   double train_epoch() override;
   std::vector<float> predict(const Matrix& features) override;
 
-  void remember() override { best_.copy_(flat_); }
+  void remember() override { best_.copy_(average_); }
 
-  void recall() override { flat_.copy_(best_); }
+  void recall() override {
+    flat_.copy_(best_);
+    average_.copy_(best_);
+  }
 
   std::string script() override;
 
@@ -63,7 +71,7 @@ class MlpLearner : public Learner {
   MlpSpec spec_;
   TargetCoding target_;
   at::Tensor features_, truth_;
-  at::Tensor flat_, gradient_, first_moment_, second_moment_, best_;
+  at::Tensor flat_, gradient_, first_moment_, second_moment_, average_, best_;
   std::vector<Layer> layers_;
   std::int64_t steps_ = 0;
 };
@@ -95,6 +103,7 @@ void MlpLearner::make_layers(std::int64_t inputs) {
   gradient_ = at::zeros({total}, at::kFloat);
   first_moment_ = at::zeros({total}, at::kFloat);
   second_moment_ = at::zeros({total}, at::kFloat);
+  average_ = at::empty({total}, at::kFloat);
   best_ = at::empty({total}, at::kFloat);
 
   std::int64_t offset = 0;
@@ -114,6 +123,7 @@ void MlpLearner::make_layers(std::int64_t inputs) {
     at::Tensor bias = take({sizes[i + 1]}, bound);
     layers_.push_back({std::move(weight), std::move(bias)});
   }
+  average_.copy_(flat_);
 }
 
 at::Tensor MlpLearner::forward(at::Tensor x, bool is_training) const {
@@ -159,11 +169,17 @@ void MlpLearner::step() {
   const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps_));
   const at::Tensor scale = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(kEpsilon);
   flat_.addcdiv_(first_moment_, scale, -spec_.learning_rate / correction1);
+  const double steps_per_epoch =
+      std::ceil(static_cast<double>(features_.size(0)) / spec_.batch_size);
+  const double reach = std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(steps_));
+  average_.lerp_(flat_, 1 / reach);
 }
 
 std::vector<float> MlpLearner::predict(const Matrix& features) {
   const at::NoGradGuard no_gradients;
   const at::Tensor all = tensor_of(features);
+  const at::Tensor trained = flat_.clone();
+  flat_.copy_(average_);
   std::vector<float> out;
   for (std::int64_t from = 0; from < all.size(0); from += kPredictRows) {
     const std::int64_t count = std::min(kPredictRows, all.size(0) - from);
@@ -172,10 +188,16 @@ std::vector<float> MlpLearner::predict(const Matrix& features) {
     const auto values = floats_of(said);
     out.insert(out.end(), values.begin(), values.end());
   }
+  flat_.copy_(trained);
   return out;
 }
 
+// The network as it is judged: its average. Nothing is trained after this.
 std::string MlpLearner::script() {
+  {
+    const at::NoGradGuard no_gradients;
+    flat_.copy_(average_);
+  }
   torch::jit::Module module("StarlingMlp");
   module.register_attribute("training", c10::BoolType::get(), false);
   std::string code = "def forward(self, x: Tensor) -> Tensor:\n";

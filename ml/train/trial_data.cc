@@ -39,11 +39,35 @@ std::vector<std::int32_t> groups_of(const TableColumn& target, const TaskChoice&
   return groups;
 }
 
-Split split_of(const Table& table, const std::vector<std::int32_t>& groups, std::uint64_t seed) {
+/// Which strata share their rows out to train, validation and test: the classes, or ten bins of a
+/// target that is a number, so that a small test set is not easier or harder than the rest.
+std::vector<std::int32_t> strata_of(const Table& table,
+                                    const TaskChoice& choice,
+                                    const std::vector<std::int32_t>& groups) {
+  if (choice.task != TaskKind::regression) return groups;
+  constexpr std::size_t kBins = 10;
+  std::vector<double> known;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i] >= 0) known.push_back(table.target.numbers[i]);
+  }
+  std::sort(known.begin(), known.end());
+  std::vector<double> upper;
+  for (std::size_t bin = 1; bin < kBins && !known.empty(); ++bin)
+    upper.push_back(known[bin * known.size() / kBins]);
+  std::vector<std::int32_t> strata = groups;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i] < 0) continue;
+    const auto bin = std::upper_bound(upper.begin(), upper.end(), table.target.numbers[i]);
+    strata[i] = static_cast<std::int32_t>(bin - upper.begin());
+  }
+  return strata;
+}
+
+Split split_of(const Table& table, const std::vector<std::int32_t>& strata, std::uint64_t seed) {
   std::vector<SplitRow> rows;
-  rows.reserve(groups.size());
-  for (std::size_t i = 0; i < groups.size(); ++i)
-    rows.push_back({table.row_hashes[i], groups[i]});
+  rows.reserve(strata.size());
+  for (std::size_t i = 0; i < strata.size(); ++i)
+    rows.push_back({table.row_hashes[i], strata[i]});
   return split_rows(rows, seed);
 }
 
@@ -118,7 +142,7 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   if (!table) return table.error();
 
   const auto groups = groups_of(table->target, *choice);
-  Split split = split_of(*table, groups, task.seed);
+  Split split = split_of(*table, strata_of(*table, *choice, groups), task.seed);
   std::vector<std::uint32_t> fit_rows = split.train;
   std::vector<std::uint32_t> judge_rows = split.validation;
   if (task.kind == WorkKind::final) {

@@ -69,7 +69,9 @@ Reply TestClient::read_head() {
 
 Reply TestClient::read_reply(bool has_body) {
   Reply reply = read_head();
-  if (reply.status == 0 || !has_body || reply.status == 204 || reply.status < 200) return reply;
+  if (reply.status == 0 || !has_body || reply.status == 204 || reply.status == 304 ||
+      reply.status < 200)
+    return reply;
   const auto length = reply.headers.find("content-length");
   if (length == reply.headers.end()) {
     while (read_more()) {
