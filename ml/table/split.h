@@ -1,7 +1,7 @@
 /// Which rows train, which validate, which test.
 ///
 /// The test rows belong to the dataset: they follow from the rows' content alone, so every study,
-/// seed and node tests on the same ones. Below 5,000 rows the last 15 % of each class in hash order
+/// seed and node tests on the same ones. Below 5,000 rows the last 15 % of each group in hash order
 /// are test; from 5,000 on every row whose hash is above 85 % of the range, so appended rows move
 /// none. Equal rows always stay together. The seed moves only train and validation (80 : 20).
 ///
