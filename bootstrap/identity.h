@@ -12,7 +12,7 @@
 
 namespace starling::bootstrap {
 
-/// `identity` of the data directory: JSON {version, public_key, secret_key, node, swarm?}, mode 0600.
+/// `identity` of the data directory: JSON {version, public_key, secret_key, node, swarm?}, 0600.
 /// The node id is BLAKE2b-128 of the Ed25519 public key, so a wiped directory is a new node.
 class Identity {
  public:

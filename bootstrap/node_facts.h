@@ -22,7 +22,7 @@ class FactsSource {
   node::MemberFacts fixed_;
 };
 
-/// The file `peers` of the data directory: one HOST:PORT a line, of members last seen alive. Lost or
+/// The file `peers` of the data directory: one HOST:PORT a line, of members seen alive. Lost or
 /// damaged, it costs only that --join is needed again.
 class KnownPeers {
  public:

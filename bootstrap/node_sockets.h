@@ -22,7 +22,7 @@ struct NodeSockets {
   std::string http_address;
 };
 
-/// Errors: `io`, naming the option and what to do; `invalid_argument` for a name that does not resolve.
+/// Errors: `io`, naming the option and what to do; `invalid_argument`: a name does not resolve.
 Result<NodeSockets> bind_sockets(const Settings& settings,
                                  asio::io_context& core,
                                  asio::io_context& web);

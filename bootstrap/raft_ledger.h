@@ -1,4 +1,4 @@
-/// ml::Ledger over Raft: finds the leader, forwards to it (one hop), tries again while that is safe.
+/// ml::Ledger over Raft: finds the leader, forwards to it (one hop), tries again while it is safe.
 ///
 /// Every command is idempotent, by its key or by what it says (tokens, numbers), so an unknown
 /// outcome is asked for again until the caller's patience ends.

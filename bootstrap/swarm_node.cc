@@ -347,7 +347,7 @@ void RunningNode::on_applied(LogIndex applied) {
   if (api_) api_->notify_applied(applied);
 }
 
-/// The founder makes the first token: the file first, so that a crash never leaves a valid token that
+/// The founder makes the first token: the file first, so that a crash leaves no valid token that
 /// nobody has.
 asio::awaitable<void> RunningNode::ensure_admin_token() {
   const auto path = settings_.data / "admin-token";

@@ -11,7 +11,7 @@ namespace starling::bootstrap {
 class SwarmNode {
  public:
   /// Takes the data directory, binds the ports, decides between founding, joining and returning.
-  /// Errors: `invalid_argument`: usage (neither --found nor --join); `conflict`: the directory is in
+  /// Errors: `invalid_argument`: usage (no --found, no --join); `conflict`: the directory is in
   ///         use or belongs to another swarm; `io`: a port is taken, the disk refuses.
   static Result<std::unique_ptr<SwarmNode>> open(const Settings& settings);
 

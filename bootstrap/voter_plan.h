@@ -1,7 +1,7 @@
 /// Which nodes should vote. Pure: members and the present configuration in, the next one out.
 ///
 /// Rules: 1 voter below three live nodes, 3 below five, 5 from there on; everyone else who is alive
-/// is a learner that holds the whole log, ready to be promoted. A voter that is dead is replaced by a
+/// is a learner that holds the whole log, ready to be promoted. A dead voter is replaced by a
 /// live learner that has caught up; without one it stays, because taking it away would not help.
 #pragma once
 

@@ -1,4 +1,4 @@
-/// What the leader should commit next: draw trials, give them to nodes, take them back from the dead.
+/// What the leader should commit next: draw trials, give them out, take them back from the dead.
 ///
 /// Pure: the same state, nodes and time give the same commands, so a new leader goes on where the
 /// old one stopped. Nothing is remembered between calls.
@@ -27,7 +27,7 @@ struct SchedulerInput {
   std::uint64_t now_ms = 0;     ///< cluster time
 };
 
-/// Commands in the order to propose them. Each is refused by the state machine, and no harm done, if
+/// Commands in the order to propose them. Each is refused by the state machine, without harm, if
 /// the state has moved on since.
 ///
 /// Drawing: trial k is drawn when all trials <= k - P are final, from exactly those (design
@@ -37,7 +37,7 @@ struct SchedulerInput {
 std::vector<CommandBody> plan(const SchedulerInput& input);
 
 /// Peak memory of one MLP trial in a LibTorch child process, in MB.
-/// Source: measured floor of a forked LibTorch process plus 20 bytes a parameter (weights, gradient,
+/// Source: measured floor of a forked LibTorch process, 20 bytes a parameter (weights, gradient,
 ///         two moments, best copy) plus activations and the encoded table.
 std::uint64_t predicted_peak_mb(const Params& params, std::uint64_t rows, std::uint64_t inputs);
 

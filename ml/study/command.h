@@ -31,7 +31,7 @@ struct CreateStudy {
   StudySpec spec;
 };
 
-/// Ends the drawing of trials: what runs or waits is cancelled. With `then_finish` the best finished
+/// Ends the drawing of trials: what runs or waits is cancelled. With `then_finish` the best final
 /// trial is still refitted (time limit); without it the study ends as cancelled.
 struct StopStudy {
   std::string id;

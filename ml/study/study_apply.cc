@@ -65,6 +65,13 @@ class Transaction {
   const std::uint64_t now_ms;
 };
 
+Json to_json(const Params& params) {
+  Json json = Json::object();
+  for (const auto& [name, value] : params)
+    std::visit([&json, &name](const auto& plain) { json[name] = plain; }, value);
+  return json;
+}
+
 Outcome refused(Errc code, std::string sentence) {
   return {.id = {}, .number = 0, .error = Error{code, std::move(sentence)}};
 }
@@ -266,7 +273,8 @@ Outcome run(Transaction& tx, const QueueTrials& command) {
     trial.created_ms = tx.now_ms;
     ++study->counts.queued;
     tx.put(trial);
-    tx.event("trial_queued", {{"study", study->id}, {"number", trial.number}});
+    tx.event("trial_queued",
+             {{"study", study->id}, {"number", trial.number}, {"params", to_json(trial.params)}});
   }
   if (study->status == StudyStatus::queued) {
     study->started_ms = tx.now_ms;

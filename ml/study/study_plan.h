@@ -33,7 +33,7 @@ struct StudyRequest {
 };
 
 /// `slots` of the whole swarm sets the default parallelism.
-/// Errors: `invalid_argument`; `field` of the failing request field is the first word of the detail,
+/// Errors: `invalid_argument`; the name of the failing request field begins the detail,
 ///         before a colon: "target: no column \"chrages\"...".
 Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const Dataset& dataset,

@@ -141,7 +141,8 @@ EventPage events_after(const StateView& view,
     page.too_old = true;
     return page;
   }
-  view.scan(keys::event(index, sequence + (from_the_start ? 0 : 1)),
+  // The keys are 16 bytes each: the cursor's own key with a zero after it is the next one's bound.
+  view.scan(from_the_start ? keys::event(0, 0) : keys::event(index, sequence) + '\0',
             end_of_prefix(keys::kEvents),
             [&](std::string_view key, std::string_view value) {
               key.remove_prefix(keys::kEvents.size());

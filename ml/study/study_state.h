@@ -2,7 +2,7 @@
 ///
 /// Keys, all in one ordered view (numbers as 8 bytes, big endian):
 ///   dataset/ID  study/ID  trial/STUDY/NUMBER  curve/STUDY/NUMBER  version/MODEL/NUMBER
-///   token/HASH  event/INDEX SEQUENCE  idem/KEY  idemage/TIME KEY  meta/time  meta/events  meta/keys
+///   token/HASH  event/INDEX SEQUENCE  idem/KEY  idemage/TIME KEY  meta/{time,events,keys}
 ///
 /// Pure: a function of view, index and command; time comes inside the command.
 #pragma once

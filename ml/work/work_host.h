@@ -1,7 +1,7 @@
 /// Runs on this node what the replicated state says is given to it: one child process per attempt.
 ///
 /// Reconciles instead of remembering: what the state gives to this node and is not running is
-/// started, what is running and no longer given is killed. So a restarted node picks its attempts up
+/// started, what is running and no longer given is killed. A restarted node picks its attempts up
 /// again, and a late start or an expired attempt needs no message.
 ///
 /// Threads: the core thread, except `running()`, which any thread may call.

@@ -13,17 +13,17 @@ namespace starling {
 
 /// What the caller can do about it decides the code. Values travel on the wire: append only.
 enum class Errc {
-  invalid_argument = 1,    ///< The request is wrong; sending it again cannot help.
-  not_found = 2,           ///< No such study, trial, blob or member.
-  not_leader = 3,          ///< Ask the leader; `detail` has its node id, or is empty if unknown.
-  timed_out = 4,           ///< Outcome unknown; retry with the same idempotency key.
-  unavailable = 5,         ///< Definitely not done: no quorum or no room now; retry later.
-  corrupt = 6,             ///< Stored or received bytes fail their checksum or their format.
-  io = 7,                  ///< The operating system refused; `detail` has its words.
-  conflict = 8,            ///< It contradicts what is already decided (name taken, trial final).
-  too_large = 9,           ///< Above a stated limit.
-  unauthorized = 10,       ///< No valid token.
-  unsupported = 11,        ///< Understood, but this version does not do it.
+  invalid_argument = 1,  ///< The request is wrong; sending it again cannot help.
+  not_found = 2,         ///< No such study, trial, blob or member.
+  not_leader = 3,        ///< Ask the leader; `detail` has its node id, or is empty if unknown.
+  timed_out = 4,         ///< Outcome unknown; retry with the same idempotency key.
+  unavailable = 5,       ///< Definitely not done: no quorum or no room now; retry later.
+  corrupt = 6,           ///< Stored or received bytes fail their checksum or their format.
+  io = 7,                ///< The operating system refused; `detail` has its words.
+  conflict = 8,          ///< It contradicts what is already decided (name taken, trial final).
+  too_large = 9,         ///< Above a stated limit.
+  unauthorized = 10,     ///< No valid token.
+  unsupported = 11,      ///< Understood, but this version does not do it.
 };
 
 std::string_view to_string(Errc code);

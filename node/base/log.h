@@ -53,6 +53,7 @@ class Logger {
  private:
   static bool is_on(LogLevel level);
   static void write_line(LogLevel level, std::string_view prefix, std::string_view line);
+
   void write(LogLevel level, std::string_view line) const { write_line(level, prefix_, line); }
 
   std::string prefix_;

@@ -30,6 +30,7 @@ struct Changes {
   std::map<std::string, std::optional<std::string>, std::less<>> writes;
 
   void put(std::string key, std::string value) { writes[std::move(key)] = std::move(value); }
+
   void erase(std::string key) { writes[std::move(key)] = std::nullopt; }
 };
 

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDeadline = 30s;
-constexpr auto kPatience = std::chrono::milliseconds{10s};
+constexpr auto kPatience = std::chrono::milliseconds{30s};
 
 /// Keeps each command under a key, and how many there were.
 class KeepingMachine : public StateMachine {

@@ -1,4 +1,4 @@
-// The rules of the replicated truth: exactly N trials, finished is final, old attempts cannot speak.
+// The rules of the replicated truth: exactly N trials, final is final, old attempts are mute.
 #include "node/base/random.h"
 #include "tests/ml/study_fixture.h"
 

@@ -49,7 +49,7 @@ struct PredictCall {
   bool is_csv = false;
 };
 
-/// Threads: all members may be called from any thread; coroutines complete on the caller's executor.
+/// Threads: any; coroutines complete on the caller's executor.
 class NodeView {
  public:
   virtual ~NodeView() = default;
