@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 class Loop {
  public:
-  static constexpr std::chrono::seconds kDeadline{20};
+  static constexpr std::chrono::seconds kDeadline{60};
 
   asio::io_context& io() { return io_; }
 

@@ -37,9 +37,14 @@ pid_t launch_program(std::vector<std::string> arguments, const std::string& outp
   _exit(127);
 }
 
-Json parse_file(const std::filesystem::path& path) {
+/// Empty if it does not exist (yet).
+std::string text_of(const std::filesystem::path& path) {
   const auto text = bootstrap::read_file(path);
-  return text ? Json::parse(*text, nullptr, false) : Json{};
+  return text ? *text : std::string{};
+}
+
+Json parse_file(const std::filesystem::path& path) {
+  return Json::parse(text_of(path), nullptr, false);
 }
 
 }  // namespace
@@ -165,7 +170,7 @@ std::size_t ProcessSwarm::leader() {
 }
 
 std::string ProcessSwarm::token() const {
-  return bootstrap::read_file(nodes_[0].data / "admin-token").value_or("");
+  return text_of(nodes_[0].data / "admin-token");
 }
 
 bootstrap::SwarmClient ProcessSwarm::client(std::size_t node) const {
@@ -208,7 +213,7 @@ Json ProcessSwarm::wait_for_study(bootstrap::SwarmClient& client,
 std::string ProcessSwarm::logs() const {
   std::string text = "logs are kept in " + folder_.string() + "\n";
   for (const auto& node : nodes_) {
-    const auto output = bootstrap::read_file(node.data.string() + ".out").value_or("");
+    const auto output = text_of(node.data.string() + ".out");
     text += "--- " + node.data.filename().string() + "\n" +
             output.substr(output.size() - std::min<std::size_t>(output.size(), 3000));
   }
@@ -226,7 +231,7 @@ int run_program(const std::vector<std::string>& arguments,
     ::kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
   }
-  output = bootstrap::read_file(file).value_or("");
+  output = text_of(file);
   std::filesystem::remove(file);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
