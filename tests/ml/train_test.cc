@@ -4,6 +4,7 @@
 #include "ml/table/encoder_json.h"
 #include "ml/table/split.h"
 #include "ml/table/table_file.h"
+#include "ml/train/trial_data.h"
 #include "tests/ml/train_pool_support.h"
 
 #include <fmt/format.h>
@@ -107,10 +108,9 @@ TEST_F(TrainTest, InsuranceFromCsvToPredictions) {
   ASSERT_EQ(said->values.size(), rows.size());
   const auto profile = profile_file(insurance_);
   const auto table = load_table(insurance_, *profile, "charges");
-  std::vector<SplitRow> split_rows_in;
-  for (const auto& hash : table->row_hashes)
-    split_rows_in.push_back({hash, 0});
-  const Split split = split_rows(split_rows_in, task.seed);
+  const auto data = load_trial_data(task);
+  ASSERT_TRUE(data) << data.error().detail;
+  const Split& split = data->split;
   EXPECT_EQ(split.hash.hex(), final_model.done->split.hash);
   Judged outcome;
   for (const std::uint32_t row : split.test) {

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 double mean_accuracy(const std::string& file, const std::string& target) {
   const std::filesystem::path csv = std::filesystem::path{STARLING_SHARED_DIR} / "data" / file;
   EXPECT_TRUE(std::filesystem::exists(csv)) << csv;
-  ProcessSwarm swarm{1, {"--slots", "2"}};
+  ProcessSwarm swarm{1, 2};
   auto client = swarm.client(0);
   double sum = 0;
   constexpr int kSeeds = 5;

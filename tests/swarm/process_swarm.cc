@@ -58,8 +58,7 @@ bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>&
   return true;
 }
 
-ProcessSwarm::ProcessSwarm(std::size_t count, std::vector<std::string> more_options)
-    : more_options_(std::move(more_options)) {
+ProcessSwarm::ProcessSwarm(std::size_t count, std::uint32_t slots) : slots_(slots) {
   std::string pattern = testing::TempDir() + "swarm-XXXXXX";
   folder_ = mkdtemp(pattern.data());
   for (std::size_t i = 0; i < count; ++i) {
@@ -99,14 +98,13 @@ void ProcessSwarm::launch(std::size_t node) {
                                      "--http",
                                      one.http_listen,
                                      "--slots",
-                                     "1"};
+                                     std::to_string(slots_)};
   if (node == 0) {
     arguments.emplace_back("--found");
   } else {
     arguments.emplace_back("--join");
     arguments.push_back(nodes_[0].listen);
   }
-  arguments.insert(arguments.end(), more_options_.begin(), more_options_.end());
   one.pid = launch_program(arguments, one.data.string() + ".out");
 }
 

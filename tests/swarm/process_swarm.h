@@ -21,7 +21,7 @@ bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>&
 class ProcessSwarm {
  public:
   /// Starts `count` nodes and waits until all are voters (or standbys) and there is a leader.
-  explicit ProcessSwarm(std::size_t count, std::vector<std::string> more_options = {});
+  explicit ProcessSwarm(std::size_t count, std::uint32_t slots = 1);
   ~ProcessSwarm();
   ProcessSwarm(const ProcessSwarm&) = delete;
   ProcessSwarm& operator=(const ProcessSwarm&) = delete;
@@ -78,7 +78,7 @@ class ProcessSwarm {
   void launch(std::size_t node);
 
   std::filesystem::path folder_;
-  std::vector<std::string> more_options_;
+  std::uint32_t slots_;
   std::vector<Node> nodes_;
 };
 
