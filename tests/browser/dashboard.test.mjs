@@ -83,9 +83,9 @@ async function picture(name) {
 }
 
 /** Waits for a condition in the page; says what was there instead when its time is over. */
-async function until(what, deadline, condition, ...values) {
+async function until(what, deadline, condition, value) {
   try {
-    await page.waitForFunction(condition, ...values, { timeout: deadline, polling: 100 });
+    await page.waitForFunction(condition, value, { timeout: deadline, polling: 100 });
   } catch (error) {
     const text = (
       await page
