@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <google/protobuf/stubs/logging.h>
 
 namespace starling::bootstrap {
 namespace {
@@ -41,6 +42,9 @@ int run_program(int argc, char** argv) {
 }  // namespace starling::bootstrap
 
 int main(int argc, char** argv) {
+  // What does not parse is refused and said by its reader; protobuf's own lines would let a stranger
+  // fill the log.
+  google::protobuf::SetLogHandler(nullptr);
   try {
     return starling::bootstrap::run_program(argc, argv);
   } catch (const std::exception& failure) {

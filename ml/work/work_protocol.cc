@@ -73,7 +73,7 @@ std::vector<float> floats_of(const std::string& text) {
   if (bytes.size() % sizeof(float) != 0)
     throw std::invalid_argument("not a whole number of floats");
   std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
 }
 
