@@ -42,8 +42,8 @@ int run_program(int argc, char** argv) {
 }  // namespace starling::bootstrap
 
 int main(int argc, char** argv) {
-  // What does not parse is refused and said by its reader; protobuf's own lines would let a stranger
-  // fill the log.
+  // What does not parse is refused and said by its reader; protobuf's own lines would only let a
+  // stranger fill the log.
   google::protobuf::SetLogHandler(nullptr);
   try {
     return starling::bootstrap::run_program(argc, argv);
