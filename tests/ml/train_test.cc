@@ -98,7 +98,7 @@ TEST_F(TrainTest, InsuranceFromCsvToPredictions) {
       test.at("rmse"),
       test.at("mae"),
       test.at("r2"));
-  EXPECT_GE(test.at("r2"), 0.75);
+  EXPECT_GE(test.at("r2"), 0.80);
 
   // The artifact predicts what the worker measured, in a process that never saw the training.
   Predictor predictor{io_.get_executor(), pool_, folder_ / "models"};
@@ -206,7 +206,7 @@ TEST_F(TrainTest, TitanicSurvivorsAreToldApart) {
     sum += last.done->test.at("accuracy");
   }
   fmt::print("titanic: mean test accuracy {:.4f}\n", sum / 5);
-  EXPECT_GE(sum / 5, 0.75);  // One default configuration; a search finds better ones.
+  EXPECT_GE(sum / 5, 0.77);
 }
 
 TEST_F(TrainTest, PenguinsAreToldApart) {

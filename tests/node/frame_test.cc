@@ -25,16 +25,6 @@ TEST(Crc32cTest, gives_the_published_value_and_continues) {
             crc32c(0, to_bytes("1234567890123")));
 }
 
-TEST(Crc32cTest, says_its_speed) {
-  Random random{1};
-  const Bytes bytes = random_bytes(random, 16 << 20);
-  const auto start = std::chrono::steady_clock::now();
-  const std::uint32_t crc = crc32c(0, bytes);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  std::cout << "crc32c: " << 16.777 / took.count() << " MB/s\n";
-  EXPECT_NE(crc, 0U);
-}
-
 TEST(FrameTest, any_split_of_the_stream_gives_the_same_payloads) {
   Random random{1};
   for (int round = 0; round < 300; ++round) {
