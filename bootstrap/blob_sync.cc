@@ -82,6 +82,14 @@ asio::awaitable<bool> BlobSync::fetch_from_anyone(ContentHash blob) {
   co_return false;
 }
 
+asio::awaitable<Result<>> BlobSync::fetch(ContentHash blob) {
+  if (store_.has(blob)) co_return Result<>{};
+  auto work = fetch_from_anyone(blob);
+  if (co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable)) co_return Result<>{};
+  co_return Error{Errc::unavailable,
+                  fmt::format("no member that answers holds the file {}; try again", blob.hex())};
+}
+
 asio::awaitable<Result<>> BlobSync::replicate(ContentHash blob) {
   auto work = replicate_on_core(blob);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);

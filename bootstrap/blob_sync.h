@@ -1,7 +1,7 @@
 /// Keeps every blob that the state refers to on every node, and makes sure that a majority of the
 /// voters holds a new one before the log speaks of it.
 ///
-/// Threads: the core thread, except `replicate`, which any thread may call.
+/// Threads: the core thread, except `replicate` and `fetch`, which any thread may call.
 #pragma once
 
 #include "consensus/group/raft_group.h"
@@ -38,6 +38,9 @@ class BlobSync {
 
   /// Errors: `unavailable`: fewer voters than a majority could store it.
   asio::awaitable<Result<>> replicate(ContentHash blob);
+
+  /// Returns once this node holds the blob. Errors: `unavailable`: nobody alive has it.
+  asio::awaitable<Result<>> fetch(ContentHash blob);
 
  private:
   asio::awaitable<void> run();

@@ -105,13 +105,15 @@ asio::awaitable<Result<>> LiveNode::replicate(ContentHash blob) {
   return parts_.blob_sync.replicate(blob);
 }
 
+asio::awaitable<Result<>> LiveNode::fetch(ContentHash blob) {
+  return parts_.blob_sync.fetch(blob);
+}
+
 asio::awaitable<Result<std::string>> LiveNode::predict(web::PredictCall call) {
   const auto version = ml::find_version(*state(), call.model, call.version);
   if (!version) co_return version.error();
-  if (!parts_.blobs.has(version->artifact)) {
-    co_return Error{Errc::unavailable,
-                    "this node is still copying the model; try again or ask another member"};
-  }
+  const auto fetched = co_await fetch(version->artifact);
+  if (!fetched) co_return fetched.error();
   auto question =
       call.is_csv ? ml::question_from_csv(call.body) : ml::question_from_json(call.body);
   if (!question) co_return question.error();

@@ -44,6 +44,7 @@ class LiveNode : public web::NodeView {
   node::BlobStore& blobs() override;
   asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob) override;
   asio::awaitable<Result<>> replicate(ContentHash blob) override;
+  asio::awaitable<Result<>> fetch(ContentHash blob) override;
   asio::awaitable<Result<std::string>> predict(web::PredictCall call) override;
 
  private:

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <thread>
+
 namespace starling::bootstrap {
 namespace {
 
@@ -9,8 +12,7 @@ using asio::ip::tcp;
 using asio::ip::udp;
 using boost::system::error_code;
 
-/// With port 0 the system chooses for TCP, and UDP may find that number taken: then once more.
-constexpr int kPortTries = 20;
+constexpr std::chrono::milliseconds kPortPause{50};
 
 Result<tcp::endpoint> resolve(asio::io_context& context,
                               std::string_view option,
@@ -60,30 +62,49 @@ std::string to_text(const tcp::endpoint& endpoint) {
                                     : fmt::format("{}:{}", address, endpoint.port());
 }
 
+/// One attempt at all three.
+struct Attempt {
+  std::optional<NodeSockets> sockets;  ///< nullopt: `why`
+  error_code failed;
+  Error why;
+};
+
+Attempt bind_once(const Settings& settings,
+                  const tcp::endpoint& listen,
+                  const tcp::endpoint& http,
+                  asio::io_context& core,
+                  asio::io_context& web) {
+  NodeSockets sockets{tcp::acceptor{core}, udp::socket{core}, tcp::acceptor{web}, {}, {}};
+  error_code failed = listen_on(sockets.peers, listen);
+  if (!failed) failed = bind_udp(sockets.gossip, sockets.peers.local_endpoint());
+  if (failed) return {std::nullopt, failed, cannot_bind("--listen", settings.listen, failed)};
+  failed = listen_on(sockets.http, http);
+  if (failed) return {std::nullopt, failed, cannot_bind("--http", settings.http, failed)};
+  sockets.peer_address = to_text(sockets.peers.local_endpoint());
+  sockets.http_address = to_text(sockets.http.local_endpoint());
+  return {std::move(sockets), {}, {}};
+}
+
 }  // namespace
 
 Result<NodeSockets> bind_sockets(const Settings& settings,
                                  asio::io_context& core,
-                                 asio::io_context& web) {
+                                 asio::io_context& web,
+                                 std::chrono::milliseconds patience) {
   const auto listen = resolve(core, "--listen", settings.listen);
   if (!listen) return listen.error();
   const auto http = resolve(core, "--http", settings.http);
   if (!http) return http.error();
 
-  error_code failed;
-  for (int attempt = 0; attempt < kPortTries; ++attempt) {
-    NodeSockets sockets{tcp::acceptor{core}, udp::socket{core}, tcp::acceptor{web}, {}, {}};
-    failed = listen_on(sockets.peers, *listen);
-    if (!failed) failed = bind_udp(sockets.gossip, sockets.peers.local_endpoint());
-    if (failed && listen->port() == 0) continue;
-    if (failed) return cannot_bind("--listen", settings.listen, failed);
-    if (const auto http_failed = listen_on(sockets.http, *http); http_failed)
-      return cannot_bind("--http", settings.http, http_failed);
-    sockets.peer_address = to_text(sockets.peers.local_endpoint());
-    sockets.http_address = to_text(sockets.http.local_endpoint());
-    return sockets;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    auto attempt = bind_once(settings, *listen, *http, core, web);
+    if (attempt.sockets) return std::move(*attempt.sockets);
+    // With port 0 the system chooses for TCP, and UDP may find that number taken.
+    const bool may_pass = attempt.failed == asio::error::address_in_use;
+    if (!may_pass || std::chrono::steady_clock::now() >= deadline) return attempt.why;
+    std::this_thread::sleep_for(kPortPause);
   }
-  return cannot_bind("--listen", settings.listen, failed);
 }
 
 }  // namespace starling::bootstrap

@@ -8,11 +8,16 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 
+#include <chrono>
 #include <string>
 
 namespace starling::bootstrap {
 
 namespace asio = boost::asio;
+
+/// How long a node waits for its port. While it was down, the system may have lent the number to
+/// somebody's outgoing connection, often a peer's that was looking for this very node.
+constexpr std::chrono::seconds kPortPatience{5};
 
 struct NodeSockets {
   asio::ip::tcp::acceptor peers;
@@ -22,9 +27,11 @@ struct NodeSockets {
   std::string http_address;
 };
 
+/// Blocks for up to `patience` while a port is in use.
 /// Errors: `io`, naming the option and what to do; `invalid_argument`: a name does not resolve.
 Result<NodeSockets> bind_sockets(const Settings& settings,
                                  asio::io_context& core,
-                                 asio::io_context& web);
+                                 asio::io_context& web,
+                                 std::chrono::milliseconds patience);
 
 }  // namespace starling::bootstrap

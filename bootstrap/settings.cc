@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
+#include <cstdlib>
+#include <memory>
 
 namespace starling::bootstrap {
 namespace {
@@ -36,15 +39,46 @@ Result<> check_http_address(const Settings& settings) {
                   http->port)};
 }
 
+/// --slots, slots: STARLING_SLOTS
+std::string variable_of(std::string_view option) {
+  std::string variable = "STARLING_";
+  for (const char c : option.substr(std::min(option.find_first_not_of('-'), option.size())))
+    variable += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return variable;
+}
+
+/// A node's file holds its options without a section. CLI11 reads files for the whole program
+/// only, and would let them win over the environment.
+class NodeFile : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    auto lines = CLI::ConfigTOML::from_config(input);
+    std::erase_if(lines, [](const CLI::ConfigItem& item) {
+      return std::getenv(variable_of(item.name).c_str()) != nullptr;
+    });
+    for (auto& item : lines)
+      item.parents.insert(item.parents.begin(), "node");
+    return lines;
+  }
+};
+
+void read_file_of_node(CLI::App& app, CLI::App& node) {
+  app.set_config("--config", "", "File with a node's options as name = value lines")
+      ->envname("STARLING_CONFIG")
+      ->group("");
+  app.config_formatter(std::make_shared<NodeFile>());
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  node.allow_config_extras(CLI::config_extras_mode::error);
+  node.fallthrough();
+}
+
 }  // namespace
 
 CLI::App* add_node_command(CLI::App& app, Settings& settings) {
   auto* node = app.add_subcommand("node", "Run a node: found a swarm, or join one");
+  read_file_of_node(app, *node);
   const auto add = [node](const std::string& name, auto& value, const std::string& text) {
-    std::string variable = "STARLING_" + name.substr(2);
-    for (char& c : variable)
-      c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    return node->add_option(name, value, text)->envname(variable);
+    return node->add_option(name, value, text)->envname(variable_of(name));
   };
   add("--data", settings.data, "Directory for identity, state and models (created if absent)")
       ->required();
@@ -69,15 +103,15 @@ CLI::App* add_node_command(CLI::App& app, Settings& settings) {
                  settings.insecure_no_auth,
                  "Let anyone on this machine use the API without a token")
       ->envname("STARLING_INSECURE_NO_AUTH");
-  node->set_config("--config", "", "File with the same options as name = value lines")
-      ->envname("STARLING_CONFIG");
-  node->allow_config_extras(CLI::config_extras_mode::error);
   node->footer(
       "Examples:\n"
       "  starling node --data /var/lib/starling --found\n"
       "  starling node --data /tmp/n2 --join 127.0.0.1:7400 --listen 127.0.0.1:7401 "
       "--http 127.0.0.1:8401\n"
-      "Every option may also be given as STARLING_NAME in the environment.");
+      "Every option may also be given as STARLING_NAME in the environment, or as a line like\n"
+      "slots = 2 in a file named by --config FILE (STARLING_CONFIG). The command line wins over "
+      "the\n"
+      "environment, the environment over the file.");
   return node;
 }
 

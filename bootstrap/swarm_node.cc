@@ -142,7 +142,7 @@ Result<> RunningNode::prepare() {
   start_logging(level, (settings_.data / "log" / "node.log").string());
   log_.emplace("node", settings_.name);
 
-  auto sockets = bind_sockets(settings_, core_, web_);
+  auto sockets = bind_sockets(settings_, core_, web_, kPortPatience);
   if (!sockets) return sockets.error();
   sockets_.emplace(std::move(*sockets));
   if (settings_.advertise.empty()) settings_.advertise = sockets_->peer_address;

@@ -1,8 +1,9 @@
 // The rules by which the replicated truth changes. Each command has one function; each either
 // returns what it created or the reason why it is refused.
+#include "ml/study/answer_table.h"
 #include "ml/study/state_keys.h"
 #include "ml/study/study_state.h"
-#include "ml/study/study_wire.h"
+#include "ml/study/transaction.h"
 #include "node/base/assert.h"
 
 #include <fmt/format.h>
@@ -16,55 +17,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// The state as the command sees it, and what it writes.
-class Transaction {
- public:
-  Transaction(const StateView& base, LogIndex index, std::uint64_t time_ms)
-      : view(base, changes_), index_(index), now_ms(time_ms) {}
-
-  void put(const Dataset& dataset) { changes_.put(keys::dataset(dataset.id), encode(dataset)); }
-
-  void put(const Study& study) { changes_.put(keys::study(study.id), encode(study)); }
-
-  void put(const Trial& trial) {
-    changes_.put(keys::trial(trial.study, trial.number), encode(trial));
-  }
-
-  void put(const ModelVersion& version) {
-    changes_.put(keys::version(version.model, version.version), encode(version));
-  }
-
-  void put_raw(std::string key, std::string value) {
-    changes_.put(std::move(key), std::move(value));
-  }
-
-  void erase(std::string key) { changes_.erase(std::move(key)); }
-
-  void event(std::string_view kind, const Json& data) {
-    const auto bytes = data.dump(-1, ' ', false, Json::error_handler_t::replace);
-    changes_.put(keys::event(index_.value, ++events_), fmt::format("{}\n{}", kind, bytes));
-  }
-
-  std::uint64_t token() const { return index_.value; }
-
-  std::uint64_t event_count() const { return events_; }
-
-  Changes take() { return std::move(changes_); }
-
- private:
-  Changes changes_;
-
- public:
-  OverlayView view;
-
- private:
-  LogIndex index_;
-  std::uint64_t events_ = 0;
-
- public:
-  const std::uint64_t now_ms;
-};
-
 Json to_json(const Params& params) {
   Json json = Json::object();
   for (const auto& [name, value] : params)
@@ -72,8 +24,27 @@ Json to_json(const Params& params) {
   return json;
 }
 
+Outcome refused(Error error) {
+  return {.id = {}, .number = 0, .error = std::move(error)};
+}
+
 Outcome refused(Errc code, std::string sentence) {
-  return {.id = {}, .number = 0, .error = Error{code, std::move(sentence)}};
+  return refused(Error{code, std::move(sentence)});
+}
+
+struct TrialOfStudy {
+  Study study;
+  Trial trial;
+};
+
+Result<TrialOfStudy> find_trial_of(const StateView& view,
+                                   std::string_view id,
+                                   std::uint32_t number) {
+  auto study = find_study(view, id);
+  if (!study) return study.error();
+  auto trial = find_trial(view, id, number);
+  if (!trial) return trial.error();
+  return TrialOfStudy{std::move(*study), std::move(*trial)};
 }
 
 std::uint32_t& count_of(TrialCounts& counts, TrialState state) {
@@ -101,7 +72,7 @@ void move_trial(Study& study, Trial& trial, TrialState to, std::uint64_t now_ms)
 void set_status(Transaction& tx, Study& study, StudyStatus status, std::string_view reason) {
   study.status = status;
   if (!reason.empty()) study.stop_reason = reason;
-  if (has_ended(status)) study.ended_ms = tx.now_ms;
+  if (has_ended(status)) study.ended_ms = tx.now_ms();
   tx.event("study_status",
            {{"study", study.id}, {"status", to_string(status)}, {"reason", study.stop_reason}});
 }
@@ -142,9 +113,9 @@ void note_best(Transaction& tx, Study& study, const Trial& trial) {
 }
 
 void cancel_open_trials(Transaction& tx, Study& study) {
-  for (auto& trial : list_trials(tx.view, study.id)) {
+  for (auto& trial : list_trials(tx.view(), study.id)) {
     if (is_final(trial.state)) continue;
-    move_trial(study, trial, TrialState::cancelled, tx.now_ms);
+    move_trial(study, trial, TrialState::cancelled, tx.now_ms());
     tx.put(trial);
     event_finished(tx, trial);
   }
@@ -155,12 +126,12 @@ void cancel_open_trials(Transaction& tx, Study& study) {
 /// The attempt is over and its work is not: again, or no more.
 void retry_or_fail(Transaction& tx, Study& study, Trial& trial, const std::string& reason) {
   if (trial.attempts < kAttemptsMax) {
-    move_trial(study, trial, TrialState::queued, tx.now_ms);
+    move_trial(study, trial, TrialState::queued, tx.now_ms());
     tx.event("trial_requeued", {{"study", study.id}, {"number", trial.number}, {"reason", reason}});
     return;
   }
   trial.error = fmt::format("{} attempts failed; the last one: {}", kAttemptsMax, reason);
-  move_trial(study, trial, TrialState::failed, tx.now_ms);
+  move_trial(study, trial, TrialState::failed, tx.now_ms());
   event_finished(tx, trial);
   after_trial_ended(tx, study);
 }
@@ -179,15 +150,15 @@ void retry_or_fail_final(Transaction& tx, Study& study, const std::string& reaso
 // --- one function per command --------------------------------------------------------------------
 
 Outcome run(Transaction& tx, const AddToken& command) {
-  tx.put_raw(keys::token(command.token_hash), big_endian_key(tx.now_ms));
+  tx.put_raw(keys::token(command.token_hash), big_endian_key(tx.now_ms()));
   return {};
 }
 
 Outcome run(Transaction& tx, const AddDataset& command) {
   Dataset dataset = command.dataset;
-  if (tx.view.get(keys::dataset(dataset.id)))
+  if (tx.view().get(keys::dataset(dataset.id)))
     return refused(Errc::conflict, fmt::format("dataset {} exists already", dataset.id));
-  for (const auto& other : list_datasets(tx.view)) {
+  for (const auto& other : list_datasets(tx.view())) {
     if (other.name != dataset.name) continue;
     if (other.blob == dataset.blob) return {.id = other.id, .number = 0, .error = {}};
     return refused(Errc::conflict,
@@ -195,16 +166,16 @@ Outcome run(Transaction& tx, const AddDataset& command) {
                                "another name or remove it",
                                dataset.name));
   }
-  dataset.created_ms = tx.now_ms;
+  dataset.created_ms = tx.now_ms();
   tx.put(dataset);
   tx.event("dataset_added", {{"dataset", dataset.id}, {"name", dataset.name}});
   return {.id = dataset.id, .number = 0, .error = {}};
 }
 
 Outcome run(Transaction& tx, const RemoveDataset& command) {
-  const auto dataset = find_dataset(tx.view, command.id);
-  if (!dataset) return {.id = {}, .number = 0, .error = dataset.error()};
-  for (const auto& study : list_studies(tx.view)) {
+  const auto dataset = find_dataset(tx.view(), command.id);
+  if (!dataset) return refused(dataset.error());
+  for (const auto& study : list_studies(tx.view())) {
     if (study.spec.dataset == dataset->id && !has_ended(study.status)) {
       return refused(Errc::conflict,
                      fmt::format("study {} still uses dataset \"{}\"; wait or cancel it first",
@@ -218,23 +189,23 @@ Outcome run(Transaction& tx, const RemoveDataset& command) {
 }
 
 Outcome run(Transaction& tx, const CreateStudy& command) {
-  if (tx.view.get(keys::study(command.id)))
+  if (tx.view().get(keys::study(command.id)))
     return refused(Errc::conflict, fmt::format("study {} exists already", command.id));
-  const auto dataset = find_dataset(tx.view, command.spec.dataset);
-  if (!dataset) return {.id = {}, .number = 0, .error = dataset.error()};
+  const auto dataset = find_dataset(tx.view(), command.spec.dataset);
+  if (!dataset) return refused(dataset.error());
   Study study;
   study.id = command.id;
   study.spec = command.spec;
   study.spec.dataset = dataset->id;
-  study.created_ms = tx.now_ms;
+  study.created_ms = tx.now_ms();
   tx.put(study);
   tx.event("study_created", {{"study", study.id}, {"name", study.spec.name}});
   return {.id = study.id, .number = 0, .error = {}};
 }
 
 Outcome run(Transaction& tx, const StopStudy& command) {
-  auto study = find_study(tx.view, command.id);
-  if (!study) return {.id = {}, .number = 0, .error = study.error()};
+  auto study = find_study(tx.view(), command.id);
+  if (!study) return refused(study.error());
   if (has_ended(study->status)) {
     return refused(
         Errc::conflict,
@@ -252,8 +223,8 @@ Outcome run(Transaction& tx, const StopStudy& command) {
 }
 
 Outcome run(Transaction& tx, const QueueTrials& command) {
-  auto study = find_study(tx.view, command.study);
-  if (!study) return {.id = {}, .number = 0, .error = study.error()};
+  auto study = find_study(tx.view(), command.study);
+  if (!study) return refused(study.error());
   if (study->status != StudyStatus::queued && study->status != StudyStatus::running)
     return refused(Errc::conflict, fmt::format("study {} draws no more trials", command.study));
   for (const auto& queued : command.trials) {
@@ -270,14 +241,14 @@ Outcome run(Transaction& tx, const QueueTrials& command) {
     trial.number = queued.number;
     trial.params = queued.params;
     trial.predicted_peak_mb = queued.predicted_peak_mb;
-    trial.created_ms = tx.now_ms;
+    trial.created_ms = tx.now_ms();
     ++study->counts.queued;
     tx.put(trial);
     tx.event("trial_queued",
              {{"study", study->id}, {"number", trial.number}, {"params", to_json(trial.params)}});
   }
   if (study->status == StudyStatus::queued) {
-    study->started_ms = tx.now_ms;
+    study->started_ms = tx.now_ms();
     set_status(tx, *study, StudyStatus::running, "");
   }
   tx.put(*study);
@@ -285,26 +256,25 @@ Outcome run(Transaction& tx, const QueueTrials& command) {
 }
 
 Outcome run(Transaction& tx, const StartTrial& command) {
-  auto study = find_study(tx.view, command.study);
-  if (!study) return {.id = {}, .number = 0, .error = study.error()};
-  auto trial = find_trial(tx.view, command.study, command.number);
-  if (!trial) return {.id = {}, .number = 0, .error = trial.error()};
-  if (trial->state != TrialState::queued) {
+  auto found = find_trial_of(tx.view(), command.study, command.number);
+  if (!found) return refused(found.error());
+  auto& [study, trial] = *found;
+  if (trial.state != TrialState::queued) {
     return refused(Errc::conflict,
-                   fmt::format("trial {} is {}", command.number, to_string(trial->state)));
+                   fmt::format("trial {} is {}", command.number, to_string(trial.state)));
   }
-  move_trial(*study, *trial, TrialState::running, tx.now_ms);
-  trial->current = {.token = tx.token(), .node = command.node};
-  ++trial->attempts;
-  trial->started_ms = tx.now_ms;
+  move_trial(study, trial, TrialState::running, tx.now_ms());
+  trial.current = {.token = tx.token(), .node = command.node};
+  ++trial.attempts;
+  trial.started_ms = tx.now_ms();
   tx.erase(keys::curve(command.study, command.number));
-  tx.put(*trial);
-  tx.put(*study);
+  tx.put(trial);
+  tx.put(study);
   tx.event("trial_started",
-           {{"study", study->id},
-            {"number", trial->number},
+           {{"study", study.id},
+            {"number", trial.number},
             {"node", command.node.hex()},
-            {"attempt", trial->attempts}});
+            {"attempt", trial.attempts}});
   return {.id = {}, .number = tx.token(), .error = {}};
 }
 
@@ -324,12 +294,12 @@ Outcome run(Transaction& tx, const ReportProgress& command) {
   std::map<std::pair<std::string, std::uint32_t>, Curve> curves;
   std::map<std::pair<std::string, std::uint32_t>, CurvePoint> last;
   for (const auto& item : command.points) {
-    const auto trial = find_trial(tx.view, item.study, item.number);
+    const auto trial = find_trial(tx.view(), item.study, item.number);
     if (!trial || trial->state != TrialState::running || trial->current.token != item.token)
       continue;  // A late word of an attempt that is over.
     const auto key = std::pair{item.study, item.number};
     auto [at, is_new] = curves.try_emplace(key);
-    if (is_new) at->second = find_curve(tx.view, item.study, item.number);
+    if (is_new) at->second = find_curve(tx.view(), item.study, item.number);
     add_point(at->second, item.point);
     last[key] = item.point;
   }
@@ -351,69 +321,67 @@ bool may_finish(const Trial& trial, std::uint64_t token) {
 }
 
 Outcome run(Transaction& tx, const FinishTrial& command) {
-  auto study = find_study(tx.view, command.study);
-  if (!study) return {.id = {}, .number = 0, .error = study.error()};
-  auto trial = find_trial(tx.view, command.study, command.number);
-  if (!trial) return {.id = {}, .number = 0, .error = trial.error()};
-  if (!may_finish(*trial, command.token)) {
-    if (is_final(trial->state) && trial->current.token == command.token) return {};  // said again
+  auto found = find_trial_of(tx.view(), command.study, command.number);
+  if (!found) return refused(found.error());
+  auto& [study, trial] = *found;
+  if (!may_finish(trial, command.token)) {
+    if (is_final(trial.state) && trial.current.token == command.token) return {};  // said again
     return refused(Errc::conflict,
                    fmt::format("attempt {} of trial {} is not the current one ({})",
                                command.token,
                                command.number,
-                               trial->current.token));
+                               trial.current.token));
   }
   const bool completed = command.state == TrialState::completed && std::isfinite(command.value);
-  trial->seconds = command.seconds;
-  trial->epochs = command.epochs;
-  trial->peak_mb = command.peak_mb;
-  study->trial_seconds += command.seconds;
+  trial.seconds = command.seconds;
+  trial.epochs = command.epochs;
+  trial.peak_mb = command.peak_mb;
+  study.trial_seconds += command.seconds;
   if (!completed && command.may_retry) {
-    if (trial->state == TrialState::running) retry_or_fail(tx, *study, *trial, command.error);
+    if (trial.state == TrialState::running) retry_or_fail(tx, study, trial, command.error);
   } else {
-    trial->error = command.error;
+    trial.error = command.error;
     if (completed) {
-      trial->value = command.value;
-      trial->metrics = command.metrics;
-      trial->best_epoch = command.best_epoch;
+      trial.value = command.value;
+      trial.metrics = command.metrics;
+      trial.best_epoch = command.best_epoch;
     }
     const bool says_completed = command.state == TrialState::completed;
     const auto state = completed                 ? TrialState::completed
                        : says_completed          ? TrialState::failed
                        : is_final(command.state) ? command.state
                                                  : TrialState::failed;
-    if (says_completed && !completed) trial->error = "the value is not a finite number";
-    move_trial(*study, *trial, state, tx.now_ms);
-    event_finished(tx, *trial);
-    if (completed) note_best(tx, *study, *trial);
-    after_trial_ended(tx, *study);
+    if (says_completed && !completed) trial.error = "the value is not a finite number";
+    move_trial(study, trial, state, tx.now_ms());
+    event_finished(tx, trial);
+    if (completed) note_best(tx, study, trial);
+    after_trial_ended(tx, study);
   }
-  tx.put(*trial);
-  tx.put(*study);
+  tx.put(trial);
+  tx.put(study);
   return {};
 }
 
 Outcome run(Transaction& tx, const RefuseTrial& command) {
-  auto study = find_study(tx.view, command.study);
-  if (!study) return {.id = {}, .number = 0, .error = study.error()};
-  auto trial = find_trial(tx.view, command.study, command.number);
-  if (!trial) return {.id = {}, .number = 0, .error = trial.error()};
-  if (trial->state != TrialState::queued) {
+  auto found = find_trial_of(tx.view(), command.study, command.number);
+  if (!found) return refused(found.error());
+  auto& [study, trial] = *found;
+  if (trial.state != TrialState::queued) {
     return refused(Errc::conflict,
-                   fmt::format("trial {} is {}", command.number, to_string(trial->state)));
+                   fmt::format("trial {} is {}", command.number, to_string(trial.state)));
   }
-  trial->error = command.reason;
-  move_trial(*study, *trial, TrialState::infeasible, tx.now_ms);
-  event_finished(tx, *trial);
-  after_trial_ended(tx, *study);
-  tx.put(*trial);
-  tx.put(*study);
+  trial.error = command.reason;
+  move_trial(study, trial, TrialState::infeasible, tx.now_ms());
+  event_finished(tx, trial);
+  after_trial_ended(tx, study);
+  tx.put(trial);
+  tx.put(study);
   return {};
 }
 
 Outcome run(Transaction& tx, const StartFinal& command) {
-  auto study = find_study(tx.view, command.study);
-  if (!study) return {.id = {}, .number = 0, .error = study.error()};
+  auto study = find_study(tx.view(), command.study);
+  if (!study) return refused(study.error());
   if (study->status != StudyStatus::finishing || study->final_job.state != FinalState::queued)
     return refused(Errc::conflict, fmt::format("study {} waits for no final fit", command.study));
   auto& job = study->final_job;
@@ -426,15 +394,15 @@ Outcome run(Transaction& tx, const StartFinal& command) {
 }
 
 void register_model(Transaction& tx, Study& study, const FinalResult& result) {
-  const auto earlier = list_versions(tx.view, study.spec.name);
-  const auto best = find_trial(tx.view, study.id, *study.best_number);
+  const auto earlier = list_versions(tx.view(), study.spec.name);
+  const auto best = find_trial(tx.view(), study.id, *study.best_number);
   ModelVersion version;
   version.model = study.spec.name;
   version.version = earlier.empty() ? 1 : earlier.back().version + 1;
   version.study = study.id;
   version.artifact = result.artifact;
   version.bytes = result.artifact_bytes;
-  version.created_ms = tx.now_ms;
+  version.created_ms = tx.now_ms();
   version.task = study.spec.task;
   version.target = study.spec.target;
   version.metric = study.spec.metric;
@@ -451,8 +419,8 @@ void register_model(Transaction& tx, Study& study, const FinalResult& result) {
 }
 
 Outcome run(Transaction& tx, const FinishFinal& command) {
-  auto study = find_study(tx.view, command.study);
-  if (!study) return {.id = {}, .number = 0, .error = study.error()};
+  auto study = find_study(tx.view(), command.study);
+  if (!study) return refused(study.error());
   auto& job = study->final_job;
   const bool is_over = job.state == FinalState::completed || job.state == FinalState::failed;
   if (is_over && job.current.token == command.token) return {};  // said again
@@ -473,7 +441,7 @@ Outcome run(Transaction& tx, const FinishFinal& command) {
 }
 
 void expire(Transaction& tx, const ExpireAttempts::Item& item, const std::string& reason) {
-  auto study = find_study(tx.view, item.study);
+  auto study = find_study(tx.view(), item.study);
   if (!study) return;
   if (!item.number) {
     const auto& job = study->final_job;
@@ -482,7 +450,7 @@ void expire(Transaction& tx, const ExpireAttempts::Item& item, const std::string
     tx.put(*study);
     return;
   }
-  auto trial = find_trial(tx.view, item.study, *item.number);
+  auto trial = find_trial(tx.view(), item.study, *item.number);
   if (!trial || trial->state != TrialState::running || trial->current.token != item.token) return;
   retry_or_fail(tx, *study, *trial, reason);
   tx.put(*trial);
@@ -497,67 +465,13 @@ Outcome run(Transaction& tx, const ExpireAttempts& command) {
 
 // --- what surrounds every command ----------------------------------------------------------------
 
-std::uint64_t stored_number(const StateView& view, std::string_view key) {
-  const auto value = view.get(key);
-  return value ? from_big_endian_key(*value) : 0;
-}
-
-/// The answer recorded under this key, if the same request was applied before.
-std::optional<Outcome> recorded_answer(const StateView& view, const Command& command) {
-  const auto record = view.get(keys::idempotency(command.key));
-  if (!record) return std::nullopt;
-  const auto json = Json::parse(*record, nullptr, false);
-  STARLING_ASSERT(json.is_object(), "an idempotency record parses");
-  if (json.at("request") != command.request_hash) {
-    return refused(Errc::invalid_argument,
-                   "Idempotency-Key: this key was used for another request within the last hour; "
-                   "use a new key");
-  }
-  Outcome outcome{.id = json.at("id"), .number = json.at("number"), .error = {}};
-  if (json.at("code") != 0)
-    outcome.error = Error{static_cast<Errc>(json.at("code").get<int>()), json.at("detail")};
-  return outcome;
-}
-
-/// Drops keys that are older than an hour or too many; oldest first, at most 100 at a time.
-std::uint64_t drop_old_keys(Transaction& tx, std::uint64_t count) {
-  std::vector<std::string> ages;
-  tx.view.scan(keys::kIdempotencyAges,
-               end_of_prefix(keys::kIdempotencyAges),
-               [&](std::string_view key, std::string_view) {
-                 const auto time =
-                     from_big_endian_key(key.substr(keys::kIdempotencyAges.size(), 8));
-                 const bool is_old = time + kIdempotencyKeyLifeMs < tx.now_ms;
-                 if (!is_old && count - ages.size() <= kIdempotencyKeysMax) return false;
-                 ages.emplace_back(key);
-                 return ages.size() < 100;
-               });
-  for (const auto& age : ages) {
-    tx.erase(keys::idempotency(age.substr(keys::kIdempotencyAges.size() + 8)));
-    tx.erase(age);
-  }
-  return count - ages.size();
-}
-
-void record_answer(Transaction& tx, const Command& command, const Outcome& outcome) {
-  const Json record{{"request", command.request_hash},
-                    {"id", outcome.id},
-                    {"number", outcome.number},
-                    {"code", outcome.error ? static_cast<int>(outcome.error->code) : 0},
-                    {"detail", outcome.error ? outcome.error->detail : std::string{}}};
-  tx.put_raw(keys::idempotency(command.key), record.dump());
-  tx.put_raw(keys::idempotency_age(tx.now_ms, command.key), "");
-  const auto count = stored_number(tx.view, keys::kKeyCount) + 1;
-  tx.put_raw(std::string{keys::kKeyCount}, big_endian_key(drop_old_keys(tx, count)));
-}
-
 /// Keeps the newest events only.
 void trim_events(Transaction& tx) {
   if (tx.event_count() == 0) return;
-  auto count = stored_number(tx.view, keys::kEventCount) + tx.event_count();
+  auto count = tx.number(keys::kEventCount) + tx.event_count();
   std::vector<std::string> dropped;
   if (count > kEventsKept) {
-    tx.view.scan(
+    tx.view().scan(
         keys::kEvents, end_of_prefix(keys::kEvents), [&](std::string_view key, std::string_view) {
           dropped.emplace_back(key);
           return count - dropped.size() > kEventsKept;

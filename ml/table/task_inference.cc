@@ -1,11 +1,11 @@
 #include "ml/table/task_inference.h"
 
 #include "ml/table/cell.h"
+#include "node/base/nearest_name.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace starling::ml {
 namespace {
@@ -16,28 +16,6 @@ constexpr std::uint64_t kRowsPerClassPerhaps = 50;
 
 Error refusal(std::string sentence) {
   return {Errc::invalid_argument, std::move(sentence)};
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (char& c : out)
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
 }
 
 /// Why no task at all can have this target.
@@ -117,16 +95,10 @@ Result<TaskChoice> choose_classes(const ColumnProfile& column, TaskChoice choice
 }  // namespace
 
 std::string nearest_column(const TableProfile& profile, std::string_view name) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
-  for (const ColumnProfile& column : profile.columns) {
-    const std::size_t distance = edit_distance(lower(column.name), lower(name));
-    if (distance < best_distance) {
-      best = column.name;
-      best_distance = distance;
-    }
-  }
-  return best;
+  std::vector<std::string_view> names;
+  for (const ColumnProfile& column : profile.columns)
+    names.push_back(column.name);
+  return nearest_name(name, names).value_or("");
 }
 
 Result<TaskChoice> infer_task(const TableProfile& profile,

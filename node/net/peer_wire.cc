@@ -27,6 +27,15 @@ Error cannot_connect(const std::string& address, const std::string& why) {
   return {Errc::unavailable, fmt::format("cannot connect to {}: {}", address, why)};
 }
 
+/// Where nobody listens, the system may choose the very port that is asked for as this end's own:
+/// TCP then opens to itself, and the dead peer's port stays taken.
+bool is_connected_to_itself(const tcp::socket& socket) {
+  boost::system::error_code unknown;
+  const auto local = socket.local_endpoint(unknown);
+  const auto remote = socket.remote_endpoint(unknown);
+  return !unknown && local == remote;
+}
+
 asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(std::string address) {
   const auto colon = address.rfind(':');
   if (colon == std::string::npos) co_return cannot_connect(address, "it is not HOST:PORT");
@@ -95,6 +104,7 @@ asio::awaitable<Result<>> PeerWire::connect(std::string address,
   }
   const auto ec = std::get<0>(std::get<0>(first));
   if (ec) co_return cannot_connect(address, ec.message());
+  if (is_connected_to_itself(socket_)) co_return cannot_connect(address, "nobody listens there");
   set_options();
   co_return Result<>{};
 }

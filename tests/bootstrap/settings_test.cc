@@ -4,7 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <unistd.h>
 
 namespace starling::bootstrap {
 namespace {
@@ -26,6 +32,55 @@ TEST(ParseHostPort, ReadsNamesAndBothKindsOfAddress) {
   EXPECT_EQ(parse_host_port("--listen", "localhost:0")->host, "localhost");
   for (const char* bad : {"", "7400", ":7400", "host:", "host:70000", "host:7a"})
     EXPECT_THAT(parse_host_port("--listen", bad).error().detail, HasSubstr("--listen")) << bad;
+}
+
+/// `starling node` with these arguments and this file.
+struct Parsed {
+  Settings settings;
+  std::string error;
+};
+
+Parsed parse_node(std::vector<std::string> arguments, const std::string& file) {
+  const std::string path = testing::TempDir() + "node-" + std::to_string(getpid()) + ".conf";
+  std::ofstream{path} << file;
+  Parsed parsed;
+  CLI::App app;
+  add_node_command(app, parsed.settings);
+  arguments.insert(arguments.begin(), {"node", "--config", path});
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& failed) {
+    parsed.error = failed.what();
+  }
+  std::filesystem::remove(path);
+  return parsed;
+}
+
+TEST(NodeFile, HoldsTheSameOptionsAsTheCommandLine) {
+  const auto parsed = parse_node({}, "data = \"/d\"\nfound = true\nslots = 3\nlabel = [\"a=b\"]\n");
+  EXPECT_EQ(parsed.error, "");
+  EXPECT_EQ(parsed.settings.data, "/d");
+  EXPECT_TRUE(parsed.settings.found);
+  EXPECT_EQ(parsed.settings.slots, 3U);
+  EXPECT_THAT(parsed.settings.labels, testing::ElementsAre("a=b"));
+}
+
+TEST(NodeFile, YieldsToTheEnvironmentAndThatToTheCommandLine) {
+  const std::string file = "data = \"/d\"\nslots = 3\nname = \"file\"\nlog-level = \"warn\"\n";
+  setenv("STARLING_SLOTS", "4", 1);
+  setenv("STARLING_NAME", "environment", 1);
+  const auto parsed = parse_node({"--name", "line"}, file);
+  unsetenv("STARLING_SLOTS");
+  unsetenv("STARLING_NAME");
+  EXPECT_EQ(parsed.error, "");
+  EXPECT_EQ(parsed.settings.slots, 4U);
+  EXPECT_EQ(parsed.settings.name, "line");
+  EXPECT_EQ(parsed.settings.log_level, "warn");
+}
+
+TEST(NodeFile, WithAnUnknownNameIsRefused) {
+  EXPECT_THAT(parse_node({}, "data = \"/d\"\nslotz = 3\n").error, HasSubstr("slotz"));
 }
 
 struct BadCase {

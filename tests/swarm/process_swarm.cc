@@ -113,9 +113,6 @@ void ProcessSwarm::start(std::size_t node) {
   std::filesystem::remove(one.data / "addresses.json");
   launch(node);
   const bool is_up = wait_until(20s, [&] {
-    // While a node was dead, somebody's outgoing connection may have been given its port number: it
-    // then says that the address is in use and ends, and is started again.
-    if (waitpid(one.pid, nullptr, WNOHANG) == one.pid) launch(node);
     const Json addresses = parse_file(one.data / "addresses.json");
     if (!addresses.is_object()) return false;
     one.listen = addresses["listen"];

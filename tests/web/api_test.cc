@@ -236,6 +236,13 @@ TEST_F(ApiTest, GivesTheFirstAnswerToARepeatedKeyAndRefusesAnotherBodyUnderIt) {
       post_json("/api/v1/studies", R"({"dataset":"people","target":"charges","seed":7})", key);
   EXPECT_EQ(other.status, 422U);
   EXPECT_EQ(json::parse(other.body)["field"], "Idempotency-Key");
+  const std::string dataset =
+      json::parse(get("/api/v1/datasets").body)["datasets"][0]["id"].get<std::string>();
+  const std::string study = json::parse(first.body)["id"].get<std::string>();
+  EXPECT_EQ(send("POST", "/api/v1/studies/" + study + "/cancel").status, 200U);
+  EXPECT_EQ(send("DELETE", "/api/v1/datasets/" + dataset).status, 200U);
+  const Reply third = post_json("/api/v1/studies", body, key);
+  EXPECT_EQ(third.body, first.body) << "the dataset is gone, the first answer is not";
   const Reply upload_first =
       send("POST", "/api/v1/datasets?name=more", kCsv, "Idempotency-Key: u\r\n");
   const Reply upload_again =

@@ -119,6 +119,10 @@ asio::awaitable<Result<ml::TableProfile>> FakeNode::profile(ContentHash blob) {
 }
 
 asio::awaitable<Result<>> FakeNode::replicate(ContentHash blob) {
+  return fetch(blob);
+}
+
+asio::awaitable<Result<>> FakeNode::fetch(ContentHash blob) {
   if (blobs_->has(blob)) co_return Result<>{};
   co_return Error{Errc::unavailable, "no member that holds this file answers"};
 }

@@ -30,6 +30,7 @@ class FakeNode : public web::NodeView, public ml::Ledger {
 
   web::asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob) override;
   web::asio::awaitable<Result<>> replicate(ContentHash blob) override;
+  web::asio::awaitable<Result<>> fetch(ContentHash blob) override;
   web::asio::awaitable<Result<std::string>> predict(web::PredictCall call) override;
   web::asio::awaitable<Result<ml::Recorded>> append(ml::Command command,
                                                     std::chrono::milliseconds patience) override;

@@ -1,5 +1,6 @@
 #include "web/api/call.h"
 
+#include "ml/study/answer_table.h"
 #include "node/base/bytes.h"
 
 #include <fmt/format.h>
@@ -78,6 +79,18 @@ OrResponse<std::string> idempotency_key(const Call& call) {
                    "Idempotency-Key");
   }
   return *key;
+}
+
+std::optional<Committed> answered_before(const Call& call, ContentHash content) {
+  const auto key = idempotency_key(call);
+  if (!key || key->empty()) return std::nullopt;
+  ml::Command command;
+  command.key = *key;
+  command.request_hash = request_hash(call.request, content);
+  const auto view = call.node().state();
+  const auto answer = ml::recorded_answer(*view, command);
+  if (!answer || answer->error) return std::nullopt;
+  return Committed{call.node().applied(), answer->id};
 }
 
 asio::awaitable<OrResponse<Committed>> commit(Call& call,

@@ -75,6 +75,10 @@ struct Committed {
 /// Checks the form of the Idempotency-Key, before any work is done (400).
 OrResponse<std::string> idempotency_key(const Call& call);
 
+/// What the same request was answered before under its Idempotency-Key, as far as this node has
+/// applied. For requests that may no longer be understood when they are repeated.
+std::optional<Committed> answered_before(const Call& call, ContentHash content);
+
 /// Commits `body` and waits until this node has applied it. `content` stands for the request's body
 /// under its idempotency key.
 asio::awaitable<OrResponse<Committed>> commit(Call& call,

@@ -1,10 +1,11 @@
 #include "web/api/json_fields.h"
 
+#include "node/base/nearest_name.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace starling::web {
 
@@ -26,21 +27,6 @@ std::size_t nesting_of(std::string_view text) {
     if ((c == '}' || c == ']') && depth > 0) --depth;
   }
   return deepest;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
-    }
-  }
-  return row[b.size()];
 }
 
 std::size_t characters_in(std::string_view utf8) {
@@ -94,19 +80,6 @@ std::string shown(const Json& value) {
   return text.substr(0, end) + "...";
 }
 
-std::optional<std::string> nearest(std::string_view name, std::span<const std::string_view> known) {
-  const std::string_view start = name.substr(0, 64);
-  std::size_t best = std::max<std::size_t>(2, start.size() / 3) + 1;
-  std::optional<std::string> found;
-  for (const std::string_view candidate : known) {
-    const std::size_t distance = edit_distance(start, candidate);
-    if (distance >= best) continue;
-    best = distance;
-    found = std::string{candidate};
-  }
-  return found;
-}
-
 bool is_plain_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -122,7 +95,7 @@ Result<JsonFields> JsonFields::open(const Json& object, std::span<const std::str
   for (const auto& [name, value] : object.items()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const std::string named = shown(Json(name));
-    if (const auto meant = nearest(name, known)) {
+    if (const auto meant = nearest_name(name, known)) {
       return Error{Errc::invalid_argument,
                    fmt::format("no field {}; did you mean \"{}\"?", named, *meant)};
     }

@@ -37,9 +37,6 @@ std::string dump(const Json& value);
 /// At most 40 bytes of a value, for a sentence.
 std::string shown(const Json& value);
 
-/// The known name nearest to `name`, or nothing if none is near.
-std::optional<std::string> nearest(std::string_view name, std::span<const std::string_view> known);
-
 /// 1 to 64 of A-Z a-z 0-9 . _ -
 bool is_plain_name(std::string_view text);
 

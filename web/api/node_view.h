@@ -79,6 +79,10 @@ class NodeView {
   /// Returns once a majority of the voters hold the blob on disk, this node's copy included.
   virtual asio::awaitable<Result<>> replicate(ContentHash blob) = 0;
 
+  /// Returns once this node holds the blob, copied from another member if need be.
+  /// Errors: `unavailable`: no member that is alive has it.
+  virtual asio::awaitable<Result<>> fetch(ContentHash blob) = 0;
+
   /// Errors carry the sentence to show. Returns the answer's body (JSON, or CSV if asked so).
   virtual asio::awaitable<Result<std::string>> predict(PredictCall call) = 0;
 };

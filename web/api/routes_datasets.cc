@@ -37,10 +37,8 @@ asio::awaitable<Response> get_dataset(Call& call) {
 asio::awaitable<Response> get_content(Call& call) {
   const auto dataset = dataset_of(call);
   if (!dataset) co_return problem_from(dataset.error());
-  if (!call.node().blobs().has(dataset->blob)) {
-    const auto fetched = co_await call.node().replicate(dataset->blob);
-    if (!fetched) co_return problem_from(fetched.error());
-  }
+  const auto fetched = co_await call.node().fetch(dataset->blob);
+  if (!fetched) co_return problem_from(fetched.error());
   Response response;
   response.set("Content-Type", "text/csv");
   response.set("Content-Disposition",
@@ -134,7 +132,7 @@ asio::awaitable<OrResponse<ml::Dataset>> receive(Call& call) {
 void drop_blob(const Call& call, const ContentHash& blob) {
   const auto kept = ml::referenced_blobs(*call.node().state());
   if (std::find(kept.begin(), kept.end(), blob) != kept.end()) return;
-  // A leftover is found again by the store's cleaning; the client's answer does not depend on it.
+  // A leftover costs disk only; the client's answer does not depend on it.
   static_cast<void>(call.node().blobs().remove(blob));
 }
 

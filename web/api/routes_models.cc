@@ -46,10 +46,8 @@ asio::awaitable<Response> get_version(Call& call) {
 asio::awaitable<Response> download(Call& call) {
   const auto version = version_of(call);
   if (!version) co_return version.error();
-  if (!call.node().blobs().has(version->artifact)) {
-    const auto fetched = co_await call.node().replicate(version->artifact);
-    if (!fetched) co_return problem_from(fetched.error());
-  }
+  const auto fetched = co_await call.node().fetch(version->artifact);
+  if (!fetched) co_return problem_from(fetched.error());
   Response response;
   response.set("Content-Type", "application/zip");
   response.set(

@@ -94,6 +94,15 @@ Result<ml::StudySpec> planned(const Call& call, const Json& body) {
   return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()));
 }
 
+Response study_accepted(const Call& call, const Committed& done) {
+  const auto study = ml::find_study(*call.node().state(), done.id);
+  if (!study) return problem_from(study.error());
+  const Json json{{"id", study->id}, {"name", study->spec.name}};
+  Response response = json_response(202, json);
+  response.set("Location", "/api/v1/studies/" + study->id);
+  return with_index(std::move(response), done.index);
+}
+
 asio::awaitable<Response> add_study(Call& call) {
   if (media_type(call.request) != "application/json") {
     co_return problem(415, "unsupported", "send the study as Content-Type: application/json");
@@ -102,17 +111,16 @@ asio::awaitable<Response> add_study(Call& call) {
   if (!content) co_return content.error();
   const auto body = parse_json(*content);
   if (!body) co_return problem(400, "invalid_argument", body.error().detail);
+  const ContentHash hash = hash_of(to_bytes(*content));
+  // Not planned anew: the dataset may be gone since the first answer.
+  if (const auto before = answered_before(call, hash)) co_return study_accepted(call, *before);
   auto spec = planned(call, body->value);
   if (!spec) co_return problem_from(spec.error());
 
-  const std::string name = spec->name;
   ml::CommandBody command = ml::CreateStudy{drawn_id("s"), std::move(*spec)};
-  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(*content)));
+  const auto done = co_await commit(call, std::move(command), hash);
   if (!done) co_return done.error();
-  const Json json{{"id", done->id}, {"name", name}};
-  Response response = json_response(202, json);
-  response.set("Location", "/api/v1/studies/" + done->id);
-  co_return with_index(std::move(response), done->index);
+  co_return study_accepted(call, *done);
 }
 
 asio::awaitable<Response> cancel_study(Call& call) {
