@@ -85,7 +85,8 @@ asio::awaitable<bool> BlobSync::fetch_from_anyone(ContentHash blob) {
 asio::awaitable<Result<>> BlobSync::fetch(ContentHash blob) {
   if (store_.has(blob)) co_return Result<>{};
   auto work = fetch_from_anyone(blob);
-  if (co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable)) co_return Result<>{};
+  const bool is_here = co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
+  if (is_here) co_return Result<>{};
   co_return Error{Errc::unavailable,
                   fmt::format("no member that answers holds the file {}; try again", blob.hex())};
 }

@@ -63,8 +63,11 @@ class NodeFile : public CLI::ConfigTOML {
 };
 
 void read_file_of_node(CLI::App& app, CLI::App& node) {
-  app.set_config("--config", "", "File with a node's options as name = value lines")
-      ->envname("STARLING_CONFIG")
+  const char* file = std::getenv("STARLING_CONFIG");  // CLI11 reads the file before its variable
+  app.set_config("--config",
+                 file == nullptr ? "" : file,
+                 "File with a node's options as name = value lines",
+                 file != nullptr)
       ->group("");
   app.config_formatter(std::make_shared<NodeFile>());
   app.allow_config_extras(CLI::config_extras_mode::error);

@@ -79,6 +79,23 @@ TEST(NodeFile, YieldsToTheEnvironmentAndThatToTheCommandLine) {
   EXPECT_EQ(parsed.settings.log_level, "warn");
 }
 
+TEST(NodeFile, MayBeNamedByTheEnvironment) {
+  const std::string path = testing::TempDir() + "named-" + std::to_string(getpid()) + ".conf";
+  std::ofstream{path} << "data = \"/named\"\n";
+  setenv("STARLING_CONFIG", path.c_str(), 1);
+  Settings settings;
+  CLI::App app;
+  add_node_command(app, settings);
+  app.parse(std::vector<std::string>{"node"});
+  EXPECT_EQ(settings.data, "/named");
+
+  std::filesystem::remove(path);
+  CLI::App without;
+  add_node_command(without, settings);
+  EXPECT_THROW(without.parse(std::vector<std::string>{"node"}), CLI::FileError);
+  unsetenv("STARLING_CONFIG");
+}
+
 TEST(NodeFile, WithAnUnknownNameIsRefused) {
   EXPECT_THAT(parse_node({}, "data = \"/d\"\nslotz = 3\n").error, HasSubstr("slotz"));
 }
