@@ -111,6 +111,7 @@ void fill_body(wire::Command* out, const ExpireAttempts& body) {
 
 QueueTrials read(const wire::QueueTrials& in) {
   QueueTrials queue{.study = in.study(), .trials = {}};
+  queue.trials.reserve(static_cast<std::size_t>(in.trials_size()));
   for (const auto& trial : in.trials()) {
     queue.trials.push_back({.number = trial.number(),
                             .params = read(trial.params()),
@@ -121,6 +122,7 @@ QueueTrials read(const wire::QueueTrials& in) {
 
 ReportProgress read(const wire::ReportProgress& in) {
   ReportProgress report;
+  report.points.reserve(static_cast<std::size_t>(in.points_size()));
   for (const auto& point : in.points()) {
     report.points.push_back(
         {.study = point.study(),
@@ -160,6 +162,7 @@ FinishFinal read(const wire::FinishFinal& in) {
 
 ExpireAttempts read(const wire::ExpireAttempts& in) {
   ExpireAttempts expire{.items = {}, .reason = in.reason()};
+  expire.items.reserve(static_cast<std::size_t>(in.items_size()));
   for (const auto& item : in.items()) {
     ExpireAttempts::Item added{.study = item.study(), .number = {}, .token = item.token()};
     if (item.has_number()) added.number = item.number();

@@ -102,6 +102,7 @@ StudySpec read(const wire::StudySpec& in) {
   spec.time_limit_s = in.time_limit_s();
   spec.seed = in.seed();
   spec.search_space_json = in.search_space_json();
+  spec.initial.reserve(static_cast<std::size_t>(in.initial_size()));
   for (const auto& params : in.initial())
     spec.initial.push_back(read(params));
   spec.epochs = in.epochs();
@@ -309,6 +310,7 @@ Result<Curve> decode_curve(std::string_view bytes) {
   wire::Curve in;
   if (!parse(in, bytes)) return corrupt("curve", bytes);
   Curve curve;
+  curve.reserve(static_cast<std::size_t>(in.points_size()));
   for (const auto& point : in.points())
     curve.push_back({.epoch = point.epoch(), .value = point.value()});
   return curve;
