@@ -60,7 +60,7 @@ asio::awaitable<void> VoterKeeper::one_look() {
     const bool counts =
         member.state == node::MemberState::alive ||
         (member.state == node::MemberState::suspect && status.voters.contains(member.id));
-    if (counts) input.alive.insert(member.id);
+    if (counts && !status.forgetful.contains(member.id)) input.alive.insert(member.id);
   }
   for (const auto& [peer, match] : status.match) {
     if (match.value > 0 && match.value + kCaughtUpEntries >= status.commit.value)
