@@ -343,7 +343,7 @@ Result<> RunningNode::start_web() {
   return {};
 }
 
-/// Its copy of the log is not what the swarm was told. Voting with it could undo what is decided, so
+/// Its copy of the log is not what the swarm was told. To vote with it could undo what is decided:
 /// it is laid aside, and this program starts again as a member that has nothing yet.
 void RunningNode::come_back_as_new(const std::string& why) {
   if (auto ok = identity_->quarantine(why); !ok) {
