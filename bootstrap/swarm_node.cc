@@ -269,7 +269,10 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   planner_ = std::make_unique<ml::Planner>(
       core,
       *ledger_,
-      ml::PlannerSources{is_leader, state, [this] { return gossip_->members(); }},
+      ml::PlannerSources{is_leader,
+                         state,
+                         [this] { return gossip_->members(); },
+                         [this] { return ledger_->cluster_now_ms(); }},
       Logger{"planner", settings_.name});
   links_->on_message(node::Channel::work, [this](NodeId, Bytes body) {
     const auto command = ml::decode_command(as_text(body));
@@ -296,7 +299,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
       core, *workers_, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
   predictor_ = std::make_unique<ml::Predictor>(core, *workers_, settings_.data / "serving");
   voters_ = std::make_unique<VoterKeeper>(
-      core, *group_, *gossip_, identity_->node(), Logger{"voters", settings_.name});
+      core, *group_, *gossip_, *ledger_, identity_->node(), Logger{"voters", settings_.name});
   group_->on_applied([this](LogIndex applied) { on_applied(applied); });
   group_->on_role([this](const consensus::RaftStatus& status) {
     log_->info("role={} term={} leader={}",

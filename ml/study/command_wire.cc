@@ -116,6 +116,10 @@ void fill_body(wire::Command* out, const SetRegister& body) {
   if (body.expected) set->set_expected(*body.expected);
 }
 
+void fill_body(wire::Command* out, const RaiseFeatureLevel& body) {
+  out->mutable_raise_feature_level()->set_level(body.level);
+}
+
 void fill_body(wire::Command* out, const RemoveRegister& body) {
   auto* remove = out->mutable_remove_register();
   remove->set_key(body.key);
@@ -228,6 +232,8 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
     case wire::Command::kExpireAttempts: return read(in.expire_attempts());
     case wire::Command::kSetRegister: return read(in.set_register());
     case wire::Command::kRemoveRegister: return read(in.remove_register());
+    case wire::Command::kRaiseFeatureLevel:
+      return RaiseFeatureLevel{in.raise_feature_level().level()};
     case wire::Command::BODY_NOT_SET: return std::nullopt;
   }
   return std::nullopt;
@@ -240,6 +246,7 @@ std::string encode(const Command& command) {
   out.set_key(command.key);
   out.set_request_hash(command.request_hash);
   out.set_time_ms(command.time_ms);
+  out.set_wall_ms(command.wall_ms);
   std::visit([&out](const auto& body) { fill_body(&out, body); }, command.body);
   return out.SerializeAsString();
 }
@@ -264,6 +271,7 @@ Result<Command> decode_command(std::string_view bytes) {
   command.key = in.key();
   command.request_hash = in.request_hash();
   command.time_ms = in.time_ms();
+  command.wall_ms = in.wall_ms();
   command.body = std::move(*body);
   return command;
 }
