@@ -69,6 +69,11 @@ RaftLedger::RaftLedger(asio::any_io_executor core,
 
 asio::awaitable<Result<ml::Recorded>> RaftLedger::append(ml::Command command,
                                                          milliseconds patience) {
+  // An entry that cannot be read stops every node that applies it, and again after each restart.
+  if (!ml::decode_command(ml::encode(command))) {
+    co_return Error{Errc::invalid_argument,
+                    "a name or text in the request is not UTF-8; nothing was done"};
+  }
   auto work = append_on_core(std::move(command), patience);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
 }
@@ -76,6 +81,11 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::append(ml::Command command,
 asio::awaitable<Result<LogIndex>> RaftLedger::read_index(milliseconds patience) {
   auto work = read_index_on_core(patience);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
+}
+
+std::uint64_t RaftLedger::cluster_now_ms() {
+  const auto committed = [this] { return ml::cluster_time_ms(*group_.view()); };
+  return clock_.now_ms(group_.status().term, mono_now(), wall_now_ms(), committed);
 }
 
 Result<std::string> RaftLedger::leader_address() const {
@@ -126,9 +136,24 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
   co_return to_recorded(index, text.substr(8));
 }
 
+/// What one voter could not apply would stop it.
+Result<> RaftLedger::is_understood(const ml::CommandBody& body) const {
+  const std::uint32_t needed = ml::feature_level_of(body);
+  if (needed <= 1) return {};  // what every version understands
+  const std::uint32_t level = ml::feature_level(*group_.view());
+  if (needed <= level) return {};
+  return Error{Errc::conflict,
+               fmt::format("this needs feature level {} and the swarm has {}: update starling on "
+                           "every voter first",
+                           needed,
+                           level)};
+}
+
 asio::awaitable<Result<ml::Recorded>> RaftLedger::propose_here(ml::Command command,
                                                                milliseconds patience) {
-  command.time_ms = wall_now_ms();  // apply takes the greater of this and the last one
+  if (auto allowed = is_understood(command.body); !allowed) co_return allowed.error();
+  command.time_ms = cluster_now_ms();  // apply takes the greater of this and the last one
+  command.wall_ms = wall_now_ms();
   auto applied = co_await group_.propose(ml::encode(command), patience);
   if (!applied) co_return applied.error();
   co_return to_recorded(applied->index, applied->result);

@@ -16,6 +16,7 @@ TEST(VirtualSwarm, KeepsEveryPromiseWhateverFails) {
   std::uint64_t snapshots = 0;
   std::uint64_t config_changes = 0;
   std::uint64_t reads = 0;
+  std::uint64_t log_reads = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     VirtualSwarmOptions options;
     options.seed = seed;
@@ -26,12 +27,14 @@ TEST(VirtualSwarm, KeepsEveryPromiseWhateverFails) {
     snapshots += report.snapshots;
     config_changes += report.config_changes;
     reads += report.reads;
+    log_reads += report.log_reads;
   }
   // A swarm in which nothing happens keeps every promise too.
   EXPECT_GT(committed, 20 * kSeeds);
   EXPECT_GT(snapshots, kSeeds / 2);
   EXPECT_GT(config_changes, kSeeds / 2);
   EXPECT_GT(reads, kSeeds);
+  EXPECT_GT(log_reads, kSeeds / 2);
 }
 
 TEST(VirtualSwarm, RepeatsExactlyFromItsSeed) {

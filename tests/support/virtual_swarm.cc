@@ -166,6 +166,8 @@ void VirtualSwarm::carry_out(Member& member, Effects& effects) {
   if (!effects.apply.empty()) apply(member, std::move(effects.apply));
   for (const SnapshotSend& wanted : effects.snapshots)
     send_snapshot(member, wanted);
+  for (const LogRead& read : effects.log_reads)
+    read_log(member, read);
   for (const ReadReady& ready : effects.reads) {
     if (ready.index) checker_.check_read(open_reads_.at(ready.context), *ready.index);
     report_.reads += ready.index ? 1 : 0;
@@ -245,6 +247,16 @@ void VirtualSwarm::apply(Member& member, std::vector<EntryRef> entries) {
   });
 }
 
+void VirtualSwarm::read_log(Member& member, const LogRead& read) {
+  ++report_.log_reads;
+  at_member(soon(50us, 20ms), member, [this, read](Member& who) {
+    const auto entries = who.store.read_log(read.after, read.until, read.bytes_max);
+    STARLING_ASSERT(entries, "memory gives everything");
+    give(who,
+         [&](RaftCore& core, Effects& effects) { core.log_read(now_, read, *entries, effects); });
+  });
+}
+
 void VirtualSwarm::send_snapshot(Member& member, const SnapshotSend& wanted) {
   ++report_.snapshots;
   const SnapshotMeta meta = member.core->log().meta_at(member.core->applied_index());
@@ -287,8 +299,10 @@ void VirtualSwarm::start(Member& member) {
   const std::uint64_t seed = mix_seeds(options_.seed, member.boot * 256 + member.id.bytes[15]);
   const RaftIdentity identity{test_swarm(), member.id};
   auto restored = member.store.load();
+  RaftTimings timings;
+  timings.log_bytes_in_memory = 256;  // a laggard's entries must come from the disk
   member.core =
-      std::make_unique<RaftCore>(identity, std::move(restored.value()), RaftTimings{}, seed, now_);
+      std::make_unique<RaftCore>(identity, std::move(restored.value()), timings, seed, now_);
   note(fmt::format("{} starts term={}", name_of(member.id), member.core->term().value));
   give(member, [this](RaftCore& core, Effects& effects) { core.tick(now_, effects); });
 }

@@ -40,6 +40,7 @@ struct VirtualSwarmReport {
   std::uint64_t snapshots = 0;
   std::uint64_t config_changes = 0;
   std::uint64_t reads = 0;
+  std::uint64_t log_reads = 0;  ///< for members whose entries had left the leader's memory
 };
 
 class VirtualSwarm {
@@ -73,6 +74,7 @@ class VirtualSwarm {
   void send(Member& member, consensus::Message message);
   void write(Member& member, consensus::PersistBatch batch);
   void apply(Member& member, std::vector<consensus::EntryRef> entries);
+  void read_log(Member& member, const consensus::LogRead& read);
   void send_snapshot(Member& member, const consensus::SnapshotSend& wanted);
   void take_snapshot(Member& target, const consensus::SnapshotMeta& meta, const std::string& pairs);
   void set_timer(Member& member);
