@@ -30,7 +30,7 @@ MapView busy_state() {
   LogIndex index;
   for (const CommandBody& body : bodies) {
     index = index.next();
-    const auto applied = apply(view, index, {"", "", 1, body});
+    const auto applied = apply(view, index, {"", "", 1, 1, body});
     fuzz::require(!applied.outcome.error, "the state to fuzz is made of valid commands");
     view.commit(applied.changes);
   }

@@ -17,7 +17,7 @@ template <class Body>
 bool same_body(const Body& a, const Body& b) {
   if constexpr (std::is_same_v<Body, AppendRequest>) {
     return a.prev_index == b.prev_index && a.prev_term == b.prev_term && a.commit == b.commit &&
-           same_entries(a.entries, b.entries);
+           a.sent_at == b.sent_at && same_entries(a.entries, b.entries);
   } else {
     return a == b;
   }

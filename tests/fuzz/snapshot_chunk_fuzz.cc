@@ -7,7 +7,7 @@ namespace {
 bool same(const SnapshotChunk& a, const SnapshotChunk& b) {
   return a.swarm == b.swarm && a.recovery_epoch == b.recovery_epoch && a.term == b.term &&
          a.session == b.session && a.meta == b.meta && a.offset == b.offset && a.pairs == b.pairs &&
-         a.done == b.done && (!a.done || a.hash == b.hash);
+         a.done == b.done && a.hash == b.hash;
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ void write_chosen(const std::string& target,
                   std::string_view name,
                   int choice,
                   std::string_view bytes) {
-  write(target, name, static_cast<char>('0' + choice) + std::string{bytes});
+  write(target, name, static_cast<char>(choice) + std::string{bytes});
 }
 
 NodeId node_number(std::uint8_t number) {
@@ -72,9 +72,10 @@ void write_raft_messages() {
                            {9},
                            {entry(11, EntryKind::noop, {}),
                             entry(12, EntryKind::command, "bytes"),
-                            entry(13, EntryKind::config, {})}});
-  write_body("append_response", AppendResponse{true, {10}, {8}, {4}});
-  write_body("heartbeat_request", HeartbeatRequest{{9}, 3, 12345});
+                            entry(13, EntryKind::config, {})},
+                           12345});
+  write_body("append_response", AppendResponse{true, {10}, {8}, {4}, 12345});
+  write_body("heartbeat_request", HeartbeatRequest{{9}, {10}, 3, 12345});
   write_body("heartbeat_response", HeartbeatResponse{3, 12345});
   write_body("timeout_now", TimeoutNow{});
 
@@ -97,6 +98,7 @@ void write_raft_messages() {
   chunk.meta = {{12}, {6}, joint, {9}};
   chunk.offset = 4096;
   chunk.pairs = pairs;
+  chunk.hash = hash_of(to_bytes("so far"));
   write("snapshot_chunk", "middle", encode_snapshot_chunk(chunk));
   chunk.pairs.clear();
   chunk.done = true;
@@ -130,15 +132,16 @@ void write_gossip() {
   member.id = node_number(3);
   member.incarnation = 1ULL << 60;
   member.state = MemberState::alive;
-  member.facts = {"ann",
-                  "10.0.0.3:7400",
-                  "http://10.0.0.3:8400",
-                  "1.2",
-                  4,
-                  2,
-                  2048,
-                  512,
-                  {{"zone", "a"}, {"gpu", ""}}};
+  member.facts.name = "ann";
+  member.facts.address = "10.0.0.3:7400";
+  member.facts.http = "http://10.0.0.3:8400";
+  member.facts.version = "1.2";
+  member.facts.feature_level = 1;
+  member.facts.slots = 4;
+  member.facts.trials_running = 2;
+  member.facts.memory_budget_mb = 2048;
+  member.facts.memory_used_mb = 512;
+  member.facts.labels = {{"zone", "a"}, {"gpu", ""}};
   Member suspect = member;
   suspect.id = node_number(5);
   suspect.state = MemberState::suspect;
@@ -213,11 +216,14 @@ void write_commands() {
       RefuseTrial{"s-1", 1, "too large"},
       StartFinal{"s-1", node_number(4)},
       FinishFinal{"s-1", 9, final_result(), false, ""},
-      ExpireAttempts{{{"s-1", 0, 2}, {"s-1", std::nullopt, 9}}, "node is gone"}};
+      ExpireAttempts{{{"s-1", 0, 2}, {"s-1", std::nullopt, 9}}, "node is gone"},
+      SetRegister{"config", "value", 7},
+      RemoveRegister{"config", std::nullopt},
+      RaiseFeatureLevel{1}};
   for (std::size_t i = 0; i < bodies.size(); ++i)
     write("command",
           fmt::format("kind_{:02}", i),
-          encode(Command{"key", "hash", 1000 + i, bodies[i]}));
+          encode(Command{"key", "hash", 1000 + i, 2000 + i, bodies[i]}));
 
   Study study;
   study.id = "s-1";
@@ -256,9 +262,10 @@ void write_commands() {
   write_chosen("study_values", "study", 1, encode(study));
   write_chosen("study_values", "trial", 2, encode(trial));
   write_chosen("study_values", "curve", 3, encode(Curve{{1, 2.5}, {2, 2.25}}));
+  write_chosen("study_values", "register", 5, encode(Register{"k", 7, "value"}));
   write_chosen("study_values", "version", 4, encode(version));
   write_chosen(
-      "study_values", "outcome", 5, encode(Outcome{"s-1", 3, Error{Errc::conflict, "why"}}));
+      "study_values", "outcome", 6, encode(Outcome{"s-1", 3, Error{Errc::conflict, "why"}}));
 }
 
 void write_work() {
