@@ -264,7 +264,9 @@ Result<Study> decode_study(std::string_view bytes) {
   Study study;
   study.id = in.id();
   study.spec = read(in.spec());
-  study.status = static_cast<StudyStatus>(in.status());
+  if (!from_number(in.status(), StudyStatus::cancelled, study.status) ||
+      !from_number(in.final_job().state(), FinalState::failed, study.final_job.state))
+    return Error{Errc::corrupt, "a study has a state that this version does not know"};
   study.stop_reason = in.stop_reason();
   study.created_ms = in.created_ms();
   study.started_ms = in.started_ms();
@@ -274,7 +276,6 @@ Result<Study> decode_study(std::string_view bytes) {
   study.trial_seconds = in.trial_seconds();
   if (in.has_best_number()) study.best_number = in.best_number();
   study.best_value = in.best_value();
-  study.final_job.state = static_cast<FinalState>(in.final_job().state());
   study.final_job.current = read(in.final_job().current());
   study.final_job.attempts = in.final_job().attempts();
   study.final_job.error = in.final_job().error();
@@ -290,7 +291,8 @@ Result<Trial> decode_trial(std::string_view bytes) {
   Trial trial;
   trial.study = in.study();
   trial.number = in.number();
-  trial.state = static_cast<TrialState>(in.state());
+  if (!from_number(in.state(), TrialState::cancelled, trial.state))
+    return Error{Errc::corrupt, "a trial has a state that this version does not know"};
   trial.params = read(in.params());
   trial.current = read(in.current());
   trial.attempts = in.attempts();
