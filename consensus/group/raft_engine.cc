@@ -267,6 +267,7 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
 void RaftEngine::note_applied(LogIndex index) {
   applied_ = index.value;
   update_status(false);
+  try_hand_over();
   // What a snapshot jumped over is done or replaced; nobody here knows which.
   for (auto at = in_log_.begin(); at != in_log_.upper_bound(index); ++at)
     at->second.waiter->set(Error{Errc::timed_out, "whether the command is committed is unknown"});
@@ -342,17 +343,30 @@ Result<LogIndex> RaftEngine::change_config(const std::set<NodeId>& voters,
 
 std::shared_ptr<RaftEngine::Reached> RaftEngine::hand_over() {
   auto waiter = std::make_shared<Reached>(executor_);
-  const auto successor = core_.best_successor();
-  if (is_closed_ || !successor) {
+  if (is_closed_ || core_.role() != Role::leader) {
     waiter->set({});
     return waiter;
   }
   handing_over_.push_back(waiter);
-  input([&](RaftCore& core, Effects& effects) {
-    const auto begun = core.transfer(mono_now(), *successor, effects);
-    if (!begun) waiter->set({});
-  });
+  try_hand_over();
   return waiter;
+}
+
+/// Nobody else may be able to lead while a change of voters is under way: it is waited for.
+void RaftEngine::try_hand_over() {
+  if (handing_over_.empty() || is_closed_ || core_.is_transferring() || core_.config().is_joint())
+    return;
+  const auto successor = core_.best_successor();
+  bool has_begun = false;
+  if (successor) {
+    input([&](RaftCore& core, Effects& effects) {
+      has_begun = core.transfer(mono_now(), *successor, effects).has_value();
+    });
+  }
+  if (has_begun) return;
+  for (auto& waiter : handing_over_)
+    waiter->set({});
+  handing_over_.clear();
 }
 
 void RaftEngine::arm_timer() {

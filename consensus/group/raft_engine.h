@@ -103,6 +103,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void report_role();
   void end_waits();
   LogIndex compaction_point(std::uint64_t held) const;
+  void try_hand_over();
   void drop_old_snapshot();
   bool prepare_snapshot(const SnapshotSend& wanted);
   static asio::awaitable<bool> send_pieces(std::shared_ptr<RaftEngine> self, std::string address);
