@@ -109,6 +109,19 @@ void fill_body(wire::Command* out, const ExpireAttempts& body) {
   }
 }
 
+void fill_body(wire::Command* out, const SetRegister& body) {
+  auto* set = out->mutable_set_register();
+  set->set_key(body.key);
+  set->set_value(body.value);
+  if (body.expected) set->set_expected(*body.expected);
+}
+
+void fill_body(wire::Command* out, const RemoveRegister& body) {
+  auto* remove = out->mutable_remove_register();
+  remove->set_key(body.key);
+  if (body.expected) remove->set_expected(*body.expected);
+}
+
 QueueTrials read(const wire::QueueTrials& in) {
   QueueTrials queue{.study = in.study(), .trials = {}};
   for (const auto& trial : in.trials()) {
@@ -168,6 +181,18 @@ ExpireAttempts read(const wire::ExpireAttempts& in) {
   return expire;
 }
 
+SetRegister read(const wire::SetRegister& in) {
+  SetRegister set{.key = in.key(), .value = in.value(), .expected = {}};
+  if (in.has_expected()) set.expected = in.expected();
+  return set;
+}
+
+RemoveRegister read(const wire::RemoveRegister& in) {
+  RemoveRegister remove{.key = in.key(), .expected = {}};
+  if (in.has_expected()) remove.expected = in.expected();
+  return remove;
+}
+
 std::optional<CommandBody> read_body(const wire::Command& in) {
   switch (in.body_case()) {
     case wire::Command::kAddToken: {
@@ -201,6 +226,8 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
     }
     case wire::Command::kFinishFinal: return read(in.finish_final());
     case wire::Command::kExpireAttempts: return read(in.expire_attempts());
+    case wire::Command::kSetRegister: return read(in.set_register());
+    case wire::Command::kRemoveRegister: return read(in.remove_register());
     case wire::Command::BODY_NOT_SET: return std::nullopt;
   }
   return std::nullopt;

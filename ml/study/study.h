@@ -216,6 +216,15 @@ struct ModelVersion {
   friend bool operator==(const ModelVersion&, const ModelVersion&) = default;
 };
 
+/// A small value that programs around the swarm share (ml/study/registers.h).
+struct Register {
+  std::string key;
+  std::uint64_t version = 0;  ///< log index of its last write
+  std::string value;
+
+  friend bool operator==(const Register&, const Register&) = default;
+};
+
 /// Something that happened, with its place in the one order that every node sees.
 struct Event {
   std::uint64_t index = 0;  ///< log index of the command that caused it

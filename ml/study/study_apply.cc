@@ -1,6 +1,7 @@
 // The rules by which the replicated truth changes. Each command has one function; each either
 // returns what it created or the reason why it is refused.
 #include "ml/study/answer_table.h"
+#include "ml/study/registers.h"
 #include "ml/study/state_keys.h"
 #include "ml/study/study_state.h"
 #include "ml/study/transaction.h"

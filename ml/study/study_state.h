@@ -2,7 +2,8 @@
 ///
 /// Keys, all in one ordered view (numbers as 8 bytes, big endian):
 ///   dataset/ID  study/ID  trial/STUDY/NUMBER  curve/STUDY/NUMBER  version/MODEL/NUMBER
-///   token/HASH  event/INDEX SEQUENCE  idem/KEY  idemage/TIME KEY  meta/{time,events,keys}
+///   token/HASH  event/INDEX SEQUENCE  register/KEY  idem/KEY  idemage/TIME KEY  idemown/TIME KEY
+///   meta/{time,events,keys,ownkeys,ownfloor,registers}
 ///
 /// Pure: a function of view, index and command; time comes inside the command.
 #pragma once

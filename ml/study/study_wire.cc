@@ -335,4 +335,17 @@ Result<ModelVersion> decode_version(std::string_view bytes) {
   return version;
 }
 
+std::string encode(const Register& entry) {
+  wire::Register out;
+  out.set_version(entry.version);
+  out.set_value(entry.value);
+  return out.SerializeAsString();
+}
+
+Result<Register> decode_register(std::string_view bytes) {
+  wire::Register in;
+  if (!parse(in, bytes)) return corrupt("register", bytes);
+  return Register{.key = {}, .version = in.version(), .value = in.value()};
+}
+
 }  // namespace starling::ml

@@ -51,6 +51,8 @@ class Transaction {
     changes_.put(keys::version(version.model, version.version), encode(version));
   }
 
+  void put(const Register& entry) { changes_.put(keys::register_of(entry.key), encode(entry)); }
+
   void put_raw(std::string key, std::string value) {
     changes_.put(std::move(key), std::move(value));
   }
