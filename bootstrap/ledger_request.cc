@@ -39,10 +39,10 @@ Result<LedgerRequest> parse_ledger_request(BytesView request) {
   if (text.front() != kAppend && text.front() != kReadIndex)
     return Error{Errc::corrupt, fmt::format("a ledger request of unknown kind {}", int{text[0]})};
   const auto asked = std::min(from_big_endian_key(text.substr(1, 8)), kPatienceMaxMs);
-  return LedgerRequest{text.front() == kAppend ? LedgerRequest::Kind::append
-                                               : LedgerRequest::Kind::read_index,
-                       milliseconds{static_cast<std::int64_t>(asked)},
-                       text.substr(kHeaderBytes)};
+  return LedgerRequest{
+      text.front() == kAppend ? LedgerRequest::Kind::append : LedgerRequest::Kind::read_index,
+      milliseconds{static_cast<std::int64_t>(asked)},
+      text.substr(kHeaderBytes)};
 }
 
 }  // namespace starling::bootstrap

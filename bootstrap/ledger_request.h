@@ -1,5 +1,5 @@
-/// What a node asks the leader on Channel::ledger: one letter, patience in ms (8 bytes, big endian),
-/// the command. The answer to a command: its log index (8 bytes, big endian), its outcome.
+/// What a node asks the leader on Channel::ledger: one letter, patience in ms (8 bytes, big
+/// endian), the command. The answer to a command: its log index (8 bytes, big endian), its outcome.
 #pragma once
 
 #include "node/base/bytes.h"

@@ -1,12 +1,13 @@
 // etcd_load: writers against one etcd member over its gRPC, asynchronously, from one thread.
 //
-// A program of its own, so that nothing else needs gRPC. It encodes PutRequest {1: key, 2: value} by
-// hand and calls without generated code, which is also the cheapest way. Prints one JSON object.
+// A program of its own, so that nothing else needs gRPC. It encodes PutRequest {1: key, 2: value}
+// by hand and calls without generated code, which is also the cheapest way. Prints one JSON object.
 #include "tools/bench_core/write_load.h"
+
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fmt/format.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <memory>
@@ -85,8 +86,8 @@ std::vector<std::shared_ptr<grpc::Channel>> open_channels(const EtcdLoadOptions&
   for (std::size_t i = 0; i < options.connections; ++i) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // so that each is a connection
-    channels.push_back(grpc::CreateCustomChannel(
-        options.server, grpc::InsecureChannelCredentials(), arguments));
+    channels.push_back(
+        grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments));
   }
   return channels;
 }

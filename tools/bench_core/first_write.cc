@@ -3,6 +3,7 @@
 #include "node/net/spawn.h"
 #include "tools/bench_core/http_exchange.h"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -37,8 +38,7 @@ struct Search {
 
 asio::awaitable<void> give_up(std::shared_ptr<HttpExchange> exchange,
                               std::shared_ptr<asio::steady_timer> alarm) {
-  boost::system::error_code answered;
-  co_await alarm->async_wait(asio::redirect_error(asio::use_awaitable, answered));
+  const auto [answered] = co_await alarm->async_wait(asio::as_tuple(asio::use_awaitable));
   if (!answered) exchange->close();
 }
 
@@ -91,10 +91,10 @@ Result<Clock::duration> time_to_first_write(const std::vector<std::string>& urls
   node::spawn(search.context.get_executor(), search.ask_all(std::move(servers)));
   search.context.run();
   if (search.first) return *search.first;
-  return Error{Errc::timed_out,
-               fmt::format("no write within {} s; the last refusal: {}",
-                           kPatience.count(),
-                           search.last_refusal)};
+  return Error{
+      Errc::timed_out,
+      fmt::format(
+          "no write within {} s; the last refusal: {}", kPatience.count(), search.last_refusal)};
 }
 
 void FailoverTally::add(const Result<Clock::duration>& one) {

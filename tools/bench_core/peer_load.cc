@@ -1,6 +1,7 @@
 #include "bootstrap/ledger_request.h"
-#include "ml/study/study_state.h"
+#include "ml/study/answer_table.h"
 #include "ml/study/study_wire.h"
+#include "node/base/hash.h"
 #include "node/base/random.h"
 #include "node/net/peer_links.h"
 #include "node/net/spawn.h"
@@ -9,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 
 namespace starling::bench {
 namespace {
@@ -20,8 +22,10 @@ constexpr std::chrono::milliseconds kPatience{5000};
 constexpr std::chrono::milliseconds kPauseAfterFailure{10};
 
 struct PeerLoad {
-  PeerLoad(std::string to, SwarmId swarm, const LoadPlan& plan)
+  PeerLoad(std::string to, SwarmId swarm, WriteKeys carried, const LoadPlan& plan)
       : address(std::move(to)),
+        keys(carried),
+        run(to_hex(secure_random_bytes(8))),
         links(tcp::acceptor{context, tcp::endpoint{asio::ip::address_v4::loopback(), 0}},
               own_id(),
               node::PeerLinksLimits{}),
@@ -42,25 +46,33 @@ struct PeerLoad {
     command.body = ml::SetRegister{.key = key_of(tally.plan(), writer, number),
                                    .value = value_of(tally.plan(), writer, number),
                                    .expected = {}};
+    if (keys == WriteKeys::internal)
+      command.key = ml::internal_key(applied, fmt::format("{}.{}.{}", run, writer, number));
     return bootstrap::append_request(kPatience, ml::encode(command));
   }
 
   asio::awaitable<void> write_on(std::size_t writer);
+  Result<> check(const Result<Bytes>& answer);
 
   std::string address;
+  WriteKeys keys;
+  std::string run;   ///< Makes the keys of this load its own.
+  LogIndex applied;  ///< of the last answer
   asio::io_context context{1};
   node::PeerLinks links;
   Tally tally;
   std::size_t active = 0;
 };
 
-/// Nothing wrong, or why the answer is not that of a write that was done.
-std::string why_not(const Result<Bytes>& answer) {
-  if (!answer) return answer.error().detail;
-  if (answer->size() < 8) return "the answer is too short";
+/// Errors: why this is not the answer to a write that was done.
+Result<> PeerLoad::check(const Result<Bytes>& answer) {
+  if (!answer) return answer.error();
+  if (answer->size() < 8) return Error{Errc::corrupt, "the answer is too short"};
+  applied = {from_big_endian_key(as_text(*answer).substr(0, 8))};
   const auto outcome = ml::decode_outcome(as_text(*answer).substr(8));
-  if (!outcome) return outcome.error().detail;
-  return outcome->error ? outcome->error->detail : std::string{};
+  if (!outcome) return outcome.error();
+  if (outcome->error) return *outcome->error;
+  return {};
 }
 
 asio::awaitable<void> PeerLoad::write_on(std::size_t writer) {
@@ -70,12 +82,12 @@ asio::awaitable<void> PeerLoad::write_on(std::size_t writer) {
     const auto started = Clock::now();
     const auto answer =
         co_await links.call(address, node::Channel::ledger, std::move(body), kPatience);
-    const std::string why = why_not(answer);
-    if (why.empty()) {
+    const auto done = check(answer);
+    if (done) {
       tally.succeeded(started);
       continue;
     }
-    tally.failed(why);
+    tally.failed(fmt::format("{}: {}", to_string(done.error().code), done.error().detail));
     pause.expires_after(kPauseAfterFailure);
     co_await pause.async_wait(asio::use_awaitable);
   }
@@ -84,8 +96,8 @@ asio::awaitable<void> PeerLoad::write_on(std::size_t writer) {
 
 }  // namespace
 
-Json peer_load(const std::string& address, SwarmId swarm, const LoadPlan& plan) {
-  PeerLoad load{address, swarm, plan};
+Json peer_load(const std::string& address, SwarmId swarm, WriteKeys keys, const LoadPlan& plan) {
+  PeerLoad load{address, swarm, keys, plan};
   load.active = plan.writers;
   for (std::size_t writer = 0; writer < plan.writers; ++writer)
     node::spawn(load.context.get_executor(), load.write_on(writer));

@@ -144,10 +144,10 @@ Result<> StarlingSwarm::wait_until_together(std::chrono::seconds patience) {
     const auto status = status_of(node);
     if (!status || count_field(*status, "applied_index") < wanted) return false;
     const auto& members = field(*status, "members");
-    return leader_by(*status).has_value() &&
-           std::ranges::count_if(members, [](const auto& member) {
-             return text_field(member, "role") == "voter" && text_field(member, "state") == "alive";
-           }) == std::ssize(nodes_);
+    return leader_by(*status).has_value() && std::ranges::count_if(members, [](const auto& member) {
+                                               return text_field(member, "role") == "voter" &&
+                                                      text_field(member, "state") == "alive";
+                                             }) == std::ssize(nodes_);
   };
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (!wait_until(patience, [&] { return is_with_all(i); }))

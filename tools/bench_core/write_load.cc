@@ -36,8 +36,8 @@ Json Tally::finish() {
 }
 
 std::string key_of(const LoadPlan& plan, std::size_t writer, std::size_t number) {
-  if (plan.keys_per_writer <= 1) return fmt::format("bench/{}", writer);
-  return fmt::format("bench/{}.{}", writer, number % plan.keys_per_writer);
+  if (plan.keys_per_writer <= 1) return fmt::format("bench-{}", writer);
+  return fmt::format("bench-{}.{}", writer, number % plan.keys_per_writer);
 }
 
 std::string value_of(const LoadPlan& plan, std::size_t writer, std::size_t number) {

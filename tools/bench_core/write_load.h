@@ -1,6 +1,6 @@
 /// Writers that write as fast as they are answered, each one write at a time.
 ///
-/// The measured write: a register of 256 B ("bench/WRITER"), acknowledged when a majority has it on
+/// The measured write: a register of 256 B ("bench-WRITER"), acknowledged when a majority has it on
 /// disk and the leader has applied it. Warm-up is not counted.
 #pragma once
 
@@ -55,14 +55,17 @@ class Tally {
   std::string first_error_;
 };
 
-/// "bench/WRITER", or "bench/WRITER.N" if it has several.
+/// "bench-WRITER", or "bench-WRITER.N" if it has several.
 std::string key_of(const LoadPlan& plan, std::size_t writer, std::size_t number);
 
 /// Printable, and another one each time.
 std::string value_of(const LoadPlan& plan, std::size_t writer, std::size_t number);
 
+/// Whether a write carries a key under which it counts once, as those that a node forwards do.
+enum class WriteKeys { none, internal };
+
 /// Over the peer protocol to the leader, as another node forwards writes: one connection.
-Json peer_load(const std::string& address, SwarmId swarm, const LoadPlan& plan);
+Json peer_load(const std::string& address, SwarmId swarm, WriteKeys keys, const LoadPlan& plan);
 
 /// Over HTTP: a connection for each writer, kept alive. `url` is http://IP:PORT.
 Json http_load(const std::string& url, const std::string& token, const LoadPlan& plan);
