@@ -59,6 +59,11 @@ RaftLedger::RaftLedger(asio::any_io_executor core,
 
 asio::awaitable<Result<ml::Recorded>> RaftLedger::append(ml::Command command,
                                                          milliseconds patience) {
+  // An entry that cannot be read stops every node that applies it, and again after each restart.
+  if (!ml::decode_command(ml::encode(command))) {
+    co_return Error{Errc::invalid_argument,
+                    "a name or text in the request is not UTF-8; nothing was done"};
+  }
   auto work = append_on_core(std::move(command), patience);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
 }
