@@ -1,5 +1,6 @@
 #include "bootstrap/raft_ledger.h"
 
+#include "bootstrap/ledger_request.h"
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "node/base/clock.h"
@@ -16,19 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A request on Channel::ledger: one letter, patience in ms (8 bytes, big endian), the command.
-constexpr char kAppend = 'C';
-constexpr char kReadIndex = 'R';
-constexpr std::size_t kRequestHeaderBytes = 9;
 constexpr milliseconds kOneTry{3000};
 constexpr milliseconds kRetryPause{50};
-
-Bytes make_request(char kind, milliseconds patience, std::string_view body) {
-  std::string text{kind};
-  text += big_endian_key(static_cast<std::uint64_t>(patience.count()));
-  text += body;
-  return to_bytes(text);
-}
 
 Result<ml::Recorded> to_recorded(LogIndex index, std::string_view outcome_bytes) {
   auto outcome = ml::decode_outcome(outcome_bytes);
@@ -126,7 +116,7 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
     co_return co_await propose_here(std::move(command), patience);
   auto address = leader_address();
   if (!address) co_return address.error();
-  auto request = make_request(kAppend, patience, ml::encode(command));
+  auto request = append_request(patience, ml::encode(command));
   auto answered = co_await links_.call(
       std::move(*address), node::Channel::ledger, std::move(request), patience);
   if (!answered) co_return answered.error();
@@ -167,7 +157,7 @@ asio::awaitable<Result<LogIndex>> RaftLedger::read_index_on_core(milliseconds pa
     if (group_.status().role == consensus::Role::leader) {
       index = co_await group_.read_index(left);
     } else if (auto address = leader_address(); address) {
-      auto request = make_request(kReadIndex, left, "");
+      auto request = read_index_request(left);
       const auto answered = co_await links_.call(
           std::move(*address), node::Channel::ledger, std::move(request), left);
       if (answered && answered->size() == 8)
@@ -184,23 +174,20 @@ asio::awaitable<Result<LogIndex>> RaftLedger::read_index_on_core(milliseconds pa
 }
 
 asio::awaitable<Result<Bytes>> RaftLedger::answer(NodeId from, Bytes request) {
-  const auto text = as_text(request);
-  if (text.size() < kRequestHeaderBytes)
-    co_return Error{Errc::corrupt, "a ledger request is shorter than its header"};
-  const milliseconds asked{static_cast<std::int64_t>(
-      std::min<std::uint64_t>(from_big_endian_key(text.substr(1, 8)), 60'000))};
+  const auto parsed = parse_ledger_request(request);
+  if (!parsed) co_return parsed.error();
   // One hop: a node that does not lead answers not_leader; the asker looks for the leader again.
-  if (text.front() == kReadIndex) {
-    const auto index = co_await group_.read_index(asked);
+  if (parsed->kind == LedgerRequest::Kind::read_index) {
+    const auto index = co_await group_.read_index(parsed->patience);
     if (!index) co_return index.error();
     co_return to_bytes(big_endian_key(index->value));
   }
-  auto command = ml::decode_command(text.substr(kRequestHeaderBytes));
+  auto command = ml::decode_command(parsed->command);
   if (!command) {
     log_.warn("refused a command that does not parse from={}", from.hex());
     co_return command.error();
   }
-  const auto recorded = co_await propose_here(std::move(*command), asked);
+  const auto recorded = co_await propose_here(std::move(*command), parsed->patience);
   if (!recorded) co_return recorded.error();
   co_return to_bytes(big_endian_key(recorded->index.value) + ml::encode(recorded->outcome));
 }
