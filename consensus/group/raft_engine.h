@@ -90,6 +90,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void write(PersistBatch batch);
   void after_write(std::uint64_t batch_id);
   void watch_write(std::uint64_t batch_id);
+  void look_at_disk();
   void read_log(const LogRead& read);
   void flush_proposals();
   void settle_proposals(std::vector<ProposalOutcome>& outcomes);
@@ -134,6 +135,8 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   std::optional<OutgoingSnapshot> outgoing_;
   asio::steady_timer watchdog_;
   std::uint64_t batch_on_disk_ = 0;  ///< 0: none
+  bool write_hangs_ = false;
+  MonoTime disk_looked_at_{0};
   std::uint64_t bytes_since_compaction_ = 0;
 
   std::vector<Proposed> proposed_;
