@@ -43,6 +43,7 @@ RaftEngine::RaftEngine(asio::any_io_executor core_executor,
             options_.seed,
             mono_now()),
       receiver_(*store_),
+      chain_(*store_->view()),
       timer_(executor_),
       watchdog_(executor_),
       applied_(core_.applied_index().value) {
@@ -181,6 +182,7 @@ void RaftEngine::after_write(std::uint64_t batch_id) {
   input([&](RaftCore& core, Effects& effects) { core.persisted(mono_now(), batch_id, effects); });
   if (!is_closed_ && core_.applied_index() > applied_before) {
     log_.info("installed snapshot index={}", core_.applied_index().value);
+    chain_ = StateChain{*store_->view()};
     note_applied(core_.applied_index());
   }
 }
@@ -256,16 +258,22 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
   const auto base = store_->live_view();
   Changes changes;
   std::vector<std::string> results(entries.size());
+  std::optional<StateCheck> check;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = *entries[i];
-    if (entry.kind != EntryKind::command) continue;
-    const OverlayView view{*base, changes};
-    ApplyOutcome outcome = machine_.apply(view, entry.index, entry.command);
+    if (entry.kind == EntryKind::check) compare_state(entry);
+    ApplyOutcome outcome;
+    if (entry.kind == EntryKind::command) {
+      const OverlayView view{*base, changes};
+      outcome = machine_.apply(view, entry.index, entry.command);
+    }
+    if (auto link = chain_.add(entry.index, outcome.changes)) check = link;
     for (auto& [key, value] : outcome.changes.writes)
       changes.writes[key] = std::move(value);
     results[i] = std::move(outcome.result);
   }
   const LogIndex last = entries.back()->index;
+  chain_.put_into(changes);
   const auto written = store_->apply(changes, last);
   if (!written) stop_for(written.error().detail);
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -273,8 +281,18 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
     settle_entry(*entries[i], results[i]);
   }
   input([&](RaftCore& core, Effects& effects) { core.applied(mono_now(), last, effects); });
+  if (check) {
+    input(
+        [&](RaftCore& core, Effects& effects) { core.state_checked(mono_now(), *check, effects); });
+  }
   note_applied(last);
   compact();
+}
+
+void RaftEngine::compare_state(const Entry& entry) const {
+  const auto most = decode_state_check(entry.command);
+  if (!most) stop_for("an entry of kind check is not 24 bytes");
+  if (const auto differs = chain_.compare(*most)) stop_as_lost(*differs);
 }
 
 void RaftEngine::note_applied(LogIndex index) {

@@ -7,6 +7,7 @@
 
 #include "consensus/group/raft_group.h"
 #include "consensus/group/snapshot_stream.h"
+#include "consensus/group/state_chain.h"
 #include "consensus/group/waiter.h"
 #include "consensus/raft/raft_core.h"
 #include "consensus/storage/rocks_log_store.h"
@@ -97,6 +98,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void settle_entry(const Entry& entry, const std::string& result);
   void settle_reads(const std::vector<ReadReady>& reads);
   void apply(const std::vector<EntryRef>& entries);
+  void compare_state(const Entry& entry) const;
   void note_applied(LogIndex index);
   void compact();
   void arm_timer();
@@ -129,6 +131,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   const Logger log_;
   RaftCore core_;
   SnapshotReceiver receiver_;
+  StateChain chain_;
   asio::steady_timer timer_;
   MonoTime armed_for_{0};
   bool is_closed_ = false;
