@@ -383,7 +383,10 @@ void RunningNode::trim_ballast() const {
 
 /// For whoever started this node with port 0.
 void RunningNode::write_addresses() const {
-  const Json json{{"listen", settings_.advertise}, {"http", http_url_}, {"pid", getpid()}};
+  const Json json{{"listen", sockets_->peer_address},
+                  {"advertise", settings_.advertise},
+                  {"http", http_url_},
+                  {"pid", getpid()}};
   const auto written =
       write_file_atomically(settings_.data / "addresses.json", json.dump() + "\n", 0644);
   if (!written) log_->warn("addresses.json was not written why={}", written.error().detail);
