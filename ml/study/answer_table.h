@@ -2,8 +2,9 @@
 ///
 /// A client's key lives for an hour of cluster time; at most `kIdempotencyKeysMax` are kept, the
 /// oldest go first. A node gives a command without one a key of its own, because it asks again
-/// itself while the outcome is unknown. Those keys live for two minutes, at most
-/// `kInternalKeysMax` of them, and never push out a client's.
+/// itself while the outcome is unknown. Such a key says what its proposer had applied, and is
+/// forgotten when the log has gone on from there by `kInternalKeyWindow` entries (and a few, for
+/// many are dropped at once). It never pushes out a client's.
 ///
 /// The table is part of the replicated state, so a snapshot carries it.
 ///
