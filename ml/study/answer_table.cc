@@ -13,7 +13,7 @@ using Json = nlohmann::json;
 constexpr char kInternalMark = '\x01';
 constexpr std::size_t kIndexDigits = 16;
 constexpr std::size_t kDroppedAtOnceMax = 100;
-constexpr std::uint64_t kWindowStep = 256;  // entries by which the window moves
+constexpr std::uint64_t kWindowStep = 256;  // entries by which the window of internal keys moves
 
 bool is_internal(std::string_view key) {
   return key.starts_with(kInternalMark);
@@ -38,25 +38,8 @@ bool may_be_forgotten(const StateView& view, std::string_view key) {
   return floor && applied_of(key) < from_big_endian_key(*floor);
 }
 
-/// Forgets what lies before the window. Neither it nor `drop_old_client_keys` looks at where it has
+/// The ages of client keys that are too old or too many; oldest first. It does not look where it has
 /// dropped before: to read over what is deleted costs a store as much as if it were there.
-void move_window(Transaction& tx) {
-  const std::uint64_t floor = tx.number(keys::kInternalKeyFloor);
-  if (tx.token() < floor + kInternalKeyWindow + kWindowStep) return;
-  const std::uint64_t next = tx.token() - kInternalKeyWindow;
-  std::vector<std::string> outlived;
-  tx.view().scan(keys::idempotency(internal_prefix(floor)),
-                 keys::idempotency(internal_prefix(next)),
-                 [&](std::string_view at, std::string_view) {
-                   outlived.emplace_back(at);
-                   return true;
-                 });
-  for (auto& at : outlived)
-    tx.erase(std::move(at));
-  tx.put_raw(std::string{keys::kInternalKeyFloor}, big_endian_key(next));
-}
-
-/// The ages of client keys that are too old or too many; oldest first.
 std::vector<std::string> outlived_ages(const Transaction& tx, std::uint64_t count) {
   const auto oldest = tx.view().get(keys::kOldestAge);
   std::vector<std::string> found;
@@ -132,12 +115,27 @@ std::optional<Outcome> recorded_answer(const StateView& view, const Command& com
 void record_answer(Transaction& tx, const Command& command, const Outcome& outcome) {
   if (is_internal(command.key)) {
     tx.put_raw(keys::idempotency(command.key), encode(outcome));
-    move_window(tx);
     return;
   }
   tx.put_raw(keys::idempotency(command.key), client_record(command, outcome));
   tx.put_raw(keys::idempotency_age(tx.now_ms(), command.key), "");
   drop_old_client_keys(tx);
+}
+
+void forget_internal_keys(Transaction& tx) {
+  if (tx.token() % kWindowStep != 0 || tx.token() <= kInternalKeyWindow) return;
+  const std::uint64_t floor = tx.number(keys::kInternalKeyFloor);
+  const std::uint64_t next = tx.token() - kInternalKeyWindow;
+  std::vector<std::string> outlived;
+  tx.view().scan(keys::idempotency(internal_prefix(floor)),
+                 keys::idempotency(internal_prefix(next)),
+                 [&](std::string_view at, std::string_view) {
+                   outlived.emplace_back(at);
+                   return true;
+                 });
+  for (auto& at : outlived)
+    tx.erase(std::move(at));
+  tx.put_raw(std::string{keys::kInternalKeyFloor}, big_endian_key(next));
 }
 
 }  // namespace starling::ml

@@ -33,7 +33,11 @@ std::string internal_key(LogIndex applied, std::string_view unique);
 /// not applied: it was proposed before an entry whose key is forgotten, and may be that entry.
 std::optional<Outcome> recorded_answer(const StateView& view, const Command& command);
 
-/// Keeps `outcome` under the command's key and forgets keys that are old or too many.
+/// Keeps `outcome` under the command's key, and forgets clients' keys that are old or too many.
 void record_answer(Transaction& tx, const Command& command, const Outcome& outcome);
+
+/// Every 256 entries: forgets the internal keys that the window has left behind. For all commands,
+/// with a key or without.
+void forget_internal_keys(Transaction& tx);
 
 }  // namespace starling::ml

@@ -40,9 +40,12 @@ TEST(InternalKeys, ARetriedWriteDoesNotUndoTheNextOne) {
   EXPECT_EQ(find_register(swarm.view, "k").value().value, "new");
 }
 
-/// As if others had written meanwhile.
+/// As if others had written meanwhile; the last ones for as long as nothing may be dropped.
 void let_log_grow(Swarm& swarm, std::uint64_t entries) {
-  swarm.index += entries;
+  constexpr std::uint64_t kSeen = 300;
+  swarm.index += entries - kSeen;
+  for (std::uint64_t i = 0; i < kSeen; ++i)
+    swarm.run(SetRegister{"other", "x", {}});
 }
 
 TEST(InternalKeys, LiveForAWindowOfTheLogAndLeaveTheClientsKeysAlone) {
