@@ -31,6 +31,11 @@ bool may_try_again(const Error& error) {
          error.code == Errc::timed_out;
 }
 
+/// With the leader's time; apply takes the greater of this and the last one.
+std::string now_stamped(std::string_view command) {
+  return ml::with_time(command, wall_now_ms());
+}
+
 asio::awaitable<void> pause(milliseconds time) {
   asio::steady_timer timer{co_await asio::this_coro::executor, time};
   co_await timer.async_wait(asio::use_awaitable);
@@ -123,8 +128,7 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
 
 asio::awaitable<Result<ml::Recorded>> RaftLedger::propose_here(ml::Command command,
                                                                milliseconds patience) {
-  command.time_ms = wall_now_ms();  // apply takes the greater of this and the last one
-  auto applied = co_await group_.propose(ml::encode(command), patience);
+  auto applied = co_await group_.propose(now_stamped(ml::encode(command)), patience);
   if (!applied) co_return applied.error();
   co_return to_recorded(applied->index, applied->result);
 }
@@ -162,14 +166,15 @@ asio::awaitable<Result<Bytes>> RaftLedger::answer(NodeId from, Bytes request) {
     if (!index) co_return index.error();
     co_return to_bytes(big_endian_key(index->value));
   }
-  auto command = ml::decode_command(parsed->command);
+  // What does not parse would stop every voter that applies it.
+  const auto command = ml::decode_command(parsed->command);
   if (!command) {
     log_.warn("refused a command that does not parse from={}", from.hex());
     co_return command.error();
   }
-  const auto recorded = co_await propose_here(std::move(*command), parsed->patience);
-  if (!recorded) co_return recorded.error();
-  co_return to_bytes(big_endian_key(recorded->index.value) + ml::encode(recorded->outcome));
+  auto applied = co_await group_.propose(now_stamped(parsed->command), parsed->patience);
+  if (!applied) co_return applied.error();
+  co_return to_bytes(big_endian_key(applied->index.value) + applied->result);
 }
 
 }  // namespace starling::bootstrap

@@ -23,12 +23,20 @@ consensus::ApplyOutcome StudyMachine::apply(const StateView& view,
   const auto decoded = ml::decode_command(command);
   STARLING_ASSERT(decoded.has_value(),
                   "a committed command is understood; if not, run the version that wrote it");
-  auto applied = ml::apply(view, index, *decoded);
-  if (!is_quiet(applied.changes))
+  if (index != last_.next()) recent_.clear();
+  last_ = index;
+  auto applied = ml::apply(RecentView{view, recent_}, index, *decoded);
+  note(applied.changes);
+  return {.changes = std::move(applied.changes), .result = ml::encode(applied.outcome)};
+}
+
+void StudyMachine::note(const Changes& changes) {
+  for (const auto& [key, value] : changes.writes)
+    if (RecentView::is_hot(key)) recent_.put(key, value);
+  if (!is_quiet(changes))
     since_ = Since::news;
   else if (since_ == Since::nothing_applied)
     since_ = Since::quiet;
-  return {.changes = std::move(applied.changes), .result = ml::encode(applied.outcome)};
 }
 
 bool StudyMachine::take_news() {

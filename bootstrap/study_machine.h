@@ -1,10 +1,14 @@
 /// The study state machine as the replicated log drives it.
 #pragma once
 
+#include "bootstrap/recent_values.h"
 #include "consensus/group/state_machine.h"
 
 namespace starling::bootstrap {
 
+/// It is the only one that changes the state, but for snapshots, which make the index jump: so it
+/// may remember values as long as the indexes of its commands follow each other.
+///
 /// Threads: the core thread.
 class StudyMachine : public consensus::StateMachine {
  public:
@@ -21,7 +25,13 @@ class StudyMachine : public consensus::StateMachine {
  private:
   enum class Since { nothing_applied, quiet, news };
 
+  static constexpr std::size_t kRecentBytesMax = 1 << 20;
+
+  void note(const Changes& changes);
+
   Since since_ = Since::nothing_applied;
+  LogIndex last_;
+  RecentValues recent_{kRecentBytesMax};
 };
 
 }  // namespace starling::bootstrap

@@ -13,7 +13,7 @@ using Json = nlohmann::json;
 constexpr char kInternalMark = '\x01';
 constexpr std::size_t kIndexDigits = 16;
 constexpr std::size_t kDroppedAtOnceMax = 100;
-constexpr std::uint64_t kWindowStep = 256;  // entries by which the window of internal keys moves
+constexpr std::uint64_t kWindowStep = 256;  // entries, by which internal keys are forgotten
 
 bool is_internal(std::string_view key) {
   return key.starts_with(kInternalMark);
@@ -38,8 +38,8 @@ bool may_be_forgotten(const StateView& view, std::string_view key) {
   return floor && applied_of(key) < from_big_endian_key(*floor);
 }
 
-/// The ages of client keys that are too old or too many; oldest first. It does not look where it has
-/// dropped before: to read over what is deleted costs a store as much as if it were there.
+/// The ages of client keys that are too old or too many; oldest first. It does not look where it
+/// has dropped before: to read over what is deleted costs a store as much as if it were there.
 std::vector<std::string> outlived_ages(const Transaction& tx, std::uint64_t count) {
   const auto oldest = tx.view().get(keys::kOldestAge);
   std::vector<std::string> found;
