@@ -151,12 +151,15 @@ Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
                            level)};
 }
 
+/// With the leader's times; apply takes the greater of this cluster time and the last one.
+std::string RaftLedger::now_stamped(std::string_view command) {
+  return ml::with_time(command, cluster_now_ms(), wall_now_ms());
+}
+
 asio::awaitable<Result<ml::Recorded>> RaftLedger::propose_here(ml::Command command,
                                                                milliseconds patience) {
   if (auto allowed = may_propose(command.body); !allowed) co_return allowed.error();
-  command.time_ms = cluster_now_ms();  // apply takes the greater of this and the last one
-  command.wall_ms = wall_now_ms();
-  auto applied = co_await group_.propose(ml::encode(command), patience);
+  auto applied = co_await group_.propose(now_stamped(ml::encode(command)), patience);
   if (!applied) co_return applied.error();
   co_return to_recorded(applied->index, applied->result);
 }
@@ -194,14 +197,16 @@ asio::awaitable<Result<Bytes>> RaftLedger::answer(NodeId from, Bytes request) {
     if (!index) co_return index.error();
     co_return to_bytes(big_endian_key(index->value));
   }
-  auto command = ml::decode_command(parsed->command);
+  // What does not parse would stop every voter that applies it.
+  const auto command = ml::decode_command(parsed->command);
   if (!command) {
     log_.warn("refused a command that does not parse from={}", from.hex());
     co_return command.error();
   }
-  const auto recorded = co_await propose_here(std::move(*command), parsed->patience);
-  if (!recorded) co_return recorded.error();
-  co_return to_bytes(big_endian_key(recorded->index.value) + ml::encode(recorded->outcome));
+  if (auto allowed = may_propose(command->body); !allowed) co_return allowed.error();
+  auto applied = co_await group_.propose(now_stamped(parsed->command), parsed->patience);
+  if (!applied) co_return applied.error();
+  co_return to_bytes(big_endian_key(applied->index.value) + applied->result);
 }
 
 }  // namespace starling::bootstrap

@@ -393,6 +393,7 @@ void RunningNode::write_addresses() const {
 }
 
 void RunningNode::on_applied(LogIndex applied) {
+  if (!machine_.take_news()) return;
   blob_sync_->wake();
   planner_->wake();
   host_->wake();
