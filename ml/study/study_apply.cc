@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 Json to_json(const Params& params) {
   Json json = Json::object();
   for (const auto& [name, value] : params)
-    std::visit([&json, &name](const auto& plain) { json[name] = plain; }, value);
+    std::visit([&json, &key = name](const auto& plain) { json[key] = plain; }, value);
   return json;
 }
 
