@@ -19,6 +19,7 @@
 #include "node/gossip/gossip_service.h"
 #include "node/net/peer_links.h"
 #include "node/net/spawn.h"
+#include "node/process/restart.h"
 #include "web/api/api.h"
 #include "web/api/auth.h"
 #include "web/dashboard/page_files.h"
@@ -45,6 +46,7 @@ constexpr auto kFactsEvery = 1s;
 constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
+constexpr int kLostStatesMax = 3;
 
 SwarmId random_swarm() {
   SwarmId swarm;
@@ -88,6 +90,7 @@ class RunningNode : public SwarmNode {
   asio::awaitable<void> stop();
   std::optional<std::string> address_of(NodeId id) const;
   void write_addresses() const;
+  void come_back_as_new(const std::string& why);
 
   Settings settings_;
   std::unique_ptr<Identity> identity_;
@@ -141,6 +144,8 @@ Result<> RunningNode::prepare() {
   std::filesystem::create_directories(settings_.data / "log", ignored);
   start_logging(level, (settings_.data / "log" / "node.log").string());
   log_.emplace("node", settings_.name);
+  if (identity_->renewed_because())
+    log_->warn("is a new member now: {}", *identity_->renewed_because());
 
   auto sockets = bind_sockets(settings_, core_, web_, kPortPatience);
   if (!sockets) return sockets.error();
@@ -230,9 +235,15 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   options.state_dir = settings_.data / "state";
   options.found = identity_->is_founding();
   options.seed = random_seed();
+  options.on_lost = [this](const std::string& why) { come_back_as_new(why); };
   const auto address = [this](NodeId id) { return address_of(id); };
   auto group = consensus::RaftGroup::open(core, options, machine_, *links_, address);
-  if (!group) return group.error();
+  if (!group) {
+    // Alone, its damaged copy is the best there is: a person decides.
+    const bool has_others = !peers_->addresses().empty();
+    if (group.error().code == Errc::corrupt && has_others) come_back_as_new(group.error().detail);
+    return group.error();
+  }
   group_ = std::move(*group);
   const bool founds = identity_->is_founding();
   if (founds) {
@@ -258,7 +269,10 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   planner_ = std::make_unique<ml::Planner>(
       core,
       *ledger_,
-      ml::PlannerSources{is_leader, state, [this] { return gossip_->members(); }},
+      ml::PlannerSources{is_leader,
+                         state,
+                         [this] { return gossip_->members(); },
+                         [this] { return ledger_->cluster_now_ms(); }},
       Logger{"planner", settings_.name});
   links_->on_message(node::Channel::work, [this](NodeId, Bytes body) {
     const auto command = ml::decode_command(as_text(body));
@@ -285,7 +299,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
       core, *workers_, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
   predictor_ = std::make_unique<ml::Predictor>(core, *workers_, settings_.data / "serving");
   voters_ = std::make_unique<VoterKeeper>(
-      core, *group_, *gossip_, identity_->node(), Logger{"voters", settings_.name});
+      core, *group_, *gossip_, *ledger_, identity_->node(), Logger{"voters", settings_.name});
   group_->on_applied([this](LogIndex applied) { on_applied(applied); });
   group_->on_role([this](const consensus::RaftStatus& status) {
     log_->info("role={} term={} leader={}",
@@ -330,6 +344,26 @@ Result<> RunningNode::start_web() {
   log_->info(
       "serving http={} peers={} node={}", http_url_, settings_.advertise, identity_->node().hex());
   return {};
+}
+
+/// Its copy of the log is not what the swarm was told. To vote with it could undo what is decided:
+/// it is laid aside, and this program starts again as a member that has nothing yet.
+void RunningNode::come_back_as_new(const std::string& why) {
+  if (auto ok = identity_->quarantine(why); !ok) {
+    log_->error("cannot be laid aside, so this node stays down why={}", ok.error().detail);
+    return;
+  }
+  int lost = 0;
+  while (std::filesystem::exists(settings_.data / fmt::format("state.lost-{}", lost + 1)))
+    ++lost;
+  if (lost >= kLostStatesMax) {
+    log_->error("this is the {}th time: check the disk, remove {}/state.lost-*, start again",
+                lost + 1,
+                settings_.data.string());
+    return;
+  }
+  log_->warn("starts again as a new member why={}", why);
+  log_->error("cannot start again why={}", node::restart_process());
 }
 
 /// For whoever started this node with port 0.

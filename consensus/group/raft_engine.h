@@ -89,6 +89,8 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void send(const std::vector<Message>& messages);
   void write(PersistBatch batch);
   void after_write(std::uint64_t batch_id);
+  void watch_write(std::uint64_t batch_id);
+  void read_log(const LogRead& read);
   void flush_proposals();
   void settle_proposals(std::vector<ProposalOutcome>& outcomes);
   void settle_entry(const Entry& entry, const std::string& result);
@@ -100,8 +102,22 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void update_status(bool in_full);
   void report_role();
   void end_waits();
+  LogIndex compaction_point(std::uint64_t held) const;
+  void try_hand_over();
+  void drop_old_snapshot();
+  bool prepare_snapshot(const SnapshotSend& wanted);
+  static asio::awaitable<bool> send_pieces(std::shared_ptr<RaftEngine> self, std::string address);
   static asio::awaitable<void> send_snapshot(std::shared_ptr<RaftEngine> self, SnapshotSend wanted);
   [[noreturn]] void stop_for(const std::string& why) const;
+  [[noreturn]] void stop_as_lost(const std::string& why) const;
+
+  /// One snapshot at a time leaves this node; after a failure it waits here to be gone on with.
+  struct OutgoingSnapshot {
+    SnapshotSend wanted;
+    SnapshotSender sender;
+    MonoTime last_used;
+    bool is_moving = false;
+  };
 
   const asio::any_io_executor executor_;
   const RaftGroupOptions options_;
@@ -115,7 +131,10 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   asio::steady_timer timer_;
   MonoTime armed_for_{0};
   bool is_closed_ = false;
-  bool is_sending_snapshot_ = false;
+  std::optional<OutgoingSnapshot> outgoing_;
+  asio::steady_timer watchdog_;
+  std::uint64_t batch_on_disk_ = 0;  ///< 0: none
+  std::uint64_t bytes_since_compaction_ = 0;
 
   std::vector<Proposed> proposed_;
   bool flush_posted_ = false;
@@ -131,6 +150,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   std::atomic<std::uint64_t> applied_;
   mutable std::mutex status_mutex_;
   RaftStatus status_;
+  asio::thread_pool reader_{1};  ///< for laggards, so that their reads delay no write
   asio::thread_pool disk_{1};
 };
 

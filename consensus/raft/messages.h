@@ -79,6 +79,7 @@ struct AppendRequest {
   Term prev_term;
   LogIndex commit;
   std::vector<EntryRef> entries;
+  std::uint64_t sent_at = 0;  ///< the leader's clock, only ever compared with itself
 };
 
 struct AppendResponse {
@@ -86,12 +87,14 @@ struct AppendResponse {
   LogIndex index;       ///< accepted: the log agrees up to here; rejected: the `prev_index` refused
   LogIndex hint_index;  ///< rejected: the log may agree at or before here
   Term hint_term;
+  std::uint64_t sent_at = 0;  ///< of the request
 
   friend bool operator==(const AppendResponse&, const AppendResponse&) = default;
 };
 
 struct HeartbeatRequest {
-  LogIndex commit;             ///< never above what the receiver is known to hold
+  LogIndex commit;             ///< never above `held`
+  LogIndex held;               ///< what the receiver has acknowledged to this leader
   std::uint64_t read_seq = 0;  ///< newest read round
   std::uint64_t sent_at = 0;   ///< the leader's clock, only ever compared with itself
 

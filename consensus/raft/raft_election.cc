@@ -24,7 +24,7 @@ bool RaftCore::may_campaign() const {
   // it: the others may lack it, and lose every election for that (thesis, section 4.2.2).
   const bool may_lead =
       config().is_voter(self_) || log_.configs().at(commit_).second.is_voter(self_);
-  return may_lead && !install_;
+  return may_lead && !install_ && !disk_is_stalled_;
 }
 
 void RaftCore::become_follower(Term term, std::optional<NodeId> leader) {

@@ -95,6 +95,7 @@ void to_wire(const AppendRequest& body, wire::Message& out) {
   to.set_prev_index(body.prev_index.value);
   to.set_prev_term(body.prev_term.value);
   to.set_commit(body.commit.value);
+  to.set_sent_at(body.sent_at);
   for (const EntryRef& entry : body.entries)
     to_wire(*entry, *to.add_entries());
 }
@@ -105,11 +106,13 @@ void to_wire(const AppendResponse& body, wire::Message& out) {
   to.set_index(body.index.value);
   to.set_hint_index(body.hint_index.value);
   to.set_hint_term(body.hint_term.value);
+  to.set_sent_at(body.sent_at);
 }
 
 void to_wire(const HeartbeatRequest& body, wire::Message& out) {
   wire::HeartbeatRequest& to = *out.mutable_heartbeat_request();
   to.set_commit(body.commit.value);
+  to.set_held(body.held.value);
   to.set_read_seq(body.read_seq);
   to.set_sent_at(body.sent_at);
 }
@@ -126,7 +129,7 @@ void to_wire(const TimeoutNow&, wire::Message& out) {
 Result<AppendRequest> from_wire(wire::AppendRequest& in, Term message_term) {
   if (std::max({in.prev_index(), in.prev_term(), in.commit()}) > kNumberMax)
     return bad("a number of an append is out of range");
-  AppendRequest out{{in.prev_index()}, {in.prev_term()}, {in.commit()}, {}};
+  AppendRequest out{{in.prev_index()}, {in.prev_term()}, {in.commit()}, {}, in.sent_at()};
   Term term = out.prev_term;
   LogIndex index = out.prev_index;
   if (term > message_term) return bad("the entry before is of a later term than its message");
@@ -164,13 +167,18 @@ Result<MessageBody> body_from_wire(wire::Message& in) {
       const auto& body = in.append_response();
       if (std::max({body.index(), body.hint_index(), body.hint_term()}) > kNumberMax)
         return bad("a number of an answer is out of range");
-      return MessageBody{
-          AppendResponse{body.rejected(), {body.index()}, {body.hint_index()}, {body.hint_term()}}};
+      return MessageBody{AppendResponse{body.rejected(),
+                                        {body.index()},
+                                        {body.hint_index()},
+                                        {body.hint_term()},
+                                        body.sent_at()}};
     }
     case wire::Message::kHeartbeatRequest: {
       const auto& body = in.heartbeat_request();
-      if (body.commit() > kNumberMax) return bad("a commit index is out of range");
-      return MessageBody{HeartbeatRequest{{body.commit()}, body.read_seq(), body.sent_at()}};
+      if (std::max(body.commit(), body.held()) > kNumberMax)
+        return bad("an index of a heartbeat is out of range");
+      return MessageBody{
+          HeartbeatRequest{{body.commit()}, {body.held()}, body.read_seq(), body.sent_at()}};
     }
     case wire::Message::kHeartbeatResponse:
       return MessageBody{
@@ -292,7 +300,7 @@ Bytes encode_snapshot_chunk(const SnapshotChunk& chunk) {
   out.set_offset(chunk.offset);
   out.set_pairs(chunk.pairs);
   out.set_done(chunk.done);
-  if (chunk.done) out.set_hash(to_wire(chunk.hash));
+  out.set_hash(to_wire(chunk.hash));
   return to_bytes_of(out);
 }
 
@@ -307,7 +315,7 @@ Result<SnapshotChunk> decode_snapshot_chunk(BytesView bytes) {
   if (!meta) return meta.error();
   if (meta->index == LogIndex{} || meta->term == Term{} || meta->config.voters.empty())
     return bad("a snapshot has no index, term or voters");
-  if (in.done() && !from_wire(in.hash(), chunk.hash)) return bad("a hash is not 32 bytes");
+  if (!from_wire(in.hash(), chunk.hash)) return bad("a hash is not 32 bytes");
   chunk.recovery_epoch = in.recovery_epoch();
   chunk.term = {in.term()};
   chunk.session = in.session();

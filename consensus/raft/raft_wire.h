@@ -41,7 +41,7 @@ struct SnapshotChunk {
   std::uint64_t offset = 0;
   std::string pairs;
   bool done = false;
-  ContentHash hash;  ///< with `done`
+  ContentHash hash;  ///< of the stream up to and with these pairs
 };
 
 Bytes encode_snapshot_chunk(const SnapshotChunk& chunk);

@@ -45,10 +45,25 @@ void write_to(MemoryLogStore::Disk& disk, const PersistBatch& batch) {
 }  // namespace
 
 Result<RestoredState> MemoryLogStore::load() {
-  RestoredState restored{live_.hard, live_.base, {}, live_.applied};
+  RestoredState restored{live_.hard, RaftLog{live_.base}, live_.applied};
   for (const auto& [index, entry] : live_.log)
-    restored.entries.push_back(entry);
+    restored.log.append(entry);
   return restored;
+}
+
+Result<std::vector<EntryRef>> MemoryLogStore::read_log(LogIndex after,
+                                                       LogIndex until,
+                                                       std::size_t bytes_max) const {
+  std::vector<EntryRef> entries;
+  std::size_t bytes = 0;
+  for (LogIndex index = after.next(); index <= until; index = index.next()) {
+    const auto found = live_.log.find(index);
+    if (found == live_.log.end()) break;
+    bytes += size_of(*found->second);
+    if (!entries.empty() && bytes > bytes_max) break;
+    entries.push_back(found->second);
+  }
+  return entries;
 }
 
 void MemoryLogStore::write(std::function<void(Disk&)> change) {

@@ -30,6 +30,9 @@ class MemoryLogStore : public LogStore {
   };
 
   Result<RestoredState> load() override;
+  Result<std::vector<EntryRef>> read_log(LogIndex after,
+                                         LogIndex until,
+                                         std::size_t bytes_max) const override;
   Result<> persist(const PersistBatch& batch) override;
   Result<> apply(const Changes& changes, LogIndex applied) override;
   Result<> compact(const SnapshotMeta& base) override;

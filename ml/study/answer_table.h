@@ -1,21 +1,35 @@
-/// Exactly once for callers of the API: what was answered under each Idempotency-Key.
+/// Exactly once for callers of the API: what was answered under each idempotency key.
 ///
-/// A key lives for an hour of cluster time; at most `kIdempotencyKeysMax` are kept, the oldest go
-/// first. The table is part of the replicated state, so a snapshot carries it.
+/// A client's key lives for an hour of cluster time; at most `kIdempotencyKeysMax` are kept, the
+/// oldest go first. A node gives a command without one a key of its own, because it asks again
+/// itself while the outcome is unknown. Those keys live for two minutes, at most
+/// `kInternalKeysMax` of them, and never push out a client's.
+///
+/// The table is part of the replicated state, so a snapshot carries it.
 ///
 /// Threads: none. Pure.
 #pragma once
 
 #include "ml/study/command.h"
 #include "ml/study/transaction.h"
+#include "node/base/ids.h"
 #include "node/base/state_view.h"
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace starling::ml {
 
+/// A key that no client can send: it starts with a control character. `applied` is what the
+/// proposer has applied before it proposes; `unique` never comes twice.
+std::string internal_key(LogIndex applied, std::string_view unique);
+
 /// The answer to the same request, if it was applied before under this command's key; a refusal
 /// (`invalid_argument`) if the key was used for another request.
+///
+/// A command under an internal key that may have been forgotten already is refused as `timed_out`,
+/// not applied: it was proposed before an entry whose key is forgotten, and may be that entry.
 std::optional<Outcome> recorded_answer(const StateView& view, const Command& command);
 
 /// Keeps `outcome` under the command's key and forgets keys that are old or too many.

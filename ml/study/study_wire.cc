@@ -183,6 +183,7 @@ std::string encode(const Study& study) {
   out.set_created_ms(study.created_ms);
   out.set_started_ms(study.started_ms);
   out.set_ended_ms(study.ended_ms);
+  out.set_began_ms(study.began_ms);
   fill(out.mutable_counts(), study.counts);
   out.set_trial_seconds(study.trial_seconds);
   if (study.best_number) out.set_best_number(*study.best_number);
@@ -267,6 +268,7 @@ Result<Study> decode_study(std::string_view bytes) {
   study.created_ms = in.created_ms();
   study.started_ms = in.started_ms();
   study.ended_ms = in.ended_ms();
+  study.began_ms = in.began_ms();
   study.counts = read(in.counts());
   study.trial_seconds = in.trial_seconds();
   if (in.has_best_number()) study.best_number = in.best_number();
@@ -333,6 +335,19 @@ Result<ModelVersion> decode_version(std::string_view bytes) {
   version.features_json = in.features_json();
   version.classes.assign(in.classes().begin(), in.classes().end());
   return version;
+}
+
+std::string encode(const Register& entry) {
+  wire::Register out;
+  out.set_version(entry.version);
+  out.set_value(entry.value);
+  return out.SerializeAsString();
+}
+
+Result<Register> decode_register(std::string_view bytes) {
+  wire::Register in;
+  if (!parse(in, bytes)) return corrupt("register", bytes);
+  return Register{.key = {}, .version = in.version(), .value = in.value()};
 }
 
 }  // namespace starling::ml

@@ -15,6 +15,7 @@ std::string encode(const Study& study);
 std::string encode(const Trial& trial);
 std::string encode(const Curve& curve);
 std::string encode(const ModelVersion& version);
+std::string encode(const Register& entry);
 std::string encode(const Command& command);
 std::string encode(const Outcome& outcome);
 
@@ -24,6 +25,7 @@ Result<Study> decode_study(std::string_view bytes);
 Result<Trial> decode_trial(std::string_view bytes);
 Result<Curve> decode_curve(std::string_view bytes);
 Result<ModelVersion> decode_version(std::string_view bytes);
+Result<Register> decode_register(std::string_view bytes);  ///< without its key
 Result<Command> decode_command(std::string_view bytes);
 Result<Outcome> decode_outcome(std::string_view bytes);
 

@@ -27,10 +27,13 @@ std::vector<std::string> encoded_commands() {
       RefuseTrial{"s", 1, "too large"},
       StartFinal{"s", node_of(4)},
       FinishFinal{"s", 1, result, false, "e"},
-      ExpireAttempts{{{"s", 0, 1}, {"s", std::nullopt, 2}}, "r"}};
+      ExpireAttempts{{{"s", 0, 1}, {"s", std::nullopt, 2}}, "r"},
+      SetRegister{"k", std::string("\0\xff", 2), 0},
+      RemoveRegister{"k", 7},
+      RaiseFeatureLevel{2}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
-    all.push_back(encode(Command{"key", "hash", 9, body}));
+    all.push_back(encode(Command{"key", "hash", 9, 10, body}));
   return all;
 }
 

@@ -164,6 +164,7 @@ ml::Recorded FakeNode::apply(ml::CommandBody body) {
 asio::awaitable<Result<ml::Recorded>> FakeNode::append(ml::Command command,
                                                        std::chrono::milliseconds) {
   if (ledger_error) co_return *ledger_error;
+  if (apply_twice) apply(command);
   co_return apply(std::move(command));
 }
 

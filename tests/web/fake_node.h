@@ -41,6 +41,7 @@ class FakeNode : public web::NodeView, public ml::Ledger {
 
   std::function<void(LogIndex)> on_applied;  ///< called after each command
   std::optional<Error> ledger_error;         ///< what `append` answers instead of committing
+  bool apply_twice = false;  ///< the answer is the second one, as after a lost first one
   std::optional<Error> not_ready;
   std::vector<std::string> member_urls;  ///< of other members
 

@@ -7,11 +7,12 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::array<std::string_view, 20> kFields{
+constexpr std::array<std::string_view, 22> kFields{
     "dataset", "target",       "name",          "task",        "metric",
     "trials",  "time_limit_s", "seed",          "parallelism", "search_space",
     "initial", "epochs",       "patience",      "use_case",    "tags",
-    "rows",    "version",      "allow_missing", "after",       "Idempotency-Key"};
+    "rows",    "version",      "allow_missing", "after",       "Idempotency-Key",
+    "key",     "value"};
 
 unsigned status_of(Errc code) {
   switch (code) {
