@@ -135,6 +135,7 @@ void RaftChecker::check_commits(const Before& before, const RaftCore& core, cons
           "{} has a compaction point that is not committed",
           short_name(core.self()));
   for (LogIndex i = std::max(before.commit, base).next(); i <= core.commit(); i = i.next()) {
+    require(core.log().is_in_memory(i), "entry {} left the memory before it was applied", i.value);
     const EntryRef& entry = core.log().at(i);
     require(i.value <= committed_.size() + 1, "entry {} is committed out of order", i.value);
     if (i.value > committed_.size()) {
@@ -169,7 +170,7 @@ void RaftChecker::check_configs(const Before& before, const RaftCore& core) cons
   check_active_config(core);
   for (LogIndex i = std::max(before.config_index, log.base_index()).next(); i <= now;
        i = i.next()) {
-    if (log.at(i)->kind != EntryKind::config) continue;
+    if (!log.is_in_memory(i) || log.at(i)->kind != EntryKind::config) continue;
     const auto& [index, from] = log.configs().at(LogIndex{i.value - 1});
     const Config& to = log.at(i)->config;
     const bool enters = !from.is_joint() && to.voters_outgoing == from.voters;
@@ -187,7 +188,7 @@ void RaftChecker::check_configs(const Before& before, const RaftCore& core) cons
 
 void RaftChecker::check_active_config(const RaftCore& core) const {
   const RaftLog& log = core.log();
-  for (LogIndex i = log.last_index(); i > log.base_index(); --i.value) {
+  for (LogIndex i = log.last_index(); log.is_in_memory(i); --i.value) {
     if (log.at(i)->kind != EntryKind::config) continue;
     require(log.configs().active_index() == i && core.config() == log.at(i)->config,
             "{} goes by config {}, but its log ends with config {}",
@@ -196,10 +197,11 @@ void RaftChecker::check_active_config(const RaftCore& core) const {
             i.value);
     return;
   }
-  require(log.configs().active_index() <= log.base_index(),
+  const LogIndex active = log.configs().active_index();
+  require(active <= log.base_index() || !log.is_in_memory(active),
           "{} goes by config {}, which its log does not hold",
           short_name(core.self()),
-          log.configs().active_index().value);
+          active.value);
 }
 
 void RaftChecker::see(Term previous_term, const EntryRef& entry) {
@@ -328,7 +330,7 @@ void RaftChecker::check_equal_logs(const RaftLog& a, const RaftLog& b) {
   const LogIndex from = std::max(a.base_index(), b.base_index());
   const LogIndex until = std::min(a.last_index(), b.last_index());
   for (LogIndex i = from.next(); i <= until; i = i.next())
-    require(*a.at(i) == *b.at(i), "two logs differ in entry {} in the end", i.value);
+    require(a.term_at(i) == b.term_at(i), "two logs differ in entry {} in the end", i.value);
 }
 
 void RaftChecker::check_read(LogIndex at_least, LogIndex answered) const {

@@ -46,13 +46,12 @@ struct SimReply {
   std::optional<NodeId> leader;  ///< not taken: whom to ask
 };
 
-/// A snapshot on its way to a peer.
+/// A snapshot on its way to a peer, or interrupted on it.
 struct SimSending {
   consensus::SnapshotSend wanted;
-  consensus::SnapshotMeta meta;
-  std::unique_ptr<consensus::SnapshotSender> sender;
+  consensus::SnapshotSender sender;
+  bool is_moving = false;
   std::uint64_t call = 0;  ///< the chunk that is to be answered
-  bool is_last = false;
 };
 
 struct SimMember {
@@ -69,6 +68,7 @@ struct SimMember {
   std::unique_ptr<consensus::RaftCore> core;
   std::unique_ptr<consensus::SnapshotReceiver> receiver;
   std::optional<consensus::PersistBatch> in_flight;
+  std::uint64_t unconfirmed = 0;  ///< the batch that the process waits for
   std::optional<SimSending> sending;
   MonoTime paused_until{0};
   std::vector<std::function<void(SimMember&)>> parked;  ///< what is to be done after the pause

@@ -34,57 +34,68 @@ SimSnapshots::SimSnapshots(VirtualSwarm& swarm, std::uint64_t seed) : swarm_(swa
   patience_ = draw_between(random, 500ms, 10s);
 }
 
+/// As RaftEngine::prepare_snapshot does it: goes on with a stream that was interrupted.
 void SimSnapshots::send(SimMember& member, const SnapshotSend& wanted) {
-  const SnapshotMeta meta = member.core->log().meta_at(member.core->applied_index());
-  const auto note_joint = meta.config.is_joint() || member.core->config().is_joint();
-  swarm_.marks().hit(Mark::snapshot_begun);
-  swarm_.marks().hit(Mark::snapshot_while_joint, note_joint);
-  if (member.sending) {
+  if (member.sending && member.sending->is_moving) {
     end(member, wanted, std::nullopt);
     return;
   }
-  SnapshotChunk head;
-  head.swarm = sim_swarm_id();
-  head.term = wanted.term;
-  head.session = wanted.session;
-  head.meta = meta;
-  auto reader =
-      std::make_unique<SmallPieces>(member.disk.store().read_snapshot(), piece_bytes_max_);
-  auto sender = std::make_unique<SnapshotSender>(std::move(head), std::move(reader));
-  member.sending.emplace(SimSending{wanted, meta, std::move(sender), 0, false});
+  const bool goes_on = member.sending && member.sending->wanted.to == wanted.to &&
+                       member.sending->wanted.session == wanted.session &&
+                       member.sending->wanted.term == wanted.term &&
+                       member.sending->sender.meta().index >= member.core->log().base_index();
+  swarm_.marks().hit(Mark::snapshot_gone_on_with, goes_on);
+  if (!goes_on) begin(member, wanted);
+  member.sending->is_moving = true;
   swarm_.trace().note(swarm_.now(),
                       "{} sends snapshot {} to {}",
                       name_of(member.id),
-                      meta.index.value,
+                      member.sending->sender.meta().index.value,
                       name_of(wanted.to));
   send_chunk(member);
 }
 
+void SimSnapshots::begin(SimMember& member, const SnapshotSend& wanted) {
+  const RaftCore& core = *member.core;
+  SnapshotChunk head;
+  head.swarm = sim_swarm_id();
+  head.term = wanted.term;
+  head.session = wanted.session;
+  head.meta = core.log().meta_at(core.applied_index());
+  swarm_.marks().hit(Mark::snapshot_begun);
+  swarm_.marks().hit(Mark::snapshot_while_joint,
+                     head.meta.config.is_joint() || core.config().is_joint());
+  auto reader =
+      std::make_unique<SmallPieces>(member.disk.store().read_snapshot(), piece_bytes_max_);
+  member.sending.emplace(
+      SimSending{wanted, SnapshotSender{std::move(head), std::move(reader)}, false, 0});
+}
+
 void SimSnapshots::send_chunk(SimMember& member) {
   SimSending& sending = *member.sending;
-  const auto chunk = sending.sender->next();
+  const auto chunk = sending.sender.current();
   require(chunk.has_value(), "a state cannot be read");
   sending.call = ++calls_;
-  sending.is_last = chunk->done;
   const Call call{member.machine, member.boot, sending.call};
-  const auto bytes = std::make_shared<const Bytes>(encode_snapshot_chunk(*chunk));
+  const auto bytes = std::make_shared<const Bytes>(encode_snapshot_chunk(**chunk));
   const NodeId to = sending.wanted.to;
-  if (const SimMember* target = swarm_.find(to)) {
-    for (const MonoTime when :
-         swarm_.network().send(member.machine, target->machine, swarm_.now())) {
-      swarm_.at(when, [this, from = member.id, to, call, bytes] {
-        SimMember* there = swarm_.find(to);
-        const bool arrives = there != nullptr && there->core &&
-                             !swarm_.network().is_cut(call.from, there->machine, swarm_.now());
-        if (!arrives) return;
-        swarm_.at_member(swarm_.now(), *there, [this, from, call, bytes](SimMember& target_now) {
-          take_chunk(target_now, from, call, *bytes);
-        });
+  const SimMember* target = swarm_.find(to);
+  const auto arrivals = target != nullptr
+                            ? swarm_.network().send(member.machine, target->machine, swarm_.now())
+                            : std::vector<MonoTime>{};
+  for (const MonoTime when : arrivals) {
+    swarm_.at(when, [this, from = member.id, to, call, bytes] {
+      SimMember* there = swarm_.find(to);
+      const bool arrives = there != nullptr && there->core &&
+                           !swarm_.network().is_cut(call.from, there->machine, swarm_.now());
+      if (!arrives) return;
+      swarm_.at_member(swarm_.now(), *there, [this, from, call, bytes](SimMember& who) {
+        take_chunk(who, from, call, *bytes);
       });
-    }
+    });
   }
-  swarm_.at_member(swarm_.now() + patience_, member, [this, call](SimMember& who) {
-    if (who.sending && who.sending->call == call.number) take_answer(call, false);
+  swarm_.at(swarm_.now() + patience_, [this, call] {
+    answer(call, Error{Errc::timed_out, "no answer came"});
   });
 }
 
@@ -92,10 +103,10 @@ void SimSnapshots::take_chunk(SimMember& target,
                               NodeId from,
                               const Call& call,
                               const Bytes& bytes) {
-  const bool is_taken = keep_chunk(target, from, bytes).has_value();
+  const Result<> taken = keep_chunk(target, from, bytes);
   if (!target.core) return;
   for (const MonoTime when : swarm_.network().send(target.machine, call.from, swarm_.now()))
-    swarm_.at(when, [this, call, is_taken] { take_answer(call, is_taken); });
+    swarm_.at(when, [this, call, taken] { answer(call, taken); });
 }
 
 /// As RaftEngine::take_chunk does it.
@@ -117,22 +128,37 @@ Result<> SimSnapshots::keep_chunk(SimMember& target, NodeId from, const Bytes& b
   return {};
 }
 
-void SimSnapshots::take_answer(const Call& call, bool is_taken) {
+void SimSnapshots::answer(const Call& call, const Result<>& taken) {
   SimMember& sender = swarm_.member(call.from);
   if (sender.boot != call.boot || !sender.core) return;
-  swarm_.at_member(swarm_.now(), sender, [this, call, is_taken](SimMember& who) {
-    if (!who.sending || who.sending->call != call.number) return;
-    const SnapshotSend wanted = who.sending->wanted;
-    const bool is_last = who.sending->is_last;
-    const LogIndex index = who.sending->meta.index;
-    swarm_.marks().hit(Mark::snapshot_broken, !is_taken);
-    if (is_taken && !is_last) {
-      send_chunk(who);
+  swarm_.at_member(swarm_.now(), sender, [this, call, taken](SimMember& who) {
+    const bool is_awaited =
+        who.sending && who.sending->is_moving && who.sending->call == call.number;
+    if (is_awaited) take_answer(who, taken);
+  });
+}
+
+/// As RaftEngine::send_pieces does it.
+void SimSnapshots::take_answer(SimMember& member, const Result<>& taken) {
+  SimSending& sending = *member.sending;
+  const SnapshotSend wanted = sending.wanted;
+  const bool was_last = (*sending.sender.current())->done;
+  swarm_.marks().hit(Mark::snapshot_broken, !taken);
+  if (taken) {
+    sending.sender.arrived();
+    if (!was_last) {
+      send_chunk(member);
       return;
     }
-    who.sending.reset();
-    end(who, wanted, is_taken ? std::optional{index} : std::nullopt);
-  });
+    const LogIndex index = sending.sender.meta().index;
+    member.sending.reset();
+    end(member, wanted, index);
+    return;
+  }
+  sending.is_moving = false;
+  const Errc code = taken.error().code;
+  if (code == Errc::conflict || code == Errc::corrupt) sending.wanted.session = 0;
+  end(member, wanted, std::nullopt);
 }
 
 void SimSnapshots::end(SimMember& member,

@@ -24,10 +24,12 @@ class SimSnapshots {
     std::uint64_t number;
   };
 
+  void begin(SimMember& member, const consensus::SnapshotSend& wanted);
   void send_chunk(SimMember& member);
   void take_chunk(SimMember& target, NodeId from, const Call& call, const Bytes& bytes);
   Result<> keep_chunk(SimMember& target, NodeId from, const Bytes& bytes);
-  void take_answer(const Call& call, bool is_taken);
+  void answer(const Call& call, const Result<>& taken);
+  void take_answer(SimMember& member, const Result<>& taken);
   void end(SimMember& member, const consensus::SnapshotSend& wanted, std::optional<LogIndex> index);
 
   VirtualSwarm& swarm_;

@@ -79,6 +79,8 @@ std::optional<MonoTime> FaultPlan::mean_wait(Fault fault) const {
 
 consensus::RaftTimings draw_timings(std::uint64_t seed, const FaultPlan& plan) {
   consensus::RaftTimings timings;
+  Random memory = stream(seed, "memory");
+  if (memory.chance(0.7)) timings.log_bytes_in_memory = memory.below(2000);
   if (!plan.has(Fault::tight_windows)) return timings;
   Random random = stream(seed, "timings");
   timings.append_bytes_max = 100 + random.below(900);

@@ -15,6 +15,7 @@ enum class Mark : std::size_t {
   split_vote,           ///< a candidate gave up and asked again
   pre_vote_refused,     ///< somebody did not let a member campaign
   vote_ignored_leader,  ///< a vote request met a member that hears its leader
+  stalled_leader_left,  ///< a leader whose disk hung stepped down
   quorum_contact_lost,  ///< a leader stepped down by itself
   higher_term_seen,     ///< a leader stepped down before a higher term
   learner_voted,        ///< a member that is no voter granted a vote
@@ -37,11 +38,13 @@ enum class Mark : std::size_t {
   suffix_truncated,
   stale_sync,              ///< a sync ended whose entries were truncated meanwhile
   window_full,             ///< a leader had to wait for answers
+  log_read_back,           ///< entries for a peer came from the disk
   log_backed_off,          ///< a follower refused an append
   proposals_refused_full,  ///< too much uncommitted
   // Snapshots
   snapshot_begun,
-  snapshot_broken,  ///< a stream ended too early
+  snapshot_broken,        ///< a stream ended too early
+  snapshot_gone_on_with,  ///< after it was interrupted
   snapshot_installed,
   snapshot_discarded,    ///< whole, but not needed any more
   snapshot_overtaken,    ///< the peer went on by the log instead

@@ -125,8 +125,8 @@ void VirtualSwarm::after_step(SimMember& member,
 
 void VirtualSwarm::draw_death(const Effects& effects) {
   const std::size_t parts = effects.send.size() + effects.proposals.size() + effects.reads.size() +
-                            effects.snapshots.size() + (effects.persist ? 1 : 0) +
-                            (effects.apply.empty() ? 0 : 1);
+                            effects.snapshots.size() + effects.log_reads.size() +
+                            (effects.persist ? 1 : 0) + (effects.apply.empty() ? 0 : 1);
   effects_left_.reset();
   if (parts > 0 && process_random_.chance(mid_step_deaths_))
     effects_left_ = process_random_.below(parts + 1);
@@ -167,6 +167,10 @@ void VirtualSwarm::carry_out(SimMember& member, Effects& effects) {
   for (const SnapshotSend& wanted : effects.snapshots) {
     if (!survives(member)) return;
     snapshots_.send(member, wanted);
+  }
+  for (const LogRead& read : effects.log_reads) {
+    if (!survives(member)) return;
+    read_log(member, read);
   }
   if (!effects.apply.empty()) {
     if (!survives(member)) return;
@@ -251,7 +255,33 @@ void VirtualSwarm::replay(Random& random) {
 void VirtualSwarm::write(SimMember& member, PersistBatch batch) {
   require(!member.in_flight, "{} writes two batches at once", name_of(member.id));
   member.in_flight = std::move(batch);
+  watch_write(member);
   end_write_at(member.disk.sync_end(now()), member);
+}
+
+/// As RaftEngine::watch_write does it.
+void VirtualSwarm::watch_write(SimMember& member) {
+  const MonoTime patience = std::max<MonoTime>(2 * timings_.election, 2s);
+  const MonoTime when = member.clock.world_at(clock(member) + patience);
+  member.unconfirmed = member.in_flight->id;
+  at_member(when, member, [this, id = member.in_flight->id](SimMember& who) {
+    if (who.unconfirmed != id) return;
+    marks_.hit(Mark::stalled_leader_left, who.core->role() == Role::leader);
+    trace_.note(now(), "{} notices that its disk stalls", name_of(who.id));
+    give(who,
+         [&](RaftCore& core, Effects& effects) { core.disk_stalled(clock(who), true, effects); });
+  });
+}
+
+void VirtualSwarm::read_log(SimMember& member, const LogRead& read) {
+  at_member(now() + 20us + draw_wait(process_random_, 5ms), member, [this, read](SimMember& who) {
+    const auto entries = who.disk.store().read_log(read.after, read.until, read.bytes_max);
+    require(entries.has_value(), "a log cannot be read");
+    marks_.hit(Mark::log_read_back, !entries->empty());
+    give(who, [&](RaftCore& core, Effects& effects) {
+      core.log_read(clock(who), read, *entries, effects);
+    });
+  });
 }
 
 /// The disk goes on while the process is paused.
@@ -282,11 +312,23 @@ void VirtualSwarm::end_write(SimMember& member) {
   marks_.hit(Mark::stale_sync, is_stale);
   at_member(
       now(), member, [this, id = batch.id, installs = batch.install.has_value()](SimMember& who) {
-        const LogIndex before = who.core->applied_index();
-        give(who,
-             [&](RaftCore& core, Effects& effects) { core.persisted(clock(who), id, effects); });
-        if (who.core && installs) after_install(who, before);
+        after_write(who, id, installs);
       });
+}
+
+/// As RaftEngine::after_write does it.
+void VirtualSwarm::after_write(SimMember& member, std::uint64_t batch_id, bool installs) {
+  member.unconfirmed = 0;
+  if (member.core->is_disk_stalled()) {
+    give(member, [&](RaftCore& core, Effects& effects) {
+      core.disk_stalled(clock(member), false, effects);
+    });
+    if (!member.core) return;
+  }
+  const LogIndex before = member.core->applied_index();
+  give(member,
+       [&](RaftCore& core, Effects& effects) { core.persisted(clock(member), batch_id, effects); });
+  if (member.core && installs) after_install(member, before);
 }
 
 void VirtualSwarm::after_install(SimMember& member, LogIndex before) {
@@ -330,12 +372,27 @@ void VirtualSwarm::apply(SimMember& member, const std::vector<EntryRef>& entries
   compact(member);
 }
 
+/// As RaftEngine::compaction_point does it.
+LogIndex VirtualSwarm::compaction_point(const SimMember& member, std::uint64_t held) const {
+  const RaftCore& core = *member.core;
+  std::uint64_t cut = core.applied_index().value - held / 2;
+  if (held >= 2 * compact_after_) return LogIndex{cut};
+  for (const auto& [peer, progress] : core.progress()) {
+    const bool is_alive = clock(member) - progress.last_ack <= timings_.election;
+    if (is_alive && progress.match > core.log().base_index())
+      cut = std::min(cut, progress.match.value);
+  }
+  return LogIndex{cut};
+}
+
 /// As RaftEngine::compact does it, with a shorter log.
 void VirtualSwarm::compact(SimMember& member) {
   RaftCore& core = *member.core;
   const std::uint64_t held = core.applied_index().value - core.log().base_index().value;
-  if (core.is_installing() || held < std::max<std::uint64_t>(compact_after_, 2)) return;
-  const LogIndex cut{core.applied_index().value - held / 2};
+  const std::uint64_t spread = member.machine % (compact_after_ / 8 + 1);
+  if (core.is_installing() || held < compact_after_ + spread) return;
+  const LogIndex cut = compaction_point(member, held);
+  if (cut <= core.log().base_index()) return;
   STARLING_ASSERT(member.disk.store().compact(core.log().meta_at(cut)), "memory takes everything");
   core.compact(cut);
   trace_.note(now(), "{} compacts its log to {}", name_of(member.id), cut.value);
@@ -350,6 +407,7 @@ Result<> VirtualSwarm::start(SimMember& member) {
   }
   ++member.boot;
   member.timer_at = member.paused_until = MonoTime{0};
+  member.unconfirmed = 0;
   const auto& disk = member.disk.store().live();
   history_.check_state(disk.applied, disk.state);
   auto restored = member.disk.store().load();
@@ -435,7 +493,7 @@ bool VirtualSwarm::has_quorum(const std::set<NodeId>& alive, const std::set<std:
     }
     if (!each.core) continue;
     const RaftLog& log = each.core->log();
-    for (LogIndex i = log.base_index().next(); i <= log.last_index(); i = i.next()) {
+    for (LogIndex i = log.last_index(); log.is_in_memory(i); --i.value) {
       if (!check(log.at(i))) return false;
     }
   }

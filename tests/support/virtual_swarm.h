@@ -133,9 +133,13 @@ class VirtualSwarm {
   void write(SimMember& member, consensus::PersistBatch batch);
   void end_write_at(MonoTime when, SimMember& member);
   void end_write(SimMember& member);
+  void watch_write(SimMember& member);
+  void after_write(SimMember& member, std::uint64_t batch_id, bool installs);
+  void read_log(SimMember& member, const consensus::LogRead& read);
   void wake(SimMember& member);
   void after_install(SimMember& member, LogIndex before);
   void apply(SimMember& member, const std::vector<consensus::EntryRef>& entries);
+  LogIndex compaction_point(const SimMember& member, std::uint64_t held) const;
   void compact(SimMember& member);
   void set_timer(SimMember& member);
   void plan_restart(SimMember& member);
