@@ -254,6 +254,16 @@ std::string encode(const Command& command) {
   return out.SerializeAsString();
 }
 
+std::string with_time(std::string_view command, std::uint64_t time_ms, std::uint64_t wall_ms) {
+  // Protocol Buffers: where a field comes twice, the last one counts.
+  wire::Command time;
+  time.set_time_ms(time_ms);
+  time.set_wall_ms(wall_ms);
+  std::string stamped{command};
+  time.AppendToString(&stamped);
+  return stamped;
+}
+
 std::string encode(const Outcome& outcome) {
   wire::Outcome out;
   if (outcome.error) {
