@@ -1,6 +1,6 @@
 #include "consensus/storage/wal_scanner.h"
 
-#include "node/net/crc32c.h"
+#include "node/base/crc32c.h"
 
 #include <boost/endian/conversion.hpp>
 
@@ -40,7 +40,7 @@ std::optional<WalScanner::Fragment> WalScanner::fragment_at(std::size_t at) cons
   const std::size_t length = boost::endian::load_little_u16(head + 4);
   if (type < full || type > last || block_.size() - at - kHeadBytes < length) return std::nullopt;
   const BytesView checked = std::as_bytes(std::span{block_}).subspan(at + 6, 1 + length);
-  if (masked(node::crc32c(0, checked)) != boost::endian::load_little_u32(head)) return std::nullopt;
+  if (masked(crc32c(0, checked)) != boost::endian::load_little_u32(head)) return std::nullopt;
   return Fragment{type, std::string_view{block_}.substr(at + kHeadBytes, length)};
 }
 

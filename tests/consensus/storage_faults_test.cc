@@ -251,8 +251,8 @@ struct Child {
 
 Child* g_child = nullptr;
 
-/// Runs when the store calls abort, on that thread, with no lock of RocksDB held. Another thread may
-/// still be at work.
+/// Runs when the store calls abort, on that thread, with no lock of RocksDB held. Another thread
+/// may still be at work.
 void leave_what_the_disk_holds(int) {
   const int promised = g_child->promised;
   Random random{5};
