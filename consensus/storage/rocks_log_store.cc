@@ -48,15 +48,27 @@ Error from_status(std::string_view doing, const rocksdb::Status& status) {
 
 /// RocksDB would try again after some failures of its background work. What the disk holds is not
 /// known then (RS-6), so the process stops. Failures of calls are those callers' own.
-class StopOnBackgroundError : public rocksdb::EventListener {
+class BackgroundWatch : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
     using Reason = rocksdb::BackgroundErrorReason;
     if (reason == Reason::kWriteCallback || reason == Reason::kMemTable) return;
+    has_failed_ = true;
+    if (!is_open_) return;
     Logger{"storage", "state"}.error("RocksDB cannot write its tables: {}; this node stops",
                                      status->ToString());
     std::abort();
   }
+
+  /// Failures from here on stop the process. False: there was one already.
+  bool begin() {
+    is_open_ = true;
+    return !has_failed_;
+  }
+
+ private:
+  std::atomic<bool> is_open_{false};
+  std::atomic<bool> has_failed_{false};
 };
 
 rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -77,7 +89,6 @@ rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::Cache>& cache
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
-  options.listeners.push_back(std::make_shared<StopOnBackgroundError>());
   return options;
 }
 
@@ -90,7 +101,6 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = 2;
   options.compression = rocksdb::kNoCompression;
-  options.disable_auto_compactions = true;  // until all tables are verified
   return options;
 }
 
@@ -98,6 +108,7 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 
 struct RocksLogStore::Database {
   WalContinuity continuity;
+  std::shared_ptr<BackgroundWatch> watch = std::make_shared<BackgroundWatch>();
   std::atomic<std::uint64_t> synced_writes{0};
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* log = nullptr;
@@ -125,9 +136,9 @@ struct RocksLogStore::Database {
 
   /// All tables are read once: damage is found here, not by whoever comes upon it later.
   Result<> verify() const {
-    auto status = db->VerifyChecksum();
-    if (status.ok()) status = db->EnableAutoCompaction(handles);
+    const auto status = db->VerifyChecksum();
     if (!status.ok()) return from_status("verify the tables", status);
+    if (!watch->begin()) return Error{Errc::io, "RocksDB cannot write its tables"};
     return {};
   }
 
@@ -248,6 +259,7 @@ Result<std::unique_ptr<RocksLogStore>> RocksLogStore::open(const std::filesystem
   auto options = database_options(cache);
   if (env != nullptr) options.env = env;
   options.wal_filter = &database->continuity;
+  options.listeners.push_back(database->watch);
   const auto cut = cut_torn_end(*options.env, dir);
   if (!cut) return cut.error().code == Errc::corrupt ? damaged(cut.error().detail) : cut.error();
   if (*cut) Logger{"storage", "log"}.warn("cut off what a power failure tore: {}", **cut);

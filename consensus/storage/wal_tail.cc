@@ -131,12 +131,35 @@ class Lock {
   rocksdb::FileLock* held_;
 };
 
+rocksdb::Status copy_beginning(rocksdb::Env& env,
+                               const std::string& from,
+                               std::uint64_t size,
+                               const std::string& to) {
+  std::unique_ptr<rocksdb::SequentialFile> in;
+  std::unique_ptr<rocksdb::WritableFile> out;
+  auto status = env.NewSequentialFile(from, &in, rocksdb::EnvOptions{});
+  if (status.ok()) status = env.NewWritableFile(to, &out, rocksdb::EnvOptions{});
+  std::string buffer(std::size_t{1} << 20, '\0');
+  while (status.ok() && size > 0) {
+    rocksdb::Slice piece;
+    status = in->Read(std::min<std::uint64_t>(size, buffer.size()), &piece, buffer.data());
+    if (status.ok() && piece.empty()) status = rocksdb::Status::IOError("it is shorter now");
+    if (status.ok()) status = out->Append(piece);
+    size -= piece.size();
+  }
+  if (status.ok()) status = out->Sync();
+  if (status.ok()) status = out->Close();
+  return status;
+}
+
+/// RocksDB's file system for Linux cannot truncate: the beginning is copied, then takes the name.
 Result<> truncate(rocksdb::Env& env, const std::string& path, std::uint64_t size) {
-  auto status = env.Truncate(path, size);
-  std::unique_ptr<rocksdb::WritableFile> file;
-  if (status.ok()) status = env.ReopenWritableFile(path, &file, rocksdb::EnvOptions{});
-  if (status.ok()) status = file->Sync();
-  if (status.ok()) status = file->Close();
+  const std::string copy = path + ".cut";
+  auto status = copy_beginning(env, path, size, copy);
+  if (status.ok()) status = env.RenameFile(copy, path);
+  std::unique_ptr<rocksdb::Directory> dir;
+  if (status.ok()) status = env.NewDirectory(path.substr(0, path.find_last_of('/')), &dir);
+  if (status.ok()) status = dir->Fsync();
   if (!status.ok()) return from_status(fmt::format("cut {}", path), status);
   return {};
 }

@@ -217,14 +217,6 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     return disk_.find(path) ? to_status(disk_.remove(path)) : missing(path);
   }
 
-  IOStatus Truncate(const std::string& path,
-                    size_t size,
-                    const IOOptions&,
-                    IODebugContext*) override {
-    const auto file = disk_.find(path);
-    return file ? to_status(disk_.truncate(file, size)) : missing(path);
-  }
-
   // Directories are there as soon as a path names them.
   IOStatus CreateDir(const std::string&, const IOOptions&, IODebugContext*) override {
     return IOStatus::OK();
