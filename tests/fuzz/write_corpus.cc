@@ -76,7 +76,7 @@ void write_raft_messages() {
                            12345});
   write_body("append_response", AppendResponse{true, {10}, {8}, {4}, 12345});
   write_body("heartbeat_request", HeartbeatRequest{{9}, {10}, 3, 12345});
-  write_body("heartbeat_response", HeartbeatResponse{3, 12345});
+  write_body("heartbeat_response", HeartbeatResponse{3, 12345, {{1024}, {1, 2, 3}}});
   write_body("timeout_now", TimeoutNow{});
 
   write_chosen("raft_stored", "noop", 0, encode_entry(*entry(3, EntryKind::noop, {})));
