@@ -13,8 +13,8 @@
 namespace starling::bootstrap {
 
 /// `identity` of the data directory: JSON {version, public_key, secret_key, disk_incarnation, node,
-/// swarm?}, 0600. The node id is BLAKE2b-128 of the Ed25519 public key and the disk incarnation: who
-/// lost its disk, or what it had confirmed, is a new node with the old key (decision 0007).
+/// swarm?}, 0600. The node id is BLAKE2b-128 of the Ed25519 public key and the disk incarnation:
+/// who lost its disk, or what it had confirmed, is a new node with the old key (decision 0007).
 class Identity {
  public:
   /// Creates directory and key if there are none, and locks the directory for this process.

@@ -1,5 +1,6 @@
 #include "bootstrap/raft_ledger.h"
 
+#include "bootstrap/ledger_request.h"
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "node/base/clock.h"
@@ -16,19 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A request on Channel::ledger: one letter, patience in ms (8 bytes, big endian), the command.
-constexpr char kAppend = 'C';
-constexpr char kReadIndex = 'R';
-constexpr std::size_t kRequestHeaderBytes = 9;
 constexpr milliseconds kOneTry{3000};
 constexpr milliseconds kRetryPause{50};
-
-Bytes make_request(char kind, milliseconds patience, std::string_view body) {
-  std::string text{kind};
-  text += big_endian_key(static_cast<std::uint64_t>(patience.count()));
-  text += body;
-  return to_bytes(text);
-}
 
 Result<ml::Recorded> to_recorded(LogIndex index, std::string_view outcome_bytes) {
   auto outcome = ml::decode_outcome(outcome_bytes);
@@ -39,6 +29,13 @@ Result<ml::Recorded> to_recorded(LogIndex index, std::string_view outcome_bytes)
 bool may_try_again(const Error& error) {
   return error.code == Errc::not_leader || error.code == Errc::unavailable ||
          error.code == Errc::timed_out;
+}
+
+/// Results and deletes pass on a low disk; these wait for room.
+bool grows(const ml::CommandBody& body) {
+  return std::holds_alternative<ml::AddDataset>(body) ||
+         std::holds_alternative<ml::CreateStudy>(body) ||
+         std::holds_alternative<ml::SetRegister>(body);
 }
 
 asio::awaitable<void> pause(milliseconds time) {
@@ -56,11 +53,13 @@ RaftLedger::RaftLedger(asio::any_io_executor core,
                        consensus::RaftGroup& group,
                        node::PeerLinks& links,
                        AddressOf address_of,
+                       const DiskGuard& disk,
                        Logger log)
     : core_(std::move(core)),
       group_(group),
       links_(links),
       address_of_(std::move(address_of)),
+      disk_(disk),
       log_(std::move(log)) {
   links_.on_request(node::Channel::ledger, [this](NodeId from, Bytes request) {
     return answer(from, std::move(request));
@@ -69,6 +68,11 @@ RaftLedger::RaftLedger(asio::any_io_executor core,
 
 asio::awaitable<Result<ml::Recorded>> RaftLedger::append(ml::Command command,
                                                          milliseconds patience) {
+  // An entry that cannot be read stops every node that applies it, and again after each restart.
+  if (!ml::decode_command(ml::encode(command))) {
+    co_return Error{Errc::invalid_argument,
+                    "a name or text in the request is not UTF-8; nothing was done"};
+  }
   auto work = append_on_core(std::move(command), patience);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
 }
@@ -76,6 +80,11 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::append(ml::Command command,
 asio::awaitable<Result<LogIndex>> RaftLedger::read_index(milliseconds patience) {
   auto work = read_index_on_core(patience);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
+}
+
+std::uint64_t RaftLedger::cluster_now_ms() {
+  const auto committed = [this] { return ml::cluster_time_ms(*group_.view()); };
+  return clock_.now_ms(group_.status().term, mono_now(), wall_now_ms(), committed);
 }
 
 Result<std::string> RaftLedger::leader_address() const {
@@ -116,7 +125,7 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
     co_return co_await propose_here(std::move(command), patience);
   auto address = leader_address();
   if (!address) co_return address.error();
-  auto request = make_request(kAppend, patience, ml::encode(command));
+  auto request = append_request(patience, ml::encode(command));
   auto answered = co_await links_.call(
       std::move(*address), node::Channel::ledger, std::move(request), patience);
   if (!answered) co_return answered.error();
@@ -126,10 +135,31 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
   co_return to_recorded(index, text.substr(8));
 }
 
+/// What one voter could not apply would stop it; what grows would fill a disk that is low.
+Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
+  if (grows(body)) {
+    if (auto room = disk_.room_to_grow(); !room) return room;
+  }
+  const std::uint32_t needed = ml::feature_level_of(body);
+  if (needed <= 1) return {};  // what every version understands
+  const std::uint32_t level = ml::feature_level(*group_.view());
+  if (needed <= level) return {};
+  return Error{Errc::conflict,
+               fmt::format("this needs feature level {} and the swarm has {}: update starling on "
+                           "every voter first",
+                           needed,
+                           level)};
+}
+
+/// With the leader's times; apply takes the greater of this cluster time and the last one.
+std::string RaftLedger::now_stamped(std::string_view command) {
+  return ml::with_time(command, cluster_now_ms(), wall_now_ms());
+}
+
 asio::awaitable<Result<ml::Recorded>> RaftLedger::propose_here(ml::Command command,
                                                                milliseconds patience) {
-  command.time_ms = wall_now_ms();  // apply takes the greater of this and the last one
-  auto applied = co_await group_.propose(ml::encode(command), patience);
+  if (auto allowed = may_propose(command.body); !allowed) co_return allowed.error();
+  auto applied = co_await group_.propose(now_stamped(ml::encode(command)), patience);
   if (!applied) co_return applied.error();
   co_return to_recorded(applied->index, applied->result);
 }
@@ -142,7 +172,7 @@ asio::awaitable<Result<LogIndex>> RaftLedger::read_index_on_core(milliseconds pa
     if (group_.status().role == consensus::Role::leader) {
       index = co_await group_.read_index(left);
     } else if (auto address = leader_address(); address) {
-      auto request = make_request(kReadIndex, left, "");
+      auto request = read_index_request(left);
       const auto answered = co_await links_.call(
           std::move(*address), node::Channel::ledger, std::move(request), left);
       if (answered && answered->size() == 8)
@@ -159,25 +189,24 @@ asio::awaitable<Result<LogIndex>> RaftLedger::read_index_on_core(milliseconds pa
 }
 
 asio::awaitable<Result<Bytes>> RaftLedger::answer(NodeId from, Bytes request) {
-  const auto text = as_text(request);
-  if (text.size() < kRequestHeaderBytes)
-    co_return Error{Errc::corrupt, "a ledger request is shorter than its header"};
-  const milliseconds asked{static_cast<std::int64_t>(
-      std::min<std::uint64_t>(from_big_endian_key(text.substr(1, 8)), 60'000))};
+  const auto parsed = parse_ledger_request(request);
+  if (!parsed) co_return parsed.error();
   // One hop: a node that does not lead answers not_leader; the asker looks for the leader again.
-  if (text.front() == kReadIndex) {
-    const auto index = co_await group_.read_index(asked);
+  if (parsed->kind == LedgerRequest::Kind::read_index) {
+    const auto index = co_await group_.read_index(parsed->patience);
     if (!index) co_return index.error();
     co_return to_bytes(big_endian_key(index->value));
   }
-  auto command = ml::decode_command(text.substr(kRequestHeaderBytes));
+  // What does not parse would stop every voter that applies it.
+  const auto command = ml::decode_command(parsed->command);
   if (!command) {
     log_.warn("refused a command that does not parse from={}", from.hex());
     co_return command.error();
   }
-  const auto recorded = co_await propose_here(std::move(*command), asked);
-  if (!recorded) co_return recorded.error();
-  co_return to_bytes(big_endian_key(recorded->index.value) + ml::encode(recorded->outcome));
+  if (auto allowed = may_propose(command->body); !allowed) co_return allowed.error();
+  auto applied = co_await group_.propose(now_stamped(parsed->command), parsed->patience);
+  if (!applied) co_return applied.error();
+  co_return to_bytes(big_endian_key(applied->index.value) + applied->result);
 }
 
 }  // namespace starling::bootstrap

@@ -2,6 +2,7 @@
 
 #include "node/base/assert.h"
 
+#include <charconv>
 #include <vector>
 
 namespace starling::ml {
@@ -9,40 +10,101 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Drops keys that are older than an hour or too many; oldest first, at most 100 at a time.
-std::uint64_t drop_old_keys(Transaction& tx, std::uint64_t count) {
-  std::vector<std::string> ages;
-  tx.view().scan(keys::kIdempotencyAges,
+constexpr char kInternalMark = '\x01';
+constexpr std::size_t kIndexDigits = 16;
+constexpr std::size_t kDroppedAtOnceMax = 100;
+constexpr std::uint64_t kWindowStep = 256;  // entries, by which internal keys are forgotten
+
+bool is_internal(std::string_view key) {
+  return key.starts_with(kInternalMark);
+}
+
+/// Where internal keys with this `applied` begin; they lie in its order.
+std::string internal_prefix(std::uint64_t applied) {
+  return fmt::format("{}{:016x}", kInternalMark, applied);
+}
+
+/// What the proposer of an internal key had applied.
+std::uint64_t applied_of(std::string_view key) {
+  std::uint64_t applied = 0;
+  const std::string_view digits = key.substr(1, kIndexDigits);
+  std::from_chars(digits.data(), digits.data() + digits.size(), applied, 16);
+  return applied;
+}
+
+bool may_be_forgotten(const StateView& view, std::string_view key) {
+  if (!is_internal(key)) return false;
+  const auto floor = view.get(keys::kInternalKeyFloor);
+  return floor && applied_of(key) < from_big_endian_key(*floor);
+}
+
+/// The ages of client keys that are too old or too many; oldest first. It does not look where it
+/// has dropped before: to read over what is deleted costs a store as much as if it were there.
+std::vector<std::string> outlived_ages(const Transaction& tx, std::uint64_t count) {
+  const auto oldest = tx.view().get(keys::kOldestAge);
+  std::vector<std::string> found;
+  tx.view().scan(oldest ? std::string_view{*oldest} : keys::kIdempotencyAges,
                  end_of_prefix(keys::kIdempotencyAges),
-                 [&](std::string_view key, std::string_view) {
+                 [&](std::string_view at, std::string_view) {
                    const auto time =
-                       from_big_endian_key(key.substr(keys::kIdempotencyAges.size(), 8));
+                       from_big_endian_key(at.substr(keys::kIdempotencyAges.size(), 8));
                    const bool is_old = time + kIdempotencyKeyLifeMs < tx.now_ms();
-                   if (!is_old && count - ages.size() <= kIdempotencyKeysMax) return false;
-                   ages.emplace_back(key);
-                   return ages.size() < 100;
+                   if (!is_old && count - found.size() <= kIdempotencyKeysMax) return false;
+                   found.emplace_back(at);
+                   return found.size() < kDroppedAtOnceMax;
                  });
-  for (const auto& age : ages) {
-    tx.erase(keys::idempotency(age.substr(keys::kIdempotencyAges.size() + 8)));
-    tx.erase(age);
+  return found;
+}
+
+void drop_old_client_keys(Transaction& tx) {
+  const auto count = tx.number(keys::kKeyCount) + 1;
+  const auto outlived = outlived_ages(tx, count);
+  for (const auto& at : outlived) {
+    tx.erase(keys::idempotency(at.substr(keys::kIdempotencyAges.size() + 8)));
+    tx.erase(at);
   }
-  return count - ages.size();
+  if (!outlived.empty()) tx.put_raw(std::string{keys::kOldestAge}, outlived.back());
+  tx.put_raw(std::string{keys::kKeyCount}, big_endian_key(count - outlived.size()));
+}
+
+std::string client_record(const Command& command, const Outcome& outcome) {
+  const Json record{{"request", command.request_hash},
+                    {"id", outcome.id},
+                    {"number", outcome.number},
+                    {"code", outcome.error ? static_cast<int>(outcome.error->code) : 0},
+                    {"detail", outcome.error ? outcome.error->detail : std::string{}}};
+  return record.dump();
+}
+
+Outcome refused(Errc code, std::string sentence) {
+  return {.id = {}, .number = 0, .error = Error{code, std::move(sentence)}};
 }
 
 }  // namespace
 
+std::string internal_key(LogIndex applied, std::string_view unique) {
+  return fmt::format("{}-{}", internal_prefix(applied.value), unique);
+}
+
 std::optional<Outcome> recorded_answer(const StateView& view, const Command& command) {
   const auto record = view.get(keys::idempotency(command.key));
+  if (!record && may_be_forgotten(view, command.key)) {
+    return refused(Errc::timed_out,
+                   "the request was on its way for so long that its first outcome is forgotten; "
+                   "look at what it was to change, then ask again");
+  }
   if (!record) return std::nullopt;
+  if (is_internal(command.key)) {
+    auto outcome = decode_outcome(*record);
+    STARLING_ASSERT(outcome.has_value(), "an idempotency record parses");
+    return std::move(*outcome);
+  }
   const auto json = Json::parse(*record, nullptr, false);
   STARLING_ASSERT(json.is_object(), "an idempotency record parses");
   if (json.at("request") != command.request_hash) {
-    Outcome refused;
-    refused.error =
-        Error{Errc::invalid_argument,
-              "Idempotency-Key: this key was used for another request within the last hour; "
-              "use a new key"};
-    return refused;
+    return refused(Errc::invalid_argument,
+                   "Idempotency-Key: this key was used for another request within the last hour; "
+                   "use a new key");
   }
   Outcome outcome{.id = json.at("id"), .number = json.at("number"), .error = {}};
   if (json.at("code") != 0)
@@ -51,15 +113,29 @@ std::optional<Outcome> recorded_answer(const StateView& view, const Command& com
 }
 
 void record_answer(Transaction& tx, const Command& command, const Outcome& outcome) {
-  const Json record{{"request", command.request_hash},
-                    {"id", outcome.id},
-                    {"number", outcome.number},
-                    {"code", outcome.error ? static_cast<int>(outcome.error->code) : 0},
-                    {"detail", outcome.error ? outcome.error->detail : std::string{}}};
-  tx.put_raw(keys::idempotency(command.key), record.dump());
+  if (is_internal(command.key)) {
+    tx.put_raw(keys::idempotency(command.key), encode(outcome));
+    return;
+  }
+  tx.put_raw(keys::idempotency(command.key), client_record(command, outcome));
   tx.put_raw(keys::idempotency_age(tx.now_ms(), command.key), "");
-  const auto count = tx.number(keys::kKeyCount) + 1;
-  tx.put_raw(std::string{keys::kKeyCount}, big_endian_key(drop_old_keys(tx, count)));
+  drop_old_client_keys(tx);
+}
+
+void forget_internal_keys(Transaction& tx) {
+  if (tx.token() % kWindowStep != 0 || tx.token() <= kInternalKeyWindow) return;
+  const std::uint64_t floor = tx.number(keys::kInternalKeyFloor);
+  const std::uint64_t next = tx.token() - kInternalKeyWindow;
+  std::vector<std::string> outlived;
+  tx.view().scan(keys::idempotency(internal_prefix(floor)),
+                 keys::idempotency(internal_prefix(next)),
+                 [&](std::string_view at, std::string_view) {
+                   outlived.emplace_back(at);
+                   return true;
+                 });
+  for (auto& at : outlived)
+    tx.erase(std::move(at));
+  tx.put_raw(std::string{keys::kInternalKeyFloor}, big_endian_key(next));
 }
 
 }  // namespace starling::ml

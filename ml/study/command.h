@@ -117,6 +117,25 @@ struct ExpireAttempts {
   std::string reason;
 };
 
+/// Writes a register (ml/study/registers.h). Its new version is the index of this entry.
+struct SetRegister {
+  std::string key;
+  std::string value;
+  std::optional<std::uint64_t> expected;  ///< the version it must have; 0: it must not exist
+};
+
+struct RemoveRegister {
+  std::string key;
+  std::optional<std::uint64_t> expected;  ///< the version it must have
+};
+
+/// Every voter understands commands up to `level` from here on. Never lowered.
+struct RaiseFeatureLevel {
+  std::uint32_t level = 1;
+
+  friend bool operator==(const RaiseFeatureLevel&, const RaiseFeatureLevel&) = default;
+};
+
 using CommandBody = std::variant<AddToken,
                                  AddDataset,
                                  RemoveDataset,
@@ -129,26 +148,39 @@ using CommandBody = std::variant<AddToken,
                                  RefuseTrial,
                                  StartFinal,
                                  FinishFinal,
-                                 ExpireAttempts>;
+                                 ExpireAttempts,
+                                 SetRegister,
+                                 RemoveRegister,
+                                 RaiseFeatureLevel>;
+
+/// The newest level of commands that this program understands. A command that is added later gets
+/// the next level: an older node that had to apply it would have to stop.
+inline constexpr std::uint32_t kFeatureLevel = 1;
+
+/// The level that a swarm must have reached before `body` may be proposed.
+std::uint32_t feature_level_of(const CommandBody& body);
 
 struct Command {
-  /// Idempotency key, empty for commands that are idempotent by what they say (tokens, numbers).
+  /// Idempotency key: the client's, or one of the node's own (answer_table.h). Empty for commands
+  /// that are idempotent by what they say (tokens, numbers).
   std::string key;
   std::string request_hash;   ///< of route and body: another request under the same key is refused
-  std::uint64_t time_ms = 0;  ///< cluster time, set by the leader when it proposes
+  std::uint64_t time_ms = 0;  ///< cluster time (cluster_clock.h), set by the leader who proposes
+  std::uint64_t wall_ms = 0;  ///< the leader's wall clock, for people only
   CommandBody body;
 };
 
 /// What apply decided. Same on every node.
 struct Outcome {
   std::string id;              ///< of what was created
-  std::uint64_t number = 0;    ///< token of a started attempt
+  std::uint64_t number = 0;    ///< token of a started attempt, version of a register
   std::optional<Error> error;  ///< why it was refused
 };
 
 inline constexpr std::uint32_t kAttemptsMax = 3;
 inline constexpr std::size_t kIdempotencyKeysMax = 100'000;
 inline constexpr std::uint64_t kIdempotencyKeyLifeMs = 3'600'000;
+inline constexpr std::uint64_t kInternalKeyWindow = 100'000;  ///< log entries
 inline constexpr std::size_t kEventsKept = 100'000;
 
 }  // namespace starling::ml

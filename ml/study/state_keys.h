@@ -17,9 +17,15 @@ inline constexpr std::string_view kTokens = "token/";
 inline constexpr std::string_view kEvents = "event/";
 inline constexpr std::string_view kIdempotency = "idem/";
 inline constexpr std::string_view kIdempotencyAges = "idemage/";
+inline constexpr std::string_view kRegisters = "register/";
+inline constexpr std::string_view kMeta = "meta/";
 inline constexpr std::string_view kTime = "meta/time";
+inline constexpr std::string_view kFeatures = "meta/features";
 inline constexpr std::string_view kEventCount = "meta/events";
 inline constexpr std::string_view kKeyCount = "meta/keys";
+inline constexpr std::string_view kOldestAge = "meta/oldestkey";
+inline constexpr std::string_view kInternalKeyFloor = "meta/ownfloor";
+inline constexpr std::string_view kRegisterCount = "meta/registers";
 
 inline std::string dataset(std::string_view id) {
   return std::string{kDatasets}.append(id);
@@ -63,6 +69,10 @@ inline std::string idempotency(std::string_view key) {
 
 inline std::string idempotency_age(std::uint64_t time_ms, std::string_view key) {
   return (std::string{kIdempotencyAges} + big_endian_key(time_ms)).append(key);
+}
+
+inline std::string register_of(std::string_view key) {
+  return std::string{kRegisters}.append(key);
 }
 
 }  // namespace starling::ml::keys

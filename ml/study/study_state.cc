@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace starling::ml {
@@ -118,8 +119,23 @@ bool has_any_token(const StateView& view) {
   return any;
 }
 
+bool is_quiet_key(std::string_view key) {
+  constexpr std::array kQuiet{
+      keys::kRegisters, keys::kIdempotency, keys::kIdempotencyAges, keys::kMeta};
+  return std::ranges::any_of(kQuiet,
+                             [key](std::string_view start) { return key.starts_with(start); });
+}
+
 std::uint64_t cluster_time_ms(const StateView& view) {
   return number_at(view, keys::kTime);
+}
+
+std::uint32_t feature_level_of(const CommandBody&) {
+  return 1;  // all that there are today
+}
+
+std::uint32_t feature_level(const StateView& view) {
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(number_at(view, keys::kFeatures), 1));
 }
 
 EventPage events_after(const StateView& view,

@@ -2,7 +2,8 @@
 ///
 /// Keys, all in one ordered view (numbers as 8 bytes, big endian):
 ///   dataset/ID  study/ID  trial/STUDY/NUMBER  curve/STUDY/NUMBER  version/MODEL/NUMBER
-///   token/HASH  event/INDEX SEQUENCE  idem/KEY  idemage/TIME KEY  meta/{time,events,keys}
+///   token/HASH  event/INDEX SEQUENCE  register/KEY  idem/KEY  idemage/TIME KEY  idemown/TIME KEY
+///   meta/{time,events,keys,ownkeys,ownfloor,registers}
 ///
 /// Pure: a function of view, index and command; time comes inside the command.
 #pragma once
@@ -51,8 +52,15 @@ Result<ModelVersion> find_version(const StateView& view,
 bool has_token(const StateView& view, const ContentHash& token_hash);
 bool has_any_token(const StateView& view);
 
+/// Whether what lies under `key` concerns neither work nor events: registers, idempotency keys and
+/// what the state counts for itself.
+bool is_quiet_key(std::string_view key);
+
 /// Cluster time of the last applied command, in ms.
 std::uint64_t cluster_time_ms(const StateView& view);
+
+/// 1 in a swarm that was never raised.
+std::uint32_t feature_level(const StateView& view);
 
 struct EventPage {
   std::vector<Event> events;

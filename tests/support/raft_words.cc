@@ -124,7 +124,7 @@ MessageBody forged_body(const Step& step, const std::string& kind) {
   if (kind == "append_answer") return AppendResponse{false, {number(step, "index", 0)}, {}, {}, 0};
   if (kind == "heartbeat")
     return HeartbeatRequest{{number(step, "commit", 0)}, {number(step, "held", 0)}, 0, 0};
-  if (kind == "heartbeat_answer") return HeartbeatResponse{number(step, "read", 0), 0};
+  if (kind == "heartbeat_answer") return HeartbeatResponse{number(step, "read", 0), 0, {}};
   if (kind == "timeout_now") return TimeoutNow{};
   if (kind == "vote_answer" || kind == "pre_vote_answer")
     return VoteResponse{kind == "pre_vote_answer", !has_word(step, "no")};

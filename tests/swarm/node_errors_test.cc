@@ -114,5 +114,18 @@ TEST_F(NodeErrors, AWrongTokenIsRefused) {
   EXPECT_EQ(client.get("/api/v1/swarm").error().code, Errc::unauthorized);
 }
 
+TEST_F(NodeErrors, ANameThatIsNoTextIsRefusedAndNotPutIntoTheLog) {
+  ProcessSwarm swarm{1};
+  bootstrap::SwarmClient client{swarm.url(0), swarm.token(), {.attempts = 1, .pause = 1ms}};
+  for (const char* path : {"/api/v1/datasets/%FF", "/api/v1/registers/%FF"}) {
+    const auto answer = client.erase(path);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Errc::invalid_argument) << path << answer.error().detail;
+  }
+  EXPECT_EQ(client.post("/api/v1/studies/%FF/cancel", Json::object()).error().code,
+            Errc::invalid_argument);
+  EXPECT_TRUE(client.get("/api/v1/swarm")) << "the node still lives";
+}
+
 }  // namespace
 }  // namespace starling::tests

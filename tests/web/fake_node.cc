@@ -81,6 +81,11 @@ Result<> FakeNode::ready() const {
   return {};
 }
 
+Result<> FakeNode::room_to_grow() const {
+  if (no_room) return *no_room;
+  return {};
+}
+
 std::shared_ptr<const StateView> FakeNode::state() const {
   const std::scoped_lock lock{mutex_};
   return view_;
@@ -164,6 +169,7 @@ ml::Recorded FakeNode::apply(ml::CommandBody body) {
 asio::awaitable<Result<ml::Recorded>> FakeNode::append(ml::Command command,
                                                        std::chrono::milliseconds) {
   if (ledger_error) co_return *ledger_error;
+  if (apply_twice) apply(command);
   co_return apply(std::move(command));
 }
 

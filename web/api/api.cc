@@ -34,15 +34,16 @@ std::vector<std::string> member_urls(const NodeView& node) {
 
 void add_cors(Response& response, const std::string& origin) {
   response.set("Access-Control-Allow-Origin", origin);
-  response.set("Access-Control-Expose-Headers", "Starling-Index, Location, Retry-After");
+  response.set("Access-Control-Expose-Headers", "Starling-Index, Location, Retry-After, ETag");
 }
 
 Response preflight() {
   Response response;
   response.status = 204;
-  response.set("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE");
+  response.set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE");
   response.set("Access-Control-Allow-Headers",
-               "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Starling-Min-Index");
+               "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+               "Last-Event-ID, Starling-Min-Index");
   response.set("Access-Control-Max-Age", "600");
   return response;
 }
@@ -81,8 +82,12 @@ asio::awaitable<std::optional<Response>> catch_up(ApiCore& core, const Request& 
 struct Api::State {
   State(asio::any_io_executor executor, NodeView& node, ApiOptions options)
       : core(std::move(executor), node, std::move(options)), pages(core.options.pages) {
-    for (const auto& group :
-         {swarm_routes(), dataset_routes(), study_routes(), model_routes(), event_routes()}) {
+    for (const auto& group : {swarm_routes(),
+                              dataset_routes(),
+                              study_routes(),
+                              model_routes(),
+                              event_routes(),
+                              register_routes()}) {
       for (const RouteEntry& route : group) {
         router.add(route.method, route.pattern, static_cast<int>(functions.size()));
         functions.push_back(route.run);
@@ -97,8 +102,10 @@ struct Api::State {
 
   asio::awaitable<Response> answer(const Request& request, BodyReader& body) {
     if (auto refused = check_host(request)) co_return std::move(*refused);
-    const auto urls = member_urls(core.node);
     const auto origin = request.header("Origin");
+    // Who the members are is asked of the whole node: only where the answer depends on it.
+    const bool may_be_page = !is_for_programs(request.target.path);
+    const auto urls = origin || may_be_page ? member_urls(core.node) : std::vector<std::string>{};
     const auto rule = judge_origin(origin, *request.header("Host"), urls);
     if (rule == OriginRule::stranger || request.count("Origin") > 1) {
       co_return problem(

@@ -93,9 +93,9 @@ std::optional<Committed> answered_before(const Call& call, ContentHash content) 
   return Committed{call.node().applied(), answer->id};
 }
 
-asio::awaitable<OrResponse<Committed>> commit(Call& call,
-                                              ml::CommandBody body,
-                                              ContentHash content) {
+asio::awaitable<OrResponse<ml::Recorded>> record(Call& call,
+                                                 ml::CommandBody body,
+                                                 ContentHash content) {
   const auto key = idempotency_key(call);
   if (!key) co_return key.error();
   if (call.core.commands_in_flight >= kCommandsInFlightMax) {
@@ -109,15 +109,15 @@ asio::awaitable<OrResponse<Committed>> commit(Call& call,
   }
   const Share<std::uint32_t> share{call.core.commands_in_flight, 1};
   ml::Command command;
-  command.key = *key;
+  command.key = key->empty()
+                    ? ml::internal_key(call.node().applied(), to_hex(secure_random_bytes(12)))
+                    : *key;
   if (!key->empty()) command.request_hash = request_hash(call.request, content);
   command.body = std::move(body);
-  const auto recorded =
+  auto recorded =
       co_await call.node().ledger().append(std::move(command), call.core.options.write_patience);
   if (!recorded) co_return problem_from(recorded.error());
-  if (recorded->outcome.error) {
-    co_return with_index(problem_from(*recorded->outcome.error), recorded->index);
-  }
+  if (recorded->outcome.error) co_return std::move(*recorded);
   const auto caught_up =
       co_await call.node().wait_applied(recorded->index, call.core.options.read_patience);
   if (!caught_up) {
@@ -126,6 +126,17 @@ asio::awaitable<OrResponse<Committed>> commit(Call& call,
                             "it is recorded, but this node has not caught up yet; ask again with "
                             "the same Idempotency-Key, or ask another node");
     co_return with_index(std::move(late), recorded->index);
+  }
+  co_return std::move(*recorded);
+}
+
+asio::awaitable<OrResponse<Committed>> commit(Call& call,
+                                              ml::CommandBody body,
+                                              ContentHash content) {
+  const auto recorded = co_await record(call, std::move(body), content);
+  if (!recorded) co_return recorded.error();
+  if (recorded->outcome.error) {
+    co_return with_index(problem_from(*recorded->outcome.error), recorded->index);
   }
   co_return Committed{recorded->index, recorded->outcome.id};
 }

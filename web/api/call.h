@@ -67,6 +67,14 @@ std::string media_type(const Request& request);
 /// The whole body, within the limits of one call and of all together (413, 429).
 asio::awaitable<OrResponse<std::string>> buffered_body(Call& call, std::uint64_t limit);
 
+/// Commits `body`. What the state machine refused is in the outcome; otherwise this node has
+/// applied it. `content` stands for what the request says beside method and target, under its
+/// idempotency key. Without one the command gets a key of this node's own, so that asking again
+/// inside the swarm while the outcome is unknown cannot do it twice.
+asio::awaitable<OrResponse<ml::Recorded>> record(Call& call,
+                                                 ml::CommandBody body,
+                                                 ContentHash content);
+
 struct Committed {
   LogIndex index;
   std::string id;  ///< of what was created
@@ -79,8 +87,7 @@ OrResponse<std::string> idempotency_key(const Call& call);
 /// applied. For requests that may no longer be understood when they are repeated.
 std::optional<Committed> answered_before(const Call& call, ContentHash content);
 
-/// Commits `body` and waits until this node has applied it. `content` stands for the request's body
-/// under its idempotency key.
+/// The same, and what was refused is a problem.
 asio::awaitable<OrResponse<Committed>> commit(Call& call,
                                               ml::CommandBody body,
                                               ContentHash content);

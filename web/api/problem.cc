@@ -7,11 +7,12 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::array<std::string_view, 20> kFields{
+constexpr std::array<std::string_view, 22> kFields{
     "dataset", "target",       "name",          "task",        "metric",
     "trials",  "time_limit_s", "seed",          "parallelism", "search_space",
     "initial", "epochs",       "patience",      "use_case",    "tags",
-    "rows",    "version",      "allow_missing", "after",       "Idempotency-Key"};
+    "rows",    "version",      "allow_missing", "after",       "Idempotency-Key",
+    "key",     "value"};
 
 unsigned status_of(Errc code) {
   switch (code) {
@@ -24,6 +25,7 @@ unsigned status_of(Errc code) {
     case Errc::conflict: return 409;
     case Errc::too_large: return 413;
     case Errc::unauthorized: return 401;
+    case Errc::no_space: return 507;
     case Errc::corrupt:
     case Errc::io: return 500;
   }

@@ -18,5 +18,6 @@ std::vector<RouteEntry> dataset_routes();
 std::vector<RouteEntry> study_routes();
 std::vector<RouteEntry> model_routes();
 std::vector<RouteEntry> event_routes();
+std::vector<RouteEntry> register_routes();
 
 }  // namespace starling::web

@@ -1,0 +1,101 @@
+#include "tools/bench_core/etcd_bench.h"
+
+#include "bootstrap/client/json_access.h"
+#include "tools/bench_core/first_write.h"
+#include "tools/bench_core/register_request.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+namespace starling::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTogetherPatience = 60s;
+constexpr std::size_t kConnectionsMax = 8;
+constexpr std::string_view kScheme = "http://";
+
+Result<Json> run_etcd_load(EtcdCluster& cluster,
+                           const BenchOptions& options,
+                           std::size_t leader,
+                           std::size_t writers) {
+  const auto file = options.dir / "etcd_load.json";
+  std::error_code absent;
+  std::filesystem::remove(file, absent);
+  std::vector<std::string> words{options.etcd_load,
+                                 "--server",
+                                 cluster.url(leader).substr(kScheme.size()),
+                                 "--writers",
+                                 std::to_string(writers),
+                                 "--connections",
+                                 std::to_string(std::min(writers, kConnectionsMax)),
+                                 "--seconds",
+                                 std::to_string(options.time.count())};
+  for (const pid_t pid : cluster.pids())
+    words.insert(words.end(), {"--pid", std::to_string(pid)});
+  auto load = ChildProcess::start(words, file);
+  if (!load) return load.error();
+  const auto ended = load->wait(options.time + 30s);
+  if (!ended) return ended.error();
+  std::ifstream in(file);
+  auto json = Json::parse(in, nullptr, false);
+  if (*ended != 0 || !json.is_object())
+    return Error{Errc::io, fmt::format("etcd_load ended with {}; see {}", *ended, file.string())};
+  return bootstrap::as_result(std::move(json));
+}
+
+Result<Clock::duration> kill_leader(EtcdCluster& cluster) {
+  const auto leader = cluster.leader();
+  if (!leader) return leader.error();
+  const WriteRequest request = [](const std::string& host, std::size_t number) {
+    return etcd_put_request(host, "bench-failover", std::to_string(number));
+  };
+  cluster.kill(*leader);
+  const auto first = time_to_first_write(cluster.urls_without(*leader), request, Clock::now());
+  if (const auto up = cluster.start_again(*leader); !up) return up.error();
+  return first;
+}
+
+}  // namespace
+
+Result<Json> measure_etcd_writes(EtcdCluster& cluster,
+                                 const BenchOptions& options,
+                                 const Say& say) {
+  Json json = Json::object();
+  for (const std::size_t writers : options.writers) {
+    const auto leader = cluster.leader();
+    if (!leader) return leader.error();
+    auto load = run_etcd_load(cluster, options, *leader, writers);
+    if (!load) return load.error();
+    say(fmt::format(
+        "etcd gRPC                  {:>4}: {:>7.0f} writes/s  p50 {:>8.0f} us  p99 {:>8.0f} us",
+        writers,
+        load->at("writes_per_s").get<double>(),
+        load->at("latency").at("p50_us").get<double>(),
+        load->at("latency").at("p99_us").get<double>()));
+    json[std::to_string(writers)] = std::move(*load);
+  }
+  return bootstrap::as_result(std::move(json));
+}
+
+Result<Json> measure_etcd_failovers(EtcdCluster& cluster, std::size_t count, const Say& say) {
+  FailoverTally tally;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto first = kill_leader(cluster);
+    tally.add(first);
+    if (first)
+      say(fmt::format("etcd: leader killed, first write after {} ms ({}/{})",
+                      std::chrono::duration_cast<std::chrono::milliseconds>(*first).count(),
+                      i + 1,
+                      count));
+    else
+      say(fmt::format("etcd: leader killed, {}", first.error().detail));
+    if (const auto together = cluster.wait_until_together(kTogetherPatience); !together)
+      return together.error();
+  }
+  return bootstrap::as_result(tally.to_json());
+}
+
+}  // namespace starling::bench
