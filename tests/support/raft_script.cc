@@ -62,6 +62,7 @@ const std::map<std::string, RaftScript::Command>& RaftScript::commands() {
       {"read", {&RaftScript::read, {"as"}, {}}},
       {"change", {&RaftScript::change, {"voters", "learners"}, {}}},
       {"transfer", {&RaftScript::transfer, {"to"}, {}}},
+      {"check", {&RaftScript::check_state, {"at", "hash"}, {}}},
       {"unreachable", {&RaftScript::unreachable, {}, {}}},
       {"status", {&RaftScript::status, {}, {}}},
       {"progress", {&RaftScript::progress, {}, {}}},
@@ -473,6 +474,14 @@ void RaftScript::transfer(const Step& step) {
     const auto begun = core.transfer(now_, node_number(number(step, "to", 0)), effects);
     if (!begun) say("{} refuses: {}", name(id), begun.error().detail);
   });
+}
+
+/// What the state of a member is after an entry, in one number.
+void RaftScript::check_state(const Step& step) {
+  StateCheck check{{number(step, "at", 0)}, {}};
+  check.hash[0] = static_cast<std::uint8_t>(number(step, "hash", 0));
+  give(subject(step),
+       [&](RaftCore& core, Effects& effects) { core.state_checked(now_, check, effects); });
 }
 
 void RaftScript::unreachable(const Step& step) {

@@ -125,6 +125,7 @@ class RaftScript {
   void read(const Step& step);
   void change(const Step& step);
   void transfer(const Step& step);
+  void check_state(const Step& step);
   void unreachable(const Step& step);
 
   // Looking: raft_script_looks.cc

@@ -101,7 +101,10 @@ struct TextOf {
   }
 
   std::string operator()(const HeartbeatResponse& m) const {
-    return fmt::format("heartbeat yes read={}", m.read_seq);
+    const std::uint64_t checked = m.check.index.value;
+    return fmt::format("heartbeat yes read={}{}",
+                       m.read_seq,
+                       checked > 0 ? fmt::format(" check={}", checked) : "");
   }
 
   std::string operator()(const TimeoutNow&) const { return "timeout_now"; }
@@ -242,8 +245,10 @@ std::string text(LogIndex index, Term term) {
 }
 
 std::string text(const Entry& entry) {
-  if (entry.kind != EntryKind::config) return text(entry.index, entry.term);
-  return fmt::format("{}:config", text(entry.index, entry.term));
+  std::string point = text(entry.index, entry.term);
+  if (entry.kind == EntryKind::config) point += ":config";
+  if (entry.kind == EntryKind::check) point += ":check";
+  return point;
 }
 
 std::string kind_of(const Message& message) {
