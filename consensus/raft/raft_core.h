@@ -273,7 +273,8 @@ class RaftCore {
   void follow(NodeId leader);
   void on(const Message& message, const AppendRequest& request);
   void on(const Message& message, const HeartbeatRequest& request);
-  bool append_from_leader(const AppendRequest& request);
+  bool contradicts_commit(const AppendRequest& request);
+  void append_from_leader(const AppendRequest& request);
   void commit_to(LogIndex index);
 
   // raft_leader.cc
