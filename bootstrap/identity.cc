@@ -21,6 +21,7 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr int kIdentityVersion = 1;
+constexpr const char* kQuarantine = "quarantine";
 
 Error system_error(std::string_view what, const std::filesystem::path& path) {
   return {Errc::io, fmt::format("{} {}: {}", what, path.string(), std::strerror(errno))};
@@ -101,25 +102,35 @@ Identity::~Identity() {
 Result<> Identity::load_or_create() {
   const auto text = read_file(data_ / "identity");
   if (!text && text.error().code != Errc::not_found) return text.error();
-  if (!text) {
-    if (std::filesystem::exists(data_ / "state")) {
-      return Error{
-          Errc::corrupt,
-          fmt::format("{} has a state but no identity file; restore the file, or empty the "
-                      "directory to join as a new node",
-                      data_.string())};
-    }
-    Bytes public_key(crypto_sign_PUBLICKEYBYTES);
-    Bytes secret_key(crypto_sign_SECRETKEYBYTES);
-    secure_random_bytes(1);  // initialises libsodium
-    crypto_sign_keypair(reinterpret_cast<unsigned char*>(public_key.data()),
-                        reinterpret_cast<unsigned char*>(secret_key.data()));
-    public_key_hex_ = to_hex(public_key);
-    secret_key_hex_ = to_hex(secret_key);
-    node_.bytes = short_hash_of(public_key);
-    return save();
+  if (!text) return create();
+  if (auto loaded = load(*text); !loaded) return loaded;
+  return leave_quarantine();
+}
+
+Result<> Identity::create() {
+  if (std::filesystem::exists(data_ / "state")) {
+    return Error{Errc::corrupt,
+                 fmt::format("{} has a state but no identity file; restore the file, or empty the "
+                             "directory to join as a new node",
+                             data_.string())};
   }
-  const auto json = Json::parse(*text, nullptr, false);
+  Bytes public_key(crypto_sign_PUBLICKEYBYTES);
+  Bytes secret_key(crypto_sign_SECRETKEYBYTES);
+  secure_random_bytes(1);  // initialises libsodium
+  crypto_sign_keypair(reinterpret_cast<unsigned char*>(public_key.data()),
+                      reinterpret_cast<unsigned char*>(secret_key.data()));
+  public_key_hex_ = to_hex(public_key);
+  secret_key_hex_ = to_hex(secret_key);
+  derive_node();
+  return save();
+}
+
+void Identity::derive_node() {
+  node_.bytes = short_hash_of(to_bytes(public_key_hex_ + big_endian_key(disk_incarnation_)));
+}
+
+Result<> Identity::load(std::string_view text) {
+  const auto json = Json::parse(text, nullptr, false);
   const auto field = [&json](const char* name) {
     return json.is_object() && json.contains(name) && json[name].is_string()
                ? json[name].get<std::string>()
@@ -135,22 +146,56 @@ Result<> Identity::load_or_create() {
                              data_.string())};
   }
   node_ = *node;
+  disk_incarnation_ = json.value("disk_incarnation", std::uint64_t{0});
   swarm_ = SwarmId::from_hex(field("swarm"));
   is_founding_ = field("founding") == "true";
-  if (swarm_ && !is_founding_ && !std::filesystem::exists(data_ / "state")) {
-    return Error{Errc::corrupt,
-                 fmt::format("{} belongs to swarm {} but its state is gone; empty the directory to "
-                             "join as a new node",
-                             data_.string(),
-                             swarm_->hex())};
-  }
   return {};
+}
+
+Result<> Identity::quarantine(std::string_view why) {
+  return write_file_atomically(data_ / kQuarantine, std::string{why} + "\n", 0600);
+}
+
+/// In an order that a crash may interrupt anywhere: the old state is aside, then the node is new,
+/// then the quarantine is over.
+Result<> Identity::leave_quarantine() {
+  const auto why = read_file(data_ / kQuarantine);
+  if (!why && why.error().code != Errc::not_found) return why.error();
+  const bool has_state = std::filesystem::exists(data_ / "state");
+  if (!why) {
+    if (!swarm_ || is_founding_ || has_state) return {};
+    return renew("its state is gone");
+  }
+  std::string said = why->substr(0, why->find('\n'));
+  if (has_state) {
+    int number = 1;
+    while (std::filesystem::exists(data_ / fmt::format("state.lost-{}", number)))
+      ++number;
+    const auto aside = data_ / fmt::format("state.lost-{}", number);
+    if (::rename((data_ / "state").c_str(), aside.c_str()) != 0)
+      return system_error("cannot rename to", aside);
+    if (auto synced = sync_folder(data_); !synced) return synced;
+    said += fmt::format("; the old state is kept in {}", aside.string());
+  }
+  if (auto renewed = renew(said); !renewed) return renewed;
+  if (::unlink((data_ / kQuarantine).c_str()) != 0)
+    return system_error("cannot remove", data_ / kQuarantine);
+  return sync_folder(data_);
+}
+
+Result<> Identity::renew(const std::string& why) {
+  ++disk_incarnation_;
+  is_founding_ = false;
+  derive_node();
+  renewed_because_ = why;
+  return save();
 }
 
 Result<> Identity::save() const {
   Json json{{"version", kIdentityVersion},
             {"public_key", public_key_hex_},
             {"secret_key", secret_key_hex_},
+            {"disk_incarnation", disk_incarnation_},
             {"node", node_.hex()}};
   if (swarm_) json["swarm"] = swarm_->hex();
   if (is_founding_) json["founding"] = "true";

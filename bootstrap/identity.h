@@ -12,8 +12,9 @@
 
 namespace starling::bootstrap {
 
-/// `identity` of the data directory: JSON {version, public_key, secret_key, node, swarm?}, 0600.
-/// The node id is BLAKE2b-128 of the Ed25519 public key, so a wiped directory is a new node.
+/// `identity` of the data directory: JSON {version, public_key, secret_key, disk_incarnation, node,
+/// swarm?}, 0600. The node id is BLAKE2b-128 of the Ed25519 public key and the disk incarnation:
+/// who lost its disk, or what it had confirmed, is a new node with the old key (decision 0007).
 class Identity {
  public:
   /// Creates directory and key if there are none, and locks the directory for this process.
@@ -24,6 +25,13 @@ class Identity {
   Identity& operator=(const Identity&) = delete;
 
   NodeId node() const { return node_; }
+
+  /// What the state directory holds is not to be trusted: from the next start on this directory is
+  /// a new node of the same swarm. Durable when it returns.
+  Result<> quarantine(std::string_view why);
+
+  /// Why this start made a new node of an old one, and where the old state lies now.
+  const std::optional<std::string>& renewed_because() const { return renewed_because_; }
 
   std::optional<SwarmId> swarm() const { return swarm_; }
 
@@ -47,13 +55,20 @@ class Identity {
   Identity(std::filesystem::path data, int lock) : data_(std::move(data)), lock_(lock) {}
 
   Result<> load_or_create();
+  Result<> create();
+  Result<> load(std::string_view text);
+  Result<> leave_quarantine();
+  Result<> renew(const std::string& why);
+  void derive_node();
   Result<> save() const;
 
   std::filesystem::path data_;
   int lock_;
   NodeId node_;
+  std::uint64_t disk_incarnation_ = 0;
   std::string public_key_hex_;
   std::string secret_key_hex_;
+  std::optional<std::string> renewed_because_;
   std::optional<SwarmId> swarm_;
   bool is_founding_ = false;
 };

@@ -1,6 +1,7 @@
 #include "bootstrap/node_facts.h"
 
 #include "bootstrap/identity.h"
+#include "ml/study/command.h"
 #include "node/process/host_resources.h"
 
 #include <sstream>
@@ -18,6 +19,7 @@ FactsSource::FactsSource(const Settings& settings, std::string http_url) {
   fixed_.address = settings.advertise;
   fixed_.http = std::move(http_url);
   fixed_.version = STARLING_VERSION;
+  fixed_.feature_level = ml::kFeatureLevel;
   fixed_.slots = settings.slots == 0 ? node::core_count() : settings.slots;
   const std::uint64_t budget = settings.memory.empty()
                                    ? node::memory_limit_bytes()

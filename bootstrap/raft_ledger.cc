@@ -31,9 +31,11 @@ bool may_try_again(const Error& error) {
          error.code == Errc::timed_out;
 }
 
-/// With the leader's time; apply takes the greater of this and the last one.
-std::string now_stamped(std::string_view command) {
-  return ml::with_time(command, wall_now_ms());
+/// Results and deletes pass on a low disk; these wait for room.
+bool grows(const ml::CommandBody& body) {
+  return std::holds_alternative<ml::AddDataset>(body) ||
+         std::holds_alternative<ml::CreateStudy>(body) ||
+         std::holds_alternative<ml::SetRegister>(body);
 }
 
 asio::awaitable<void> pause(milliseconds time) {
@@ -51,11 +53,13 @@ RaftLedger::RaftLedger(asio::any_io_executor core,
                        consensus::RaftGroup& group,
                        node::PeerLinks& links,
                        AddressOf address_of,
+                       const DiskGuard& disk,
                        Logger log)
     : core_(std::move(core)),
       group_(group),
       links_(links),
       address_of_(std::move(address_of)),
+      disk_(disk),
       log_(std::move(log)) {
   links_.on_request(node::Channel::ledger, [this](NodeId from, Bytes request) {
     return answer(from, std::move(request));
@@ -76,6 +80,11 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::append(ml::Command command,
 asio::awaitable<Result<LogIndex>> RaftLedger::read_index(milliseconds patience) {
   auto work = read_index_on_core(patience);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
+}
+
+std::uint64_t RaftLedger::cluster_now_ms() {
+  const auto committed = [this] { return ml::cluster_time_ms(*group_.view()); };
+  return clock_.now_ms(group_.status().term, mono_now(), wall_now_ms(), committed);
 }
 
 Result<std::string> RaftLedger::leader_address() const {
@@ -126,8 +135,30 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
   co_return to_recorded(index, text.substr(8));
 }
 
+/// What one voter could not apply would stop it; what grows would fill a disk that is low.
+Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
+  if (grows(body)) {
+    if (auto room = disk_.room_to_grow(); !room) return room;
+  }
+  const std::uint32_t needed = ml::feature_level_of(body);
+  if (needed <= 1) return {};  // what every version understands
+  const std::uint32_t level = ml::feature_level(*group_.view());
+  if (needed <= level) return {};
+  return Error{Errc::conflict,
+               fmt::format("this needs feature level {} and the swarm has {}: update starling on "
+                           "every voter first",
+                           needed,
+                           level)};
+}
+
+/// With the leader's times; apply takes the greater of this cluster time and the last one.
+std::string RaftLedger::now_stamped(std::string_view command) {
+  return ml::with_time(command, cluster_now_ms(), wall_now_ms());
+}
+
 asio::awaitable<Result<ml::Recorded>> RaftLedger::propose_here(ml::Command command,
                                                                milliseconds patience) {
+  if (auto allowed = may_propose(command.body); !allowed) co_return allowed.error();
   auto applied = co_await group_.propose(now_stamped(ml::encode(command)), patience);
   if (!applied) co_return applied.error();
   co_return to_recorded(applied->index, applied->result);
@@ -172,6 +203,7 @@ asio::awaitable<Result<Bytes>> RaftLedger::answer(NodeId from, Bytes request) {
     log_.warn("refused a command that does not parse from={}", from.hex());
     co_return command.error();
   }
+  if (auto allowed = may_propose(command->body); !allowed) co_return allowed.error();
   auto applied = co_await group_.propose(now_stamped(parsed->command), parsed->patience);
   if (!applied) co_return applied.error();
   co_return to_bytes(big_endian_key(applied->index.value) + applied->result);

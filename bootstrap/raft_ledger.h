@@ -4,7 +4,9 @@
 /// outcome is asked for again until the caller's patience ends.
 #pragma once
 
+#include "bootstrap/disk_guard.h"
 #include "consensus/group/raft_group.h"
+#include "ml/study/cluster_clock.h"
 #include "ml/study/ledger.h"
 #include "node/base/log.h"
 #include "node/net/peer_links.h"
@@ -29,10 +31,14 @@ class RaftLedger : public ml::Ledger {
              consensus::RaftGroup& group,
              node::PeerLinks& links,
              AddressOf address_of,
+             const DiskGuard& disk,
              Logger log);
 
   asio::awaitable<Result<ml::Recorded>> append(ml::Command command,
                                                std::chrono::milliseconds patience) override;
+
+  /// On the leader, on the core thread: the time that rules run by.
+  std::uint64_t cluster_now_ms();
 
   /// Errors: `unavailable`, `timed_out`.
   asio::awaitable<Result<LogIndex>> read_index(std::chrono::milliseconds patience);
@@ -47,12 +53,16 @@ class RaftLedger : public ml::Ledger {
   asio::awaitable<Result<LogIndex>> read_index_on_core(std::chrono::milliseconds patience);
   asio::awaitable<Result<Bytes>> answer(NodeId from, Bytes request);
   Result<std::string> leader_address() const;
+  std::string now_stamped(std::string_view command);
+  Result<> may_propose(const ml::CommandBody& body) const;
 
   asio::any_io_executor core_;
   consensus::RaftGroup& group_;
   node::PeerLinks& links_;
   AddressOf address_of_;
+  const DiskGuard& disk_;
   Logger log_;
+  ml::ClusterClock clock_;
 };
 
 }  // namespace starling::bootstrap

@@ -1,6 +1,7 @@
 #include "bootstrap/swarm_node.h"
 
 #include "bootstrap/blob_sync.h"
+#include "bootstrap/disk_guard.h"
 #include "bootstrap/identity.h"
 #include "bootstrap/live_node.h"
 #include "bootstrap/node_facts.h"
@@ -19,6 +20,8 @@
 #include "node/gossip/gossip_service.h"
 #include "node/net/peer_links.h"
 #include "node/net/spawn.h"
+#include "node/process/host_resources.h"
+#include "node/process/restart.h"
 #include "web/api/api.h"
 #include "web/api/auth.h"
 #include "web/dashboard/page_files.h"
@@ -45,6 +48,7 @@ constexpr auto kFactsEvery = 1s;
 constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
+constexpr int kLostStatesMax = 3;
 
 SwarmId random_swarm() {
   SwarmId swarm;
@@ -88,6 +92,8 @@ class RunningNode : public SwarmNode {
   asio::awaitable<void> stop();
   std::optional<std::string> address_of(NodeId id) const;
   void write_addresses() const;
+  void trim_ballast() const;
+  void come_back_as_new(const std::string& why);
 
   Settings settings_;
   std::unique_ptr<Identity> identity_;
@@ -99,6 +105,7 @@ class RunningNode : public SwarmNode {
   std::string http_url_;
   std::unique_ptr<KnownPeers> peers_;
   std::unique_ptr<FactsSource> facts_;
+  std::unique_ptr<DiskGuard> disk_;
   StudyMachine machine_;
 
   // In the order they are built; destroyed in reverse.
@@ -141,6 +148,8 @@ Result<> RunningNode::prepare() {
   std::filesystem::create_directories(settings_.data / "log", ignored);
   start_logging(level, (settings_.data / "log" / "node.log").string());
   log_.emplace("node", settings_.name);
+  if (identity_->renewed_because())
+    log_->warn("is a new member now: {}", *identity_->renewed_because());
 
   auto sockets = bind_sockets(settings_, core_, web_, kPortPatience);
   if (!sockets) return sockets.error();
@@ -148,6 +157,10 @@ Result<> RunningNode::prepare() {
   if (settings_.advertise.empty()) settings_.advertise = sockets_->peer_address;
   http_url_ = settings_.http_advertise.empty() ? "http://" + sockets_->http_address
                                                : settings_.http_advertise;
+  disk_ = std::make_unique<DiskGuard>(settings_.data,
+                                      parse_size("--disk-reserve", settings_.disk_reserve).value(),
+                                      [this] { return node::disk_free_bytes(settings_.data); });
+  trim_ballast();
   if (auto ok = decide_swarm(); !ok) return ok;
 
   auto blobs = node::BlobStore::open(settings_.data / "blobs");
@@ -230,9 +243,16 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   options.state_dir = settings_.data / "state";
   options.found = identity_->is_founding();
   options.seed = random_seed();
+  options.disk_is_full = [this] { return disk_->is_full(); };
+  options.on_lost = [this](const std::string& why) { come_back_as_new(why); };
   const auto address = [this](NodeId id) { return address_of(id); };
   auto group = consensus::RaftGroup::open(core, options, machine_, *links_, address);
-  if (!group) return group.error();
+  if (!group) {
+    // Alone, its damaged copy is the best there is: a person decides.
+    const bool has_others = !peers_->addresses().empty();
+    if (group.error().code == Errc::corrupt && has_others) come_back_as_new(group.error().detail);
+    return group.error();
+  }
   group_ = std::move(*group);
   const bool founds = identity_->is_founding();
   if (founds) {
@@ -242,7 +262,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
 
   exchange_ = std::make_unique<node::BlobExchange>(core, *links_, *blobs_, settings_.advertise);
   ledger_ = std::make_unique<RaftLedger>(
-      core, *group_, *links_, address, Logger{"ledger", settings_.name});
+      core, *group_, *links_, address, *disk_, Logger{"ledger", settings_.name});
   blob_sync_ = std::make_unique<BlobSync>(core,
                                           *blobs_,
                                           *exchange_,
@@ -258,7 +278,10 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   planner_ = std::make_unique<ml::Planner>(
       core,
       *ledger_,
-      ml::PlannerSources{is_leader, state, [this] { return gossip_->members(); }},
+      ml::PlannerSources{is_leader,
+                         state,
+                         [this] { return gossip_->members(); },
+                         [this] { return ledger_->cluster_now_ms(); }},
       Logger{"planner", settings_.name});
   links_->on_message(node::Channel::work, [this](NodeId, Bytes body) {
     const auto command = ml::decode_command(as_text(body));
@@ -285,7 +308,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
       core, *workers_, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
   predictor_ = std::make_unique<ml::Predictor>(core, *workers_, settings_.data / "serving");
   voters_ = std::make_unique<VoterKeeper>(
-      core, *group_, *gossip_, identity_->node(), Logger{"voters", settings_.name});
+      core, *group_, *gossip_, *ledger_, identity_->node(), Logger{"voters", settings_.name});
   group_->on_applied([this](LogIndex applied) { on_applied(applied); });
   group_->on_role([this](const consensus::RaftStatus& status) {
     log_->info("role={} term={} leader={}",
@@ -315,7 +338,8 @@ Result<> RunningNode::start_web() {
                                                .gossip = *gossip_,
                                                .blobs = *blobs_,
                                                .blob_sync = *blob_sync_,
-                                               .predictor = *predictor_});
+                                               .predictor = *predictor_,
+                                               .disk = *disk_});
   web::ApiOptions options;
   options.hosts = web::own_hosts(sockets_->http_address, http_url_);
   options.needs_token = !settings_.insecure_no_auth;
@@ -332,9 +356,37 @@ Result<> RunningNode::start_web() {
   return {};
 }
 
+/// Its copy of the log is not what the swarm was told. To vote with it could undo what is decided:
+/// it is laid aside, and this program starts again as a member that has nothing yet.
+void RunningNode::come_back_as_new(const std::string& why) {
+  if (auto ok = identity_->quarantine(why); !ok) {
+    log_->error("cannot be laid aside, so this node stays down why={}", ok.error().detail);
+    return;
+  }
+  int lost = 0;
+  while (std::filesystem::exists(settings_.data / fmt::format("state.lost-{}", lost + 1)))
+    ++lost;
+  if (lost >= kLostStatesMax) {
+    log_->error("this is the {}th time: check the disk, remove {}/state.lost-*, start again",
+                lost + 1,
+                settings_.data.string());
+    return;
+  }
+  log_->warn("starts again as a new member why={}", why);
+  log_->error("cannot start again why={}", node::restart_process());
+}
+
+void RunningNode::trim_ballast() const {
+  const std::string done = disk_->trim_ballast();
+  if (!done.empty()) log_->warn("{}", done);
+}
+
 /// For whoever started this node with port 0.
 void RunningNode::write_addresses() const {
-  const Json json{{"listen", settings_.advertise}, {"http", http_url_}, {"pid", getpid()}};
+  const Json json{{"listen", sockets_->peer_address},
+                  {"advertise", settings_.advertise},
+                  {"http", http_url_},
+                  {"pid", getpid()}};
   const auto written =
       write_file_atomically(settings_.data / "addresses.json", json.dump() + "\n", 0644);
   if (!written) log_->warn("addresses.json was not written why={}", written.error().detail);
@@ -373,6 +425,7 @@ asio::awaitable<void> RunningNode::refresh_facts() {
   asio::steady_timer alarm{core_};
   while (!is_stopping_) {
     gossip_->set_facts(facts_->now(host_->running()));
+    trim_ballast();
     alarm.expires_after(kFactsEvery);
     co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));
   }

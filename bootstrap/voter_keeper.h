@@ -1,8 +1,10 @@
-/// On the leader: carries out `next_voters` while the swarm changes.
+/// On the leader: carries out `next_voters` while the swarm changes, and raises the feature level
+/// once every voter runs a program that understands it.
 ///
 /// Threads: the core thread.
 #pragma once
 
+#include "bootstrap/raft_ledger.h"
 #include "consensus/group/raft_group.h"
 #include "node/base/log.h"
 #include "node/gossip/gossip_service.h"
@@ -18,6 +20,7 @@ class VoterKeeper {
   VoterKeeper(asio::any_io_executor core,
               consensus::RaftGroup& group,
               node::GossipService& gossip,
+              RaftLedger& ledger,
               NodeId self,
               Logger log);
 
@@ -27,10 +30,12 @@ class VoterKeeper {
  private:
   asio::awaitable<void> run();
   asio::awaitable<void> one_look();
+  asio::awaitable<void> raise_feature_level(consensus::RaftStatus status);
 
   asio::any_io_executor core_;
   consensus::RaftGroup& group_;
   node::GossipService& gossip_;
+  RaftLedger& ledger_;
   NodeId self_;
   Logger log_;
   asio::steady_timer alarm_;

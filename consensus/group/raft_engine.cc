@@ -13,7 +13,9 @@ namespace starling::consensus {
 namespace {
 
 constexpr std::chrono::seconds kChunkPatience{10};
-constexpr std::size_t kLogBytesMax = 32 << 20;
+constexpr std::chrono::minutes kSnapshotKept{2};  // an interrupted one pins the state that long
+constexpr std::chrono::milliseconds kStallLeast{2000};
+constexpr std::chrono::seconds kDiskLookedAtEvery{1};
 
 Error stopped() {
   return Error{Errc::timed_out, "this node stops; whether the command is committed is unknown"};
@@ -41,7 +43,9 @@ RaftEngine::RaftEngine(asio::any_io_executor core_executor,
             options_.seed,
             mono_now()),
       receiver_(*store_),
+      chain_(*store_->view()),
       timer_(executor_),
+      watchdog_(executor_),
       applied_(core_.applied_index().value) {
   update_status(true);
 }
@@ -58,7 +62,9 @@ void RaftEngine::close() {
   if (is_closed_) return;
   is_closed_ = true;
   timer_.cancel();
+  watchdog_.cancel();
   end_waits();
+  reader_.join();
   disk_.join();
 }
 
@@ -86,7 +92,7 @@ void RaftEngine::input(const Input& give) {
 }
 
 void RaftEngine::carry_out(Effects& effects) {
-  if (effects.fatal) stop_for(*effects.fatal);
+  if (effects.fatal) stop_as_lost(*effects.fatal);
   send(effects.send);
   if (effects.persist) write(std::move(*effects.persist));
   settle_proposals(effects.proposals);
@@ -94,6 +100,8 @@ void RaftEngine::carry_out(Effects& effects) {
   if (effects.discard_staged && !store_->begin_staging()) stop_for("the staging area is stuck");
   for (const SnapshotSend& wanted : effects.snapshots)
     asio::co_spawn(executor_, send_snapshot(shared_from_this(), wanted), asio::detached);
+  for (const LogRead& read : effects.log_reads)
+    read_log(read);
   update_status(effects.role.has_value());
   if (effects.role) report_role();
   if (!effects.apply.empty()) {
@@ -114,6 +122,7 @@ void RaftEngine::send(const std::vector<Message>& messages) {
 
 void RaftEngine::write(PersistBatch batch) {
   const std::weak_ptr<RaftEngine> weak = weak_from_this();
+  watch_write(batch.id);
   asio::post(disk_, [weak, store = store_, executor = executor_, batch = std::move(batch)] {
     static_cast<void>(store->persist(batch));  // returns only when it is durable
     asio::post(executor, [weak, id = batch.id] {
@@ -122,11 +131,58 @@ void RaftEngine::write(PersistBatch batch) {
   });
 }
 
+void RaftEngine::watch_write(std::uint64_t batch_id) {
+  batch_on_disk_ = batch_id;
+  watchdog_.expires_after(std::max(2 * options_.timings.election, kStallLeast));
+  const std::weak_ptr<RaftEngine> weak = weak_from_this();
+  watchdog_.async_wait([weak, batch_id](boost::system::error_code error) {
+    const auto self = weak.lock();
+    if (error || !self || self->is_closed_ || self->batch_on_disk_ != batch_id) return;
+    self->log_.error("the disk has not confirmed a write for seconds");
+    self->write_hangs_ = true;
+    self->look_at_disk();
+  });
+}
+
+/// A node whose disk hangs or is full does not lead.
+void RaftEngine::look_at_disk() {
+  disk_looked_at_ = mono_now();
+  const bool is_full = options_.disk_is_full && options_.disk_is_full();
+  const bool is_bad = write_hangs_ || is_full;
+  if (is_bad == core_.is_disk_stalled()) return;
+  if (is_bad)
+    log_.error("this node does not lead for now: its disk {}", is_full ? "is full" : "hangs");
+  else
+    log_.info("the disk is well again");
+  input([is_bad](RaftCore& core, Effects& effects) {
+    core.disk_stalled(mono_now(), is_bad, effects);
+  });
+}
+
+void RaftEngine::read_log(const LogRead& read) {
+  const std::weak_ptr<RaftEngine> weak = weak_from_this();
+  asio::post(reader_, [weak, store = store_, executor = executor_, read] {
+    auto entries = store->read_log(read.after, read.until, read.bytes_max);
+    asio::post(executor, [weak, read, entries = std::move(entries)] {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!entries) self->stop_for(entries.error().detail);
+      self->input([&](RaftCore& core, Effects& effects) {
+        core.log_read(mono_now(), read, *entries, effects);
+      });
+    });
+  });
+}
+
 void RaftEngine::after_write(std::uint64_t batch_id) {
+  batch_on_disk_ = 0;
+  watchdog_.cancel();
+  if (std::exchange(write_hangs_, false)) look_at_disk();
   const LogIndex applied_before = core_.applied_index();
   input([&](RaftCore& core, Effects& effects) { core.persisted(mono_now(), batch_id, effects); });
   if (!is_closed_ && core_.applied_index() > applied_before) {
     log_.info("installed snapshot index={}", core_.applied_index().value);
+    chain_ = StateChain{*store_->view()};
     note_applied(core_.applied_index());
   }
 }
@@ -202,28 +258,47 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
   const auto base = store_->live_view();
   Changes changes;
   std::vector<std::string> results(entries.size());
+  std::optional<StateCheck> check;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = *entries[i];
-    if (entry.kind != EntryKind::command) continue;
-    const OverlayView view{*base, changes};
-    ApplyOutcome outcome = machine_.apply(view, entry.index, entry.command);
+    if (entry.kind == EntryKind::check) compare_state(entry);
+    ApplyOutcome outcome;
+    if (entry.kind == EntryKind::command) {
+      const OverlayView view{*base, changes};
+      outcome = machine_.apply(view, entry.index, entry.command);
+    }
+    if (auto link = chain_.add(entry.index, outcome.changes)) check = link;
     for (auto& [key, value] : outcome.changes.writes)
       changes.writes[key] = std::move(value);
     results[i] = std::move(outcome.result);
   }
   const LogIndex last = entries.back()->index;
+  chain_.put_into(changes);
   const auto written = store_->apply(changes, last);
   if (!written) stop_for(written.error().detail);
-  for (std::size_t i = 0; i < entries.size(); ++i)
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    bytes_since_compaction_ += size_of(*entries[i]);
     settle_entry(*entries[i], results[i]);
+  }
   input([&](RaftCore& core, Effects& effects) { core.applied(mono_now(), last, effects); });
+  if (check) {
+    input(
+        [&](RaftCore& core, Effects& effects) { core.state_checked(mono_now(), *check, effects); });
+  }
   note_applied(last);
   compact();
+}
+
+void RaftEngine::compare_state(const Entry& entry) const {
+  const auto most = decode_state_check(entry.command);
+  if (!most) stop_for("an entry of kind check is not 24 bytes");
+  if (const auto differs = chain_.compare(*most)) stop_as_lost(*differs);
 }
 
 void RaftEngine::note_applied(LogIndex index) {
   applied_ = index.value;
   update_status(false);
+  try_hand_over();
   // What a snapshot jumped over is done or replaced; nobody here knows which.
   for (auto at = in_log_.begin(); at != in_log_.upper_bound(index); ++at)
     at->second.waiter->set(Error{Errc::timed_out, "whether the command is committed is unknown"});
@@ -234,17 +309,35 @@ void RaftEngine::note_applied(LogIndex index) {
   if (applied_handler_) applied_handler_(index);
 }
 
+/// Half of what is held stays for members that are a little behind; for one that is alive and
+/// further behind, as much as the log may hold at the most.
+LogIndex RaftEngine::compaction_point(std::uint64_t held) const {
+  const std::uint64_t applied = core_.applied_index().value;
+  std::uint64_t cut = applied - held / 2;
+  if (held < 2 * options_.compact_after_entries) {
+    for (const auto& [peer, progress] : core_.progress()) {
+      const bool is_alive = mono_now() - progress.last_ack <= options_.timings.election;
+      if (is_alive && progress.match > core_.log().base_index())
+        cut = std::min(cut, progress.match.value);
+    }
+  }
+  return LogIndex{cut};
+}
+
 void RaftEngine::compact() {
   const RaftLog& log = core_.log();
   const std::uint64_t held = core_.applied_index().value - log.base_index().value;
-  const bool is_long = held >= std::max<std::uint64_t>(options_.compact_after_entries, 2);
-  if (is_closed_ || core_.is_installing() || (!is_long && log.bytes() < kLogBytesMax) || held < 2)
-    return;
-  // Half of it stays for members that are a little behind.
-  const LogIndex cut{core_.applied_index().value - held / 2};
+  // Not all voters at the same entry: their disks would be busy together.
+  const std::uint64_t spread = options_.seed % (options_.compact_after_entries / 8 + 1);
+  const bool is_long = held >= std::max<std::uint64_t>(options_.compact_after_entries + spread, 2);
+  const bool is_large = bytes_since_compaction_ >= options_.compact_after_bytes && held >= 2;
+  if (is_closed_ || core_.is_installing() || (!is_long && !is_large)) return;
+  const LogIndex cut = compaction_point(held);
+  if (cut <= log.base_index()) return;
   const auto written = store_->compact(log.meta_at(cut));
   if (!written) stop_for(written.error().detail);
   core_.compact(cut);
+  bytes_since_compaction_ = 0;
   log_.debug("compacted the log base={}", cut.value);
 }
 
@@ -281,17 +374,30 @@ Result<LogIndex> RaftEngine::change_config(const std::set<NodeId>& voters,
 
 std::shared_ptr<RaftEngine::Reached> RaftEngine::hand_over() {
   auto waiter = std::make_shared<Reached>(executor_);
-  const auto successor = core_.best_successor();
-  if (is_closed_ || !successor) {
+  if (is_closed_ || core_.role() != Role::leader) {
     waiter->set({});
     return waiter;
   }
   handing_over_.push_back(waiter);
-  input([&](RaftCore& core, Effects& effects) {
-    const auto begun = core.transfer(mono_now(), *successor, effects);
-    if (!begun) waiter->set({});
-  });
+  try_hand_over();
   return waiter;
+}
+
+/// Nobody else may be able to lead while a change of voters is under way: it is waited for.
+void RaftEngine::try_hand_over() {
+  if (handing_over_.empty() || is_closed_ || core_.is_transferring() || core_.config().is_joint())
+    return;
+  const auto successor = core_.best_successor();
+  bool has_begun = false;
+  if (successor) {
+    input([&](RaftCore& core, Effects& effects) {
+      has_begun = core.transfer(mono_now(), *successor, effects).has_value();
+    });
+  }
+  if (has_begun) return;
+  for (auto& waiter : handing_over_)
+    waiter->set({});
+  handing_over_.clear();
 }
 
 void RaftEngine::arm_timer() {
@@ -306,6 +412,8 @@ void RaftEngine::arm_timer() {
     self->armed_for_ = MonoTime{0};
     self->input([](RaftCore& core, Effects& effects) { core.tick(mono_now(), effects); });
     self->update_status(true);
+    self->drop_old_snapshot();
+    if (mono_now() - self->disk_looked_at_ >= kDiskLookedAtEvery) self->look_at_disk();
   });
 }
 
@@ -317,6 +425,8 @@ void RaftEngine::update_status(bool in_full) {
   status_.commit = core_.commit();
   status_.applied = applied();
   status_.changing_voters = core_.config().is_joint();
+  status_.disk_stalled = core_.is_disk_stalled();
+  status_.forgetful = core_.forgetful();
   const bool is_settled =
       status_.voters == core_.config().voters && status_.learners == core_.config().learners;
   if (!in_full && is_settled) return;
@@ -378,37 +488,81 @@ asio::awaitable<Result<Bytes>> RaftEngine::take_chunk(std::shared_ptr<RaftEngine
   co_return Bytes{};
 }
 
-asio::awaitable<void> RaftEngine::send_snapshot(std::shared_ptr<RaftEngine> self,
-                                                SnapshotSend wanted) {
-  const SnapshotMeta meta = self->core_.log().meta_at(self->core_.applied_index());
-  std::optional<LogIndex> sent;
-  const auto address = self->address_of_(wanted.to);
-  if (address && !self->is_sending_snapshot_ && !self->is_closed_) {
-    self->is_sending_snapshot_ = true;
+/// Goes on with the stream that was interrupted, if it was to the same peer, or begins a new one.
+bool RaftEngine::prepare_snapshot(const SnapshotSend& wanted) {
+  if (is_closed_ || (outgoing_ && outgoing_->is_moving)) return false;
+  const bool goes_on = outgoing_ && outgoing_->wanted.to == wanted.to &&
+                       outgoing_->wanted.session == wanted.session &&
+                       outgoing_->wanted.term == wanted.term &&
+                       outgoing_->sender.meta().index >= core_.log().base_index();
+  if (!goes_on) {
     SnapshotChunk head;
-    head.swarm = self->options_.swarm;
+    head.swarm = options_.swarm;
     head.term = wanted.term;
     head.session = wanted.session;
-    head.meta = meta;
-    SnapshotSender sender{std::move(head), self->store_->read_snapshot()};
-    self->log_.info("sends snapshot to={} index={}", wanted.to.hex(), meta.index.value);
-    while (!sent && !self->is_closed_) {
-      const auto chunk = sender.next();
-      if (!chunk) break;
-      Bytes bytes = encode_snapshot_chunk(*chunk);
-      const auto answer = co_await self->links_.call(
-          *address, node::Channel::snapshot, std::move(bytes), kChunkPatience);
-      if (!answer) {
-        self->log_.warn("snapshot failed to={} why={}", wanted.to.hex(), answer.error().detail);
-        break;
-      }
-      if (chunk->done) sent = meta.index;
+    head.meta = core_.log().meta_at(core_.applied_index());
+    outgoing_.emplace(OutgoingSnapshot{
+        wanted, SnapshotSender{std::move(head), store_->read_snapshot()}, mono_now()});
+  }
+  outgoing_->is_moving = true;
+  log_.info("{} a snapshot to={} index={}",
+            goes_on ? "goes on with" : "sends",
+            wanted.to.hex(),
+            outgoing_->sender.meta().index.value);
+  return true;
+}
+
+/// True when the peer has all of it.
+asio::awaitable<bool> RaftEngine::send_pieces(std::shared_ptr<RaftEngine> self,
+                                              std::string address) {
+  for (;;) {
+    const auto chunk = self->outgoing_->sender.current();
+    if (!chunk) self->stop_for(chunk.error().detail);
+    const bool is_last = (*chunk)->done;
+    Bytes bytes = encode_snapshot_chunk(**chunk);
+    const auto answer = co_await self->links_.call(
+        address, node::Channel::snapshot, std::move(bytes), kChunkPatience);
+    if (self->is_closed_) co_return false;
+    self->outgoing_->last_used = mono_now();
+    if (answer) {
+      self->outgoing_->sender.arrived();
+      if (is_last) co_return true;
+      continue;
     }
-    self->is_sending_snapshot_ = false;
+    self->log_.warn("a snapshot was interrupted to={} why={}", address, answer.error().detail);
+    const bool must_restart =
+        answer.error().code == Errc::conflict || answer.error().code == Errc::corrupt;
+    if (must_restart) self->outgoing_->wanted.session = 0;
+    co_return false;
+  }
+}
+
+asio::awaitable<void> RaftEngine::send_snapshot(std::shared_ptr<RaftEngine> self,
+                                                SnapshotSend wanted) {
+  std::optional<LogIndex> sent;
+  auto address = self->address_of_(wanted.to);
+  if (address && self->prepare_snapshot(wanted)) {
+    const bool is_whole = co_await send_pieces(self, std::move(*address));
+    if (self->is_closed_) co_return;
+    if (is_whole) sent = self->outgoing_->sender.meta().index;
+    self->outgoing_->is_moving = false;
+    if (is_whole) self->outgoing_.reset();
   }
   self->input([&](RaftCore& core, Effects& effects) {
     core.snapshot_sent(mono_now(), wanted, sent, effects);
   });
+}
+
+void RaftEngine::drop_old_snapshot() {
+  const bool is_old =
+      outgoing_ && !outgoing_->is_moving && mono_now() - outgoing_->last_used > kSnapshotKept;
+  if (is_old) outgoing_.reset();
+}
+
+void RaftEngine::stop_as_lost(const std::string& why) const {
+  log_.error("stops, and must come back as a new member: {}", why);
+  if (options_.on_lost) options_.on_lost(why);
+  std::abort();
 }
 
 void RaftEngine::stop_for(const std::string& why) const {

@@ -7,6 +7,7 @@
 
 #include "consensus/group/raft_group.h"
 #include "consensus/group/snapshot_stream.h"
+#include "consensus/group/state_chain.h"
 #include "consensus/group/waiter.h"
 #include "consensus/raft/raft_core.h"
 #include "consensus/storage/rocks_log_store.h"
@@ -89,19 +90,37 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void send(const std::vector<Message>& messages);
   void write(PersistBatch batch);
   void after_write(std::uint64_t batch_id);
+  void watch_write(std::uint64_t batch_id);
+  void look_at_disk();
+  void read_log(const LogRead& read);
   void flush_proposals();
   void settle_proposals(std::vector<ProposalOutcome>& outcomes);
   void settle_entry(const Entry& entry, const std::string& result);
   void settle_reads(const std::vector<ReadReady>& reads);
   void apply(const std::vector<EntryRef>& entries);
+  void compare_state(const Entry& entry) const;
   void note_applied(LogIndex index);
   void compact();
   void arm_timer();
   void update_status(bool in_full);
   void report_role();
   void end_waits();
+  LogIndex compaction_point(std::uint64_t held) const;
+  void try_hand_over();
+  void drop_old_snapshot();
+  bool prepare_snapshot(const SnapshotSend& wanted);
+  static asio::awaitable<bool> send_pieces(std::shared_ptr<RaftEngine> self, std::string address);
   static asio::awaitable<void> send_snapshot(std::shared_ptr<RaftEngine> self, SnapshotSend wanted);
   [[noreturn]] void stop_for(const std::string& why) const;
+  [[noreturn]] void stop_as_lost(const std::string& why) const;
+
+  /// One snapshot at a time leaves this node; after a failure it waits here to be gone on with.
+  struct OutgoingSnapshot {
+    SnapshotSend wanted;
+    SnapshotSender sender;
+    MonoTime last_used;
+    bool is_moving = false;
+  };
 
   const asio::any_io_executor executor_;
   const RaftGroupOptions options_;
@@ -112,10 +131,16 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   const Logger log_;
   RaftCore core_;
   SnapshotReceiver receiver_;
+  StateChain chain_;
   asio::steady_timer timer_;
   MonoTime armed_for_{0};
   bool is_closed_ = false;
-  bool is_sending_snapshot_ = false;
+  std::optional<OutgoingSnapshot> outgoing_;
+  asio::steady_timer watchdog_;
+  std::uint64_t batch_on_disk_ = 0;  ///< 0: none
+  bool write_hangs_ = false;
+  MonoTime disk_looked_at_{0};
+  std::uint64_t bytes_since_compaction_ = 0;
 
   std::vector<Proposed> proposed_;
   bool flush_posted_ = false;
@@ -131,6 +156,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   std::atomic<std::uint64_t> applied_;
   mutable std::mutex status_mutex_;
   RaftStatus status_;
+  asio::thread_pool reader_{1};  ///< for laggards, so that their reads delay no write
   asio::thread_pool disk_{1};
 };
 

@@ -96,7 +96,7 @@ class EngineGroup : public RaftGroup {
   }
 
   static asio::awaitable<void> stop_engine(std::shared_ptr<RaftEngine> engine) {
-    constexpr std::chrono::milliseconds kPatience{1000};
+    constexpr std::chrono::milliseconds kPatience{3000};
     const auto handed_over = engine->hand_over();
     const auto ended =
         co_await RaftEngine::Reached::wait(handed_over, kPatience, "nobody took over");

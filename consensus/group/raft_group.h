@@ -33,7 +33,15 @@ struct RaftGroupOptions {
   bool found = false;               ///< An empty state starts as a swarm of this one voter.
   RaftTimings timings;
   std::uint64_t seed = 0;
-  std::uint64_t compact_after_entries = 20000;  ///< Applied entries kept before the log is cut.
+  std::uint64_t compact_after_entries = 20000;   ///< Applied entries kept before the log is cut.
+  std::uint64_t compact_after_bytes = 32 << 20;  ///< The same, in bytes of commands.
+
+  /// Asked every second: this node can hardly write any more, so it does not lead.
+  std::function<bool()> disk_is_full;
+
+  /// Runs before the process ends because this node's log is not what the swarm was told: it must
+  /// come back as a new member (core rule RS-8).
+  std::function<void(const std::string& why)> on_lost;
 };
 
 struct RaftStatus {
@@ -45,6 +53,8 @@ struct RaftStatus {
   std::set<NodeId> voters;  ///< both halves while a change is under way
   std::set<NodeId> learners;
   bool changing_voters = false;
+  bool disk_stalled = false;   ///< A write has been waiting for the disk for seconds.
+  std::set<NodeId> forgetful;  ///< on the leader: lost what they had acknowledged, do not count
   std::map<NodeId, LogIndex> match;  ///< on the leader: what each peer is known to hold
 };
 

@@ -1,6 +1,9 @@
-/// Snapshots between nodes: a row of calls, each with its offset, the last with a hash over all.
+/// Snapshots between nodes: a row of calls, each with its offset and a hash over all bytes so far.
 ///
-/// Threads: the core thread.
+/// A stream that was interrupted goes on where it stopped, as long as both sides still run: the
+/// sender repeats the piece whose answer it missed, and the receiver knows it if it has it.
+///
+/// Threads: the core thread. Memory: two pieces on the sending side, one on the other.
 #pragma once
 
 #include "consensus/raft/raft_wire.h"
@@ -16,15 +19,21 @@ inline constexpr std::size_t kSnapshotChunkBytes = 256 << 10;
 /// Cuts one frozen state into chunks.
 class SnapshotSender {
  public:
-  /// `head` has all of a chunk but offset, pairs and end.
+  /// `head` has all of a chunk but offset, pairs, end and hash.
   SnapshotSender(SnapshotChunk head, std::unique_ptr<SnapshotReader> reader)
-      : head_(std::move(head)), reader_(std::move(reader)) {}
+      : current_(std::move(head)), reader_(std::move(reader)) {}
 
-  /// The next chunk; the one with `done` is the last.
-  Result<SnapshotChunk> next();
+  /// The piece that is to be sent, the same one until `arrived`; the last one has `done`.
+  Result<const SnapshotChunk*> current();
+
+  /// The receiver has the current piece.
+  void arrived();
+
+  const SnapshotMeta& meta() const { return current_.meta; }
 
  private:
-  SnapshotChunk head_;
+  SnapshotChunk current_;
+  bool is_cut_ = false;
   std::unique_ptr<SnapshotReader> reader_;
   ContentHasher hasher_;
 };
@@ -38,8 +47,6 @@ class SnapshotReceiver {
   /// Errors: `conflict` (not the next chunk: start again), `corrupt`, `io`.
   Result<std::optional<SnapshotMeta>> take(NodeId from, const SnapshotChunk& chunk);
 
-  void forget() { stream_.reset(); }
-
  private:
   struct Stream {
     NodeId from;
@@ -49,6 +56,8 @@ class SnapshotReceiver {
     std::uint64_t offset = 0;
     ContentHasher hasher;
   };
+
+  bool belongs(NodeId from, const SnapshotChunk& chunk) const;
 
   LogStore& store_;
   std::optional<Stream> stream_;

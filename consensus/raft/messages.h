@@ -5,6 +5,7 @@
 #pragma once
 
 #include "consensus/raft/config.h"
+#include "consensus/raft/state_check.h"
 #include "node/base/ids.h"
 
 #include <cstdint>
@@ -21,13 +22,14 @@ enum class EntryKind : std::uint8_t {
   noop = 1,     ///< the first entry of each leader
   command = 2,  ///< opaque bytes for the state machine
   config = 3,   ///< who votes from here on
+  check = 4,    ///< what most voters' state is; `command` is a StateCheck
 };
 
 struct Entry {
   Term term;
   LogIndex index;
   EntryKind kind = EntryKind::noop;
-  std::string command;  ///< kind `command` only
+  std::string command;  ///< kinds `command` and `check`
   Config config;        ///< kind `config` only
 
   friend bool operator==(const Entry&, const Entry&) = default;
@@ -79,6 +81,7 @@ struct AppendRequest {
   Term prev_term;
   LogIndex commit;
   std::vector<EntryRef> entries;
+  std::uint64_t sent_at = 0;  ///< the leader's clock, only ever compared with itself
 };
 
 struct AppendResponse {
@@ -86,12 +89,14 @@ struct AppendResponse {
   LogIndex index;       ///< accepted: the log agrees up to here; rejected: the `prev_index` refused
   LogIndex hint_index;  ///< rejected: the log may agree at or before here
   Term hint_term;
+  std::uint64_t sent_at = 0;  ///< of the request
 
   friend bool operator==(const AppendResponse&, const AppendResponse&) = default;
 };
 
 struct HeartbeatRequest {
-  LogIndex commit;             ///< never above what the receiver is known to hold
+  LogIndex commit;             ///< never above `held`
+  LogIndex held;               ///< what the receiver has acknowledged to this leader
   std::uint64_t read_seq = 0;  ///< newest read round
   std::uint64_t sent_at = 0;   ///< the leader's clock, only ever compared with itself
 
@@ -101,6 +106,7 @@ struct HeartbeatRequest {
 struct HeartbeatResponse {
   std::uint64_t read_seq = 0;
   std::uint64_t sent_at = 0;
+  StateCheck check;  ///< the newest one of the sender
 
   friend bool operator==(const HeartbeatResponse&, const HeartbeatResponse&) = default;
 };

@@ -22,6 +22,7 @@ void InFlightWindow::clear() {
 }
 
 bool Progress::may_send() const {
+  if (is_reading || has_forgotten) return false;
   switch (state) {
     case ProgressState::probe: return !probe_sent;
     case ProgressState::replicate: return !window.is_full();
@@ -50,8 +51,12 @@ void Progress::become_snapshot() {
   window.clear();
 }
 
-bool Progress::acknowledge(LogIndex index) {
+bool Progress::acknowledge(LogIndex index, MonoTime now) {
   const bool is_news = index > match;
+  if (is_news) {
+    held = index;
+    held_since = now;
+  }
   match = std::max(match, index);
   next = std::max(next, index.next());
   window.free_to(index);

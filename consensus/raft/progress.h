@@ -3,6 +3,7 @@
 /// Source: etcd-io/raft, tracker/progress.go (probe, replicate, snapshot).
 #pragma once
 
+#include "consensus/raft/state_check.h"
 #include "node/base/ids.h"
 
 #include <cstdint>
@@ -56,8 +57,13 @@ struct Progress {
   LogIndex next;
   LogIndex commit_sent;  ///< the commit index it was last told of
   bool probe_sent = false;
-  MonoTime last_ack;  ///< when the newest answered heartbeat was *sent*
+  bool is_reading = false;     ///< its next entries are being read from the disk
+  bool has_forgotten = false;  ///< it lost what it had acknowledged: nothing it says counts
+  LogIndex held;               ///< the most it ever acknowledged
+  MonoTime held_since;         ///< when the leader learned so
+  MonoTime last_ack;           ///< when the newest answered heartbeat was *sent*
   std::uint64_t read_ack = 0;
+  StateCheck check;  ///< the newest it spoke of
   InFlightWindow window;
 
   bool may_send() const;
@@ -66,8 +72,9 @@ struct Progress {
   void become_replicate();
   void become_snapshot();
 
-  /// The peer holds everything up to `index`. False if that is old news.
-  bool acknowledge(LogIndex index);
+  /// The peer holds everything up to `index`, as the leader learns at `now`. False if that is old
+  /// news.
+  bool acknowledge(LogIndex index, MonoTime now);
 
   /// The peer refused `refused`; its log may agree at `hint`. False if that is an old answer.
   bool back_off(LogIndex refused, LogIndex hint);

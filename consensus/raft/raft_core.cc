@@ -48,9 +48,9 @@ RaftCore::RaftCore(RaftIdentity identity,
       term_(restored.hard.term),
       vote_(restored.hard.vote),
       recovery_epoch_(restored.hard.recovery_epoch),
-      log_(restored.base, restored.entries),
-      commit_(std::max({restored.hard.commit, restored.applied, restored.base.index})),
-      applied_(std::max(restored.applied, restored.base.index)),
+      log_(std::move(restored.log)),
+      commit_(std::max({restored.hard.commit, restored.applied, log_.base_index()})),
+      applied_(std::max(restored.applied, log_.base_index())),
       apply_issued_(applied_),
       stable_(log_.last_index()),
       issued_(stable_),
@@ -68,16 +68,22 @@ void RaftCore::begin(MonoTime now, Effects& effects) {
 }
 
 void RaftCore::finish() {
-  if (role_ == Role::leader) lead();
-  issue_batch();
-  issue_apply();
-  report_role();
+  if (!is_out_ && role_ == Role::leader) lead();
+  if (!is_out_) {
+    issue_batch();
+    issue_apply();
+    report_role();
+  } else {
+    out_->send.clear();
+  }
   out_ = nullptr;
 }
 
 void RaftCore::tick(MonoTime now, Effects& effects) {
   begin(now, effects);
-  if (role_ == Role::leader) {
+  if (is_out_) {
+    redraw_election_wait();
+  } else if (role_ == Role::leader) {
     if (transfer_target_ && now_ >= transfer_deadline_) transfer_target_.reset();
     if (now_ >= heartbeat_deadline_) heartbeat();
   } else if (now_ >= election_deadline_) {
@@ -90,7 +96,7 @@ void RaftCore::tick(MonoTime now, Effects& effects) {
 }
 
 MonoTime RaftCore::next_deadline() const {
-  if (role_ != Role::leader) return election_deadline_;
+  if (is_out_ || role_ != Role::leader) return election_deadline_;
   return transfer_target_ ? std::min(heartbeat_deadline_, transfer_deadline_) : heartbeat_deadline_;
 }
 
@@ -98,7 +104,7 @@ void RaftCore::step(MonoTime now, const Message& message, Effects& effects) {
   begin(now, effects);
   const bool is_ours = message.swarm == swarm_ && message.recovery_epoch == recovery_epoch_ &&
                        message.to == self_ && message.from != self_;
-  if (is_ours) take(message);
+  if (is_ours && !is_out_) take(message);
   finish();
 }
 
@@ -246,6 +252,7 @@ void RaftCore::applied(MonoTime now, LogIndex index, Effects& effects) {
   begin(now, effects);
   STARLING_ASSERT(index == apply_issued_, "what was handed out is applied as a whole");
   applied_ = index;
+  log_.trim(std::min(applied_, stable_), timings_.log_bytes_in_memory);
   finish();
 }
 
@@ -265,6 +272,7 @@ void RaftCore::report_role() {
 
 void RaftCore::fail(std::string why) {
   if (!out_->fatal) out_->fatal = std::move(why);
+  is_out_ = true;
 }
 
 void RaftCore::check_invariants() const {

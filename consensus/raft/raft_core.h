@@ -39,7 +39,8 @@ struct RaftTimings {
   std::size_t in_flight_bytes_max = 1 << 20;  ///< per peer
   std::size_t uncommitted_bytes_max = 8 << 20;
   std::size_t proposal_bytes_max = 256 << 10;
-  std::size_t apply_bytes_max = 1 << 20;  ///< per `Effects::apply`
+  std::size_t apply_bytes_max = 1 << 20;      ///< per `Effects::apply`
+  std::size_t log_bytes_in_memory = 4 << 20;  ///< of applied entries, for members a little behind
 };
 
 /// Errors: `invalid_argument`, naming the field, its value and the limit.
@@ -53,9 +54,8 @@ struct RaftIdentity {
 /// What the disk holds when a member starts.
 struct RestoredState {
   HardState hard;
-  SnapshotMeta base;              ///< the compaction point
-  std::vector<EntryRef> entries;  ///< after `base`, without a gap
-  LogIndex applied;               ///< of the state machine; at or after `base`
+  RaftLog log;       ///< what is not applied is in memory
+  LogIndex applied;  ///< of the state machine; at or after the log's compaction point
 };
 
 /// One atomic, synced write. Batches are issued one at a time, in order.
@@ -80,6 +80,15 @@ struct SnapshotSend {
   std::uint64_t session = 0;
 };
 
+/// `peer` needs entries that have left the memory. Answer with `log_read`.
+struct LogRead {
+  NodeId peer;
+  std::uint64_t session = 0;
+  LogIndex after;
+  LogIndex until;
+  std::size_t bytes_max = 0;  ///< stop before it is exceeded, but read one entry at least
+};
+
 struct RoleChange {
   Role role = Role::follower;
   Term term;
@@ -94,9 +103,12 @@ struct Effects {
   std::vector<ReadReady> reads;
   std::vector<ProposalOutcome> proposals;
   std::vector<SnapshotSend> snapshots;
+  std::vector<LogRead> log_reads;
   bool discard_staged = false;  ///< The snapshot of `snapshot_received` is not needed.
   std::optional<RoleChange> role;
-  std::optional<std::string> fatal;  ///< The protocol is broken: say so, stop, never go on.
+  /// This member's log is not what the swarm was told, or the protocol is broken: say so, stop, and
+  /// come back as a new member. From here on the core takes no input.
+  std::optional<std::string> fatal;
 };
 
 struct Proposal {
@@ -144,6 +156,10 @@ class RaftCore {
   /// Everything of the last `Effects::apply`, up to `index`, is applied.
   void applied(MonoTime now, LogIndex index, Effects& effects);
 
+  /// This member's state at one entry. When most voters agree on it, the leader puts it into the log
+  /// as an entry of kind `check`, for all to compare.
+  void state_checked(MonoTime now, const StateCheck& check, Effects& effects);
+
   /// The snapshot stream to a peer ended; `index` is the snapshot's if the peer has it whole.
   void snapshot_sent(MonoTime now,
                      const SnapshotSend& sent,
@@ -152,6 +168,16 @@ class RaftCore {
 
   /// A snapshot from the current leader is staged, whole and verified.
   void snapshot_received(MonoTime now, const SnapshotMeta& meta, Effects& effects);
+
+  /// The entries that `read` asked for, from the disk; empty if they are compacted meanwhile.
+  void log_read(MonoTime now,
+                const LogRead& read,
+                const std::vector<EntryRef>& entries,
+                Effects& effects);
+
+  /// The disk has not answered for long, or does again. A leader whose disk hangs hands over; who
+  /// cannot write does not campaign.
+  void disk_stalled(MonoTime now, bool is_stalled, Effects& effects);
 
   /// Messages to `peer` are being lost.
   void unreachable(MonoTime now, NodeId peer, Effects& effects);
@@ -184,6 +210,11 @@ class RaftCore {
   const std::map<NodeId, Progress>& progress() const { return progress_; }
 
   bool is_transferring() const { return transfer_target_.has_value(); }
+
+  /// Members that hold less than they acknowledged to this leader. They do not count any more.
+  std::set<NodeId> forgetful() const;
+
+  bool is_disk_stalled() const { return disk_is_stalled_; }
 
   /// A received snapshot is not durable yet: the staging area must be left alone.
   bool is_installing() const { return install_.has_value(); }
@@ -258,10 +289,14 @@ class RaftCore {
   void advance_reads();
   void pump(NodeId peer, Progress& progress);
   bool send_append(NodeId peer, Progress& progress, bool even_empty);
+  void send_entries(NodeId peer, Progress& progress, std::vector<EntryRef> entries);
+  void ask_for_entries(NodeId peer, Progress& progress);
   void ask_for_snapshot(NodeId peer, Progress& progress);
+  static void note_forgotten(Progress& progress);
   Error not_leader() const;
   Result<> can_take(const std::string& command) const;
   void try_hand_over();
+  void advance_check();
 
   // raft_members.cc
   void track_members();
@@ -311,6 +346,10 @@ class RaftCore {
   ReadQueue reads_;
   std::optional<NodeId> transfer_target_;
   MonoTime transfer_deadline_;
+  bool disk_is_stalled_ = false;
+  StateCheck check_;       ///< of this member
+  LogIndex check_in_log_;  ///< the newest that this leader put into the log
+  bool is_out_ = false;    ///< after `Effects::fatal`
 };
 
 }  // namespace starling::consensus

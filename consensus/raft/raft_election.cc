@@ -24,7 +24,7 @@ bool RaftCore::may_campaign() const {
   // it: the others may lack it, and lose every election for that (thesis, section 4.2.2).
   const bool may_lead =
       config().is_voter(self_) || log_.configs().at(commit_).second.is_voter(self_);
-  return may_lead && !install_;
+  return may_lead && !install_ && !disk_is_stalled_;
 }
 
 void RaftCore::become_follower(Term term, std::optional<NodeId> leader) {
@@ -127,6 +127,7 @@ void RaftCore::become_leader() {
   votes_.clear();
   uncommitted_bytes_ = 0;
   reads_ = ReadQueue{};
+  check_in_log_ = check_.index;
   track_members();
   // Entries of earlier terms are committed only together with one of this term.
   append_own(EntryKind::noop, {}, {});

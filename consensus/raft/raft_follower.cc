@@ -26,20 +26,22 @@ void RaftCore::on(const Message& message, const AppendRequest& request) {
   if (out_->fatal) return;
   if (request.prev_index < commit_) {
     // Committed entries are the leader's too: it may go on from there.
-    send(message.from, AppendResponse{false, commit_, {}, {}}, Needs::whole_log, message.session);
+    const AppendResponse held{false, commit_, {}, {}, request.sent_at};
+    send(message.from, held, Needs::whole_log, message.session);
     return;
   }
   if (!log_.matches(request.prev_index, request.prev_term)) {
     const LogIndex hint = log_.last_at_or_below(request.prev_index, request.prev_term);
     const Term hint_term = log_.term_at(hint).value_or(Term{});
-    const AppendResponse refusal{true, request.prev_index, hint, hint_term};
+    const AppendResponse refusal{true, request.prev_index, hint, hint_term, request.sent_at};
     send(message.from, refusal, Needs::whole_log, message.session);
     return;
   }
   if (!append_from_leader(request)) return;
   const LogIndex last{request.prev_index.value + request.entries.size()};
   commit_to(std::min(request.commit, last));
-  send(message.from, AppendResponse{false, last, {}, {}}, Needs::whole_log, message.session);
+  const AppendResponse held{false, last, {}, {}, request.sent_at};
+  send(message.from, held, Needs::whole_log, message.session);
 }
 
 bool RaftCore::append_from_leader(const AppendRequest& request) {
@@ -70,18 +72,20 @@ void RaftCore::commit_to(LogIndex index) {
 void RaftCore::on(const Message& message, const HeartbeatRequest& request) {
   follow(message.from);
   if (out_->fatal) return;
-  if (request.commit > log_.last_index()) {
+  const LogIndex held = std::max(request.held, request.commit);
+  if (held > log_.last_index()) {
+    // Within one term a leader takes nothing back, so it was this disk.
     fail(
-        fmt::format("the leader of term {} counts entry {} as held here, but the log ends at {}: "
-                    "acknowledged entries were lost",
+        fmt::format("this member acknowledged entry {} to the leader of term {}, but its log ends "
+                    "at {}: its disk lost what it had confirmed",
+                    held.value,
                     term_.value,
-                    request.commit.value,
                     log_.last_index().value));
     return;
   }
   commit_to(request.commit);
   // Does not wait for entries: a slow disk must not look like a dead member.
-  const HeartbeatResponse answer{request.read_seq, request.sent_at};
+  const HeartbeatResponse answer{request.read_seq, request.sent_at, check_};
   send(message.from, answer, Needs::hard_state, message.session);
 }
 

@@ -24,7 +24,7 @@ Error RaftCore::not_leader() const {
 
 void RaftCore::lead() {
   const auto own = progress_.find(self_);
-  if (own != progress_.end()) own->second.acknowledge(stable_);
+  if (own != progress_.end()) own->second.acknowledge(stable_, now_);
   advance_commit();
   advance_config();
   if (role_ != Role::leader) return;
@@ -108,7 +108,8 @@ void RaftCore::send_heartbeats() {
   for (const auto& [peer, progress] : progress_) {
     if (peer == self_) continue;
     // Never commits beyond what the peer is known to hold.
-    const HeartbeatRequest beat{std::min(commit_, progress.match), reads_.seq(), as_number(now_)};
+    const HeartbeatRequest beat{
+        std::min(commit_, progress.match), progress.held, reads_.seq(), as_number(now_)};
     send(peer, beat, Needs::nothing, progress.session);
   }
 }
@@ -127,14 +128,23 @@ void RaftCore::on(const Message& message, const HeartbeatResponse& response) {
   progress->last_ack = std::max(progress->last_ack, sent);
   progress->read_ack = std::max(progress->read_ack, std::min(response.read_seq, reads_.seq()));
   progress->probe_sent = false;
+  if (progress->check != response.check) {
+    progress->check = response.check;
+    advance_check();
+  }
   // Everything in flight may have been lost; an empty append shows where the logs part.
   if (progress->match < log_.last_index()) send_append(message.from, *progress, true);
 }
 
 void RaftCore::on(const Message& message, const AppendResponse& response) {
   Progress* progress = progress_of(message);
-  if (progress == nullptr) return;
+  if (progress == nullptr || progress->has_forgotten) return;
   if (response.rejected) {
+    // An answer to what was asked after the acknowledgement came cannot be an old one.
+    if (response.index <= progress->held && response.sent_at > as_number(progress->held_since)) {
+      note_forgotten(*progress);
+      return;
+    }
     const LogIndex hint = log_.last_at_or_below(response.hint_index, response.hint_term);
     progress->back_off(response.index, hint);
     return;
@@ -146,10 +156,26 @@ void RaftCore::on(const Message& message, const AppendResponse& response) {
                      log_.last_index().value));
     return;
   }
-  progress->acknowledge(response.index);
+  progress->acknowledge(response.index, now_);
   const bool resumes =
       progress->state == ProgressState::snapshot && progress->match >= log_.base_index();
   if (progress->state == ProgressState::probe || resumes) progress->become_replicate();
+}
+
+void RaftCore::note_forgotten(Progress& progress) {
+  // What rested on its word stays; from here on it adds nothing. It learns of it by `held` in the
+  // next heartbeat, and whoever chooses the voters by `forgetful`.
+  progress.has_forgotten = true;
+  progress.match = {};
+  progress.become_probe(kNothing.next());
+}
+
+std::set<NodeId> RaftCore::forgetful() const {
+  std::set<NodeId> forgetful;
+  for (const auto& [peer, progress] : progress_) {
+    if (progress.has_forgotten) forgetful.insert(peer);
+  }
+  return forgetful;
 }
 
 void RaftCore::advance_commit() {
@@ -179,30 +205,70 @@ void RaftCore::pump(NodeId peer, Progress& progress) {
 
 bool RaftCore::send_append(NodeId peer, Progress& progress, bool even_empty) {
   const bool by_replicate = progress.state == ProgressState::replicate;
-  if (!progress.may_send() && !(even_empty && by_replicate)) return false;
+  const bool may_send_empty = even_empty && by_replicate && !progress.has_forgotten;
+  if (!progress.may_send() && !may_send_empty) return false;
   const LogIndex prev{progress.next.value - 1};
-  const auto prev_term = log_.term_at(prev);
-  if (!prev_term) {
+  if (!log_.term_at(prev)) {
     ask_for_snapshot(peer, progress);
     return false;
   }
-  AppendRequest request{prev, *prev_term, commit_, {}};
-  if (!by_replicate || !progress.window.is_full())
-    request.entries = log_.slice(prev, log_.last_index(), timings_.append_bytes_max);
-  if (request.entries.empty() && !even_empty) return false;
+  std::vector<EntryRef> entries;
+  if (progress.may_send() && progress.next <= log_.last_index()) {
+    if (log_.is_in_memory(progress.next)) {
+      entries = log_.slice(prev, log_.last_index(), timings_.append_bytes_max);
+    } else if (by_replicate) {
+      ask_for_entries(peer, progress);
+      return false;
+    }
+    // Where the logs agree is found without entries too.
+  } else if (!even_empty) {
+    return false;
+  }
+  send_entries(peer, progress, std::move(entries));
+  return true;
+}
 
-  const LogIndex last{prev.value + request.entries.size()};
+void RaftCore::send_entries(NodeId peer, Progress& progress, std::vector<EntryRef> entries) {
+  const bool by_replicate = progress.state == ProgressState::replicate;
+  const LogIndex prev{progress.next.value - 1};
+  const LogIndex last{prev.value + entries.size()};
   std::size_t bytes = 0;
-  for (const EntryRef& entry : request.entries)
+  for (const EntryRef& entry : entries)
     bytes += size_of(*entry);
-  if (by_replicate && !request.entries.empty()) {
+  if (by_replicate && !entries.empty()) {
     progress.next = last.next();
     progress.window.add(last, bytes);
   }
   progress.probe_sent = !by_replicate;
   progress.commit_sent = std::max(progress.commit_sent, std::min(commit_, last));
+  AppendRequest request{prev, *log_.term_at(prev), commit_, std::move(entries), as_number(now_)};
   send(peer, std::move(request), Needs::nothing, progress.session);
-  return true;
+}
+
+void RaftCore::ask_for_entries(NodeId peer, Progress& progress) {
+  const LogIndex after{progress.next.value - 1};
+  progress.is_reading = true;
+  out_->log_reads.push_back(
+      {peer, progress.session, after, log_.last_index(), timings_.append_bytes_max});
+}
+
+void RaftCore::log_read(MonoTime now,
+                        const LogRead& read,
+                        const std::vector<EntryRef>& entries,
+                        Effects& effects) {
+  begin(now, effects);
+  const auto found = role_ == Role::leader ? progress_.find(read.peer) : progress_.end();
+  if (found != progress_.end() && found->second.session == read.session) {
+    Progress& progress = found->second;
+    progress.is_reading = false;
+    const bool is_wanted = progress.state == ProgressState::replicate && progress.may_send() &&
+                           progress.next == read.after.next() && log_.term_at(read.after);
+    // Of the log as it is now: what was read may have been replaced meanwhile.
+    const bool is_own = !entries.empty() && entries.front()->index == progress.next &&
+                        log_.matches(entries.back()->index, entries.back()->term);
+    if (is_wanted && is_own) send_entries(read.peer, progress, entries);
+  }
+  finish();
 }
 
 void RaftCore::ask_for_snapshot(NodeId peer, Progress& progress) {
@@ -227,6 +293,46 @@ void RaftCore::snapshot_sent(MonoTime now,
   if (is_current) {
     found->second.become_probe(index.value_or(kNothing).next());
     found->second.probe_sent = true;  // A failed stream is not tried again before it answers.
+  }
+  finish();
+}
+
+void RaftCore::state_checked(MonoTime now, const StateCheck& check, Effects& effects) {
+  begin(now, effects);
+  check_ = check;
+  if (role_ == Role::leader) advance_check();
+  finish();
+}
+
+/// The newest state that most voters share; whoever differs will find it in the log.
+void RaftCore::advance_check() {
+  std::map<std::string, std::size_t> counts;
+  const auto count = [&](const StateCheck& check) {
+    if (check.index > check_in_log_) ++counts[encode_state_check(check)];
+  };
+  for (const NodeId voter : config().voters) {
+    const auto found = progress_.find(voter);
+    if (voter == self_)
+      count(check_);
+    else if (found != progress_.end())
+      count(found->second.check);
+  }
+  for (const auto& [check, voters] : counts) {
+    if (voters <= config().voters.size() / 2) continue;
+    check_in_log_ = decode_state_check(check)->index;
+    append_own(EntryKind::check, check, {});
+    return;
+  }
+}
+
+void RaftCore::disk_stalled(MonoTime now, bool is_stalled, Effects& effects) {
+  begin(now, effects);
+  disk_is_stalled_ = is_stalled;
+  if (is_stalled && role_ == Role::leader) {
+    const auto successor = best_successor();
+    if (successor && progress_.at(*successor).match == log_.last_index())
+      send(*successor, TimeoutNow{}, Needs::nothing, progress_.at(*successor).session);
+    become_follower(term_, std::nullopt);
   }
   finish();
 }

@@ -19,6 +19,7 @@ std::size_t size_of(const Entry& entry) {
 RaftLog::RaftLog(SnapshotMeta base, const std::vector<EntryRef>& entries)
     : base_index_(base.index),
       base_term_(base.term),
+      cached_after_(base.index),
       configs_(base.config_index, std::move(base.config)) {
   for (const EntryRef& entry : entries)
     append(entry);
@@ -27,12 +28,16 @@ RaftLog::RaftLog(SnapshotMeta base, const std::vector<EntryRef>& entries)
 std::optional<Term> RaftLog::term_at(LogIndex index) const {
   if (index == base_index_) return base_term_;
   if (index < base_index_ || index > last_index()) return std::nullopt;
-  return at(index)->term;
+  const auto after =
+      std::upper_bound(runs_.begin(), runs_.end(), index, [](LogIndex sought, const TermRun& run) {
+        return sought < run.first;
+      });
+  return std::prev(after)->term;
 }
 
 const EntryRef& RaftLog::at(LogIndex index) const {
-  STARLING_ASSERT(index > base_index_ && index <= last_index(), "the entry is in memory");
-  return entries_[index.value - base_index_.value - 1];
+  STARLING_ASSERT(is_in_memory(index), "the entry is in memory");
+  return cache_[index.value - cached_after_.value - 1];
 }
 
 bool RaftLog::is_up_to_date(LogIndex index, Term term) const {
@@ -40,10 +45,12 @@ bool RaftLog::is_up_to_date(LogIndex index, Term term) const {
 }
 
 LogIndex RaftLog::last_at_or_below(LogIndex index, Term term) const {
-  index = std::min(index, last_index());
-  while (index > base_index_ && at(index)->term > term)
-    --index.value;
-  return index;
+  LogIndex end = last_index();
+  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
+    if (run->first <= index && run->term <= term) return std::min(index, end);
+    end = LogIndex{run->first.value - 1};
+  }
+  return std::min(index, base_index_);
 }
 
 std::vector<EntryRef> RaftLog::slice(LogIndex after, LogIndex until, std::size_t bytes_max) const {
@@ -62,37 +69,54 @@ void RaftLog::append(EntryRef entry) {
   STARLING_ASSERT(entry->index == last_index().next(), "the log has no gap");
   STARLING_ASSERT(entry->term >= last_term(), "terms never fall along the log");
   bytes_ += size_of(*entry);
+  if (runs_.empty() || entry->term != runs_.back().term)
+    runs_.push_back({entry->index, entry->term});
   if (entry->kind == EntryKind::config) configs_.append(entry->index, entry->config);
-  entries_.push_back(std::move(entry));
+  cache_.push_back(std::move(entry));
 }
 
 void RaftLog::truncate_from(LogIndex from) {
   STARLING_ASSERT(from > base_index_, "what is compacted is never truncated");
+  STARLING_ASSERT(from > cached_after_, "what is applied is never truncated");
   while (last_index() >= from) {
-    bytes_ -= size_of(*entries_.back());
-    entries_.pop_back();
+    bytes_ -= size_of(*cache_.back());
+    cache_.pop_back();
   }
+  while (!runs_.empty() && runs_.back().first >= from)
+    runs_.pop_back();
   configs_.truncate_from(from);
+}
+
+void RaftLog::drop_oldest_in_memory() {
+  bytes_ -= size_of(*cache_.front());
+  cache_.pop_front();
+  cached_after_ = cached_after_.next();
+}
+
+void RaftLog::trim(LogIndex until, std::size_t bytes_max) {
+  while (bytes_ > bytes_max && !cache_.empty() && cache_.front()->index <= until)
+    drop_oldest_in_memory();
 }
 
 void RaftLog::compact(LogIndex index) {
   STARLING_ASSERT(index <= last_index(), "only what is in the log can be compacted");
   if (index <= base_index_) return;
-  base_term_ = at(index)->term;
-  while (base_index_ < index) {
-    bytes_ -= size_of(*entries_.front());
-    entries_.pop_front();
-    base_index_ = base_index_.next();
-  }
+  base_term_ = *term_at(index);
+  base_index_ = index;
+  while (!cache_.empty() && cache_.front()->index <= index)
+    drop_oldest_in_memory();
+  cached_after_ = std::max(cached_after_, index);
+  while (runs_.size() > 1 && runs_[1].first <= index.next())
+    runs_.pop_front();
+  if (index == last_index())
+    runs_.clear();
+  else
+    runs_.front().first = index.next();
   configs_.compact(index);
 }
 
 void RaftLog::reset(const SnapshotMeta& meta) {
-  base_index_ = meta.index;
-  base_term_ = meta.term;
-  entries_.clear();
-  bytes_ = 0;
-  configs_ = ConfigHistory{meta.config_index, meta.config};
+  *this = RaftLog{meta};
 }
 
 SnapshotMeta RaftLog::meta_at(LogIndex index) const {

@@ -34,6 +34,12 @@ class LogStore {
   /// Errors: `corrupt` says which entry or key is wrong and what to do.
   virtual Result<RestoredState> load() = 0;
 
+  /// Entries after `after`, up to `until`, of at most `bytes_max` together but at least one. Empty
+  /// if the first of them is not there (any more). Any thread. Errors: `io`, `corrupt`.
+  virtual Result<std::vector<EntryRef>> read_log(LogIndex after,
+                                                 LogIndex until,
+                                                 std::size_t bytes_max) const = 0;
+
   /// Atomic and durable: install, truncate, append, hard state.
   virtual Result<> persist(const PersistBatch& batch) = 0;
 

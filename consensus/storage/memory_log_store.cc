@@ -2,6 +2,8 @@
 
 #include "consensus/storage/snapshot_pairs.h"
 
+#include <utility>
+
 namespace starling::consensus {
 namespace {
 
@@ -43,15 +45,30 @@ void write_to(MemoryLogStore::Disk& disk, const PersistBatch& batch) {
 }  // namespace
 
 Result<RestoredState> MemoryLogStore::load() {
-  RestoredState restored{live_.hard, live_.base, {}, live_.applied};
+  RestoredState restored{live_.hard, RaftLog{live_.base}, live_.applied};
   for (const auto& [index, entry] : live_.log)
-    restored.entries.push_back(entry);
+    restored.log.append(entry);
   return restored;
 }
 
-void MemoryLogStore::write(Write change) {
+Result<std::vector<EntryRef>> MemoryLogStore::read_log(LogIndex after,
+                                                       LogIndex until,
+                                                       std::size_t bytes_max) const {
+  std::vector<EntryRef> entries;
+  std::size_t bytes = 0;
+  for (LogIndex index = after.next(); index <= until; index = index.next()) {
+    const auto found = live_.log.find(index);
+    if (found == live_.log.end()) break;
+    bytes += size_of(*found->second);
+    if (!entries.empty() && bytes > bytes_max) break;
+    entries.push_back(found->second);
+  }
+  return entries;
+}
+
+void MemoryLogStore::write(std::function<void(Disk&)> change) {
   change(live_);
-  unsynced_.push_back(std::move(change));
+  unsynced_.push_back(std::make_shared<const std::function<void(Disk&)>>(std::move(change)));
 }
 
 void MemoryLogStore::write(const PersistBatch& batch) {
@@ -60,10 +77,26 @@ void MemoryLogStore::write(const PersistBatch& batch) {
 
 Result<> MemoryLogStore::persist(const PersistBatch& batch) {
   write(batch);
-  for (const Write& each : unsynced_)
-    each(durable_);
-  unsynced_.clear();
+  if (next_failure_) {
+    has_hole_ = true;
+    const Error failure = *std::exchange(next_failure_, std::nullopt);
+    return failure;
+  }
+  if (!has_hole_) sync();
   return {};
+}
+
+void MemoryLogStore::sync() {
+  for (const Write& each : unsynced_)
+    (*each)(durable_);
+  if (truth_) lied_.insert(lied_.end(), unsynced_.begin(), unsynced_.end());
+  unsynced_.clear();
+}
+
+void MemoryLogStore::lie(bool is_lying) {
+  if (is_lying && !truth_) truth_ = durable_;
+  if (!is_lying) truth_.reset();
+  lied_.clear();
 }
 
 Result<> MemoryLogStore::apply(const Changes& changes, LogIndex applied) {
@@ -105,13 +138,31 @@ Result<> MemoryLogStore::stage(std::string_view pairs) {
   return {};
 }
 
-void MemoryLogStore::crash(Random& random) {
-  const std::size_t kept = random.below(unsynced_.size() + 1);
-  for (std::size_t i = 0; i < kept; ++i)
-    unsynced_[i](durable_);
+std::size_t MemoryLogStore::crash(Random& random, double loss) {
+  std::vector<Write> at_risk = std::exchange(lied_, {});
+  at_risk.insert(at_risk.end(), unsynced_.begin(), unsynced_.end());
+  if (truth_) durable_ = *truth_;
+  std::size_t kept = 0;
+  while (kept < at_risk.size() && !random.chance(loss))
+    (*at_risk[kept++])(durable_);
   unsynced_.clear();
+  durable_.staged = {};
   live_ = durable_;
-  live_.staged = durable_.staged = {};
+  if (truth_) truth_ = durable_;
+  next_failure_.reset();
+  has_hole_ = false;
+  return at_risk.size() - kept;
+}
+
+bool MemoryLogStore::roll_back() {
+  if (!image_) return false;
+  durable_ = *image_;
+  durable_.staged = {};
+  live_ = durable_;
+  if (truth_) truth_ = durable_;
+  lied_.clear();
+  unsynced_.clear();
+  return true;
 }
 
 }  // namespace starling::consensus

@@ -1,4 +1,8 @@
-/// A store in memory that forgets what was not synced, as a disk does when the power fails.
+/// A store in memory that fails as disks do: it forgets what was not synced, refuses a sync, is
+/// full, lies about a sync, or comes back as it was some time ago.
+///
+/// The writes are rows of one log. After a crash the log is read up to the first row that is not
+/// there, so what comes back is always a whole number of writes, the oldest first.
 ///
 /// Threads: one.
 #pragma once
@@ -8,6 +12,8 @@
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace starling::consensus {
@@ -24,6 +30,9 @@ class MemoryLogStore : public LogStore {
   };
 
   Result<RestoredState> load() override;
+  Result<std::vector<EntryRef>> read_log(LogIndex after,
+                                         LogIndex until,
+                                         std::size_t bytes_max) const override;
   Result<> persist(const PersistBatch& batch) override;
   Result<> apply(const Changes& changes, LogIndex applied) override;
   Result<> compact(const SnapshotMeta& base) override;
@@ -35,22 +44,46 @@ class MemoryLogStore : public LogStore {
   /// `persist` without the sync.
   void write(const PersistBatch& batch);
 
-  /// Loses a random end of what was not synced.
-  void crash(Random& random);
+  /// The next `persist` ends with `error`, and what it should have synced never will be; or not.
+  void fail_next_sync(std::optional<Error> error) { next_failure_ = std::move(error); }
 
-  /// What a crash right now could not take away.
+  /// From now on `persist` says that it synced, and does not; or is honest again.
+  void lie(bool is_lying);
+
+  /// The process ends. Each write that is not synced is lost with the probability `loss` (0: only
+  /// the process died, the machine did not), and so is what follows it.
+  /// Returns: how many writes were lost.
+  std::size_t crash(Random& random, double loss);
+
+  /// Keeps what is durable now; `roll_back` brings it back, at a crash.
+  void save_image() { image_ = truth(); }
+
+  /// Returns: false if no image was saved.
+  bool roll_back();
+
+  /// What a crash right now could not take away, if the disk does not lie.
   const Disk& durable() const { return durable_; }
 
   const Disk& live() const { return live_; }
 
+  std::size_t unsynced_count() const { return unsynced_.size(); }
+
  private:
-  using Write = std::function<void(Disk&)>;
+  using Write = std::shared_ptr<const std::function<void(Disk&)>>;
 
-  void write(Write change);
+  void write(std::function<void(Disk&)> change);
+  void sync();
 
-  Disk durable_;
+  const Disk& truth() const { return truth_ ? *truth_ : durable_; }
+
+  Disk durable_;  ///< with what a lying disk only says it holds
   Disk live_;
   std::vector<Write> unsynced_;
+  std::optional<Disk> truth_;  ///< of a lying disk
+  std::vector<Write> lied_;    ///< in `durable_`, not in `truth_`
+  std::optional<Disk> image_;
+  std::optional<Error> next_failure_;
+  bool has_hole_ = false;  ///< A sync failed: nothing later is ever read back.
 };
 
 }  // namespace starling::consensus

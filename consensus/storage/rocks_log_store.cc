@@ -22,6 +22,7 @@ constexpr std::size_t kBlockCacheBytes = 16 << 20;
 constexpr std::size_t kWriteBufferBytesTotal = 24 << 20;
 constexpr std::size_t kWriteBufferBytes = 4 << 20;
 constexpr std::size_t kGenerationBytes = 8;
+constexpr std::size_t kLogBytesInMemory = 4 << 20;
 constexpr const char* kAdvice =
     "move the state directory aside and let the node join the swarm again as a new one";
 
@@ -249,7 +250,7 @@ Result<> RocksLogStore::claim(SwarmId swarm, NodeId self) {
   return begin_staging();  // what a crash left there is of no use
 }
 
-Result<> RocksLogStore::read_meta(RestoredState& restored, bool& has_hard) {
+Result<> RocksLogStore::audit_meta(RestoredState& restored, bool& has_hard) {
   const auto hard_bytes = database_->get_meta("hard");
   const auto base_bytes = database_->get_meta("base");
   const auto applied_bytes = database_->get_meta("applied");
@@ -265,9 +266,9 @@ Result<> RocksLogStore::read_meta(RestoredState& restored, bool& has_hard) {
   if (*base_bytes) {
     const auto base = decode_snapshot_meta(**base_bytes);
     if (!base) return damaged(base.error().detail);
-    restored.base = *base;
+    restored.log = RaftLog{*base};
   }
-  restored.applied = restored.base.index;
+  restored.applied = restored.log.base_index();
   if (*applied_bytes) {
     if ((*applied_bytes)->size() != 8) return damaged("the applied index is not a number");
     restored.applied = {from_big_endian_key(**applied_bytes)};
@@ -275,12 +276,12 @@ Result<> RocksLogStore::read_meta(RestoredState& restored, bool& has_hard) {
   return {};
 }
 
-Result<> RocksLogStore::read_log(RestoredState& restored) {
+Result<> RocksLogStore::audit_log(RestoredState& restored) {
   rocksdb::ReadOptions read;
   read.verify_checksums = true;
   const std::unique_ptr<rocksdb::Iterator> at{database_->db->NewIterator(read, database_->log)};
-  LogIndex last = restored.base.index;
-  Term term = restored.base.term;
+  LogIndex last = restored.log.base_index();
+  Term term = restored.log.base_term();
   for (at->SeekToFirst(); at->Valid(); at->Next()) {
     auto entry = decode_entry(at->value().ToStringView());
     if (!entry) return damaged(fmt::format("after entry {}: {}", last.value, entry.error().detail));
@@ -298,7 +299,8 @@ Result<> RocksLogStore::read_log(RestoredState& restored) {
     }
     last = entry->index;
     term = entry->term;
-    restored.entries.push_back(std::make_shared<const Entry>(std::move(*entry)));
+    restored.log.append(std::make_shared<const Entry>(std::move(*entry)));
+    restored.log.trim(restored.applied, kLogBytesInMemory);
   }
   if (!at->status().ok()) return from_status("read the log", at->status());
   return {};
@@ -307,16 +309,17 @@ Result<> RocksLogStore::read_log(RestoredState& restored) {
 Result<RestoredState> RocksLogStore::load() {
   RestoredState restored;
   bool has_hard = false;
-  const auto meta = read_meta(restored, has_hard);
+  const auto meta = audit_meta(restored, has_hard);
   if (!meta) return meta.error();
-  const auto log = read_log(restored);
+  const auto log = audit_log(restored);
   if (!log) return log.error();
-  const LogIndex last{restored.base.index.value + restored.entries.size()};
+  const LogIndex base = restored.log.base_index();
+  const LogIndex last = restored.log.last_index();
   if (!has_hard && last > LogIndex{}) return damaged("it has a log but no term and vote");
-  if (restored.applied < restored.base.index || restored.applied > last) {
+  if (restored.applied < base || restored.applied > last) {
     return damaged(fmt::format("entries are applied up to {}, but the log reaches from {} to {}",
                                restored.applied.value,
-                               restored.base.index.value,
+                               base.value,
                                last.value));
   }
   if (restored.hard.commit > last) {
@@ -325,6 +328,25 @@ Result<RestoredState> RocksLogStore::load() {
                                last.value));
   }
   return restored;
+}
+
+Result<std::vector<EntryRef>> RocksLogStore::read_log(LogIndex after,
+                                                      LogIndex until,
+                                                      std::size_t bytes_max) const {
+  std::vector<EntryRef> entries;
+  std::size_t bytes = 0;
+  const std::unique_ptr<rocksdb::Iterator> at{database_->db->NewIterator({}, database_->log)};
+  for (at->Seek(key_of(after.next())); at->Valid(); at->Next()) {
+    auto entry = decode_entry(at->value().ToStringView());
+    if (!entry) return damaged(entry.error().detail);
+    const LogIndex next{after.value + entries.size() + 1};
+    if (entry->index != next || next > until) break;
+    bytes += size_of(*entry);
+    if (!entries.empty() && bytes > bytes_max) break;
+    entries.push_back(std::make_shared<const Entry>(std::move(*entry)));
+  }
+  if (!at->status().ok()) return from_status("read the log", at->status());
+  return entries;
 }
 
 Result<> RocksLogStore::persist(const PersistBatch& batch) {

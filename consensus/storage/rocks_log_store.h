@@ -29,6 +29,9 @@ class RocksLogStore : public LogStore {
   ~RocksLogStore() override;
 
   Result<RestoredState> load() override;
+  Result<std::vector<EntryRef>> read_log(LogIndex after,
+                                         LogIndex until,
+                                         std::size_t bytes_max) const override;
   Result<> persist(const PersistBatch& batch) override;
   Result<> apply(const Changes& changes, LogIndex applied) override;
   Result<> compact(const SnapshotMeta& base) override;
@@ -45,8 +48,8 @@ class RocksLogStore : public LogStore {
 
   explicit RocksLogStore(std::shared_ptr<Database> database);
   Result<> claim(SwarmId swarm, NodeId self);
-  Result<> read_meta(RestoredState& restored, bool& has_hard);
-  Result<> read_log(RestoredState& restored);
+  Result<> audit_meta(RestoredState& restored, bool& has_hard);
+  Result<> audit_log(RestoredState& restored);
 
   std::shared_ptr<Database> database_;
   std::atomic<std::uint64_t> generation_{1};

@@ -219,7 +219,7 @@ void start_final(const ActiveStudy& active, Loads& loads, std::vector<CommandBod
 
 bool is_out_of_time(const Study& study, std::uint64_t now_ms) {
   return study.status == StudyStatus::running && study.spec.time_limit_s > 0 &&
-         now_ms >= study.started_ms + study.spec.time_limit_s * 1000;
+         now_ms >= study.began_ms + study.spec.time_limit_s * 1000;
 }
 
 double number_or(const Params& params, const std::string& name, double fallback) {

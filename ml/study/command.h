@@ -129,6 +129,13 @@ struct RemoveRegister {
   std::optional<std::uint64_t> expected;  ///< the version it must have
 };
 
+/// Every voter understands commands up to `level` from here on. Never lowered.
+struct RaiseFeatureLevel {
+  std::uint32_t level = 1;
+
+  friend bool operator==(const RaiseFeatureLevel&, const RaiseFeatureLevel&) = default;
+};
+
 using CommandBody = std::variant<AddToken,
                                  AddDataset,
                                  RemoveDataset,
@@ -143,14 +150,23 @@ using CommandBody = std::variant<AddToken,
                                  FinishFinal,
                                  ExpireAttempts,
                                  SetRegister,
-                                 RemoveRegister>;
+                                 RemoveRegister,
+                                 RaiseFeatureLevel>;
+
+/// The newest level of commands that this program understands. A command that is added later gets
+/// the next level: an older node that had to apply it would have to stop.
+inline constexpr std::uint32_t kFeatureLevel = 1;
+
+/// The level that a swarm must have reached before `body` may be proposed.
+std::uint32_t feature_level_of(const CommandBody& body);
 
 struct Command {
   /// Idempotency key: the client's, or one of the node's own (answer_table.h). Empty for commands
   /// that are idempotent by what they say (tokens, numbers).
   std::string key;
   std::string request_hash;   ///< of route and body: another request under the same key is refused
-  std::uint64_t time_ms = 0;  ///< cluster time, set by the leader when it proposes
+  std::uint64_t time_ms = 0;  ///< cluster time (cluster_clock.h), set by the leader who proposes
+  std::uint64_t wall_ms = 0;  ///< the leader's wall clock, for people only
   CommandBody body;
 };
 

@@ -20,6 +20,7 @@ inline constexpr std::string_view kIdempotencyAges = "idemage/";
 inline constexpr std::string_view kRegisters = "register/";
 inline constexpr std::string_view kMeta = "meta/";
 inline constexpr std::string_view kTime = "meta/time";
+inline constexpr std::string_view kFeatures = "meta/features";
 inline constexpr std::string_view kEventCount = "meta/events";
 inline constexpr std::string_view kKeyCount = "meta/keys";
 inline constexpr std::string_view kOldestAge = "meta/oldestkey";

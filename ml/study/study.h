@@ -150,9 +150,11 @@ struct Study {
   StudySpec spec;
   StudyStatus status = StudyStatus::queued;
   std::string stop_reason;
-  std::uint64_t created_ms = 0;
+  std::uint64_t created_ms = 0;  ///< wall clock, for people, as the next two
   std::uint64_t started_ms = 0;
   std::uint64_t ended_ms = 0;
+  std::uint64_t began_ms =
+      0;  ///< as `started_ms`, in cluster time: what the time limit counts from
   TrialCounts counts;
   double trial_seconds = 0;
   std::optional<std::uint32_t> best_number;

@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 Json to_json(const Params& params) {
   Json json = Json::object();
   for (const auto& [name, value] : params)
-    std::visit([&json, &name](const auto& plain) { json[name] = plain; }, value);
+    std::visit([&json, &key = name](const auto& plain) { json[key] = plain; }, value);
   return json;
 }
 
@@ -62,18 +62,18 @@ std::uint32_t& count_of(TrialCounts& counts, TrialState state) {
   return counts.failed;
 }
 
-void move_trial(Study& study, Trial& trial, TrialState to, std::uint64_t now_ms) {
+void move_trial(Study& study, Trial& trial, TrialState to, std::uint64_t wall_ms) {
   STARLING_ASSERT(!is_final(trial.state), "a finished trial never changes its state");
   --count_of(study.counts, trial.state);
   ++count_of(study.counts, to);
   trial.state = to;
-  if (is_final(to)) trial.ended_ms = now_ms;
+  if (is_final(to)) trial.ended_ms = wall_ms;
 }
 
 void set_status(Transaction& tx, Study& study, StudyStatus status, std::string_view reason) {
   study.status = status;
   if (!reason.empty()) study.stop_reason = reason;
-  if (has_ended(status)) study.ended_ms = tx.now_ms();
+  if (has_ended(status)) study.ended_ms = tx.wall_ms();
   tx.event("study_status",
            {{"study", study.id}, {"status", to_string(status)}, {"reason", study.stop_reason}});
 }
@@ -116,7 +116,7 @@ void note_best(Transaction& tx, Study& study, const Trial& trial) {
 void cancel_open_trials(Transaction& tx, Study& study) {
   for (auto& trial : list_trials(tx.view(), study.id)) {
     if (is_final(trial.state)) continue;
-    move_trial(study, trial, TrialState::cancelled, tx.now_ms());
+    move_trial(study, trial, TrialState::cancelled, tx.wall_ms());
     tx.put(trial);
     event_finished(tx, trial);
   }
@@ -127,12 +127,12 @@ void cancel_open_trials(Transaction& tx, Study& study) {
 /// The attempt is over and its work is not: again, or no more.
 void retry_or_fail(Transaction& tx, Study& study, Trial& trial, const std::string& reason) {
   if (trial.attempts < kAttemptsMax) {
-    move_trial(study, trial, TrialState::queued, tx.now_ms());
+    move_trial(study, trial, TrialState::queued, tx.wall_ms());
     tx.event("trial_requeued", {{"study", study.id}, {"number", trial.number}, {"reason", reason}});
     return;
   }
   trial.error = fmt::format("{} attempts failed; the last one: {}", kAttemptsMax, reason);
-  move_trial(study, trial, TrialState::failed, tx.now_ms());
+  move_trial(study, trial, TrialState::failed, tx.wall_ms());
   event_finished(tx, trial);
   after_trial_ended(tx, study);
 }
@@ -151,7 +151,7 @@ void retry_or_fail_final(Transaction& tx, Study& study, const std::string& reaso
 // --- one function per command --------------------------------------------------------------------
 
 Outcome run(Transaction& tx, const AddToken& command) {
-  tx.put_raw(keys::token(command.token_hash), big_endian_key(tx.now_ms()));
+  tx.put_raw(keys::token(command.token_hash), big_endian_key(tx.wall_ms()));
   return {};
 }
 
@@ -167,7 +167,7 @@ Outcome run(Transaction& tx, const AddDataset& command) {
                                "another name or remove it",
                                dataset.name));
   }
-  dataset.created_ms = tx.now_ms();
+  dataset.created_ms = tx.wall_ms();
   tx.put(dataset);
   tx.event("dataset_added", {{"dataset", dataset.id}, {"name", dataset.name}});
   return {.id = dataset.id, .number = 0, .error = {}};
@@ -198,7 +198,7 @@ Outcome run(Transaction& tx, const CreateStudy& command) {
   study.id = command.id;
   study.spec = command.spec;
   study.spec.dataset = dataset->id;
-  study.created_ms = tx.now_ms();
+  study.created_ms = tx.wall_ms();
   tx.put(study);
   tx.event("study_created", {{"study", study.id}, {"name", study.spec.name}});
   return {.id = study.id, .number = 0, .error = {}};
@@ -242,14 +242,15 @@ Outcome run(Transaction& tx, const QueueTrials& command) {
     trial.number = queued.number;
     trial.params = queued.params;
     trial.predicted_peak_mb = queued.predicted_peak_mb;
-    trial.created_ms = tx.now_ms();
+    trial.created_ms = tx.wall_ms();
     ++study->counts.queued;
     tx.put(trial);
     tx.event("trial_queued",
              {{"study", study->id}, {"number", trial.number}, {"params", to_json(trial.params)}});
   }
   if (study->status == StudyStatus::queued) {
-    study->started_ms = tx.now_ms();
+    study->started_ms = tx.wall_ms();
+    study->began_ms = tx.now_ms();
     set_status(tx, *study, StudyStatus::running, "");
   }
   tx.put(*study);
@@ -264,10 +265,10 @@ Outcome run(Transaction& tx, const StartTrial& command) {
     return refused(Errc::conflict,
                    fmt::format("trial {} is {}", command.number, to_string(trial.state)));
   }
-  move_trial(study, trial, TrialState::running, tx.now_ms());
+  move_trial(study, trial, TrialState::running, tx.wall_ms());
   trial.current = {.token = tx.token(), .node = command.node};
   ++trial.attempts;
-  trial.started_ms = tx.now_ms();
+  trial.started_ms = tx.wall_ms();
   tx.erase(keys::curve(command.study, command.number));
   tx.put(trial);
   tx.put(study);
@@ -353,7 +354,7 @@ Outcome run(Transaction& tx, const FinishTrial& command) {
                        : is_final(command.state) ? command.state
                                                  : TrialState::failed;
     if (says_completed && !completed) trial.error = "the value is not a finite number";
-    move_trial(study, trial, state, tx.now_ms());
+    move_trial(study, trial, state, tx.wall_ms());
     event_finished(tx, trial);
     if (completed) note_best(tx, study, trial);
     after_trial_ended(tx, study);
@@ -372,7 +373,7 @@ Outcome run(Transaction& tx, const RefuseTrial& command) {
                    fmt::format("trial {} is {}", command.number, to_string(trial.state)));
   }
   trial.error = command.reason;
-  move_trial(study, trial, TrialState::infeasible, tx.now_ms());
+  move_trial(study, trial, TrialState::infeasible, tx.wall_ms());
   event_finished(tx, trial);
   after_trial_ended(tx, study);
   tx.put(trial);
@@ -403,7 +404,7 @@ void register_model(Transaction& tx, Study& study, const FinalResult& result) {
   version.study = study.id;
   version.artifact = result.artifact;
   version.bytes = result.artifact_bytes;
-  version.created_ms = tx.now_ms();
+  version.created_ms = tx.wall_ms();
   version.task = study.spec.task;
   version.target = study.spec.target;
   version.metric = study.spec.metric;
@@ -464,6 +465,15 @@ Outcome run(Transaction& tx, const ExpireAttempts& command) {
   return {};
 }
 
+Outcome run(Transaction& tx, const RaiseFeatureLevel& command) {
+  const std::uint32_t level = feature_level(tx.view());
+  if (command.level > level) {
+    tx.put_raw(std::string{keys::kFeatures}, big_endian_key(command.level));
+    tx.event("feature_level_raised", {{"level", command.level}});
+  }
+  return {.id = {}, .number = std::max(level, command.level), .error = {}};
+}
+
 // --- what surrounds every command ----------------------------------------------------------------
 
 /// Keeps the newest events only.
@@ -488,14 +498,14 @@ void trim_events(Transaction& tx) {
 
 Applied apply(const StateView& view, LogIndex index, const Command& command) {
   const std::uint64_t now_ms = std::max(command.time_ms, cluster_time_ms(view));
-  Transaction tx{view, index, now_ms};
+  Transaction tx{view, index, now_ms, command.wall_ms};
   if (!command.key.empty()) {
     if (auto answer = recorded_answer(view, command)) return {Changes{}, std::move(*answer)};
   }
   auto outcome = std::visit([&tx](const auto& body) { return run(tx, body); }, command.body);
   if (outcome.error) {
     // Refused: whatever a command had begun to write is dropped.
-    Transaction record{view, index, now_ms};
+    Transaction record{view, index, now_ms, command.wall_ms};
     if (!command.key.empty()) record_answer(record, command, outcome);
     forget_internal_keys(record);
     return {record.take(), std::move(outcome)};

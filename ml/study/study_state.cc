@@ -130,6 +130,14 @@ std::uint64_t cluster_time_ms(const StateView& view) {
   return number_at(view, keys::kTime);
 }
 
+std::uint32_t feature_level_of(const CommandBody&) {
+  return 1;  // all that there are today
+}
+
+std::uint32_t feature_level(const StateView& view) {
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(number_at(view, keys::kFeatures), 1));
+}
+
 EventPage events_after(const StateView& view,
                        std::uint64_t index,
                        std::uint64_t sequence,

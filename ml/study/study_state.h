@@ -59,6 +59,9 @@ bool is_quiet_key(std::string_view key);
 /// Cluster time of the last applied command, in ms.
 std::uint64_t cluster_time_ms(const StateView& view);
 
+/// 1 in a swarm that was never raised.
+std::uint32_t feature_level(const StateView& view);
+
 struct EventPage {
   std::vector<Event> events;
   bool too_old = false;  ///< The cursor lies before what is kept: read everything anew.

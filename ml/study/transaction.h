@@ -21,13 +21,16 @@ namespace starling::ml {
 /// The state as the command sees it, and what it writes.
 class Transaction {
  public:
-  Transaction(const StateView& base, LogIndex index, std::uint64_t time_ms)
-      : view_(base, changes_), index_(index), time_ms_(time_ms) {}
+  /// `time_ms`: cluster time, for rules; `wall_ms`: for people.
+  Transaction(const StateView& base, LogIndex index, std::uint64_t time_ms, std::uint64_t wall_ms)
+      : view_(base, changes_), index_(index), time_ms_(time_ms), wall_ms_(wall_ms) {}
 
   /// With what this command has written so far.
   const StateView& view() const { return view_; }
 
   std::uint64_t now_ms() const { return time_ms_; }
+
+  std::uint64_t wall_ms() const { return wall_ms_; }
 
   std::uint64_t token() const { return index_.value; }
 
@@ -72,6 +75,7 @@ class Transaction {
   LogIndex index_;
   std::uint64_t events_ = 0;
   std::uint64_t time_ms_;
+  std::uint64_t wall_ms_;
 };
 
 }  // namespace starling::ml

@@ -113,7 +113,7 @@ std::vector<NodeId> Planner::gone_nodes(const StateView& view,
 asio::awaitable<void> Planner::one_round() {
   const auto view = sources_.state();
   const auto members = sources_.members();
-  SchedulerInput input{.view = *view, .alive = {}, .gone = {}, .now_ms = wall_now_ms()};
+  SchedulerInput input{.view = *view, .alive = {}, .gone = {}, .now_ms = sources_.cluster_now_ms()};
   for (const auto& member : members) {
     if (member.state != node::MemberState::alive) continue;
     const auto& facts = member.facts;

@@ -25,6 +25,7 @@ struct PlannerSources {
   std::function<bool()> is_leader;
   std::function<std::shared_ptr<const StateView>()> state;
   std::function<std::vector<node::Member>()> members;
+  std::function<std::uint64_t()> cluster_now_ms;  ///< on the leader
 };
 
 class Planner {

@@ -62,6 +62,13 @@ void ContentHasher::update(BytesView bytes) {
   crypto_generichash_update(&state_->blake, raw(bytes), bytes.size());
 }
 
+ContentHash ContentHasher::so_far() const {
+  crypto_generichash_state copy = state_->blake;
+  ContentHash hash;
+  crypto_generichash_final(&copy, hash.bytes.data(), hash.bytes.size());
+  return hash;
+}
+
 ContentHash ContentHasher::finish() {
   ContentHash hash;
   crypto_generichash_final(&state_->blake, hash.bytes.data(), hash.bytes.size());

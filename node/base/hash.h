@@ -33,6 +33,9 @@ class ContentHasher {
 
   void update(BytesView bytes);
 
+  /// Of what was given until now; more may follow.
+  ContentHash so_far() const;
+
   /// Call it once.
   ContentHash finish();
 

@@ -37,6 +37,7 @@ void pack(const MemberFacts& facts, wire::Facts& out) {
   out.set_address(facts.address);
   out.set_http(facts.http);
   out.set_version(facts.version);
+  out.set_feature_level(facts.feature_level);
   out.set_slots(facts.slots);
   out.set_trials_running(facts.trials_running);
   out.set_memory_budget_mb(facts.memory_budget_mb);
@@ -51,6 +52,7 @@ MemberFacts unpack(const wire::Facts& in) {
   facts.address = in.address();
   facts.http = in.http();
   facts.version = in.version();
+  facts.feature_level = in.feature_level();
   facts.slots = in.slots();
   facts.trials_running = in.trials_running();
   facts.memory_budget_mb = in.memory_budget_mb();

@@ -49,15 +49,45 @@ TEST_F(IdentityTest, RemembersItsSwarmAndAnInterruptedFounding) {
   EXPECT_TRUE(again->is_founding());
 }
 
-TEST_F(IdentityTest, WhoseStateIsGoneDoesNotFoundAgain) {
+TEST_F(IdentityTest, WhoseStateIsGoneIsANewNodeThatDoesNotFoundAgain) {
+  NodeId first;
   {
     const auto identity = Identity::open(folder_).value();
     ASSERT_TRUE(identity->found(swarm_));
     ASSERT_TRUE(identity->founded());
+    first = identity->node();
   }
-  const auto opened = Identity::open(folder_);
-  ASSERT_FALSE(opened);
-  EXPECT_THAT(opened.error().detail, HasSubstr("its state is gone"));
+  const auto again = Identity::open(folder_).value();
+  EXPECT_NE(again->node(), first);
+  EXPECT_EQ(again->swarm(), swarm_);
+  EXPECT_FALSE(again->is_founding());
+  EXPECT_THAT(again->renewed_because().value_or(""), HasSubstr("its state is gone"));
+}
+
+TEST_F(IdentityTest, AfterQuarantineIsANewNodeAndKeepsTheOldStateAside) {
+  NodeId first;
+  {
+    const auto identity = Identity::open(folder_).value();
+    ASSERT_TRUE(identity->join(swarm_));
+    std::filesystem::create_directory(folder_ / "state");
+    std::ofstream{folder_ / "state" / "log"} << "old";
+    ASSERT_TRUE(identity->quarantine("entry 9 was lost"));
+    first = identity->node();
+  }
+  NodeId second;
+  {
+    const auto again = Identity::open(folder_).value();
+    second = again->node();
+    EXPECT_NE(second, first);
+    EXPECT_EQ(again->swarm(), swarm_);
+    EXPECT_THAT(again->renewed_because().value_or(""), HasSubstr("entry 9 was lost"));
+    EXPECT_EQ(read_file(folder_ / "state.lost-1" / "log").value(), "old");
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "state"));
+    std::filesystem::create_directory(folder_ / "state");
+  }
+  const auto third = Identity::open(folder_).value();
+  EXPECT_EQ(third->node(), second) << "a quarantine ends once";
+  EXPECT_FALSE(third->renewed_because());
 }
 
 TEST_F(IdentityTest, ThatIsDamagedOrMissingBesideAStateIsRefused) {

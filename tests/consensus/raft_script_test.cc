@@ -174,11 +174,21 @@ class Stage {
         say("{} refuses: {}", id.bytes[15], to_string(outcome.index.error().code));
     for (const SnapshotSend& wanted : effects.snapshots)
       send_snapshot(id, wanted);
+    for (const LogRead& read : effects.log_reads)
+      read_log(id, read);
     member.core->check_invariants();
     if (effects.apply.empty()) return;
     const LogIndex last = effects.apply.back()->index;
     static_cast<void>(member.store.apply({}, last));
     give(id, [&](RaftCore& core, Effects& next) { core.applied(now_, last, next); });
+  }
+
+  void read_log(NodeId id, const LogRead& read) {
+    const auto entries = members_.at(id).store.read_log(read.after, read.until, read.bytes_max);
+    say("{} reads its log after {} for {}", id.bytes[15], read.after.value, read.peer.bytes[15]);
+    give(id, [&](RaftCore& core, Effects& effects) {
+      core.log_read(now_, read, entries.value(), effects);
+    });
   }
 
   void send_snapshot(NodeId from, const SnapshotSend& wanted) {

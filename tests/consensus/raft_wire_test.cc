@@ -34,10 +34,10 @@ std::vector<Message> samples() {
                                       entry(13, 7, EntryKind::config)};
   return {message(VoteRequest{true, false, {10}, {5}}),
           message(VoteResponse{false, true}),
-          message(AppendRequest{{10}, {5}, {9}, entries}),
-          message(AppendResponse{true, {10}, {8}, {4}}),
-          message(HeartbeatRequest{{9}, 3, 12345}),
-          message(HeartbeatResponse{3, 12345}),
+          message(AppendRequest{{10}, {5}, {9}, entries, 99}),
+          message(AppendResponse{true, {10}, {8}, {4}, 99}),
+          message(HeartbeatRequest{{9}, {12}, 3, 12345}),
+          message(HeartbeatResponse{3, 12345, {{1024}, {1, 2, 3}}}),
           message(TimeoutNow{})};
 }
 

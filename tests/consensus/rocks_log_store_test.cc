@@ -97,8 +97,8 @@ TEST_F(RocksLogStoreTest, GivesBackWhatItTook) {
   const auto restored = store_->load().value();
   EXPECT_EQ(restored.hard.term, Term{3});
   EXPECT_EQ(restored.hard.vote, node_number(1));
-  ASSERT_EQ(restored.entries.size(), 3U);
-  EXPECT_EQ(*restored.entries[2], *command(3, 2, "c"));
+  ASSERT_EQ(restored.log.last_index(), LogIndex{3});
+  EXPECT_EQ(*restored.log.at({3}), *command(3, 2, "c"));
   EXPECT_EQ(restored.applied, LogIndex{2});
   EXPECT_EQ(store_->view()->get("key"), "value");
 }
@@ -108,8 +108,8 @@ TEST_F(RocksLogStoreTest, LeavesNothingOfATruncatedEnd) {
   persist({command(2, 2, "B")}, LogIndex{2});
   open();
   const auto restored = store_->load().value();
-  ASSERT_EQ(restored.entries.size(), 2U);
-  EXPECT_EQ(restored.entries[1]->command, "B");
+  ASSERT_EQ(restored.log.last_index(), LogIndex{2});
+  EXPECT_EQ(restored.log.at({2})->command, "B");
 }
 
 TEST_F(RocksLogStoreTest, ForgetsWhatIsCompacted) {
@@ -118,10 +118,9 @@ TEST_F(RocksLogStoreTest, ForgetsWhatIsCompacted) {
   ASSERT_TRUE(store_->compact({{2}, {1}, Config{{node_number(1)}, {}, {}}, {1}}));
   open();
   const auto restored = store_->load().value();
-  EXPECT_EQ(restored.base.index, LogIndex{2});
-  EXPECT_EQ(restored.base.config.voters.size(), 1U);
-  ASSERT_EQ(restored.entries.size(), 1U);
-  EXPECT_EQ(restored.entries[0]->index, LogIndex{3});
+  EXPECT_EQ(restored.log.base_index(), LogIndex{2});
+  EXPECT_EQ(restored.log.configs().active().voters.size(), 1U);
+  EXPECT_EQ(restored.log.last_index(), LogIndex{3});
 }
 
 TEST_F(RocksLogStoreTest, AViewStaysAsItWas) {
@@ -165,9 +164,9 @@ TEST_F(RocksLogStoreTest, InstallsAStagedSnapshotAsAWholeOrNotAtAll) {
     EXPECT_FALSE(store_->view()->get("old"));
     EXPECT_FALSE(store_->view()->get("new"));
     const auto restored = store_->load().value();
-    EXPECT_EQ(restored.base, *install.install);
+    EXPECT_EQ(restored.log.meta_at(install.install->index), *install.install);
     EXPECT_EQ(restored.applied, LogIndex{9});
-    EXPECT_TRUE(restored.entries.empty());
+    EXPECT_EQ(restored.log.last_index(), install.install->index);
     open();
   }
   EXPECT_FALSE(store_->stage("torn"));

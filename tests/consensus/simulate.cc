@@ -1,57 +1,114 @@
 // simulate --seed S [--trace] | --seeds N [--seed S]: runs virtual swarms, stops at the first
 // broken promise and says how to see it again.
-#include "tests/support/virtual_swarm.h"
+#include "tests/support/swarm_run.h"
 
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <unistd.h>
 
 namespace starling::tests {
 namespace {
 
-int simulate(int argc, char** argv) {
-  CLI::App app{"Runs Raft swarms with virtual network, disks and time, each from one seed."};
-  std::uint64_t seed = 1;
-  std::uint64_t seeds = 0;
-  bool trace = false;
-  app.add_option("--seed", seed, "the seed to run, or the first one");
-  app.add_option("--seeds", seeds, "how many seeds to run");
-  app.add_flag("--trace", trace, "print every event");
-  CLI11_PARSE(app, argc, argv);
+char replay_line[256];
 
-  VirtualSwarmReport total;
-  const std::uint64_t count = std::max(seeds, std::uint64_t{1});
-  for (std::uint64_t i = 0; i < count; ++i) {
-    VirtualSwarmOptions options;
-    options.seed = seed + i;
-    if (trace) options.trace = [](const std::string& line) { std::puts(line.c_str()); };
-    const auto report = VirtualSwarm{options}.run();
-    total.steps += report.steps;
-    total.crashes += report.crashes;
-    total.snapshots += report.snapshots;
-    total.config_changes += report.config_changes;
-    total.reads += report.reads;
-    total.committed.value += report.committed.value;
-    if (!report.failure) continue;
-    fmt::print("seed {} FAILED: {}\nreplay with: {} --seed {} --trace\n",
-               options.seed,
-               *report.failure,
-               argv[0],
-               options.seed);
-    return 1;
-  }
+void print_replay(int) {
+  const auto ignored = ::write(STDERR_FILENO, replay_line, std::strlen(replay_line));
+  static_cast<void>(ignored);
+}
+
+struct Arguments {
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t calm_after = std::numeric_limits<std::uint64_t>::max();
+  std::vector<std::string> without;
+  bool trace = false;
+  bool lying_disks = false;
+  bool all = false;
+};
+
+std::string replay_command(const char* program, std::uint64_t seed, const Arguments& arguments) {
+  std::string line = fmt::format("{} --seed {}", program, seed);
+  for (const std::string& fault : arguments.without)
+    line += " --without " + fault;
+  if (arguments.lying_disks) line += " --lying-disks";
+  return line + " --trace";
+}
+
+void print_sum(std::uint64_t seeds, const SwarmReport& sum) {
   fmt::print(
-      "{} seeds well: {} steps, {} entries committed, {} crashes, {} snapshots, "
-      "{} changes of members, {} reads\n",
-      count,
-      total.steps,
-      total.committed.value,
-      total.crashes,
-      total.snapshots,
-      total.config_changes,
-      total.reads);
-  return 0;
+      "{} seeds: {:.2f} virtual hours, {} steps, {} entries committed, {} operations, "
+      "{} crashes\n",
+      seeds,
+      std::chrono::duration<double, std::ratio<3600>>(sum.lived).count(),
+      sum.steps,
+      sum.committed.value,
+      sum.operations,
+      sum.crashes);
+  for (std::size_t i = 0; i < kMarkCount; ++i) {
+    const auto mark = static_cast<Mark>(i);
+    fmt::print("  {:<24} {}\n", to_string(mark), sum.marks.count(mark));
+  }
+}
+
+std::optional<SwarmOptions> options_from(const Arguments& arguments) {
+  SwarmOptions options;
+  options.until = arguments.until;
+  options.calm_after = arguments.calm_after;
+  options.lying_disks = arguments.lying_disks;
+  for (const std::string& name : arguments.without) {
+    const auto fault = fault_named(name);
+    if (!fault) {
+      fmt::print(stderr, "there is no class of faults named '{}'; the classes are:", name);
+      for (std::size_t i = 0; i < kFaultCount; ++i)
+        fmt::print(stderr, " {}", to_string(static_cast<Fault>(i)));
+      fmt::print(stderr, "\n");
+      return std::nullopt;
+    }
+    options.without.insert(*fault);
+  }
+  if (arguments.trace) options.trace = [](const std::string& line) { std::puts(line.c_str()); };
+  return options;
+}
+
+int simulate(int argc, char** argv) {
+  CLI::App app{"Runs Raft swarms with virtual network, disks, clocks and clients, from seeds."};
+  Arguments arguments;
+  app.add_option("--seed", arguments.seed, "the seed to run, or the first one");
+  app.add_option("--seeds", arguments.seeds, "how many seeds to run");
+  app.add_option("--without", arguments.without, "leave out a class of faults; repeatable");
+  app.add_option("--calm-after", arguments.calm_after, "no faults after this step");
+  app.add_option("--until", arguments.until, "end at this step");
+  app.add_flag("--lying-disks", arguments.lying_disks, "a disk may lie or be rolled back");
+  app.add_flag("--trace", arguments.trace, "print every event");
+  app.add_flag("--all", arguments.all, "go on after a failure");
+  CLI11_PARSE(app, argc, argv);
+  auto options = options_from(arguments);
+  if (!options) return 2;
+
+  std::signal(SIGABRT, print_replay);
+  SwarmReport sum;
+  std::uint64_t failures = 0;
+  for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
+    options->seed = arguments.seed + i;
+    const std::string replay = replay_command(argv[0], options->seed, arguments);
+    std::strncpy(
+        replay_line,
+        fmt::format("aborted at seed {}; replay with: {}\n", options->seed, replay).c_str(),
+        sizeof replay_line - 1);
+    const SwarmReport report = run_swarm(*options);
+    add(sum, report);
+    if (!report.failure) continue;
+    ++failures;
+    fmt::print("seed {} FAILED: {}\nreplay with: {}\n", options->seed, *report.failure, replay);
+    if (!arguments.all) return 1;
+  }
+  print_sum(arguments.seeds, sum);
+  return failures > 0 ? 1 : 0;
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ class Swarm {
     Command command{.key = std::move(key),
                     .request_hash = std::move(request),
                     .time_ms = now_ms,
+                    .wall_ms = now_ms,
                     .body = std::move(body)};
     // Through the wire, as on a node.
     const auto decoded = decode_command(encode(command));

@@ -253,6 +253,28 @@ TEST(Idempotency, RefusalsAreRememberedAndKeysLiveAnHour) {
   EXPECT_FALSE(swarm.view.get("idem/key"));
 }
 
+TEST(FeatureLevel, OnlyRisesAndSaysSo) {
+  Swarm swarm;
+  EXPECT_EQ(feature_level(swarm.view), 1U);
+  EXPECT_EQ(swarm.run(RaiseFeatureLevel{3}).number, 3U);
+  EXPECT_EQ(swarm.run(RaiseFeatureLevel{2}).number, 3U);
+  EXPECT_EQ(feature_level(swarm.view), 3U);
+}
+
+TEST(Times, ForPeopleAreTheWallClockAndForRulesTheClusters) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(2);
+  Command late{.key = {}, .request_hash = {}, .time_ms = 5000, .wall_ms = 77, .body = {}};
+  late.body = QueueTrials{"s-1", {{0, {}, 1}}};
+  const auto applied = apply(swarm.view, {++swarm.index}, late);
+  ASSERT_FALSE(applied.outcome.error) << applied.outcome.error->detail;
+  swarm.view.commit(applied.changes);
+  EXPECT_EQ(swarm.study().started_ms, 77U);
+  EXPECT_EQ(swarm.study().began_ms, 5000U);
+  EXPECT_EQ(cluster_time_ms(swarm.view), 5000U);
+}
+
 TEST(Events, CursorGivesNoGapAndNoDouble) {
   Swarm swarm = finishing_swarm();
   const auto all = events_after(swarm.view, 0, 0, 10'000).events;

@@ -29,10 +29,11 @@ std::vector<std::string> encoded_commands() {
       FinishFinal{"s", 1, result, false, "e"},
       ExpireAttempts{{{"s", 0, 1}, {"s", std::nullopt, 2}}, "r"},
       SetRegister{"k", std::string("\0\xff", 2), 0},
-      RemoveRegister{"k", 7}};
+      RemoveRegister{"k", 7},
+      RaiseFeatureLevel{2}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
-    all.push_back(encode(Command{"key", "hash", 9, body}));
+    all.push_back(encode(Command{"key", "hash", 9, 10, body}));
   return all;
 }
 
@@ -49,7 +50,7 @@ TEST(CommandWire, EveryKindSurvivesItsBytes) {
 
 TEST(CommandWire, ANewTimeChangesNothingElse) {
   for (const auto& bytes : encoded_commands()) {
-    auto stamped = decode_command(with_time(with_time(bytes, 77), 78));
+    auto stamped = decode_command(with_time(with_time(bytes, 77, 5), 78, 6));
     ASSERT_TRUE(stamped);
     EXPECT_EQ(stamped->time_ms, 78U);
     stamped->time_ms = 9;

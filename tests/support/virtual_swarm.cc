@@ -1,15 +1,10 @@
 #include "tests/support/virtual_swarm.h"
 
 #include "consensus/raft/raft_wire.h"
-#include "consensus/storage/snapshot_pairs.h"
 #include "node/base/assert.h"
-
-#include <fmt/format.h>
+#include "tests/support/sim_random.h"
 
 #include <algorithm>
-#include <csignal>
-#include <cstring>
-#include <unistd.h>
 
 namespace starling::tests {
 
@@ -18,420 +13,507 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t kSnapshotBytesMax = 1 << 20;
-char seed_line[128];
+constexpr std::size_t kRecordedMax = 64;
 
-void print_seed(int) {
-  const auto ignored = ::write(STDERR_FILENO, seed_line, std::strlen(seed_line));
-  static_cast<void>(ignored);
-}
-
-NodeId node_number(int number) {
-  NodeId id;
-  id.bytes[15] = static_cast<std::uint8_t>(number);
-  return id;
-}
-
-std::string name_of(NodeId id) {
-  return std::to_string(id.bytes[15]);
-}
-
-std::string names_of(const std::set<NodeId>& ids) {
-  std::string text;
-  for (const NodeId id : ids)
-    text += fmt::format("{}{}", text.empty() ? "" : ",", name_of(id));
-  return text;
-}
-
-SwarmId test_swarm() {
-  SwarmId id;
-  id.bytes[0] = 7;
-  return id;
-}
-
-/// A chain over everything applied: equal only if all commands were, in order.
-Changes apply_command(const StateView& view, LogIndex index, std::string_view command) {
-  const std::uint64_t before = std::stoull(view.get("chain").value_or("0"));
-  std::uint64_t chain = mix_seeds(before, index.value);
-  for (const char c : command)
-    chain = mix_seeds(chain, static_cast<unsigned char>(c));
-  Changes changes;
-  changes.put("chain", std::to_string(chain));
-  changes.put(fmt::format("key{}", chain % 32), std::string{command});
-  return changes;
+MonoTime draw_offset(std::uint64_t seed, std::size_t machine) {
+  Random random = stream(seed, fmt::format("clock.{}", machine));
+  return draw_between(random, 0s, 1000h);
 }
 
 }  // namespace
 
-VirtualSwarm::VirtualSwarm(VirtualSwarmOptions options)
-    : options_(std::move(options)), random_(options_.seed) {
+VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
+                           const FaultPlan& plan,
+                           const SimMachine& machine,
+                           SwarmTrace& trace)
+    : shape_(shape),
+      machine_(machine),
+      trace_(trace),
+      timings_(draw_timings(shape.seed, plan)),
+      process_random_(stream(shape.seed, "process")),
+      record_random_(stream(shape.seed, "record")),
+      network_(shape.machines, shape.seed, plan),
+      history_(machine),
+      checker_(timings_, [this](const Entry& entry) { history_.commit(entry); }),
+      service_(*this),
+      snapshots_(*this, shape.seed),
+      watcher_(marks_) {
+  STARLING_ASSERT(check(timings_), "the drawn timings are possible");
+  down_mean_ = draw_between(process_random_, 20ms, 2s);
+  compact_after_ = plan.has(Fault::compaction) ? 4 + process_random_.below(60) : 100'000;
+  for (std::size_t i = 0; i < shape_.machines; ++i) {
+    members_.push_back(
+        std::make_unique<SimMember>(i, SimDisk{shape.seed, i, plan}, draw_offset(shape.seed, i)));
+    members_.back()->id = sim_node_id(i, 0);
+  }
+  found();
+}
+
+/// Every machine but perhaps some that join later has the first config on its disk.
+void VirtualSwarm::found() {
+  Random random = stream(shape_.seed, "founding");
+  const std::size_t voters = random.chance(0.5) ? 3 : 1 + random.below(shape_.machines);
+  const std::size_t learners = random.below(shape_.machines - voters + 1);
   Entry first{Term{1}, LogIndex{1}, EntryKind::config, {}, {}};
-  for (int i = 1; i <= options_.members; ++i) {
-    auto& group = i <= options_.voters ? first.config.voters : first.config.learners;
-    group.insert(node_number(i));
+  for (std::size_t i = 0; i < voters + learners; ++i) {
+    auto& group = i < voters ? first.config.voters : first.config.learners;
+    group.insert(members_[i]->id);
   }
-  for (int i = 1; i <= options_.members; ++i) {
-    Member& member = members_[node_number(i)];
-    member.id = node_number(i);
-    PersistBatch batch;
-    batch.hard = {Term{1}, {}, LogIndex{}, 0};
-    batch.append.push_back(std::make_shared<const Entry>(first));
-    STARLING_ASSERT(member.store.persist(batch), "memory takes everything");
-    stores_[member.id] = &member.store;
-    side_[member.id] = 0;
+  PersistBatch batch;
+  batch.hard = {Term{1}, {}, LogIndex{}, 0};
+  batch.append.push_back(std::make_shared<const Entry>(first));
+  for (const auto& member : members_) {
+    if (first.config.members().contains(member->id))
+      STARLING_ASSERT(member->disk.store().persist(batch), "memory takes everything");
+    stores_[member->id] = &member->disk.store();
   }
 }
 
-VirtualSwarmReport VirtualSwarm::run() {
-  const auto line = fmt::format("aborted at seed {}; replay with: simulate --seed {} --trace\n",
-                                options_.seed,
-                                options_.seed);
-  std::strncpy(seed_line, line.c_str(), sizeof seed_line - 1);
-  std::signal(SIGABRT, print_seed);
-  try {
-    for (auto& [id, member] : members_)
-      start(member);
-    at(now_ + 50ms, [this] { stir(); });
-    run_until(now_ + options_.chaos, [] { return false; });
-    heal();
-    run_until(now_ + options_.healing, [this] { return is_well(); });
-    if (!is_well()) throw CheckFailure{"the healed swarm does not get on"};
-  } catch (const CheckFailure& failure) {
-    report_.failure = failure.what();
-    note(fmt::format("FAILED: {}", failure.what()));
-  }
-  std::signal(SIGABRT, SIG_DFL);
-  report_.committed = checker_.highest_commit();
-  return report_;
-}
-
-void VirtualSwarm::note(const std::string& line) {
-  for (const char c : line)
-    report_.digest = (report_.digest ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  if (!options_.trace) return;
-  options_.trace(fmt::format("{:>9.3f}ms {}", static_cast<double>(now_.count()) / 1e6, line));
-}
-
-void VirtualSwarm::at(MonoTime when, Action action) {
-  agenda_.emplace(std::pair{when, ++sequence_}, std::move(action));
-}
-
-/// Nothing happens to a member that has crashed since; a paused one takes it up later.
-void VirtualSwarm::at_member(MonoTime when, Member& member, std::function<void(Member&)> action) {
+void VirtualSwarm::at_member(MonoTime when,
+                             SimMember& member,
+                             std::function<void(SimMember&)> action) {
   at(when, [this, &member, boot = member.boot, action = std::move(action)] {
     if (member.boot != boot || !member.core) return;
-    if (member.paused_until > now_)
-      at_member(member.paused_until, member, action);
-    else
+    if (is_awake(member))
       action(member);
+    else
+      member.parked.push_back(action);
   });
 }
 
-void VirtualSwarm::run_until(MonoTime end, const std::function<bool()>& done) {
-  while (!agenda_.empty() && agenda_.begin()->first.first <= end && !done()) {
-    auto event = agenda_.extract(agenda_.begin());
-    now_ = std::max(now_, event.key().first);
-    event.mapped()();
+void VirtualSwarm::pause(SimMember& member, MonoTime until) {
+  member.paused_until = until;
+  at(until, [this, &member] { wake(member); });
+}
+
+void VirtualSwarm::wake(SimMember& member) {
+  if (member.paused_until > now()) return;
+  for (auto& action : std::exchange(member.parked, {}))
+    at_member(now(), member, std::move(action));
+}
+
+bool VirtualSwarm::run_until(MonoTime end, const std::function<bool()>& done) {
+  while (!done()) {
+    if (!agenda_.step(end)) return done();
   }
-  if (!done()) now_ = end;
+  return true;
 }
 
-MonoTime VirtualSwarm::soon(std::chrono::microseconds least, std::chrono::microseconds most) {
-  const auto span = static_cast<std::uint64_t>((most - least).count());
-  return now_ + least + std::chrono::microseconds{random_.below(span + 1)};
+SimMember* VirtualSwarm::find(NodeId id) {
+  const auto found = std::find_if(
+      members_.begin(), members_.end(), [&](const auto& member) { return member->id == id; });
+  return found == members_.end() ? nullptr : found->get();
 }
 
-void VirtualSwarm::give(Member& member, const Input& input) {
-  const auto before = RaftChecker::before(*member.core);
-  Effects effects;
-  input(*member.core, effects);
-  ++report_.steps;
-  checker_.check_step(before, *member.core, effects, stores_);
-  carry_out(member, effects);
-}
-
-void VirtualSwarm::carry_out(Member& member, Effects& effects) {
-  if (effects.role) {
-    note(fmt::format("{} is {} term={} last={} commit={}",
-                     name_of(member.id),
-                     to_string(effects.role->role),
-                     effects.role->term.value,
-                     member.core->log().last_index().value,
-                     member.core->commit().value));
-    report_.term = std::max(report_.term, effects.role->term);
-  }
-  for (Message& message : effects.send)
-    send(member, std::move(message));
-  if (effects.persist) write(member, std::move(*effects.persist));
-  if (!effects.apply.empty()) apply(member, std::move(effects.apply));
-  for (const SnapshotSend& wanted : effects.snapshots)
-    send_snapshot(member, wanted);
-  for (const ReadReady& ready : effects.reads) {
-    if (ready.index) checker_.check_read(open_reads_.at(ready.context), *ready.index);
-    report_.reads += ready.index ? 1 : 0;
-    open_reads_.erase(ready.context);
-  }
-  set_timer(member);
-}
-
-void VirtualSwarm::set_timer(Member& member) {
-  const MonoTime when = member.core->next_deadline();
-  if (member.timer_at == when) return;
-  member.timer_at = when;
-  at_member(when, member, [this](Member& who) {
-    if (who.timer_at > now_) return;
-    who.timer_at = {};
-    give(who, [this](RaftCore& core, Effects& effects) { core.tick(now_, effects); });
-  });
-}
-
-void VirtualSwarm::send(Member& member, Message message) {
-  if (random_.chance(loss_)) return;
-  const int copies = is_chaos_ && random_.chance(0.03) ? 2 : 1;
-  for (int i = 0; i < copies; ++i) {
-    const bool is_late = is_chaos_ && random_.chance(0.02);
-    const MonoTime when = is_late ? soon(100ms, 2s) : soon(100us, 8ms);
-    at(when, [this, from = member.id, message] {
-      Member& target = members_.at(message.to);
-      if (!target.core || is_cut(from, message.to)) return;
-      at_member(now_, target, [this, message](Member& who) {
-        const auto arrived = decode_message(encode_message(message));
-        if (!arrived) throw CheckFailure{arrived.error().detail};
-        note(fmt::format("{} -> {} kind={} term={}",
-                         name_of(message.from),
-                         name_of(message.to),
-                         message.body.index(),
-                         message.term.value));
-        give(who, [&](RaftCore& core, Effects& effects) { core.step(now_, *arrived, effects); });
-      });
-    });
-  }
-}
-
-void VirtualSwarm::write(Member& member, PersistBatch batch) {
-  const bool is_slow = is_chaos_ && random_.chance(0.02);
-  const MonoTime when = is_slow ? soon(50ms, 900ms) : soon(50us, 3ms);
-  member.in_flight = std::move(batch);
-  at_member(when, member, [this](Member& who) {
-    const PersistBatch done = std::move(*who.in_flight);
-    who.in_flight.reset();
-    STARLING_ASSERT(who.store.persist(done), "memory takes everything");
-    give(who, [&](RaftCore& core, Effects& effects) { core.persisted(now_, done.id, effects); });
-  });
-}
-
-void VirtualSwarm::apply(Member& member, std::vector<EntryRef> entries) {
-  at_member(soon(0us, 2ms), member, [this, entries = std::move(entries)](Member& who) {
-    const auto base = who.store.view();
-    Changes all;
-    for (const EntryRef& entry : entries) {
-      if (entry->kind != EntryKind::command) continue;
-      const OverlayView view{*base, all};
-      for (auto& [key, value] : apply_command(view, entry->index, entry->command).writes)
-        all.writes[key] = value;
-      checker_.check_applied(entry->index, *all.writes.at("chain"));
-      marks_.insert(entry->command);
-    }
-    const LogIndex last = entries.back()->index;
-    STARLING_ASSERT(who.store.apply(all, last), "memory takes everything");
-    give(who, [&](RaftCore& core, Effects& effects) { core.applied(now_, last, effects); });
-    if (!random_.chance(0.02) || who.core->is_installing()) return;
-    const auto kept = random_.below(8);
-    if (who.core->applied_index().value <= who.core->log().base_index().value + kept) return;
-    const LogIndex cut{who.core->applied_index().value - kept};
-    STARLING_ASSERT(who.store.compact(who.core->log().meta_at(cut)), "memory takes everything");
-    who.core->compact(cut);
-    note(fmt::format("{} compacts to {}", name_of(who.id), cut.value));
-  });
-}
-
-void VirtualSwarm::send_snapshot(Member& member, const SnapshotSend& wanted) {
-  ++report_.snapshots;
-  const SnapshotMeta meta = member.core->log().meta_at(member.core->applied_index());
-  const std::string pairs = member.store.read_snapshot()->next(kSnapshotBytesMax).value();
-  note(fmt::format(
-      "{} sends snapshot {} to {}", name_of(member.id), meta.index.value, name_of(wanted.to)));
-  const bool arrives = !(is_chaos_ && random_.chance(0.3));
-  const MonoTime when = soon(1ms, 300ms);
-  if (arrives) {
-    at(when, [this, from = member.id, to = wanted.to, meta, pairs] {
-      Member& target = members_.at(to);
-      if (!target.core || is_cut(from, to)) return;
-      at_member(
-          now_, target, [this, meta, pairs](Member& who) { take_snapshot(who, meta, pairs); });
-    });
-  }
-  at_member(when + 1ms, member, [this, wanted, arrives, meta](Member& who) {
-    const auto index = arrives ? std::optional{meta.index} : std::nullopt;
-    give(who, [&](RaftCore& core, Effects& effects) {
-      core.snapshot_sent(now_, wanted, index, effects);
-    });
-  });
-}
-
-void VirtualSwarm::take_snapshot(Member& target,
-                                 const SnapshotMeta& meta,
-                                 const std::string& pairs) {
-  if (target.core->is_installing()) return;
-  STARLING_ASSERT(target.store.begin_staging(), "memory takes everything");
-  STARLING_ASSERT(target.store.stage(pairs), "the pairs are whole");
-  note(fmt::format("{} has snapshot {}", name_of(target.id), meta.index.value));
-  give(target,
-       [&](RaftCore& core, Effects& effects) { core.snapshot_received(now_, meta, effects); });
-}
-
-void VirtualSwarm::start(Member& member) {
-  ++member.boot;
-  member.timer_at = {};
-  member.paused_until = {};
-  const std::uint64_t seed = mix_seeds(options_.seed, member.boot * 256 + member.id.bytes[15]);
-  const RaftIdentity identity{test_swarm(), member.id};
-  auto restored = member.store.load();
-  member.core =
-      std::make_unique<RaftCore>(identity, std::move(restored.value()), RaftTimings{}, seed, now_);
-  note(fmt::format("{} starts term={}", name_of(member.id), member.core->term().value));
-  give(member, [this](RaftCore& core, Effects& effects) { core.tick(now_, effects); });
-}
-
-void VirtualSwarm::crash(Member& member) {
-  ++report_.crashes;
-  note(fmt::format("{} crashes", name_of(member.id)));
-  if (member.in_flight && random_.chance(0.5)) member.store.write(*member.in_flight);
-  member.in_flight.reset();
-  member.store.crash(random_);
-  member.core.reset();
-}
-
-VirtualSwarm::Member& VirtualSwarm::any_member() {
-  auto chosen = members_.begin();
-  std::advance(chosen, static_cast<std::ptrdiff_t>(random_.below(members_.size())));
-  return chosen->second;
-}
-
-VirtualSwarm::Member* VirtualSwarm::leader() {
-  Member* newest = nullptr;
-  for (auto& [id, member] : members_) {
-    const bool leads = member.core && member.core->role() == Role::leader;
-    if (leads && (!newest || newest->core->term() < member.core->term())) newest = &member;
+SimMember* VirtualSwarm::leader() {
+  SimMember* newest = nullptr;
+  for (const auto& member : members_) {
+    const bool leads = member->core && member->core->role() == Role::leader;
+    if (leads && (!newest || newest->core->term() < member->core->term())) newest = member.get();
   }
   return newest;
 }
 
-void VirtualSwarm::stir() {
-  if (!is_chaos_) return;
-  at(soon(5ms, 150ms), [this] { stir(); });
-  Member& member = any_member();
-  const std::uint64_t dice = random_.below(100);
-  if (dice < 8) {
-    if (member.core)
-      crash(member);
-    else
-      start(member);
-  } else if (dice < 14) {
-    if (!member.core) start(member);
-  } else if (dice < 18) {
-    for (auto& [id, side] : side_)
-      side = static_cast<int>(random_.below(2));
-    note("network splits");
-  } else if (dice < 26) {
-    for (auto& [id, side] : side_)
-      side = 0;
-    note("network heals");
-  } else if (dice < 29) {
-    loss_ = random_.chance(0.5) ? 0 : random_.unit() * 0.4;
-  } else if (dice < 31) {
-    member.paused_until = soon(100ms, 2s);
-    note(fmt::format("{} pauses", name_of(member.id)));
-  } else if (dice < 38) {
-    if (Member* who = leader()) change_members(*who);
-  } else if (dice < 41) {
-    if (Member* who = leader(); who && who->paused_until <= now_) {
-      give(*who, [&](RaftCore& core, Effects& effects) {
-        static_cast<void>(core.transfer(now_, member.id, effects));
-      });
+void VirtualSwarm::after_step(SimMember& member,
+                              const RaftChecker::Before& before,
+                              Effects& effects) {
+  ++steps_;
+  checker_.check_step(before, *member.core, effects, stores_);
+  note_step(member, before, effects);
+  carry_out(member, effects);
+}
+
+void VirtualSwarm::draw_death(const Effects& effects) {
+  const std::size_t parts = effects.send.size() + effects.proposals.size() + effects.reads.size() +
+                            effects.snapshots.size() + effects.log_reads.size() +
+                            (effects.persist ? 1 : 0) + (effects.apply.empty() ? 0 : 1);
+  effects_left_.reset();
+  if (parts > 0 && process_random_.chance(mid_step_deaths_))
+    effects_left_ = process_random_.below(parts + 1);
+}
+
+/// One more effect is carried out, unless the process dies here.
+bool VirtualSwarm::survives(SimMember& member) {
+  if (!effects_left_ || (*effects_left_)-- > 0) return true;
+  effects_left_.reset();
+  marks_.hit(Mark::crashed_mid_step);
+  crash(member);
+  return false;
+}
+
+/// In the order of RaftEngine::carry_out.
+void VirtualSwarm::carry_out(SimMember& member, Effects& effects) {
+  draw_death(effects);
+  for (const Message& message : effects.send) {
+    if (!survives(member)) return;
+    send(member, message);
+  }
+  if (effects.persist) {
+    if (!survives(member)) return;
+    write(member, std::move(*effects.persist));
+  }
+  for (const ProposalOutcome& outcome : effects.proposals) {
+    if (!survives(member)) return;
+    service_.settle_proposals(member, outcome);
+  }
+  for (const ReadReady& ready : effects.reads) {
+    if (!survives(member)) return;
+    service_.settle_read(member, ready);
+  }
+  if (effects.discard_staged) {
+    marks_.hit(Mark::snapshot_discarded);
+    STARLING_ASSERT(member.disk.store().begin_staging(), "memory takes everything");
+  }
+  for (const SnapshotSend& wanted : effects.snapshots) {
+    if (!survives(member)) return;
+    snapshots_.send(member, wanted);
+  }
+  for (const LogRead& read : effects.log_reads) {
+    if (!survives(member)) return;
+    read_log(member, read);
+  }
+  if (!effects.apply.empty()) {
+    if (!survives(member)) return;
+    at_member(now() + draw_between(process_random_, 0us, 1ms),
+              member,
+              [this, entries = std::move(effects.apply)](SimMember& who) { apply(who, entries); });
+  }
+  effects_left_.reset();
+  set_timer(member);
+}
+
+void VirtualSwarm::set_timer(SimMember& member) {
+  const MonoTime when = member.core->next_deadline();
+  if (member.timer_at == when) return;
+  member.timer_at = when;
+  at_member(member.clock.world_at(when), member, [this, when](SimMember& who) {
+    if (who.timer_at != when) return;
+    if (clock(who) < when) {  // the clock runs slower than when the timer was set
+      who.timer_at = MonoTime{0};
+      set_timer(who);
+      return;
     }
-  } else if (dice < 55) {
-    read(member);
-  } else {
-    Member* who = leader();
-    propose(who != nullptr && random_.chance(0.8) ? *who : member);
-  }
-}
-
-void VirtualSwarm::change_members(Member& who) {
-  if (who.paused_until > now_) return;
-  std::set<NodeId> voters;
-  std::set<NodeId> learners;
-  for (const auto& [id, member] : members_) {
-    const std::uint64_t dice = random_.below(10);
-    if (dice < 6) voters.insert(id);
-    if (dice >= 6 && dice < 9) learners.insert(id);
-  }
-  give(who, [&](RaftCore& core, Effects& effects) {
-    const auto index = core.change_config(now_, voters, learners, effects);
-    if (!index) return;
-    ++report_.config_changes;
-    note(fmt::format("{} moves to voters={} learners={}",
-                     name_of(who.id),
-                     names_of(voters),
-                     names_of(learners)));
+    who.timer_at = MonoTime{0};
+    give(who, [&](RaftCore& core, Effects& effects) { core.tick(clock(who), effects); });
+    if (who.core)
+      require(
+          who.core->next_deadline() > clock(who), "{} has a timer in the past", name_of(who.id));
   });
 }
 
-void VirtualSwarm::propose(Member& member) {
-  if (!member.core || member.paused_until > now_) return;
-  std::vector<Proposal> proposals;
-  const std::uint64_t count = 1 + random_.below(5);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t context = next_context_++;
-    proposals.push_back({context, fmt::format("command{}", context)});
+void VirtualSwarm::send(SimMember& member, const Message& message) {
+  const auto bytes = std::make_shared<const Bytes>(encode_message(message));
+  const SimMember* target = find(message.to);
+  if (target == nullptr) return;
+  if (record_random_.chance(0.02)) {
+    const Recorded recorded{member.machine, message.to, bytes};
+    if (recorded_.size() < kRecordedMax)
+      recorded_.push_back(recorded);
+    else
+      recorded_[record_random_.below(kRecordedMax)] = recorded;
   }
-  give(member, [&](RaftCore& core, Effects& effects) {
-    core.propose(now_, std::move(proposals), effects);
-  });
-}
-
-void VirtualSwarm::read(Member& member) {
-  if (!member.core || member.paused_until > now_) return;
-  const std::uint64_t context = next_context_++;
-  open_reads_[context] = checker_.highest_commit();
-  give(member, [&](RaftCore& core, Effects& effects) { core.read_index(now_, context, effects); });
-}
-
-void VirtualSwarm::heal() {
-  is_chaos_ = false;
-  loss_ = 0;
-  note("everything heals");
-  for (auto& [id, member] : members_) {
-    side_[id] = 0;
-    member.paused_until = {};
-    if (!member.core) start(member);
-  }
-}
-
-/// A leader with a settled config, one more command through, and all members equal.
-bool VirtualSwarm::is_well() {
-  Member* who = leader();
-  if (who == nullptr || who->core->config().is_joint()) return false;
-  const std::string mark = fmt::format("mark {}", who->core->term().value);
-  if (!marks_.contains(mark)) {
-    const LogIndex commit = who->core->commit();
-    if (who->core->log().term_at(commit) != who->core->term()) return false;
-    marks_.insert(mark);
-    give(*who, [&](RaftCore& core, Effects& effects) {
-      core.propose(now_, {{next_context_++, mark}}, effects);
+  for (const MonoTime when : network_.send(member.machine, target->machine, now())) {
+    at(when, [this, from = member.machine, to = message.to, bytes] {
+      const SimMember* there = find(to);
+      if (there != nullptr && !network_.is_cut(from, there->machine, now()))
+        deliver(from, to, bytes);
     });
-    return false;
   }
-  const auto expected = who->store.live().state.get("chain");
-  const LogIndex last = who->core->log().last_index();
-  for (const NodeId id : who->core->config().members()) {
-    const Member& member = members_.at(id);
-    const bool equal = member.core && member.core->applied_index() == last &&
-                       member.store.live().state.get("chain") == expected;
-    if (!equal) return false;
+}
+
+void VirtualSwarm::deliver(std::size_t from, NodeId to, const std::shared_ptr<const Bytes>& bytes) {
+  SimMember* target = find(to);
+  if (target == nullptr || !target->core) return;
+  at_member(now(), *target, [this, from, bytes](SimMember& who) {
+    const auto message = decode_message(*bytes);
+    require(message.has_value(), "a message cannot be decoded");
+    trace_.note(now(),
+                "{} -> {} kind={} term={}",
+                from + 1,
+                name_of(who.id),
+                message->body.index(),
+                message->term.value);
+    const Term before = who.core->term();
+    give(who, [&](RaftCore& core, Effects& effects) { core.step(clock(who), *message, effects); });
+    const auto* vote = std::get_if<VoteRequest>(&message->body);
+    const bool is_ignored = vote != nullptr && !vote->pre && message->term > before && who.core &&
+                            who.core->term() == before;
+    marks_.hit(Mark::vote_ignored_leader, is_ignored);
+  });
+}
+
+void VirtualSwarm::replay(Random& random) {
+  if (recorded_.empty()) return;
+  const Recorded chosen = recorded_[random.below(recorded_.size())];
+  const SimMember* target = find(chosen.to);
+  if (target == nullptr || network_.is_cut(chosen.from, target->machine, now())) return;
+  marks_.hit(Mark::replayed);
+  trace_.note(now(), "an old message of {} arrives again", chosen.from + 1);
+  deliver(chosen.from, chosen.to, chosen.bytes);
+}
+
+void VirtualSwarm::write(SimMember& member, PersistBatch batch) {
+  require(!member.in_flight, "{} writes two batches at once", name_of(member.id));
+  member.in_flight = std::move(batch);
+  watch_write(member);
+  end_write_at(member.disk.sync_end(now()), member);
+}
+
+/// As RaftEngine::watch_write does it.
+void VirtualSwarm::watch_write(SimMember& member) {
+  const MonoTime patience = std::max<MonoTime>(2 * timings_.election, 2s);
+  const MonoTime when = member.clock.world_at(clock(member) + patience);
+  member.unconfirmed = member.in_flight->id;
+  at_member(when, member, [this, id = member.in_flight->id](SimMember& who) {
+    if (who.unconfirmed != id) return;
+    marks_.hit(Mark::stalled_leader_left, who.core->role() == Role::leader);
+    trace_.note(now(), "{} notices that its disk stalls", name_of(who.id));
+    give(who,
+         [&](RaftCore& core, Effects& effects) { core.disk_stalled(clock(who), true, effects); });
+  });
+}
+
+void VirtualSwarm::read_log(SimMember& member, const LogRead& read) {
+  at_member(now() + 20us + draw_wait(process_random_, 5ms), member, [this, read](SimMember& who) {
+    const auto entries = who.disk.store().read_log(read.after, read.until, read.bytes_max);
+    require(entries.has_value(), "a log cannot be read");
+    marks_.hit(Mark::log_read_back, !entries->empty());
+    give(who, [&](RaftCore& core, Effects& effects) {
+      core.log_read(clock(who), read, *entries, effects);
+    });
+  });
+}
+
+/// The disk goes on while the process is paused.
+void VirtualSwarm::end_write_at(MonoTime when, SimMember& member) {
+  at(when, [this, &member, boot = member.boot] {
+    if (member.boot != boot || !member.core) return;
+    if (member.disk.is_stalled(now()))
+      end_write_at(now() + 20ms, member);
+    else
+      end_write(member);
+  });
+}
+
+void VirtualSwarm::end_write(SimMember& member) {
+  const PersistBatch batch = std::move(*member.in_flight);
+  member.in_flight.reset();
+  const auto written = member.disk.persist(batch, now());
+  if (!written) {
+    const bool is_full = written.error().code == Errc::unavailable;
+    marks_.hit(is_full ? Mark::disk_filled : Mark::sync_failed);
+    trace_.note(now(), "{} cannot sync", name_of(member.id));
+    at_member(now(), member, [this](SimMember& who) { crash(who); });
+    return;
   }
-  return who->core->applied_index() == last;
+  const bool is_stale =
+      !batch.append.empty() &&
+      !member.core->log().matches(batch.append.back()->index, batch.append.back()->term);
+  marks_.hit(Mark::stale_sync, is_stale);
+  at_member(
+      now(), member, [this, id = batch.id, installs = batch.install.has_value()](SimMember& who) {
+        after_write(who, id, installs);
+      });
+}
+
+/// As RaftEngine::after_write does it.
+void VirtualSwarm::after_write(SimMember& member, std::uint64_t batch_id, bool installs) {
+  member.unconfirmed = 0;
+  if (member.core->is_disk_stalled()) {
+    give(member, [&](RaftCore& core, Effects& effects) {
+      core.disk_stalled(clock(member), false, effects);
+    });
+    if (!member.core) return;
+  }
+  const LogIndex before = member.core->applied_index();
+  give(member,
+       [&](RaftCore& core, Effects& effects) { core.persisted(clock(member), batch_id, effects); });
+  if (member.core && installs) after_install(member, before);
+}
+
+void VirtualSwarm::after_install(SimMember& member, LogIndex before) {
+  const auto& disk = member.disk.store().live();
+  marks_.hit(Mark::snapshot_installed);
+  trace_.note(now(), "{} installed snapshot {}", name_of(member.id), disk.applied.value);
+  history_.check_state(disk.applied, disk.state);
+  if (disk.applied > before) service_.note_applied(member, disk.applied);
+}
+
+void VirtualSwarm::apply(SimMember& member, const std::vector<EntryRef>& entries) {
+  const auto& state = member.disk.store().live().state;
+  Changes all;
+  std::vector<Answer> answers(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = *entries[i];
+    if (entry.kind != EntryKind::command) continue;
+    const OverlayView view{state, all};
+    SimMachine::Applied applied = machine_.apply(view, entry.index, entry.command);
+    history_.check_applied(entry.index, applied.changes, applied.answer);
+    marks_.hit(Mark::repeat_answered,
+               applied.answer.index != entry.index && applied.answer.index > LogIndex{});
+    marks_.hit(Mark::late_command_refused, applied.answer.index == LogIndex{});
+    for (auto& [key, value] : applied.changes.writes)
+      all.writes[key] = std::move(value);
+    answers[i] = std::move(applied.answer);
+  }
+  const LogIndex last = entries.back()->index;
+  STARLING_ASSERT(member.disk.store().apply(all, last), "memory takes everything");
+  if (process_random_.chance(mid_step_deaths_)) {
+    marks_.hit(Mark::crashed_mid_step);
+    crash(member);
+    return;
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    service_.settle_entry(member, *entries[i], answers[i]);
+  give(member,
+       [&](RaftCore& core, Effects& effects) { core.applied(clock(member), last, effects); });
+  if (!member.core) return;
+  service_.note_applied(member, last);
+  compact(member);
+}
+
+/// As RaftEngine::compaction_point does it.
+LogIndex VirtualSwarm::compaction_point(const SimMember& member, std::uint64_t held) const {
+  const RaftCore& core = *member.core;
+  std::uint64_t cut = core.applied_index().value - held / 2;
+  if (held >= 2 * compact_after_) return LogIndex{cut};
+  for (const auto& [peer, progress] : core.progress()) {
+    const bool is_alive = clock(member) - progress.last_ack <= timings_.election;
+    if (is_alive && progress.match > core.log().base_index())
+      cut = std::min(cut, progress.match.value);
+  }
+  return LogIndex{cut};
+}
+
+/// As RaftEngine::compact does it, with a shorter log.
+void VirtualSwarm::compact(SimMember& member) {
+  RaftCore& core = *member.core;
+  const std::uint64_t held = core.applied_index().value - core.log().base_index().value;
+  const std::uint64_t spread = member.machine % (compact_after_ / 8 + 1);
+  if (core.is_installing() || held < compact_after_ + spread) return;
+  const LogIndex cut = compaction_point(member, held);
+  if (cut <= core.log().base_index()) return;
+  STARLING_ASSERT(member.disk.store().compact(core.log().meta_at(cut)), "memory takes everything");
+  core.compact(cut);
+  trace_.note(now(), "{} compacts its log to {}", name_of(member.id), cut.value);
+}
+
+Result<> VirtualSwarm::start(SimMember& member) {
+  const auto opened = member.disk.open(now());
+  if (!opened) {
+    trace_.note(now(), "{} cannot start", name_of(member.id));
+    if (!member.core) plan_restart(member);
+    return opened.error();
+  }
+  ++member.boot;
+  member.timer_at = member.paused_until = MonoTime{0};
+  member.unconfirmed = 0;
+  const auto& disk = member.disk.store().live();
+  history_.check_state(disk.applied, disk.state);
+  auto restored = member.disk.store().load();
+  const std::uint64_t seed = mix_seeds(shape_.seed, member.boot * 256 + member.machine);
+  member.core = std::make_unique<RaftCore>(RaftIdentity{sim_swarm_id(), member.id},
+                                           std::move(restored.value()),
+                                           timings_,
+                                           seed,
+                                           clock(member));
+  member.receiver = std::make_unique<SnapshotReceiver>(member.disk.store());
+  checker_.check_restart(*member.core, member.disk.store());
+  trace_.note(now(), "{} starts term={}", name_of(member.id), member.core->term().value);
+  give(member, [&](RaftCore& core, Effects& effects) { core.tick(clock(member), effects); });
+  return {};
+}
+
+void VirtualSwarm::crash(SimMember& member) {
+  if (!member.core) return;
+  ++crashes_;
+  marks_.hit(Mark::crash_while_installing, member.core->is_installing());
+  const LogIndex applied = member.disk.store().live().applied;
+  const bool syncs = member.in_flight.has_value();
+  const std::size_t lost = member.disk.crash(syncs ? &*member.in_flight : nullptr);
+  trace_.note(now(), "{} dies, {} writes are lost", name_of(member.id), lost);
+  marks_.hit(Mark::writes_lost, lost > 0);
+  marks_.hit(Mark::sync_lost, syncs && lost > 0);
+  marks_.hit(Mark::applied_fell_back, member.disk.store().live().applied < applied);
+  member.in_flight.reset();
+  member.sending.reset();
+  member.receiver.reset();
+  member.parked.clear();
+  member.core.reset();
+  SimService::forget(member);
+  plan_restart(member);
+}
+
+void VirtualSwarm::plan_restart(SimMember& member) {
+  if (!restarts_) return;
+  const auto wait = 10ms + draw_wait(process_random_, down_mean_);
+  at(now() + wait, [this, &member] {
+    // If it cannot start now, that has planned the next try.
+    if (restarts_ && !member.core) static_cast<void>(start(member));
+  });
+}
+
+void VirtualSwarm::wipe(SimMember& member) {
+  crash(member);
+  // What a member said that it holds may still be counted when it holds it no more.
+  graveyard_.push_back(member.disk.wipe());
+  stores_[member.id] = graveyard_.back().get();
+  if (!shape_.same_id_after_wipe) member.id = sim_node_id(member.machine, ++member.life);
+  stores_[member.id] = &member.disk.store();
+  marks_.hit(Mark::machine_wiped);
+  trace_.note(now(), "machine {} is wiped and is now {}", member.machine + 1, name_of(member.id));
+}
+
+void VirtualSwarm::set_clock_rate(SimMember& member, std::int64_t rate) {
+  member.clock.set_rate(now(), rate);
+  if (!member.core) return;
+  member.timer_at = MonoTime{0};
+  set_timer(member);
+}
+
+bool VirtualSwarm::has_quorum(const std::set<NodeId>& alive, const std::set<std::size_t>& logs_of) {
+  const auto has_majority = [&](const std::set<NodeId>& voters) {
+    const auto left = std::count_if(
+        voters.begin(), voters.end(), [&](NodeId voter) { return alive.contains(voter); });
+    return voters.empty() || 2 * static_cast<std::size_t>(left) > voters.size();
+  };
+  const auto both = [&](const Config& config) {
+    return has_majority(config.voters) && has_majority(config.voters_outgoing);
+  };
+  const auto& [index, committed] = checker_.committed_config();
+  if (!both(committed)) return false;
+  for (const std::size_t machine : logs_of) {
+    const SimMember& each = *members_[machine];
+    const auto check = [&, newest = index](const EntryRef& entry) {
+      const bool counts = entry->kind == EntryKind::config && entry->index > newest;
+      return !counts || both(entry->config);
+    };
+    for (const auto& [at, entry] : each.disk.store().live().log) {
+      if (!check(entry)) return false;
+    }
+    if (!each.core) continue;
+    const RaftLog& log = each.core->log();
+    for (LogIndex i = log.last_index(); log.is_in_memory(i); --i.value) {
+      if (!check(log.at(i))) return false;
+    }
+  }
+  return true;
+}
+
+void VirtualSwarm::note_step(SimMember& member,
+                             const RaftChecker::Before& before,
+                             const Effects& effects) {
+  const RaftCore& core = *member.core;
+  if (effects.role) {
+    trace_.note(now(),
+                "{} is {} term={} last={} commit={}",
+                name_of(member.id),
+                to_string(core.role()),
+                core.term().value,
+                core.log().last_index().value,
+                core.commit().value);
+  }
+  watcher_.watch(before, core, effects, {member.in_flight.has_value(), !member.in_log.empty()});
 }
 
 }  // namespace starling::tests

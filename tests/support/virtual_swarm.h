@@ -1,112 +1,181 @@
-/// A swarm of Raft members with network, disks and time in one process, all from one seed.
+/// A swarm of Raft members with network, disks, clocks and clients in one process and one thread,
+/// all from one seed.
 ///
-/// Messages are lost, doubled and reordered, the network splits, disks are slow, members crash and
-/// lose what was not synced, pause, come back, and the voters change meanwhile. After every step
-/// the promises of tests/consensus/raft_checker.h are checked; in the end everything is healed and
-/// the swarm must get on and be equal everywhere.
+/// It carries out what the cores ask for as a node does (consensus/group/raft_engine.cc), and after
+/// every step checks what must hold (tests/consensus/raft_checker.h). What goes wrong is the
+/// business of fault_injector.h, the order of things that of swarm_run.h.
 #pragma once
 
 #include "consensus/raft/raft_core.h"
-#include "consensus/storage/memory_log_store.h"
-#include "node/base/random.h"
 #include "tests/consensus/raft_checker.h"
+#include "tests/support/mark_watcher.h"
+#include "tests/support/sim_agenda.h"
+#include "tests/support/sim_disk.h"
+#include "tests/support/sim_history.h"
+#include "tests/support/sim_machine.h"
+#include "tests/support/sim_member.h"
+#include "tests/support/sim_network.h"
+#include "tests/support/sim_service.h"
+#include "tests/support/sim_snapshots.h"
+#include "tests/support/swarm_faults.h"
+#include "tests/support/swarm_marks.h"
+#include "tests/support/swarm_trace.h"
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
+#include <vector>
 
 namespace starling::tests {
 
-struct VirtualSwarmOptions {
+struct SwarmShape {
   std::uint64_t seed = 1;
-  int members = 5;
-  int voters = 3;  ///< at the start; the others are learners
-  std::chrono::seconds chaos{20};
-  std::chrono::seconds healing{30};                    ///< until all must be well again
-  std::function<void(const std::string& line)> trace;  ///< optional
-};
-
-struct VirtualSwarmReport {
-  std::optional<std::string> failure;
-  std::uint64_t digest = 0;  ///< of everything that happened: equal for equal seeds
-  std::uint64_t steps = 0;
-  LogIndex committed;
-  Term term;
-  std::uint64_t crashes = 0;
-  std::uint64_t snapshots = 0;
-  std::uint64_t config_changes = 0;
-  std::uint64_t reads = 0;
+  std::size_t machines = 5;
+  bool same_id_after_wipe = false;  ///< what must never be done, for the mutation gate
 };
 
 class VirtualSwarm {
  public:
-  explicit VirtualSwarm(VirtualSwarmOptions options);
+  VirtualSwarm(const SwarmShape& shape,
+               const FaultPlan& plan,
+               const SimMachine& machine,
+               SwarmTrace& trace);
 
-  VirtualSwarmReport run();
+  MonoTime now() const { return agenda_.now(); }
+
+  void at(MonoTime when, SimAgenda::Action action) { agenda_.at(when, std::move(action)); }
+
+  /// Nothing happens to a process that has died since; a paused one takes it up later.
+  void at_member(MonoTime when, SimMember& member, std::function<void(SimMember&)> action);
+
+  /// Goes on until `done`, or until `end` and then `done` decides.
+  /// Returns: whether it is done.
+  bool run_until(MonoTime end, const std::function<bool()>& done);
+
+  std::vector<std::unique_ptr<SimMember>>& members() { return members_; }
+
+  SimMember& member(std::size_t machine) { return *members_[machine]; }
+
+  /// Whoever bears this id now.
+  SimMember* find(NodeId id);
+
+  /// The running leader of the highest term.
+  SimMember* leader();
+
+  bool is_awake(const SimMember& member) const {
+    return member.core && member.paused_until <= now();
+  }
+
+  /// One input to a core, checked, and its effects carried out. Afterwards the process may be dead.
+  template <class Input>
+  void give(SimMember& member, const Input& input) {
+    const auto before = RaftChecker::before(*member.core);
+    consensus::Effects effects;
+    input(*member.core, effects);
+    after_step(member, before, effects);
+  }
+
+  MonoTime clock(const SimMember& member) const { return member.clock.at(now()); }
+
+  /// Errors: of the disk.
+  Result<> start(SimMember& member);
+  void crash(SimMember& member);
+  void wipe(SimMember& member);
+  void pause(SimMember& member, MonoTime until);  ///< until now: it goes on at once
+  void set_clock_rate(SimMember& member, std::int64_t rate);
+
+  /// A message, as it was recorded, arrives once more.
+  void replay(Random& random);
+
+  /// Chance that a step with several effects is its process's last.
+  void set_mid_step_deaths(double chance) { mid_step_deaths_ = chance; }
+
+  /// Whether processes that died are started again, and after how long on average.
+  void set_restarts(bool are_on) { restarts_ = are_on; }
+
+  /// Whether these voters, should they all be lost but `alive`, still include each quorum that may
+  /// be needed: of the newest committed config and of all that some log holds after it.
+  bool has_quorum(const std::set<NodeId>& alive, const std::set<std::size_t>& logs_of);
+
+  SimNetwork& network() { return network_; }
+
+  SimHistory& history() { return history_; }
+
+  RaftChecker& checker() { return checker_; }
+
+  SimService& service() { return service_; }
+
+  SwarmMarks& marks() { return marks_; }
+
+  SwarmTrace& trace() { return trace_; }
+
+  const SimMachine& machine() const { return machine_; }
+
+  std::uint64_t steps() const { return steps_; }
+
+  std::uint64_t crashes() const { return crashes_; }
 
  private:
-  struct Member {
-    NodeId id;
-    consensus::MemoryLogStore store;
-    std::unique_ptr<consensus::RaftCore> core;  ///< none: crashed
-    std::uint64_t boot = 0;
-    std::optional<consensus::PersistBatch> in_flight;
-    MonoTime paused_until{0};
-    MonoTime disk_free_at{0};
-    MonoTime timer_at{0};
-  };
+  void found();
+  void after_step(SimMember& member,
+                  const RaftChecker::Before& before,
+                  consensus::Effects& effects);
+  void note_step(SimMember& member,
+                 const RaftChecker::Before& before,
+                 const consensus::Effects& effects);
+  void carry_out(SimMember& member, consensus::Effects& effects);
+  void draw_death(const consensus::Effects& effects);
+  bool survives(SimMember& member);
+  void send(SimMember& member, const consensus::Message& message);
+  void deliver(std::size_t from, NodeId to, const std::shared_ptr<const Bytes>& bytes);
+  void write(SimMember& member, consensus::PersistBatch batch);
+  void end_write_at(MonoTime when, SimMember& member);
+  void end_write(SimMember& member);
+  void watch_write(SimMember& member);
+  void after_write(SimMember& member, std::uint64_t batch_id, bool installs);
+  void read_log(SimMember& member, const consensus::LogRead& read);
+  void wake(SimMember& member);
+  void after_install(SimMember& member, LogIndex before);
+  void apply(SimMember& member, const std::vector<consensus::EntryRef>& entries);
+  LogIndex compaction_point(const SimMember& member, std::uint64_t held) const;
+  void compact(SimMember& member);
+  void set_timer(SimMember& member);
+  void plan_restart(SimMember& member);
 
-  using Input = std::function<void(consensus::RaftCore& core, consensus::Effects& effects)>;
-  using Action = std::function<void()>;
-
-  void at(MonoTime when, Action action);
-  void at_member(MonoTime when, Member& member, std::function<void(Member&)> action);
-  void run_until(MonoTime end, const std::function<bool()>& done);
-  void note(const std::string& line);
-
-  void give(Member& member, const Input& input);
-  void carry_out(Member& member, consensus::Effects& effects);
-  void send(Member& member, consensus::Message message);
-  void write(Member& member, consensus::PersistBatch batch);
-  void apply(Member& member, std::vector<consensus::EntryRef> entries);
-  void send_snapshot(Member& member, const consensus::SnapshotSend& wanted);
-  void take_snapshot(Member& target, const consensus::SnapshotMeta& meta, const std::string& pairs);
-  void set_timer(Member& member);
-
-  void start(Member& member);
-  void crash(Member& member);
-  void stir();
-  void change_members(Member& leader);
-  void propose(Member& member);
-  void read(Member& member);
-  void heal();
-  bool is_well();
-
-  Member* leader();
-  Member& any_member();
-  MonoTime soon(std::chrono::microseconds least, std::chrono::microseconds most);
-
-  bool is_cut(NodeId a, NodeId b) const { return side_.at(a) != side_.at(b); }
-
-  VirtualSwarmOptions options_;
-  Random random_;
+  const SwarmShape shape_;
+  const SimMachine& machine_;
+  SwarmTrace& trace_;
+  const consensus::RaftTimings timings_;
+  Random process_random_;
+  Random record_random_;
+  SimAgenda agenda_;
+  SwarmMarks marks_;
+  SimNetwork network_;
+  SimHistory history_;
   RaftChecker checker_;
   RaftChecker::Stores stores_;
-  VirtualSwarmReport report_;
-  MonoTime now_{0};
-  std::uint64_t sequence_ = 0;
-  std::map<std::pair<MonoTime, std::uint64_t>, Action> agenda_;
-  std::map<NodeId, Member> members_;
-  std::map<NodeId, int> side_;
-  double loss_ = 0;
-  bool is_chaos_ = true;
-  std::uint64_t next_context_ = 1;
-  std::map<std::uint64_t, LogIndex> open_reads_;
-  std::set<std::string> marks_;
+  std::vector<std::unique_ptr<consensus::MemoryLogStore>> graveyard_;  ///< of wiped machines
+  std::vector<std::unique_ptr<SimMember>> members_;
+  SimService service_;
+  SimSnapshots snapshots_;
+  MarkWatcher watcher_;
+
+  struct Recorded {
+    std::size_t from;
+    NodeId to;
+    std::shared_ptr<const Bytes> bytes;
+  };
+
+  std::vector<Recorded> recorded_;
+  std::uint64_t steps_ = 0;
+  std::uint64_t crashes_ = 0;
+  double mid_step_deaths_ = 0;
+  std::optional<std::uint64_t> effects_left_;  ///< until the process dies in the middle of a step
+  bool restarts_ = true;
+  MonoTime down_mean_{0};
+  std::uint64_t compact_after_ = 0;
 };
 
 }  // namespace starling::tests

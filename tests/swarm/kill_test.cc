@@ -89,6 +89,46 @@ TEST(Kill, AFollowerThatComesBackCatchesUpAndServes) {
   expect_whole(swarm, client, study, 4);
 }
 
+/// The leader's own word: how many voters are alive.
+std::size_t living_voters(ProcessSwarm& swarm, std::size_t at) {
+  bootstrap::SwarmClient one{swarm.url(at), swarm.token(), {.attempts = 1, .pause = 1ms}};
+  const auto seen = one.get("/api/v1/swarm");
+  if (!seen) return 0;
+  std::size_t count = 0;
+  for (const auto& member : (*seen)["members"])
+    count += member["role"] == "voter" && member["state"] == "alive" ? 1 : 0;
+  return count;
+}
+
+TEST(Quarantine, ADiskThatWentBackInTimeComesBackAsANewMember) {
+  ProcessSwarm swarm{3};
+  const auto leader = swarm.leader();
+  const auto follower = (leader + 1) % 3;
+  const auto state = swarm.folder() / ("node-" + std::to_string(follower + 1)) / "state";
+  const auto earlier = swarm.folder() / "earlier";
+  swarm.kill(follower);
+  std::filesystem::copy(state, earlier, std::filesystem::copy_options::recursive);
+  swarm.start(follower);
+  auto client = swarm.client(leader);
+  const auto id = swarm.start_study(client, kInsurance, study_request(4));
+  const auto study = swarm.wait_for_study(client, id, 120s);
+  ASSERT_TRUE(wait_until(30s, [&] {
+    bootstrap::SwarmClient one{swarm.url(follower), swarm.token(), {.attempts = 1, .pause = 1ms}};
+    const auto seen = one.get("/api/v1/studies/" + id);
+    return seen && (*seen)["status"] == "completed";
+  })) << swarm.logs();
+
+  swarm.kill(follower);
+  std::filesystem::remove_all(state);
+  std::filesystem::rename(earlier, state);
+  swarm.start(follower);
+  EXPECT_TRUE(wait_until(60s, [&] {
+    return std::filesystem::exists(state.parent_path() / "state.lost-1") &&
+           living_voters(swarm, leader) == 3;
+  })) << swarm.logs();
+  expect_whole(swarm, client, study, 4);
+}
+
 TEST(Stop, OnSigtermIsOrderlyAndHandsTheLeadershipOver) {
   ProcessSwarm swarm{3};
   const auto leader = swarm.leader();

@@ -1,0 +1,98 @@
+/// One machine of a virtual swarm and the process on it.
+#pragma once
+
+#include "consensus/group/snapshot_stream.h"
+#include "consensus/raft/raft_core.h"
+#include "tests/support/sim_clock.h"
+#include "tests/support/sim_disk.h"
+#include "tests/support/sim_machine.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace starling::tests {
+
+/// A client's command, and the bytes that stand for it in the log.
+struct SentCommand {
+  ClientCommand command;
+  std::string bytes;  ///< empty for a read
+};
+
+/// One attempt of a client, at the machine it talks to or forwarded to the leader.
+struct SimRequest {
+  std::shared_ptr<const SentCommand> sent;
+  std::uint64_t attempt = 0;
+  std::size_t entry = 0;         ///< the machine that the client talks to
+  std::uint64_t entry_boot = 0;  ///< and the process on it
+  bool is_forwarded = false;
+};
+
+struct SimReply {
+  enum class Kind {
+    done,
+    not_taken,  ///< definitely not
+    unknown,
+  };
+
+  Kind kind = Kind::unknown;
+  Answer answer;                 ///< done; of a read: its value and the index it is of
+  std::optional<NodeId> leader;  ///< not taken: whom to ask
+};
+
+/// A snapshot on its way to a peer, or interrupted on it.
+struct SimSending {
+  consensus::SnapshotSend wanted;
+  consensus::SnapshotSender sender;
+  bool is_moving = false;
+  std::uint64_t call = 0;  ///< the chunk that is to be answered
+};
+
+struct SimMember {
+  SimMember(std::size_t number, SimDisk its_disk, MonoTime clock_offset)
+      : machine(number), disk(std::move(its_disk)), clock(clock_offset) {}
+
+  std::size_t machine;
+  NodeId id;
+  std::uint8_t life = 0;  ///< how often the machine was wiped
+  SimDisk disk;
+  SimClock clock;
+
+  // Of the process; gone when it dies.
+  std::unique_ptr<consensus::RaftCore> core;
+  std::unique_ptr<consensus::SnapshotReceiver> receiver;
+  std::optional<consensus::PersistBatch> in_flight;
+  std::uint64_t unconfirmed = 0;  ///< the batch that the process waits for
+  std::optional<SimSending> sending;
+  MonoTime paused_until{0};
+  std::vector<std::function<void(SimMember&)>> parked;  ///< what is to be done after the pause
+  MonoTime timer_at{0};                                 ///< by its own clock
+  std::uint64_t boot = 0;
+
+  struct InLog {
+    Term term;
+    SimRequest request;
+  };
+
+  std::map<std::uint64_t, SimRequest> offered;  ///< by context
+  std::multimap<LogIndex, InLog> in_log;
+  std::map<std::uint64_t, std::pair<SimRequest, LogIndex>> reads;  ///< by context, with a floor
+  std::multimap<LogIndex, SimRequest> reached;  ///< reads that wait for this to be applied
+  std::uint64_t contexts = 0;
+};
+
+SwarmId sim_swarm_id();
+
+NodeId sim_node_id(std::size_t machine, std::uint8_t life);
+
+/// "3", or "3b" after the first wipe.
+std::string name_of(NodeId id);
+std::string names_of(const std::set<NodeId>& ids);
+
+}  // namespace starling::tests

@@ -1,0 +1,179 @@
+#include "tests/support/sim_snapshots.h"
+
+#include "consensus/raft/raft_wire.h"
+#include "tests/support/sim_random.h"
+#include "tests/support/virtual_swarm.h"
+
+namespace starling::tests {
+
+using namespace consensus;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Hands out less at a time than it is asked for, so that small states too take many chunks.
+class SmallPieces : public SnapshotReader {
+ public:
+  SmallPieces(std::unique_ptr<SnapshotReader> reader, std::size_t bytes_max)
+      : reader_(std::move(reader)), bytes_max_(bytes_max) {}
+
+  Result<std::string> next(std::size_t bytes_max) override {
+    return reader_->next(std::min(bytes_max, bytes_max_));
+  }
+
+ private:
+  std::unique_ptr<SnapshotReader> reader_;
+  std::size_t bytes_max_;
+};
+
+}  // namespace
+
+SimSnapshots::SimSnapshots(VirtualSwarm& swarm, std::uint64_t seed) : swarm_(swarm) {
+  Random random = stream(seed, "snapshots");
+  piece_bytes_max_ = 200 + random.below(4000);
+  patience_ = draw_between(random, 500ms, 10s);
+}
+
+/// As RaftEngine::prepare_snapshot does it: goes on with a stream that was interrupted.
+void SimSnapshots::send(SimMember& member, const SnapshotSend& wanted) {
+  if (member.sending && member.sending->is_moving) {
+    end(member, wanted, std::nullopt);
+    return;
+  }
+  const bool goes_on = member.sending && member.sending->wanted.to == wanted.to &&
+                       member.sending->wanted.session == wanted.session &&
+                       member.sending->wanted.term == wanted.term &&
+                       member.sending->sender.meta().index >= member.core->log().base_index();
+  swarm_.marks().hit(Mark::snapshot_gone_on_with, goes_on);
+  if (!goes_on) begin(member, wanted);
+  member.sending->is_moving = true;
+  swarm_.trace().note(swarm_.now(),
+                      "{} sends snapshot {} to {}",
+                      name_of(member.id),
+                      member.sending->sender.meta().index.value,
+                      name_of(wanted.to));
+  send_chunk(member);
+}
+
+void SimSnapshots::begin(SimMember& member, const SnapshotSend& wanted) {
+  const RaftCore& core = *member.core;
+  SnapshotChunk head;
+  head.swarm = sim_swarm_id();
+  head.term = wanted.term;
+  head.session = wanted.session;
+  head.meta = core.log().meta_at(core.applied_index());
+  swarm_.marks().hit(Mark::snapshot_begun);
+  swarm_.marks().hit(Mark::snapshot_while_joint,
+                     head.meta.config.is_joint() || core.config().is_joint());
+  auto reader =
+      std::make_unique<SmallPieces>(member.disk.store().read_snapshot(), piece_bytes_max_);
+  member.sending.emplace(
+      SimSending{wanted, SnapshotSender{std::move(head), std::move(reader)}, false, 0});
+}
+
+void SimSnapshots::send_chunk(SimMember& member) {
+  SimSending& sending = *member.sending;
+  const auto chunk = sending.sender.current();
+  require(chunk.has_value(), "a state cannot be read");
+  sending.call = ++calls_;
+  const Call call{member.machine, member.boot, sending.call};
+  const auto bytes = std::make_shared<const Bytes>(encode_snapshot_chunk(**chunk));
+  const NodeId to = sending.wanted.to;
+  const SimMember* target = swarm_.find(to);
+  const auto arrivals = target != nullptr
+                            ? swarm_.network().send(member.machine, target->machine, swarm_.now())
+                            : std::vector<MonoTime>{};
+  for (const MonoTime when : arrivals) {
+    swarm_.at(when, [this, from = member.id, to, call, bytes] {
+      SimMember* there = swarm_.find(to);
+      const bool arrives = there != nullptr && there->core &&
+                           !swarm_.network().is_cut(call.from, there->machine, swarm_.now());
+      if (!arrives) return;
+      swarm_.at_member(swarm_.now(), *there, [this, from, call, bytes](SimMember& who) {
+        take_chunk(who, from, call, *bytes);
+      });
+    });
+  }
+  swarm_.at(swarm_.now() + patience_, [this, call] {
+    answer(call, Error{Errc::timed_out, "no answer came"});
+  });
+}
+
+void SimSnapshots::take_chunk(SimMember& target,
+                              NodeId from,
+                              const Call& call,
+                              const Bytes& bytes) {
+  const Result<> taken = keep_chunk(target, from, bytes);
+  if (!target.core) return;
+  for (const MonoTime when : swarm_.network().send(target.machine, call.from, swarm_.now()))
+    swarm_.at(when, [this, call, taken] { answer(call, taken); });
+}
+
+/// As RaftEngine::take_chunk does it.
+Result<> SimSnapshots::keep_chunk(SimMember& target, NodeId from, const Bytes& bytes) {
+  const auto chunk = decode_snapshot_chunk(bytes);
+  require(chunk.has_value(), "a snapshot chunk cannot be decoded");
+  if (target.core->is_installing())
+    return Error{Errc::unavailable, "this node cannot take a snapshot now"};
+  if (chunk->swarm != sim_swarm_id() || chunk->term < target.core->term())
+    return Error{Errc::conflict, "the snapshot is of another swarm or an earlier leader"};
+  const auto meta = target.receiver->take(from, *chunk);
+  if (!meta) return meta.error();
+  if (!*meta) return {};
+  swarm_.trace().note(swarm_.now(), "{} has snapshot {}", name_of(target.id), (*meta)->index.value);
+  swarm_.marks().hit(Mark::snapshot_of_new_term, (*meta)->term > target.core->term());
+  swarm_.give(target, [&](RaftCore& core, Effects& effects) {
+    core.snapshot_received(swarm_.clock(target), **meta, effects);
+  });
+  return {};
+}
+
+void SimSnapshots::answer(const Call& call, const Result<>& taken) {
+  SimMember& sender = swarm_.member(call.from);
+  if (sender.boot != call.boot || !sender.core) return;
+  swarm_.at_member(swarm_.now(), sender, [this, call, taken](SimMember& who) {
+    const bool is_awaited =
+        who.sending && who.sending->is_moving && who.sending->call == call.number;
+    if (is_awaited) take_answer(who, taken);
+  });
+}
+
+/// As RaftEngine::send_pieces does it.
+void SimSnapshots::take_answer(SimMember& member, const Result<>& taken) {
+  SimSending& sending = *member.sending;
+  const SnapshotSend wanted = sending.wanted;
+  const bool was_last = (*sending.sender.current())->done;
+  swarm_.marks().hit(Mark::snapshot_broken, !taken);
+  if (taken) {
+    sending.sender.arrived();
+    if (!was_last) {
+      send_chunk(member);
+      return;
+    }
+    const LogIndex index = sending.sender.meta().index;
+    member.sending.reset();
+    end(member, wanted, index);
+    return;
+  }
+  sending.is_moving = false;
+  const Errc code = taken.error().code;
+  if (code == Errc::conflict || code == Errc::corrupt) sending.wanted.session = 0;
+  end(member, wanted, std::nullopt);
+}
+
+void SimSnapshots::end(SimMember& member,
+                       const SnapshotSend& wanted,
+                       std::optional<LogIndex> index) {
+  swarm_.at_member(swarm_.now(), member, [this, wanted, index](SimMember& who) {
+    const auto peer = who.core->progress().find(wanted.to);
+    const bool is_current = peer != who.core->progress().end() && who.core->term() == wanted.term &&
+                            peer->second.session == wanted.session;
+    swarm_.marks().hit(Mark::snapshot_overtaken,
+                       is_current && peer->second.state != ProgressState::snapshot);
+    swarm_.give(who, [&](RaftCore& core, Effects& effects) {
+      core.snapshot_sent(swarm_.clock(who), wanted, index, effects);
+    });
+  });
+}
+
+}  // namespace starling::tests

@@ -1,0 +1,253 @@
+#include "tests/support/swarm_run.h"
+
+#include "tests/support/fault_injector.h"
+#include "tests/support/member_planner.h"
+#include "tests/support/sim_clients.h"
+#include "tests/support/sim_machine.h"
+#include "tests/support/sim_random.h"
+#include "tests/support/virtual_swarm.h"
+
+#include <algorithm>
+
+namespace starling::tests {
+
+using namespace consensus;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr MonoTime kWarmUp = 15s;
+constexpr MonoTime kLivenessDeadline = 30s;
+constexpr MonoTime kHealingDeadline = 40s;
+constexpr std::uint64_t kStepsMax = 2'000'000;
+
+/// The run has come to the step at which it was told to end.
+struct Ended {};
+
+class SwarmRun {
+ public:
+  explicit SwarmRun(const SwarmOptions& options)
+      : options_(options),
+        random_(stream(options.seed, "phases")),
+        trace_(options.trace),
+        plan_(options.seed, options.without, options.lying_disks),
+        swarm_({options.seed, 5, options.same_id_after_wipe}, plan_, machine_, trace_),
+        clients_(swarm_, options.seed, plan_),
+        injector_(swarm_, options.seed, plan_) {}
+
+  SwarmReport run() {
+    try {
+      note_plan();
+      warm_up();
+      do_chaos();
+      do_liveness();
+      do_healing();
+    } catch (const CheckFailure& failure) {
+      report_.failure = failure.what();
+      trace_.note(swarm_.now(), "FAILED at step {}: {}", swarm_.steps(), failure.what());
+    } catch (const Ended&) {
+      trace_.note(swarm_.now(), "ended at step {}", swarm_.steps());
+    }
+    fill_report();
+    return report_;
+  }
+
+ private:
+  bool run_until(MonoTime end, const std::function<bool()>& done) {
+    return swarm_.run_until(end, [&] {
+      if (swarm_.steps() >= options_.until) throw Ended{};
+      require(swarm_.steps() < kStepsMax, "the swarm does not come to rest");
+      return done();
+    });
+  }
+
+  void note_plan();
+  void warm_up();
+  void do_chaos();
+  void do_liveness();
+  void do_healing();
+  std::set<std::size_t> choose_core();
+  void mend(SimMember& member);
+  void freeze(SimMember& member);
+  void lead_to(const std::set<NodeId>& voters);
+  bool has_converged(const std::set<NodeId>& voters);
+  void fill_report();
+
+  const SwarmOptions options_;
+  Random random_;
+  SwarmTrace trace_;
+  FaultPlan plan_;
+  RegisterMachine machine_;
+  VirtualSwarm swarm_;
+  SimClients clients_;
+  FaultInjector injector_;
+  SwarmReport report_;
+};
+
+void SwarmRun::note_plan() {
+  for (std::size_t i = 0; i < kFaultCount; ++i) {
+    const auto fault = static_cast<Fault>(i);
+    const auto percent = static_cast<int>(100 * plan_.strength(fault));
+    if (plan_.has(fault)) trace_.note(0ns, "fault {} at {} %", to_string(fault), percent);
+  }
+}
+
+void SwarmRun::warm_up() {
+  for (const auto& member : swarm_.members())
+    require(swarm_.start(*member).has_value(), "a machine does not start");
+  clients_.start();
+  const bool is_warm = run_until(swarm_.now() + kWarmUp, [&] {
+    return clients_.commands_begun_and_completed(MonoTime{0}) > 0;
+  });
+  require(is_warm, "a swarm in which nothing fails serves nobody");
+}
+
+void SwarmRun::do_chaos() {
+  const MonoTime begun = swarm_.now();
+  const MonoTime length = options_.chaos;
+  clients_.set_faulty(true);
+  injector_.begin(options_.calm_after);
+  run_until(MonoTime::max(), [&] { return swarm_.now() - begun >= length + injector_.slept(); });
+}
+
+/// As few as can be, at random, that hold a quorum of every config that may be needed.
+std::set<std::size_t> SwarmRun::choose_core() {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < swarm_.members().size(); ++i)
+    order.insert(order.begin() + static_cast<std::ptrdiff_t>(random_.below(i + 1)), i);
+  std::set<std::size_t> core;
+  std::set<NodeId> alive;
+  for (const std::size_t machine : order) {
+    core.insert(machine);
+    alive.insert(swarm_.member(machine).id);
+    if (swarm_.has_quorum(alive, core)) return core;
+  }
+  require(false, "even all machines together are no quorum");
+  return core;
+}
+
+void SwarmRun::mend(SimMember& member) {
+  member.disk.mend();
+  swarm_.pause(member, swarm_.now());
+  swarm_.set_clock_rate(member, SimClock::kTrueRate);
+  if (!member.core)
+    require(swarm_.start(member).has_value(), "{} does not start again", name_of(member.id));
+}
+
+void SwarmRun::freeze(SimMember& member) {
+  if (member.paused_until > swarm_.now()) member.paused_until = SimNetwork::kForever;
+  if (member.disk.is_stalled(swarm_.now())) member.disk.stall(SimNetwork::kForever);
+}
+
+void SwarmRun::do_liveness() {
+  injector_.stop();
+  clients_.set_faulty(false);
+  swarm_.set_restarts(false);
+  swarm_.set_mid_step_deaths(0);
+  const std::set<std::size_t> core = choose_core();
+  const bool cuts_the_rest = random_.chance(0.5);
+  trace_.note(swarm_.now(), "liveness: {} machines are well", core.size());
+  swarm_.network().freeze_around(core, cuts_the_rest, swarm_.now());
+  clients_.set_reach(core);
+  for (const auto& member : swarm_.members()) {
+    if (core.contains(member->machine))
+      mend(*member);
+    else
+      freeze(*member);
+  }
+  const MonoTime begun = swarm_.now();
+  const bool is_live = run_until(begun + kLivenessDeadline,
+                                 [&] { return clients_.commands_begun_and_completed(begun) >= 3; });
+  report_.liveness_took = swarm_.now() - begun;
+  require(is_live, "a quorum that is well does not get on within {} s", kLivenessDeadline / 1s);
+  const bool has_rest = core.size() < swarm_.members().size();
+  swarm_.marks().hit(Mark::core_without_rest, has_rest && cuts_the_rest);
+  swarm_.marks().hit(Mark::core_beside_rest, has_rest && !cuts_the_rest);
+}
+
+/// Proposes, again and again, what is missing.
+void SwarmRun::lead_to(const std::set<NodeId>& voters) {
+  swarm_.at(swarm_.now() + 200ms, [this, voters] {
+    const SimMember* leader = swarm_.leader();
+    const auto next =
+        leader != nullptr ? step_towards(swarm_, leader->core->config(), voters) : std::nullopt;
+    if (next) propose_change(swarm_, *next);
+    lead_to(voters);
+  });
+}
+
+bool SwarmRun::has_converged(const std::set<NodeId>& voters) {
+  const SimMember* leader = swarm_.leader();
+  if (leader == nullptr || !clients_.are_idle()) return false;
+  const RaftCore& core = *leader->core;
+  if (core.config().is_joint() || core.config().voters != voters) return false;
+  const LogIndex last = core.log().last_index();
+  for (const auto& member : swarm_.members()) {
+    const bool is_equal = member->core && member->core->applied_index() == last &&
+                          member->core->config() == core.config() &&
+                          member->core->term() == core.term();
+    if (!is_equal) return false;
+  }
+  return core.config().members().size() == swarm_.members().size();
+}
+
+void SwarmRun::do_healing() {
+  trace_.note(swarm_.now(), "everything heals");
+  std::set<std::size_t> all;
+  std::set<NodeId> voters;
+  const std::size_t voter_count = random_.chance(0.5) ? 3 : 5;
+  for (const auto& member : swarm_.members()) {
+    all.insert(member->machine);
+    if (voters.size() < voter_count) voters.insert(member->id);
+  }
+  swarm_.network().heal_all();
+  swarm_.set_restarts(true);
+  clients_.set_reach(all);
+  clients_.finish();
+  for (const auto& member : swarm_.members())
+    mend(*member);
+  lead_to(voters);
+  const MonoTime begun = swarm_.now();
+  const bool is_well = run_until(begun + kHealingDeadline, [&] { return has_converged(voters); });
+  report_.healing_took = swarm_.now() - begun;
+  require(is_well, "the healed swarm is not equal everywhere after {} s", kHealingDeadline / 1s);
+  const Term term = swarm_.leader()->core->term();
+  run_until(swarm_.now() + 2s, [] { return false; });
+  for (const auto& member : swarm_.members()) {
+    const auto& disk = member->disk.store().live();
+    require(member->core && member->core->term() == term, "a healed swarm elects again");
+    swarm_.history().check_state(disk.applied, disk.state);
+    RaftChecker::check_equal_logs(member->core->log(), swarm_.leader()->core->log());
+  }
+  clients_.check_refused();
+}
+
+void SwarmRun::fill_report() {
+  report_.digest = trace_.digest();
+  report_.steps = swarm_.steps();
+  report_.lived = swarm_.now();
+  report_.committed = swarm_.checker().highest_commit();
+  report_.term = swarm_.checker().highest_leader_term();
+  report_.crashes = swarm_.crashes();
+  report_.operations = clients_.completed();
+  report_.marks = swarm_.marks();
+}
+
+}  // namespace
+
+void add(SwarmReport& sum, const SwarmReport& report) {
+  SwarmReport next = report;
+  next.steps += sum.steps;
+  next.lived += sum.lived;
+  next.committed.value += sum.committed.value;
+  next.crashes += sum.crashes;
+  next.operations += sum.operations;
+  next.marks.add(sum.marks);
+  sum = next;
+}
+
+SwarmReport run_swarm(const SwarmOptions& options) {
+  return SwarmRun{options}.run();
+}
+
+}  // namespace starling::tests
