@@ -65,6 +65,10 @@ Result<> LiveNode::ready() const {
   return {};
 }
 
+Result<> LiveNode::room_to_grow() const {
+  return parts_.disk.room_to_grow();
+}
+
 std::shared_ptr<const StateView> LiveNode::state() const {
   return parts_.group.view();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bootstrap/blob_sync.h"
+#include "bootstrap/disk_guard.h"
 #include "bootstrap/raft_ledger.h"
 #include "consensus/group/raft_group.h"
 #include "ml/serve/predictor.h"
@@ -27,6 +28,7 @@ struct NodeParts {
   node::BlobStore& blobs;
   BlobSync& blob_sync;
   ml::Predictor& predictor;
+  const DiskGuard& disk;
 };
 
 class LiveNode : public web::NodeView {
@@ -35,6 +37,7 @@ class LiveNode : public web::NodeView {
 
   web::SwarmStatus swarm() const override;
   Result<> ready() const override;
+  Result<> room_to_grow() const override;
   std::shared_ptr<const StateView> state() const override;
   LogIndex applied() const override;
   asio::awaitable<Result<>> wait_applied(LogIndex index,

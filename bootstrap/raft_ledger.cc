@@ -31,6 +31,13 @@ bool may_try_again(const Error& error) {
          error.code == Errc::timed_out;
 }
 
+/// Results and deletes pass on a low disk; these wait for room.
+bool grows(const ml::CommandBody& body) {
+  return std::holds_alternative<ml::AddDataset>(body) ||
+         std::holds_alternative<ml::CreateStudy>(body) ||
+         std::holds_alternative<ml::SetRegister>(body);
+}
+
 asio::awaitable<void> pause(milliseconds time) {
   asio::steady_timer timer{co_await asio::this_coro::executor, time};
   co_await timer.async_wait(asio::use_awaitable);
@@ -46,11 +53,13 @@ RaftLedger::RaftLedger(asio::any_io_executor core,
                        consensus::RaftGroup& group,
                        node::PeerLinks& links,
                        AddressOf address_of,
+                       const DiskGuard& disk,
                        Logger log)
     : core_(std::move(core)),
       group_(group),
       links_(links),
       address_of_(std::move(address_of)),
+      disk_(disk),
       log_(std::move(log)) {
   links_.on_request(node::Channel::ledger, [this](NodeId from, Bytes request) {
     return answer(from, std::move(request));
@@ -126,8 +135,11 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
   co_return to_recorded(index, text.substr(8));
 }
 
-/// What one voter could not apply would stop it.
-Result<> RaftLedger::is_understood(const ml::CommandBody& body) const {
+/// What one voter could not apply would stop it; what grows would fill a disk that is low.
+Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
+  if (grows(body)) {
+    if (auto room = disk_.room_to_grow(); !room) return room;
+  }
   const std::uint32_t needed = ml::feature_level_of(body);
   if (needed <= 1) return {};  // what every version understands
   const std::uint32_t level = ml::feature_level(*group_.view());
@@ -139,12 +151,15 @@ Result<> RaftLedger::is_understood(const ml::CommandBody& body) const {
                            level)};
 }
 
+/// With the leader's times; apply takes the greater of this cluster time and the last one.
+std::string RaftLedger::now_stamped(std::string_view command) {
+  return ml::with_time(command, cluster_now_ms(), wall_now_ms());
+}
+
 asio::awaitable<Result<ml::Recorded>> RaftLedger::propose_here(ml::Command command,
                                                                milliseconds patience) {
-  if (auto allowed = is_understood(command.body); !allowed) co_return allowed.error();
-  command.time_ms = cluster_now_ms();  // apply takes the greater of this and the last one
-  command.wall_ms = wall_now_ms();
-  auto applied = co_await group_.propose(ml::encode(command), patience);
+  if (auto allowed = may_propose(command.body); !allowed) co_return allowed.error();
+  auto applied = co_await group_.propose(now_stamped(ml::encode(command)), patience);
   if (!applied) co_return applied.error();
   co_return to_recorded(applied->index, applied->result);
 }
@@ -182,14 +197,16 @@ asio::awaitable<Result<Bytes>> RaftLedger::answer(NodeId from, Bytes request) {
     if (!index) co_return index.error();
     co_return to_bytes(big_endian_key(index->value));
   }
-  auto command = ml::decode_command(parsed->command);
+  // What does not parse would stop every voter that applies it.
+  const auto command = ml::decode_command(parsed->command);
   if (!command) {
     log_.warn("refused a command that does not parse from={}", from.hex());
     co_return command.error();
   }
-  const auto recorded = co_await propose_here(std::move(*command), parsed->patience);
-  if (!recorded) co_return recorded.error();
-  co_return to_bytes(big_endian_key(recorded->index.value) + ml::encode(recorded->outcome));
+  if (auto allowed = may_propose(command->body); !allowed) co_return allowed.error();
+  auto applied = co_await group_.propose(now_stamped(parsed->command), parsed->patience);
+  if (!applied) co_return applied.error();
+  co_return to_bytes(big_endian_key(applied->index.value) + applied->result);
 }
 
 }  // namespace starling::bootstrap

@@ -4,6 +4,7 @@
 /// outcome is asked for again until the caller's patience ends.
 #pragma once
 
+#include "bootstrap/disk_guard.h"
 #include "consensus/group/raft_group.h"
 #include "ml/study/cluster_clock.h"
 #include "ml/study/ledger.h"
@@ -30,6 +31,7 @@ class RaftLedger : public ml::Ledger {
              consensus::RaftGroup& group,
              node::PeerLinks& links,
              AddressOf address_of,
+             const DiskGuard& disk,
              Logger log);
 
   asio::awaitable<Result<ml::Recorded>> append(ml::Command command,
@@ -51,12 +53,14 @@ class RaftLedger : public ml::Ledger {
   asio::awaitable<Result<LogIndex>> read_index_on_core(std::chrono::milliseconds patience);
   asio::awaitable<Result<Bytes>> answer(NodeId from, Bytes request);
   Result<std::string> leader_address() const;
-  Result<> is_understood(const ml::CommandBody& body) const;
+  std::string now_stamped(std::string_view command);
+  Result<> may_propose(const ml::CommandBody& body) const;
 
   asio::any_io_executor core_;
   consensus::RaftGroup& group_;
   node::PeerLinks& links_;
   AddressOf address_of_;
+  const DiskGuard& disk_;
   Logger log_;
   ml::ClusterClock clock_;
 };

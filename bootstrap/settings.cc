@@ -100,6 +100,10 @@ CLI::App* add_node_command(CLI::App& app, Settings& settings) {
   add("--name", settings.name, "Name shown to people");
   add("--label", settings.labels, "KEY=VALUE; may be repeated");
   add("--upload-limit", settings.upload_limit, "Largest dataset upload")->capture_default_str();
+  add("--disk-reserve",
+      settings.disk_reserve,
+      "Free disk below which nothing that grows is taken (507)")
+      ->capture_default_str();
   add("--log-level", settings.log_level, "debug, info, warn or error")->capture_default_str();
   add("--worker", settings.worker, "Path of starling-torch-worker (default: beside this program)");
   node->add_flag("--insecure-no-auth",
@@ -199,6 +203,8 @@ Result<> check(const Settings& settings) {
   }
   const auto upload = parse_size("--upload-limit", settings.upload_limit);
   if (!upload) return upload.error();
+  const auto reserve = parse_size("--disk-reserve", settings.disk_reserve);
+  if (!reserve) return reserve.error();
   return {};
 }
 

@@ -28,6 +28,7 @@ struct Settings {
   std::uint32_t slots = 0;  ///< Trials at a time. 0: one per core.
   bool insecure_no_auth = false;
   std::string upload_limit = "4G";
+  std::string disk_reserve = "256M";  ///< Free disk below which nothing that grows is taken.
   std::string log_level = "info";
   std::filesystem::path worker;  ///< Empty: starling-torch-worker beside this program.
 };

@@ -4,7 +4,18 @@
 #include "ml/study/study_wire.h"
 #include "node/base/assert.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace starling::bootstrap {
+namespace {
+
+bool is_quiet(const Changes& changes) {
+  return std::ranges::all_of(changes.writes,
+                             [](const auto& write) { return ml::is_quiet_key(write.first); });
+}
+
+}  // namespace
 
 consensus::ApplyOutcome StudyMachine::apply(const StateView& view,
                                             LogIndex index,
@@ -12,8 +23,24 @@ consensus::ApplyOutcome StudyMachine::apply(const StateView& view,
   const auto decoded = ml::decode_command(command);
   STARLING_ASSERT(decoded.has_value(),
                   "a committed command is understood; if not, run the version that wrote it");
-  auto applied = ml::apply(view, index, *decoded);
+  if (index != last_.next()) recent_.clear();
+  last_ = index;
+  auto applied = ml::apply(RecentView{view, recent_}, index, *decoded);
+  note(applied.changes);
   return {.changes = std::move(applied.changes), .result = ml::encode(applied.outcome)};
+}
+
+void StudyMachine::note(const Changes& changes) {
+  for (const auto& [key, value] : changes.writes)
+    if (RecentView::is_hot(key)) recent_.put(key, value);
+  if (!is_quiet(changes))
+    since_ = Since::news;
+  else if (since_ == Since::nothing_applied)
+    since_ = Since::quiet;
+}
+
+bool StudyMachine::take_news() {
+  return std::exchange(since_, Since::nothing_applied) != Since::quiet;
 }
 
 }  // namespace starling::bootstrap

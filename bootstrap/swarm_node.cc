@@ -1,6 +1,7 @@
 #include "bootstrap/swarm_node.h"
 
 #include "bootstrap/blob_sync.h"
+#include "bootstrap/disk_guard.h"
 #include "bootstrap/identity.h"
 #include "bootstrap/live_node.h"
 #include "bootstrap/node_facts.h"
@@ -19,6 +20,7 @@
 #include "node/gossip/gossip_service.h"
 #include "node/net/peer_links.h"
 #include "node/net/spawn.h"
+#include "node/process/host_resources.h"
 #include "node/process/restart.h"
 #include "web/api/api.h"
 #include "web/api/auth.h"
@@ -90,6 +92,7 @@ class RunningNode : public SwarmNode {
   asio::awaitable<void> stop();
   std::optional<std::string> address_of(NodeId id) const;
   void write_addresses() const;
+  void trim_ballast() const;
   void come_back_as_new(const std::string& why);
 
   Settings settings_;
@@ -102,6 +105,7 @@ class RunningNode : public SwarmNode {
   std::string http_url_;
   std::unique_ptr<KnownPeers> peers_;
   std::unique_ptr<FactsSource> facts_;
+  std::unique_ptr<DiskGuard> disk_;
   StudyMachine machine_;
 
   // In the order they are built; destroyed in reverse.
@@ -153,6 +157,10 @@ Result<> RunningNode::prepare() {
   if (settings_.advertise.empty()) settings_.advertise = sockets_->peer_address;
   http_url_ = settings_.http_advertise.empty() ? "http://" + sockets_->http_address
                                                : settings_.http_advertise;
+  disk_ = std::make_unique<DiskGuard>(settings_.data,
+                                      parse_size("--disk-reserve", settings_.disk_reserve).value(),
+                                      [this] { return node::disk_free_bytes(settings_.data); });
+  trim_ballast();
   if (auto ok = decide_swarm(); !ok) return ok;
 
   auto blobs = node::BlobStore::open(settings_.data / "blobs");
@@ -235,6 +243,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   options.state_dir = settings_.data / "state";
   options.found = identity_->is_founding();
   options.seed = random_seed();
+  options.disk_is_full = [this] { return disk_->is_full(); };
   options.on_lost = [this](const std::string& why) { come_back_as_new(why); };
   const auto address = [this](NodeId id) { return address_of(id); };
   auto group = consensus::RaftGroup::open(core, options, machine_, *links_, address);
@@ -253,7 +262,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
 
   exchange_ = std::make_unique<node::BlobExchange>(core, *links_, *blobs_, settings_.advertise);
   ledger_ = std::make_unique<RaftLedger>(
-      core, *group_, *links_, address, Logger{"ledger", settings_.name});
+      core, *group_, *links_, address, *disk_, Logger{"ledger", settings_.name});
   blob_sync_ = std::make_unique<BlobSync>(core,
                                           *blobs_,
                                           *exchange_,
@@ -329,7 +338,8 @@ Result<> RunningNode::start_web() {
                                                .gossip = *gossip_,
                                                .blobs = *blobs_,
                                                .blob_sync = *blob_sync_,
-                                               .predictor = *predictor_});
+                                               .predictor = *predictor_,
+                                               .disk = *disk_});
   web::ApiOptions options;
   options.hosts = web::own_hosts(sockets_->http_address, http_url_);
   options.needs_token = !settings_.insecure_no_auth;
@@ -366,15 +376,24 @@ void RunningNode::come_back_as_new(const std::string& why) {
   log_->error("cannot start again why={}", node::restart_process());
 }
 
+void RunningNode::trim_ballast() const {
+  const std::string done = disk_->trim_ballast();
+  if (!done.empty()) log_->warn("{}", done);
+}
+
 /// For whoever started this node with port 0.
 void RunningNode::write_addresses() const {
-  const Json json{{"listen", settings_.advertise}, {"http", http_url_}, {"pid", getpid()}};
+  const Json json{{"listen", sockets_->peer_address},
+                  {"advertise", settings_.advertise},
+                  {"http", http_url_},
+                  {"pid", getpid()}};
   const auto written =
       write_file_atomically(settings_.data / "addresses.json", json.dump() + "\n", 0644);
   if (!written) log_->warn("addresses.json was not written why={}", written.error().detail);
 }
 
 void RunningNode::on_applied(LogIndex applied) {
+  if (!machine_.take_news()) return;
   blob_sync_->wake();
   planner_->wake();
   host_->wake();
@@ -406,6 +425,7 @@ asio::awaitable<void> RunningNode::refresh_facts() {
   asio::steady_timer alarm{core_};
   while (!is_stopping_) {
     gossip_->set_facts(facts_->now(host_->running()));
+    trim_ballast();
     alarm.expires_after(kFactsEvery);
     co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));
   }

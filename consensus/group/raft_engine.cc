@@ -15,6 +15,7 @@ namespace {
 constexpr std::chrono::seconds kChunkPatience{10};
 constexpr std::chrono::minutes kSnapshotKept{2};  // an interrupted one pins the state that long
 constexpr std::chrono::milliseconds kStallLeast{2000};
+constexpr std::chrono::seconds kDiskLookedAtEvery{1};
 
 Error stopped() {
   return Error{Errc::timed_out, "this node stops; whether the command is committed is unknown"};
@@ -42,6 +43,7 @@ RaftEngine::RaftEngine(asio::any_io_executor core_executor,
             options_.seed,
             mono_now()),
       receiver_(*store_),
+      chain_(*store_->view()),
       timer_(executor_),
       watchdog_(executor_),
       applied_(core_.applied_index().value) {
@@ -136,9 +138,24 @@ void RaftEngine::watch_write(std::uint64_t batch_id) {
   watchdog_.async_wait([weak, batch_id](boost::system::error_code error) {
     const auto self = weak.lock();
     if (error || !self || self->is_closed_ || self->batch_on_disk_ != batch_id) return;
-    self->log_.error("the disk has not confirmed a write for seconds; this node does not lead now");
-    self->input(
-        [](RaftCore& core, Effects& effects) { core.disk_stalled(mono_now(), true, effects); });
+    self->log_.error("the disk has not confirmed a write for seconds");
+    self->write_hangs_ = true;
+    self->look_at_disk();
+  });
+}
+
+/// A node whose disk hangs or is full does not lead.
+void RaftEngine::look_at_disk() {
+  disk_looked_at_ = mono_now();
+  const bool is_full = options_.disk_is_full && options_.disk_is_full();
+  const bool is_bad = write_hangs_ || is_full;
+  if (is_bad == core_.is_disk_stalled()) return;
+  if (is_bad)
+    log_.error("this node does not lead for now: its disk {}", is_full ? "is full" : "hangs");
+  else
+    log_.info("the disk is well again");
+  input([is_bad](RaftCore& core, Effects& effects) {
+    core.disk_stalled(mono_now(), is_bad, effects);
   });
 }
 
@@ -160,14 +177,12 @@ void RaftEngine::read_log(const LogRead& read) {
 void RaftEngine::after_write(std::uint64_t batch_id) {
   batch_on_disk_ = 0;
   watchdog_.cancel();
-  if (core_.is_disk_stalled()) {
-    log_.info("the disk answers again");
-    input([](RaftCore& core, Effects& effects) { core.disk_stalled(mono_now(), false, effects); });
-  }
+  if (std::exchange(write_hangs_, false)) look_at_disk();
   const LogIndex applied_before = core_.applied_index();
   input([&](RaftCore& core, Effects& effects) { core.persisted(mono_now(), batch_id, effects); });
   if (!is_closed_ && core_.applied_index() > applied_before) {
     log_.info("installed snapshot index={}", core_.applied_index().value);
+    chain_ = StateChain{*store_->view()};
     note_applied(core_.applied_index());
   }
 }
@@ -243,16 +258,22 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
   const auto base = store_->live_view();
   Changes changes;
   std::vector<std::string> results(entries.size());
+  std::optional<StateCheck> check;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = *entries[i];
-    if (entry.kind != EntryKind::command) continue;
-    const OverlayView view{*base, changes};
-    ApplyOutcome outcome = machine_.apply(view, entry.index, entry.command);
+    if (entry.kind == EntryKind::check) compare_state(entry);
+    ApplyOutcome outcome;
+    if (entry.kind == EntryKind::command) {
+      const OverlayView view{*base, changes};
+      outcome = machine_.apply(view, entry.index, entry.command);
+    }
+    if (auto link = chain_.add(entry.index, outcome.changes)) check = link;
     for (auto& [key, value] : outcome.changes.writes)
       changes.writes[key] = std::move(value);
     results[i] = std::move(outcome.result);
   }
   const LogIndex last = entries.back()->index;
+  chain_.put_into(changes);
   const auto written = store_->apply(changes, last);
   if (!written) stop_for(written.error().detail);
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -260,8 +281,18 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
     settle_entry(*entries[i], results[i]);
   }
   input([&](RaftCore& core, Effects& effects) { core.applied(mono_now(), last, effects); });
+  if (check) {
+    input(
+        [&](RaftCore& core, Effects& effects) { core.state_checked(mono_now(), *check, effects); });
+  }
   note_applied(last);
   compact();
+}
+
+void RaftEngine::compare_state(const Entry& entry) const {
+  const auto most = decode_state_check(entry.command);
+  if (!most) stop_for("an entry of kind check is not 24 bytes");
+  if (const auto differs = chain_.compare(*most)) stop_as_lost(*differs);
 }
 
 void RaftEngine::note_applied(LogIndex index) {
@@ -382,6 +413,7 @@ void RaftEngine::arm_timer() {
     self->input([](RaftCore& core, Effects& effects) { core.tick(mono_now(), effects); });
     self->update_status(true);
     self->drop_old_snapshot();
+    if (mono_now() - self->disk_looked_at_ >= kDiskLookedAtEvery) self->look_at_disk();
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "consensus/group/raft_group.h"
 #include "consensus/group/snapshot_stream.h"
+#include "consensus/group/state_chain.h"
 #include "consensus/group/waiter.h"
 #include "consensus/raft/raft_core.h"
 #include "consensus/storage/rocks_log_store.h"
@@ -90,12 +91,14 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void write(PersistBatch batch);
   void after_write(std::uint64_t batch_id);
   void watch_write(std::uint64_t batch_id);
+  void look_at_disk();
   void read_log(const LogRead& read);
   void flush_proposals();
   void settle_proposals(std::vector<ProposalOutcome>& outcomes);
   void settle_entry(const Entry& entry, const std::string& result);
   void settle_reads(const std::vector<ReadReady>& reads);
   void apply(const std::vector<EntryRef>& entries);
+  void compare_state(const Entry& entry) const;
   void note_applied(LogIndex index);
   void compact();
   void arm_timer();
@@ -128,12 +131,15 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   const Logger log_;
   RaftCore core_;
   SnapshotReceiver receiver_;
+  StateChain chain_;
   asio::steady_timer timer_;
   MonoTime armed_for_{0};
   bool is_closed_ = false;
   std::optional<OutgoingSnapshot> outgoing_;
   asio::steady_timer watchdog_;
   std::uint64_t batch_on_disk_ = 0;  ///< 0: none
+  bool write_hangs_ = false;
+  MonoTime disk_looked_at_{0};
   std::uint64_t bytes_since_compaction_ = 0;
 
   std::vector<Proposed> proposed_;

@@ -36,6 +36,9 @@ struct RaftGroupOptions {
   std::uint64_t compact_after_entries = 20000;   ///< Applied entries kept before the log is cut.
   std::uint64_t compact_after_bytes = 32 << 20;  ///< The same, in bytes of commands.
 
+  /// Asked every second: this node can hardly write any more, so it does not lead.
+  std::function<bool()> disk_is_full;
+
   /// Runs before the process ends because this node's log is not what the swarm was told: it must
   /// come back as a new member (core rule RS-8).
   std::function<void(const std::string& why)> on_lost;

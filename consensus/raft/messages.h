@@ -5,6 +5,7 @@
 #pragma once
 
 #include "consensus/raft/config.h"
+#include "consensus/raft/state_check.h"
 #include "node/base/ids.h"
 
 #include <cstdint>
@@ -21,13 +22,14 @@ enum class EntryKind : std::uint8_t {
   noop = 1,     ///< the first entry of each leader
   command = 2,  ///< opaque bytes for the state machine
   config = 3,   ///< who votes from here on
+  check = 4,    ///< what most voters' state is; `command` is a StateCheck
 };
 
 struct Entry {
   Term term;
   LogIndex index;
   EntryKind kind = EntryKind::noop;
-  std::string command;  ///< kind `command` only
+  std::string command;  ///< kinds `command` and `check`
   Config config;        ///< kind `config` only
 
   friend bool operator==(const Entry&, const Entry&) = default;
@@ -104,6 +106,7 @@ struct HeartbeatRequest {
 struct HeartbeatResponse {
   std::uint64_t read_seq = 0;
   std::uint64_t sent_at = 0;
+  StateCheck check;  ///< the newest one of the sender
 
   friend bool operator==(const HeartbeatResponse&, const HeartbeatResponse&) = default;
 };

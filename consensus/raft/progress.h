@@ -3,6 +3,7 @@
 /// Source: etcd-io/raft, tracker/progress.go (probe, replicate, snapshot).
 #pragma once
 
+#include "consensus/raft/state_check.h"
 #include "node/base/ids.h"
 
 #include <cstdint>
@@ -62,6 +63,7 @@ struct Progress {
   MonoTime held_since;         ///< when the leader learned so
   MonoTime last_ack;           ///< when the newest answered heartbeat was *sent*
   std::uint64_t read_ack = 0;
+  StateCheck check;  ///< the newest it spoke of
   InFlightWindow window;
 
   bool may_send() const;

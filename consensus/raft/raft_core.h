@@ -156,6 +156,10 @@ class RaftCore {
   /// Everything of the last `Effects::apply`, up to `index`, is applied.
   void applied(MonoTime now, LogIndex index, Effects& effects);
 
+  /// This member's state at one entry. When most voters agree on it, the leader puts it into the log
+  /// as an entry of kind `check`, for all to compare.
+  void state_checked(MonoTime now, const StateCheck& check, Effects& effects);
+
   /// The snapshot stream to a peer ended; `index` is the snapshot's if the peer has it whole.
   void snapshot_sent(MonoTime now,
                      const SnapshotSend& sent,
@@ -292,6 +296,7 @@ class RaftCore {
   Error not_leader() const;
   Result<> can_take(const std::string& command) const;
   void try_hand_over();
+  void advance_check();
 
   // raft_members.cc
   void track_members();
@@ -342,7 +347,9 @@ class RaftCore {
   std::optional<NodeId> transfer_target_;
   MonoTime transfer_deadline_;
   bool disk_is_stalled_ = false;
-  bool is_out_ = false;  ///< after `Effects::fatal`
+  StateCheck check_;       ///< of this member
+  LogIndex check_in_log_;  ///< the newest that this leader put into the log
+  bool is_out_ = false;    ///< after `Effects::fatal`
 };
 
 }  // namespace starling::consensus

@@ -127,6 +127,7 @@ void RaftCore::become_leader() {
   votes_.clear();
   uncommitted_bytes_ = 0;
   reads_ = ReadQueue{};
+  check_in_log_ = check_.index;
   track_members();
   // Entries of earlier terms are committed only together with one of this term.
   append_own(EntryKind::noop, {}, {});

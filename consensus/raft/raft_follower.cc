@@ -85,7 +85,7 @@ void RaftCore::on(const Message& message, const HeartbeatRequest& request) {
   }
   commit_to(request.commit);
   // Does not wait for entries: a slow disk must not look like a dead member.
-  const HeartbeatResponse answer{request.read_seq, request.sent_at};
+  const HeartbeatResponse answer{request.read_seq, request.sent_at, check_};
   send(message.from, answer, Needs::hard_state, message.session);
 }
 

@@ -128,6 +128,10 @@ void RaftCore::on(const Message& message, const HeartbeatResponse& response) {
   progress->last_ack = std::max(progress->last_ack, sent);
   progress->read_ack = std::max(progress->read_ack, std::min(response.read_seq, reads_.seq()));
   progress->probe_sent = false;
+  if (progress->check != response.check) {
+    progress->check = response.check;
+    advance_check();
+  }
   // Everything in flight may have been lost; an empty append shows where the logs part.
   if (progress->match < log_.last_index()) send_append(message.from, *progress, true);
 }
@@ -291,6 +295,34 @@ void RaftCore::snapshot_sent(MonoTime now,
     found->second.probe_sent = true;  // A failed stream is not tried again before it answers.
   }
   finish();
+}
+
+void RaftCore::state_checked(MonoTime now, const StateCheck& check, Effects& effects) {
+  begin(now, effects);
+  check_ = check;
+  if (role_ == Role::leader) advance_check();
+  finish();
+}
+
+/// The newest state that most voters share; whoever differs will find it in the log.
+void RaftCore::advance_check() {
+  std::map<std::string, std::size_t> counts;
+  const auto count = [&](const StateCheck& check) {
+    if (check.index > check_in_log_) ++counts[encode_state_check(check)];
+  };
+  for (const NodeId voter : config().voters) {
+    const auto found = progress_.find(voter);
+    if (voter == self_)
+      count(check_);
+    else if (found != progress_.end())
+      count(found->second.check);
+  }
+  for (const auto& [check, voters] : counts) {
+    if (voters <= config().voters.size() / 2) continue;
+    check_in_log_ = decode_state_check(check)->index;
+    append_own(EntryKind::check, check, {});
+    return;
+  }
 }
 
 void RaftCore::disk_stalled(MonoTime now, bool is_stalled, Effects& effects) {

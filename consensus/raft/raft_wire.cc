@@ -1,6 +1,7 @@
 #include "consensus/raft/raft_wire.h"
 
 #include "consensus/raft/raft.pb.h"
+#include "node/base/crc32c.h"
 
 #include <fmt/format.h>
 
@@ -9,6 +10,8 @@
 
 namespace starling::consensus {
 namespace {
+
+constexpr std::size_t kChecksumBytes = 4;
 
 Error bad(std::string_view what) {
   return Error{Errc::corrupt, fmt::format("a Raft message is malformed: {}", what)};
@@ -54,6 +57,12 @@ bool from_wire(const wire::Config& config, Config& out) {
          });
 }
 
+/// CRC-32C, big endian.
+std::string checksum_of(std::string_view bytes) {
+  const std::uint32_t sum = crc32c(0, std::as_bytes(std::span{bytes}));
+  return big_endian_key(sum).substr(8 - kChecksumBytes);
+}
+
 void to_wire(const Entry& entry, wire::Entry& out) {
   out.set_term(entry.term.value);
   out.set_index(entry.index.value);
@@ -65,11 +74,13 @@ void to_wire(const Entry& entry, wire::Entry& out) {
 Result<Entry> from_wire(wire::Entry& in) {
   if (in.index() == 0 || in.index() > kNumberMax) return bad("an entry's index is out of range");
   if (in.term() == 0 || in.term() > kNumberMax) return bad("an entry's term is out of range");
-  if (in.kind() < 1 || in.kind() > 3) return bad("an entry is of an unknown kind");
+  if (in.kind() < 1 || in.kind() > 4) return bad("an entry is of an unknown kind");
   if (in.command().size() > kCommandBytesMax) return bad("a command is too long");
   Entry entry{{in.term()}, {in.index()}, static_cast<EntryKind>(in.kind()), {}, {}};
-  const bool is_command = entry.kind == EntryKind::command;
-  if (!is_command && !in.command().empty()) return bad("an entry that is no command has bytes");
+  const bool is_check = entry.kind == EntryKind::check;
+  const bool has_bytes = is_check || entry.kind == EntryKind::command;
+  if (!has_bytes && !in.command().empty()) return bad("an entry that is no command has bytes");
+  if (is_check && in.command().size() != kStateCheckBytes) return bad("a check is not 24 bytes");
   if ((entry.kind == EntryKind::config) != in.has_config()) return bad("a config is misplaced");
   if (in.has_config() && (!from_wire(in.config(), entry.config) || entry.config.voters.empty()))
     return bad("a config's members are wrong");
@@ -120,6 +131,8 @@ void to_wire(const HeartbeatRequest& body, wire::Message& out) {
 void to_wire(const HeartbeatResponse& body, wire::Message& out) {
   out.mutable_heartbeat_response()->set_read_seq(body.read_seq);
   out.mutable_heartbeat_response()->set_sent_at(body.sent_at);
+  if (body.check.index > LogIndex{})
+    out.mutable_heartbeat_response()->set_check(encode_state_check(body.check));
 }
 
 void to_wire(const TimeoutNow&, wire::Message& out) {
@@ -180,9 +193,13 @@ Result<MessageBody> body_from_wire(wire::Message& in) {
       return MessageBody{
           HeartbeatRequest{{body.commit()}, {body.held()}, body.read_seq(), body.sent_at()}};
     }
-    case wire::Message::kHeartbeatResponse:
+    case wire::Message::kHeartbeatResponse: {
+      const auto& body = in.heartbeat_response();
+      const auto check = decode_state_check(body.check());
+      if (!body.check().empty() && !check) return bad("a state check is not 24 bytes");
       return MessageBody{
-          HeartbeatResponse{in.heartbeat_response().read_seq(), in.heartbeat_response().sent_at()}};
+          HeartbeatResponse{body.read_seq(), body.sent_at(), check.value_or(StateCheck{})}};
+    }
     case wire::Message::kTimeoutNow: return MessageBody{TimeoutNow{}};
     case wire::Message::BODY_NOT_SET: break;
   }
@@ -251,10 +268,16 @@ Result<Message> decode_message(BytesView bytes) {
 std::string encode_entry(const Entry& entry) {
   wire::Entry out;
   to_wire(entry, out);
-  return out.SerializeAsString();
+  std::string bytes = out.SerializeAsString();
+  bytes += checksum_of(bytes);
+  return bytes;
 }
 
 Result<Entry> decode_entry(std::string_view bytes) {
+  if (bytes.size() < kChecksumBytes) return bad("an entry is shorter than its checksum");
+  const std::string_view checksum = bytes.substr(bytes.size() - kChecksumBytes);
+  bytes.remove_suffix(kChecksumBytes);
+  if (checksum != checksum_of(bytes)) return bad("an entry's checksum is wrong");
   wire::Entry in;
   if (!parse(in, bytes.data(), bytes.size())) return bad("the bytes of an entry cannot be read");
   return from_wire(in);

@@ -23,6 +23,7 @@ inline constexpr std::size_t kMembersMax = 4096;
 Bytes encode_message(const Message& message);
 Result<Message> decode_message(BytesView bytes);
 
+/// On the disk, with a checksum over all of it.
 std::string encode_entry(const Entry& entry);
 Result<Entry> decode_entry(std::string_view bytes);
 

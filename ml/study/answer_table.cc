@@ -2,7 +2,6 @@
 
 #include "node/base/assert.h"
 
-#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -14,22 +13,15 @@ using Json = nlohmann::json;
 constexpr char kInternalMark = '\x01';
 constexpr std::size_t kIndexDigits = 16;
 constexpr std::size_t kDroppedAtOnceMax = 100;
-
-/// Clients' keys and internal ones share the answers, not the limits.
-struct Shelf {
-  std::string_view ages;
-  std::string_view count;
-  std::uint64_t life_ms;
-  std::size_t max;
-};
-
-constexpr Shelf kClients{
-    keys::kIdempotencyAges, keys::kKeyCount, kIdempotencyKeyLifeMs, kIdempotencyKeysMax};
-constexpr Shelf kInternal{
-    keys::kInternalAges, keys::kInternalKeyCount, kInternalKeyLifeMs, kInternalKeysMax};
+constexpr std::uint64_t kWindowStep = 256;  // entries, by which internal keys are forgotten
 
 bool is_internal(std::string_view key) {
   return key.starts_with(kInternalMark);
+}
+
+/// Where internal keys with this `applied` begin; they lie in its order.
+std::string internal_prefix(std::uint64_t applied) {
+  return fmt::format("{}{:016x}", kInternalMark, applied);
 }
 
 /// What the proposer of an internal key had applied.
@@ -40,42 +32,48 @@ std::uint64_t applied_of(std::string_view key) {
   return applied;
 }
 
-struct Aged {
-  std::string at;           ///< where its age lies
-  std::uint64_t index = 0;  ///< of the entry that used the key
-};
+bool may_be_forgotten(const StateView& view, std::string_view key) {
+  if (!is_internal(key)) return false;
+  const auto floor = view.get(keys::kInternalKeyFloor);
+  return floor && applied_of(key) < from_big_endian_key(*floor);
+}
 
-/// The keys that are too old or too many; oldest first.
-std::vector<Aged> outlived(const Transaction& tx, const Shelf& shelf, std::uint64_t count) {
-  std::vector<Aged> found;
-  tx.view().scan(
-      shelf.ages, end_of_prefix(shelf.ages), [&](std::string_view at, std::string_view index) {
-        const auto time = from_big_endian_key(at.substr(shelf.ages.size(), 8));
-        const bool is_old = time + shelf.life_ms < tx.now_ms();
-        if (!is_old && count - found.size() <= shelf.max) return false;
-        found.push_back({std::string{at}, index.size() == 8 ? from_big_endian_key(index) : 0});
-        return found.size() < kDroppedAtOnceMax;
-      });
+/// The ages of client keys that are too old or too many; oldest first. It does not look where it
+/// has dropped before: to read over what is deleted costs a store as much as if it were there.
+std::vector<std::string> outlived_ages(const Transaction& tx, std::uint64_t count) {
+  const auto oldest = tx.view().get(keys::kOldestAge);
+  std::vector<std::string> found;
+  tx.view().scan(oldest ? std::string_view{*oldest} : keys::kIdempotencyAges,
+                 end_of_prefix(keys::kIdempotencyAges),
+                 [&](std::string_view at, std::string_view) {
+                   const auto time =
+                       from_big_endian_key(at.substr(keys::kIdempotencyAges.size(), 8));
+                   const bool is_old = time + kIdempotencyKeyLifeMs < tx.now_ms();
+                   if (!is_old && count - found.size() <= kIdempotencyKeysMax) return false;
+                   found.emplace_back(at);
+                   return found.size() < kDroppedAtOnceMax;
+                 });
   return found;
 }
 
-void drop_outlived(Transaction& tx, const Shelf& shelf) {
-  const auto count = tx.number(shelf.count) + 1;
-  const auto dropped = outlived(tx, shelf, count);
-  std::uint64_t floor = 0;
-  for (const auto& aged : dropped) {
-    tx.erase(keys::idempotency(aged.at.substr(shelf.ages.size() + 8)));
-    tx.erase(aged.at);
-    floor = std::max(floor, aged.index);
+void drop_old_client_keys(Transaction& tx) {
+  const auto count = tx.number(keys::kKeyCount) + 1;
+  const auto outlived = outlived_ages(tx, count);
+  for (const auto& at : outlived) {
+    tx.erase(keys::idempotency(at.substr(keys::kIdempotencyAges.size() + 8)));
+    tx.erase(at);
   }
-  tx.put_raw(std::string{shelf.count}, big_endian_key(count - dropped.size()));
-  if (shelf.ages == keys::kInternalAges && floor > tx.number(keys::kInternalKeyFloor))
-    tx.put_raw(std::string{keys::kInternalKeyFloor}, big_endian_key(floor));
+  if (!outlived.empty()) tx.put_raw(std::string{keys::kOldestAge}, outlived.back());
+  tx.put_raw(std::string{keys::kKeyCount}, big_endian_key(count - outlived.size()));
 }
 
-bool may_be_forgotten(const StateView& view, std::string_view key) {
-  const auto floor = view.get(keys::kInternalKeyFloor);
-  return floor && is_internal(key) && applied_of(key) < from_big_endian_key(*floor);
+std::string client_record(const Command& command, const Outcome& outcome) {
+  const Json record{{"request", command.request_hash},
+                    {"id", outcome.id},
+                    {"number", outcome.number},
+                    {"code", outcome.error ? static_cast<int>(outcome.error->code) : 0},
+                    {"detail", outcome.error ? outcome.error->detail : std::string{}}};
+  return record.dump();
 }
 
 Outcome refused(Errc code, std::string sentence) {
@@ -85,7 +83,7 @@ Outcome refused(Errc code, std::string sentence) {
 }  // namespace
 
 std::string internal_key(LogIndex applied, std::string_view unique) {
-  return fmt::format("{}{:016x}-{}", kInternalMark, applied.value, unique);
+  return fmt::format("{}-{}", internal_prefix(applied.value), unique);
 }
 
 std::optional<Outcome> recorded_answer(const StateView& view, const Command& command) {
@@ -96,6 +94,11 @@ std::optional<Outcome> recorded_answer(const StateView& view, const Command& com
                    "look at what it was to change, then ask again");
   }
   if (!record) return std::nullopt;
+  if (is_internal(command.key)) {
+    auto outcome = decode_outcome(*record);
+    STARLING_ASSERT(outcome.has_value(), "an idempotency record parses");
+    return std::move(*outcome);
+  }
   const auto json = Json::parse(*record, nullptr, false);
   STARLING_ASSERT(json.is_object(), "an idempotency record parses");
   if (json.at("request") != command.request_hash) {
@@ -110,16 +113,29 @@ std::optional<Outcome> recorded_answer(const StateView& view, const Command& com
 }
 
 void record_answer(Transaction& tx, const Command& command, const Outcome& outcome) {
-  const Json record{{"request", command.request_hash},
-                    {"id", outcome.id},
-                    {"number", outcome.number},
-                    {"code", outcome.error ? static_cast<int>(outcome.error->code) : 0},
-                    {"detail", outcome.error ? outcome.error->detail : std::string{}}};
-  const Shelf& shelf = is_internal(command.key) ? kInternal : kClients;
-  tx.put_raw(keys::idempotency(command.key), record.dump());
-  tx.put_raw(keys::idempotency_age(shelf.ages, tx.now_ms(), command.key),
-             big_endian_key(tx.token()));
-  drop_outlived(tx, shelf);
+  if (is_internal(command.key)) {
+    tx.put_raw(keys::idempotency(command.key), encode(outcome));
+    return;
+  }
+  tx.put_raw(keys::idempotency(command.key), client_record(command, outcome));
+  tx.put_raw(keys::idempotency_age(tx.now_ms(), command.key), "");
+  drop_old_client_keys(tx);
+}
+
+void forget_internal_keys(Transaction& tx) {
+  if (tx.token() % kWindowStep != 0 || tx.token() <= kInternalKeyWindow) return;
+  const std::uint64_t floor = tx.number(keys::kInternalKeyFloor);
+  const std::uint64_t next = tx.token() - kInternalKeyWindow;
+  std::vector<std::string> outlived;
+  tx.view().scan(keys::idempotency(internal_prefix(floor)),
+                 keys::idempotency(internal_prefix(next)),
+                 [&](std::string_view at, std::string_view) {
+                   outlived.emplace_back(at);
+                   return true;
+                 });
+  for (auto& at : outlived)
+    tx.erase(std::move(at));
+  tx.put_raw(std::string{keys::kInternalKeyFloor}, big_endian_key(next));
 }
 
 }  // namespace starling::ml

@@ -2,8 +2,9 @@
 ///
 /// A client's key lives for an hour of cluster time; at most `kIdempotencyKeysMax` are kept, the
 /// oldest go first. A node gives a command without one a key of its own, because it asks again
-/// itself while the outcome is unknown. Those keys live for two minutes, at most
-/// `kInternalKeysMax` of them, and never push out a client's.
+/// itself while the outcome is unknown. Such a key says what its proposer had applied, and is
+/// forgotten when the log has gone on from there by `kInternalKeyWindow` entries (and a few, for
+/// many are dropped at once). It never pushes out a client's.
 ///
 /// The table is part of the replicated state, so a snapshot carries it.
 ///
@@ -32,7 +33,11 @@ std::string internal_key(LogIndex applied, std::string_view unique);
 /// not applied: it was proposed before an entry whose key is forgotten, and may be that entry.
 std::optional<Outcome> recorded_answer(const StateView& view, const Command& command);
 
-/// Keeps `outcome` under the command's key and forgets keys that are old or too many.
+/// Keeps `outcome` under the command's key, and forgets clients' keys that are old or too many.
 void record_answer(Transaction& tx, const Command& command, const Outcome& outcome);
+
+/// Every 256 entries: forgets the internal keys that the window has left behind. For all commands,
+/// with a key or without.
+void forget_internal_keys(Transaction& tx);
 
 }  // namespace starling::ml

@@ -180,8 +180,7 @@ struct Outcome {
 inline constexpr std::uint32_t kAttemptsMax = 3;
 inline constexpr std::size_t kIdempotencyKeysMax = 100'000;
 inline constexpr std::uint64_t kIdempotencyKeyLifeMs = 3'600'000;
-inline constexpr std::size_t kInternalKeysMax = 20'000;
-inline constexpr std::uint64_t kInternalKeyLifeMs = 120'000;
+inline constexpr std::uint64_t kInternalKeyWindow = 100'000;  ///< log entries
 inline constexpr std::size_t kEventsKept = 100'000;
 
 }  // namespace starling::ml

@@ -128,6 +128,7 @@ void fill_body(wire::Command* out, const RemoveRegister& body) {
 
 QueueTrials read(const wire::QueueTrials& in) {
   QueueTrials queue{.study = in.study(), .trials = {}};
+  queue.trials.reserve(static_cast<std::size_t>(in.trials_size()));
   for (const auto& trial : in.trials()) {
     queue.trials.push_back({.number = trial.number(),
                             .params = read(trial.params()),
@@ -138,6 +139,7 @@ QueueTrials read(const wire::QueueTrials& in) {
 
 ReportProgress read(const wire::ReportProgress& in) {
   ReportProgress report;
+  report.points.reserve(static_cast<std::size_t>(in.points_size()));
   for (const auto& point : in.points()) {
     report.points.push_back(
         {.study = point.study(),
@@ -148,12 +150,12 @@ ReportProgress read(const wire::ReportProgress& in) {
   return report;
 }
 
-FinishTrial read(const wire::FinishTrial& in) {
+std::optional<FinishTrial> read(const wire::FinishTrial& in) {
   FinishTrial finish;
+  if (!from_number(in.state(), TrialState::cancelled, finish.state)) return std::nullopt;
   finish.study = in.study();
   finish.number = in.number();
   finish.token = in.token();
-  finish.state = static_cast<TrialState>(in.state());
   finish.may_retry = in.may_retry();
   finish.value = in.value();
   finish.metrics = read_metrics(in.metrics());
@@ -177,6 +179,7 @@ FinishFinal read(const wire::FinishFinal& in) {
 
 ExpireAttempts read(const wire::ExpireAttempts& in) {
   ExpireAttempts expire{.items = {}, .reason = in.reason()};
+  expire.items.reserve(static_cast<std::size_t>(in.items_size()));
   for (const auto& item : in.items()) {
     ExpireAttempts::Item added{.study = item.study(), .number = {}, .token = item.token()};
     if (item.has_number()) added.number = item.number();
@@ -251,6 +254,16 @@ std::string encode(const Command& command) {
   return out.SerializeAsString();
 }
 
+std::string with_time(std::string_view command, std::uint64_t time_ms, std::uint64_t wall_ms) {
+  // Protocol Buffers: where a field comes twice, the last one counts.
+  wire::Command time;
+  time.set_time_ms(time_ms);
+  time.set_wall_ms(wall_ms);
+  std::string stamped{command};
+  time.AppendToString(&stamped);
+  return stamped;
+}
+
 std::string encode(const Outcome& outcome) {
   wire::Outcome out;
   if (outcome.error) {
@@ -266,7 +279,7 @@ Result<Command> decode_command(std::string_view bytes) {
   wire::Command in;
   if (!parse(in, bytes)) return corrupt("command", bytes);
   auto body = read_body(in);
-  if (!body) return Error{Errc::corrupt, "a command of a kind this version does not know"};
+  if (!body) return Error{Errc::corrupt, "a command of a kind or state this version does not know"};
   Command command;
   command.key = in.key();
   command.request_hash = in.request_hash();
@@ -280,8 +293,11 @@ Result<Outcome> decode_outcome(std::string_view bytes) {
   wire::Outcome in;
   if (!parse(in, bytes)) return corrupt("outcome", bytes);
   Outcome outcome{.id = in.id(), .number = in.number(), .error = {}};
-  if (in.error_code() != 0)
-    outcome.error = Error{static_cast<Errc>(in.error_code()), in.error_detail()};
+  if (in.error_code() != 0) {
+    Errc code{};
+    if (!from_number(in.error_code(), Errc::unsupported, code)) return corrupt("outcome", bytes);
+    outcome.error = Error{code, in.error_detail()};
+  }
   return outcome;
 }
 

@@ -27,8 +27,8 @@ std::optional<Register> look_up(const StateView& view, std::string_view key) {
   return stored(key, *bytes);
 }
 
-Outcome refused(Error error) {
-  return {.id = {}, .number = 0, .error = std::move(error)};
+Outcome refused(Error error, std::uint64_t version_found = 0) {
+  return {.id = {}, .number = version_found, .error = std::move(error)};
 }
 
 std::string shown_version(std::uint64_t version) {
@@ -103,7 +103,7 @@ Outcome run(Transaction& tx, const SetRegister& command) {
   if (!key) return refused(key.error());
   const auto old = look_up(tx.view(), command.key);
   if (auto error = condition_error(command.key, command.expected, old ? old->version : 0))
-    return refused(std::move(*error));
+    return refused(std::move(*error), old ? old->version : 0);
   if (auto error = size_error(tx, command, !old)) return refused(std::move(*error));
   if (!old) put_count(tx, tx.number(keys::kRegisterCount) + 1);
   tx.put(Register{.key = command.key, .version = tx.token(), .value = command.value});
@@ -115,7 +115,7 @@ Outcome run(Transaction& tx, const RemoveRegister& command) {
   if (!key) return refused(key.error());
   const auto old = look_up(tx.view(), command.key);
   if (auto error = condition_error(command.key, command.expected, old ? old->version : 0))
-    return refused(std::move(*error));
+    return refused(std::move(*error), old ? old->version : 0);
   if (!old) return refused(find_register(tx.view(), command.key).error());
   put_count(tx, tx.number(keys::kRegisterCount) - 1);
   tx.erase(keys::register_of(command.key));

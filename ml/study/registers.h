@@ -28,8 +28,8 @@ Result<Register> find_register(const StateView& view, std::string_view key);
 std::vector<Register> list_registers(const StateView& view);  ///< by key
 
 /// The outcome's number is the register's new version, its id the key if it was created.
-/// Refusals: `conflict`, naming the version found, if `expected` does not hold; `invalid_argument`
-///           (key) and `too_large` (value, number of registers).
+/// Refusals: `conflict` if `expected` does not hold, with the version found as the number (0: no
+///           such register); `invalid_argument` (key) and `too_large` (value, number of registers).
 Outcome run(Transaction& tx, const SetRegister& command);
 
 /// The outcome's number is the version that was removed.

@@ -17,13 +17,13 @@ inline constexpr std::string_view kTokens = "token/";
 inline constexpr std::string_view kEvents = "event/";
 inline constexpr std::string_view kIdempotency = "idem/";
 inline constexpr std::string_view kIdempotencyAges = "idemage/";
-inline constexpr std::string_view kInternalAges = "idemown/";
 inline constexpr std::string_view kRegisters = "register/";
+inline constexpr std::string_view kMeta = "meta/";
 inline constexpr std::string_view kTime = "meta/time";
 inline constexpr std::string_view kFeatures = "meta/features";
 inline constexpr std::string_view kEventCount = "meta/events";
 inline constexpr std::string_view kKeyCount = "meta/keys";
-inline constexpr std::string_view kInternalKeyCount = "meta/ownkeys";
+inline constexpr std::string_view kOldestAge = "meta/oldestkey";
 inline constexpr std::string_view kInternalKeyFloor = "meta/ownfloor";
 inline constexpr std::string_view kRegisterCount = "meta/registers";
 
@@ -67,11 +67,8 @@ inline std::string idempotency(std::string_view key) {
   return std::string{kIdempotency}.append(key);
 }
 
-/// `ages`: `kIdempotencyAges` or `kInternalAges`.
-inline std::string idempotency_age(std::string_view ages,
-                                   std::uint64_t time_ms,
-                                   std::string_view key) {
-  return (std::string{ages} + big_endian_key(time_ms)).append(key);
+inline std::string idempotency_age(std::uint64_t time_ms, std::string_view key) {
+  return (std::string{kIdempotencyAges} + big_endian_key(time_ms)).append(key);
 }
 
 inline std::string register_of(std::string_view key) {

@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 Json to_json(const Params& params) {
   Json json = Json::object();
   for (const auto& [name, value] : params)
-    std::visit([&json, &name](const auto& plain) { json[name] = plain; }, value);
+    std::visit([&json, &key = name](const auto& plain) { json[key] = plain; }, value);
   return json;
 }
 
@@ -507,9 +507,11 @@ Applied apply(const StateView& view, LogIndex index, const Command& command) {
     // Refused: whatever a command had begun to write is dropped.
     Transaction record{view, index, now_ms, command.wall_ms};
     if (!command.key.empty()) record_answer(record, command, outcome);
+    forget_internal_keys(record);
     return {record.take(), std::move(outcome)};
   }
   if (!command.key.empty()) record_answer(tx, command, outcome);
+  forget_internal_keys(tx);
   trim_events(tx);
   tx.put_raw(std::string{keys::kTime}, big_endian_key(now_ms));
   return {tx.take(), std::move(outcome)};

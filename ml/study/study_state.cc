@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace starling::ml {
@@ -116,6 +117,13 @@ bool has_any_token(const StateView& view) {
     return false;
   });
   return any;
+}
+
+bool is_quiet_key(std::string_view key) {
+  constexpr std::array kQuiet{
+      keys::kRegisters, keys::kIdempotency, keys::kIdempotencyAges, keys::kMeta};
+  return std::ranges::any_of(kQuiet,
+                             [key](std::string_view start) { return key.starts_with(start); });
 }
 
 std::uint64_t cluster_time_ms(const StateView& view) {

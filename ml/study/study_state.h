@@ -52,6 +52,10 @@ Result<ModelVersion> find_version(const StateView& view,
 bool has_token(const StateView& view, const ContentHash& token_hash);
 bool has_any_token(const StateView& view);
 
+/// Whether what lies under `key` concerns neither work nor events: registers, idempotency keys and
+/// what the state counts for itself.
+bool is_quiet_key(std::string_view key);
+
 /// Cluster time of the last applied command, in ms.
 std::uint64_t cluster_time_ms(const StateView& view);
 

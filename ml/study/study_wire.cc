@@ -102,6 +102,7 @@ StudySpec read(const wire::StudySpec& in) {
   spec.time_limit_s = in.time_limit_s();
   spec.seed = in.seed();
   spec.search_space_json = in.search_space_json();
+  spec.initial.reserve(static_cast<std::size_t>(in.initial_size()));
   for (const auto& params : in.initial())
     spec.initial.push_back(read(params));
   spec.epochs = in.epochs();
@@ -263,7 +264,9 @@ Result<Study> decode_study(std::string_view bytes) {
   Study study;
   study.id = in.id();
   study.spec = read(in.spec());
-  study.status = static_cast<StudyStatus>(in.status());
+  if (!from_number(in.status(), StudyStatus::cancelled, study.status) ||
+      !from_number(in.final_job().state(), FinalState::failed, study.final_job.state))
+    return Error{Errc::corrupt, "a study has a state that this version does not know"};
   study.stop_reason = in.stop_reason();
   study.created_ms = in.created_ms();
   study.started_ms = in.started_ms();
@@ -273,7 +276,6 @@ Result<Study> decode_study(std::string_view bytes) {
   study.trial_seconds = in.trial_seconds();
   if (in.has_best_number()) study.best_number = in.best_number();
   study.best_value = in.best_value();
-  study.final_job.state = static_cast<FinalState>(in.final_job().state());
   study.final_job.current = read(in.final_job().current());
   study.final_job.attempts = in.final_job().attempts();
   study.final_job.error = in.final_job().error();
@@ -289,7 +291,8 @@ Result<Trial> decode_trial(std::string_view bytes) {
   Trial trial;
   trial.study = in.study();
   trial.number = in.number();
-  trial.state = static_cast<TrialState>(in.state());
+  if (!from_number(in.state(), TrialState::cancelled, trial.state))
+    return Error{Errc::corrupt, "a trial has a state that this version does not know"};
   trial.params = read(in.params());
   trial.current = read(in.current());
   trial.attempts = in.attempts();
@@ -311,6 +314,7 @@ Result<Curve> decode_curve(std::string_view bytes) {
   wire::Curve in;
   if (!parse(in, bytes)) return corrupt("curve", bytes);
   Curve curve;
+  curve.reserve(static_cast<std::size_t>(in.points_size()));
   for (const auto& point : in.points())
     curve.push_back({.epoch = point.epoch(), .value = point.value()});
   return curve;

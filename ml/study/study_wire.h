@@ -17,6 +17,10 @@ std::string encode(const Curve& curve);
 std::string encode(const ModelVersion& version);
 std::string encode(const Register& entry);
 std::string encode(const Command& command);
+
+/// An encoded command with other times, which are above 0; nothing else of it changes.
+std::string with_time(std::string_view command, std::uint64_t time_ms, std::uint64_t wall_ms);
+
 std::string encode(const Outcome& outcome);
 
 /// Errors: `corrupt`, naming what does not parse.

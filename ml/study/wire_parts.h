@@ -41,6 +41,13 @@ Metrics read_metrics(const Repeated& in) {
   return metrics;
 }
 
+/// False unless `number` is one of the values 1 to `last`.
+template <class Enum>
+bool from_number(std::uint32_t number, Enum last, Enum& out) {
+  out = static_cast<Enum>(number);
+  return number >= 1 && number <= static_cast<std::uint32_t>(last);
+}
+
 inline Error corrupt(std::string_view what, std::string_view bytes) {
   return {Errc::corrupt, fmt::format("{} of {} bytes does not parse", what, bytes.size())};
 }

@@ -11,14 +11,21 @@
 namespace starling::ml {
 namespace {
 
+/// The first descriptor that came with a packet. Others, which nobody here sends, are closed.
 int attached_to(msghdr& header) {
+  int first = -1;
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(part), sizeof fd);
-    return fd;
+    for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
+      int fd = -1;
+      std::memcpy(&fd, reinterpret_cast<unsigned char*>(part) + at, sizeof fd);
+      if (first < 0)
+        first = fd;
+      else
+        ::close(fd);
+    }
   }
-  return -1;
+  return first;
 }
 
 }  // namespace
@@ -64,7 +71,11 @@ Result<std::optional<Packet>> receive_packet(int socket) {
   if (size <= 0) return Error{Errc::unavailable, "the other end of the worker line is gone"};
 
   const int fd = attached_to(header);
-  auto message = decode_work_message(std::span{bytes}.first(static_cast<std::size_t>(size)));
+  const BytesView packet = std::span{bytes}.first(static_cast<std::size_t>(size));
+  Result<WorkMessage> message = Error{
+      Errc::corrupt,
+      fmt::format("a packet on the worker line is above the limit of {} bytes", kPacketBytesMax)};
+  if ((header.msg_flags & MSG_TRUNC) == 0) message = decode_work_message(packet);
   if (!message) {
     if (fd >= 0) ::close(fd);
     return message.error();

@@ -17,6 +17,7 @@ std::string_view to_string(Errc code) {
     case Errc::too_large: return "too_large";
     case Errc::unauthorized: return "unauthorized";
     case Errc::unsupported: return "unsupported";
+    case Errc::no_space: return "no_space";
   }
   return "unknown";
 }

@@ -24,6 +24,7 @@ enum class Errc {
   too_large = 9,         ///< Above a stated limit.
   unauthorized = 10,     ///< No valid token.
   unsupported = 11,      ///< Understood, but this version does not do it.
+  no_space = 12,         ///< The disk is low: nothing that grows is taken. Not done.
 };
 
 std::string_view to_string(Errc code);

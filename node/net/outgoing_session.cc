@@ -85,7 +85,8 @@ void OutgoingSession::close(const std::string& why) {
 
 asio::awaitable<void> OutgoingSession::run(std::shared_ptr<OutgoingSession> self) {
   const auto patience = self->house_->limits.connect_patience;
-  const auto connected = co_await self->wire_.connect(self->address_, patience);
+  const auto own = self->house_->own_address;
+  const auto connected = co_await self->wire_.connect(self->address_, own, patience);
   if (!connected) {
     self->house_->log.debug("{}", connected.error().detail);
     self->close(connected.error().detail);

@@ -9,7 +9,7 @@ namespace starling::node {
 namespace {
 
 constexpr std::size_t kHelloBytes = 36;
-constexpr auto kLastErrc = static_cast<std::uint8_t>(Errc::unsupported);
+constexpr auto kLastErrc = static_cast<std::uint8_t>(Errc::no_space);
 
 unsigned char* raw(std::byte* bytes) {
   return reinterpret_cast<unsigned char*>(bytes);

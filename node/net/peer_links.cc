@@ -87,7 +87,9 @@ void PeerLinks::State::take(asio::ip::tcp::socket socket) {
 }
 
 PeerLinks::PeerLinks(asio::ip::tcp::acceptor listener, NodeId self, PeerLinksLimits limits) {
-  auto house = std::make_shared<PeerHouse>(self, limits);
+  boost::system::error_code unknown;  // Then the system chooses where connections leave from.
+  const auto own = listener.local_endpoint(unknown).address();
+  auto house = std::make_shared<PeerHouse>(self, limits, own);
   state_ = std::make_shared<State>(std::move(listener), std::move(house));
 }
 

@@ -49,7 +49,8 @@ class PeerLinks {
   using MessageHandler = std::function<void(NodeId from, Bytes body)>;
   using RequestHandler = std::function<asio::awaitable<Result<Bytes>>(NodeId from, Bytes body)>;
 
-  /// `listener` is bound and listening. `self` names this node in every hello.
+  /// `listener` is bound and listening; if its address is a specific one, outgoing connections
+  /// leave from it too. `self` names this node in every hello.
   PeerLinks(asio::ip::tcp::acceptor listener, NodeId self, PeerLinksLimits limits);
   ~PeerLinks();
 

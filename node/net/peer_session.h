@@ -21,11 +21,15 @@ namespace starling::node {
 struct PeerHouse {
   static constexpr std::size_t kChannels = 256;
 
-  PeerHouse(NodeId self, PeerLinksLimits given)
-      : hello{.swarm = {}, .node = self}, limits(given), log("net", self.hex().substr(0, 8)) {}
+  PeerHouse(NodeId self, PeerLinksLimits given, asio::ip::address own)
+      : hello{.swarm = {}, .node = self},
+        limits(given),
+        own_address(std::move(own)),
+        log("net", self.hex().substr(0, 8)) {}
 
   Hello hello;
   PeerLinksLimits limits;
+  asio::ip::address own_address;  ///< where this node listens; its connections leave from there
   Logger log;
   std::array<PeerLinks::MessageHandler, kChannels> on_message{};
   std::array<PeerLinks::RequestHandler, kChannels> on_request{};

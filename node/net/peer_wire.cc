@@ -2,7 +2,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -34,6 +33,22 @@ bool is_connected_to_itself(const tcp::socket& socket) {
   const auto local = socket.local_endpoint(unknown);
   const auto remote = socket.remote_endpoint(unknown);
   return !unknown && local == remote;
+}
+
+/// On a host with several addresses the peer sees the one it knows this node by. The port is chosen
+/// when connecting, so that connections to different peers may share it.
+boost::system::error_code leave_from(tcp::socket& socket,
+                                     const asio::ip::address& own,
+                                     const tcp::endpoint& peer) {
+  boost::system::error_code failed;
+  const bool is_pointless = own.is_unspecified() || own.is_v4() != peer.address().is_v4() ||
+                            (own.is_loopback() && !peer.address().is_loopback());
+  if (is_pointless) return failed;
+  using NoPortYet = asio::detail::socket_option::boolean<IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT>;
+  boost::system::error_code ignored;  // Without it there are fewer ports, and enough.
+  socket.set_option(NoPortYet{true}, ignored);
+  socket.bind(tcp::endpoint{own, 0}, failed);
+  return failed;
 }
 
 asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(std::string address) {
@@ -90,19 +105,34 @@ bool PeerWire::is_queued(std::uint64_t id) const {
       outbox_.begin(), outbox_.end(), [id](const Item& item) { return item.request == id; });
 }
 
+asio::awaitable<boost::system::error_code> PeerWire::connect_to(tcp::endpoint peer,
+                                                                asio::ip::address own) {
+  boost::system::error_code failed;
+  socket_.close(failed);
+  socket_.open(peer.protocol(), failed);
+  if (!failed) failed = leave_from(socket_, own, peer);
+  if (failed) co_return failed;
+  const auto [ec] = co_await socket_.async_connect(peer, kAsTuple);
+  co_return ec;
+}
+
 asio::awaitable<Result<>> PeerWire::connect(std::string address,
+                                            asio::ip::address own,
                                             std::chrono::milliseconds patience) {
   const auto endpoints = co_await resolve(address);
   if (!endpoints) co_return endpoints.error();
-  if (closed_) co_return cannot_connect(address, "closed meanwhile");
 
+  boost::system::error_code ec = asio::error::host_not_found;
   asio::steady_timer alarm{socket_.get_executor(), patience};
-  const auto first =
-      co_await (asio::async_connect(socket_, *endpoints, kAsTuple) || alarm.async_wait(kAsTuple));
-  if (first.index() == 1) {
-    co_return cannot_connect(address, fmt::format("no answer within {} ms", patience.count()));
+  for (const tcp::endpoint& peer : *endpoints) {
+    if (closed_) co_return cannot_connect(address, "closed meanwhile");
+    const auto first = co_await (connect_to(peer, own) || alarm.async_wait(kAsTuple));
+    if (first.index() == 1) {
+      co_return cannot_connect(address, fmt::format("no answer within {} ms", patience.count()));
+    }
+    ec = std::get<0>(first);
+    if (!ec) break;
   }
-  const auto ec = std::get<0>(std::get<0>(first));
   if (ec) co_return cannot_connect(address, ec.message());
   if (is_connected_to_itself(socket_)) co_return cannot_connect(address, "nobody listens there");
   set_options();

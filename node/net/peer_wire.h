@@ -45,8 +45,12 @@ class PeerWire {
 
   void touch() { last_used_ = Clock::now(); }
 
-  /// Connects the socket and sets its options. Errors: `unavailable` with the reason.
-  asio::awaitable<Result<>> connect(std::string address, std::chrono::milliseconds patience);
+  /// Connects the socket and sets its options. The connection leaves from `own`, unless that is
+  /// unspecified, of the other IP version, or loopback while the peer is not.
+  /// Errors: `unavailable` with the reason.
+  asio::awaitable<Result<>> connect(std::string address,
+                                    asio::ip::address own,
+                                    std::chrono::milliseconds patience);
 
   /// No delay, keep-alive, and a dead peer noticed after some seconds of unanswered data.
   void set_options();
@@ -67,6 +71,9 @@ class PeerWire {
     Bytes frame;
     std::uint64_t request = 0;  // 0: cannot be taken back
   };
+
+  asio::awaitable<boost::system::error_code> connect_to(asio::ip::tcp::endpoint peer,
+                                                        asio::ip::address own);
 
   asio::ip::tcp::socket socket_;
   asio::steady_timer pushed_;

@@ -118,4 +118,10 @@ std::uint32_t core_count() {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
+std::uint64_t disk_free_bytes(const std::filesystem::path& path) {
+  std::error_code failed;
+  const auto space = std::filesystem::space(path, failed);
+  return failed ? kNoLimit : space.available;
+}
+
 }  // namespace starling::node

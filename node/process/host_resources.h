@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 
 namespace starling::node {
 
@@ -14,5 +15,9 @@ std::uint64_t memory_limit_bytes();
 std::uint64_t memory_used_bytes();
 
 std::uint32_t core_count();
+
+/// Bytes that this user may still write to the file system of `path`; the greatest number if the
+/// system does not say.
+std::uint64_t disk_free_bytes(const std::filesystem::path& path);
 
 }  // namespace starling::node

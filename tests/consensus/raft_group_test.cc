@@ -19,14 +19,18 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDeadline = 30s;
+constexpr int kExitedAsLost = 42;
 constexpr auto kPatience = std::chrono::milliseconds{30s};
 
 /// Keeps each command under a key, and how many there were.
 class KeepingMachine : public StateMachine {
  public:
+  bool errs = false;
+
   ApplyOutcome apply(const StateView& view, LogIndex, std::string_view command) override {
     const int count = std::stoi(view.get("count").value_or("0")) + 1;
     ApplyOutcome outcome;
+    if (errs) outcome.changes.put("error", "1");
     outcome.changes.put("count", std::to_string(count));
     outcome.changes.put(fmt::format("command {:06}", count), std::string{command});
     outcome.result = std::to_string(count);
@@ -99,6 +103,7 @@ class RaftGroupTest : public testing::Test {
     options.found = found;
     options.seed = static_cast<std::uint64_t>(number);
     options.compact_after_entries = compact_after_;
+    options.on_lost = [](const std::string&) { std::_Exit(kExitedAsLost); };
     auto group =
         RaftGroup::open(io_.get_executor(), options, node.machine, *node.links, [this](NodeId id) {
           const auto known = addresses_.find(id);
@@ -319,6 +324,26 @@ TEST_F(RaftGroupTest, RefusesTheStateOfAnotherNode) {
       io_.get_executor(), options, machine, links, [](NodeId) { return std::nullopt; });
   ASSERT_FALSE(group);
   EXPECT_EQ(group.error().code, Errc::conflict);
+}
+
+TEST_F(RaftGroupTest, AMemberThatDecidesOtherwiseThanMostIsFoundAndStops) {
+  EXPECT_EXIT(
+      {
+        found_three();
+        nodes_.at(2).machine.errs = true;
+        for (int i = 0; i < 40; ++i) {
+          std::vector<std::future<Result<AppliedCommand>>> proposed;
+          for (int j = 0; j < 64; ++j) {
+            auto task = group(wait_for_leader()).propose("command", kPatience);
+            proposed.push_back(asio::co_spawn(io_, std::move(task), asio::use_future));
+          }
+          static_cast<void>(
+              run_until([&] { return proposed.back().wait_for(0s) == std::future_status::ready; }));
+        }
+        static_cast<void>(run_until([] { return false; }));
+      },
+      testing::ExitedWithCode(kExitedAsLost),
+      "");
 }
 
 }  // namespace

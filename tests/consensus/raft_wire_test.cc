@@ -37,7 +37,7 @@ std::vector<Message> samples() {
           message(AppendRequest{{10}, {5}, {9}, entries, 99}),
           message(AppendResponse{true, {10}, {8}, {4}, 99}),
           message(HeartbeatRequest{{9}, {12}, 3, 12345}),
-          message(HeartbeatResponse{3, 12345}),
+          message(HeartbeatResponse{3, 12345, {{1024}, {1, 2, 3}}}),
           message(TimeoutNow{})};
 }
 

@@ -36,6 +36,7 @@ TEST(Registers, AConditionThatDoesNotHoldChangesNothingAndNamesTheVersionFound) 
   const auto taken = set(swarm, "b", 0);
   ASSERT_TRUE(taken.error);
   EXPECT_EQ(taken.error->code, Errc::conflict);
+  EXPECT_EQ(taken.number, version);
   EXPECT_NE(taken.error->detail.find(fmt::format("has version {}", version)), std::string::npos);
   EXPECT_EQ(find_register(swarm.view, "k").value(), (Register{"k", version, "a"}));
 

@@ -48,6 +48,16 @@ TEST(CommandWire, EveryKindSurvivesItsBytes) {
   }
 }
 
+TEST(CommandWire, ANewTimeChangesNothingElse) {
+  for (const auto& bytes : encoded_commands()) {
+    auto stamped = decode_command(with_time(with_time(bytes, 77, 5), 78, 6));
+    ASSERT_TRUE(stamped);
+    EXPECT_EQ(stamped->time_ms, 78U);
+    stamped->time_ms = 9;
+    EXPECT_EQ(encode(*stamped), bytes);
+  }
+}
+
 TEST(CommandWire, ForeignBytesNeverCrashAndWhatParsesMayBeApplied) {
   Random random{7};
   const auto all = encoded_commands();

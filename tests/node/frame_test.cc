@@ -1,7 +1,7 @@
 #include "node/net/frame.h"
 
+#include "node/base/crc32c.h"
 #include "node/base/random.h"
-#include "node/net/crc32c.h"
 #include "node/net/peer_envelope.h"
 
 #include <gtest/gtest.h>

@@ -61,6 +61,12 @@ asio::awaitable<Result<Bytes>> never(NodeId, Bytes) {
   co_return Bytes{};
 }
 
+/// Where the next connection comes from.
+asio::awaitable<std::string> next_caller(asio::ip::tcp::acceptor& listener) {
+  const auto socket = co_await listener.async_accept(asio::use_awaitable);
+  co_return socket.remote_endpoint().address().to_string();
+}
+
 class PeerLinksTest : public testing::Test {
  protected:
   Result<Bytes> call(Peer& from,
@@ -82,6 +88,24 @@ TEST_F(PeerLinksTest, a_call_gets_its_answer_and_the_handler_knows_who_asks) {
   const auto answer = call(a, b.address, Channel::ledger, "hello");
   ASSERT_TRUE(answer) << answer.error().detail;
   EXPECT_EQ(as_text(*answer), "1 says hello");
+}
+
+TEST_F(PeerLinksTest, connections_leave_from_the_address_that_is_listened_on) {
+  for (const char* own : {"127.0.0.7", "127.0.0.1"}) {
+    asio::ip::tcp::acceptor peer = loop_.listen();
+    asio::ip::tcp::acceptor listener{loop_.io(), {asio::ip::make_address(own), 0}};
+    PeerLinks links{std::move(listener), node_named(1), {}};
+    links.send(address_of(peer), Channel::raft, to_bytes("x"));
+    EXPECT_EQ(loop_.await(next_caller(peer)), own);
+  }
+}
+
+TEST_F(PeerLinksTest, a_node_that_listens_everywhere_lets_the_system_choose) {
+  asio::ip::tcp::acceptor peer = loop_.listen();
+  asio::ip::tcp::acceptor listener{loop_.io(), {asio::ip::address_v4::any(), 0}};
+  PeerLinks links{std::move(listener), node_named(1), {}};
+  links.send(address_of(peer), Channel::raft, to_bytes("x"));
+  EXPECT_EQ(loop_.await(next_caller(peer)), "127.0.0.1");
 }
 
 TEST_F(PeerLinksTest, an_error_of_the_handler_comes_back_as_it_is) {

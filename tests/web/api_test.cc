@@ -250,6 +250,15 @@ TEST_F(ApiTest, GivesTheFirstAnswerToARepeatedKeyAndRefusesAnotherBodyUnderIt) {
   EXPECT_EQ(upload_again.body, upload_first.body);
 }
 
+TEST_F(ApiTest, RefusesUploadsOnALowDiskBeforeTheirFirstByte) {
+  start();
+  node.no_room = Error{Errc::no_space, "12 MB are free, 256 MB are kept"};
+  const Reply reply = send("POST", "/api/v1/datasets?name=people", kCsv);
+  EXPECT_EQ(reply.status, 507U);
+  EXPECT_EQ(json::parse(reply.body)["code"], "no_space");
+  EXPECT_TRUE(node.blobs().list().empty());
+}
+
 TEST_F(ApiTest, SaysWhetherAFailedWriteMayHaveHappened) {
   start();
   upload();

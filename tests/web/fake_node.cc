@@ -81,6 +81,11 @@ Result<> FakeNode::ready() const {
   return {};
 }
 
+Result<> FakeNode::room_to_grow() const {
+  if (no_room) return *no_room;
+  return {};
+}
+
 std::shared_ptr<const StateView> FakeNode::state() const {
   const std::scoped_lock lock{mutex_};
   return view_;

@@ -18,6 +18,7 @@ class FakeNode : public web::NodeView, public ml::Ledger {
 
   web::SwarmStatus swarm() const override;
   Result<> ready() const override;
+  Result<> room_to_grow() const override;
   std::shared_ptr<const StateView> state() const override;
   LogIndex applied() const override;
   web::asio::awaitable<Result<>> wait_applied(LogIndex index,
@@ -43,6 +44,7 @@ class FakeNode : public web::NodeView, public ml::Ledger {
   std::optional<Error> ledger_error;         ///< what `append` answers instead of committing
   bool apply_twice = false;  ///< the answer is the second one, as after a lost first one
   std::optional<Error> not_ready;
+  std::optional<Error> no_room;
   std::vector<std::string> member_urls;  ///< of other members
 
  private:

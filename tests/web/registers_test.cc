@@ -48,6 +48,7 @@ TEST_F(ApiTest, WritesARegisterOnlyIfTheConditionHolds) {
   const std::string tag = first.headers.at("etag");
   const Reply taken = send("PUT", kPath, "b", kIfNew);
   EXPECT_EQ(taken.status, 412U);
+  EXPECT_EQ(taken.headers.at("etag"), tag);
   EXPECT_EQ(taken.headers.at("content-type"), "application/problem+json");
   EXPECT_NE(json::parse(taken.body)["detail"].get<std::string>().find(
                 "has version " + tag.substr(1, tag.size() - 2)),
@@ -61,7 +62,9 @@ TEST_F(ApiTest, WritesARegisterOnlyIfTheConditionHolds) {
   EXPECT_EQ(send("DELETE", kPath, "", if_match(second.headers.at("etag"))).status, 200U);
   EXPECT_EQ(get(kPath).status, 404U);
   EXPECT_EQ(send("DELETE", kPath).status, 404U);
-  EXPECT_EQ(send("PUT", kPath, "d", if_match(tag)).status, 412U) << "it does not exist any more";
+  const Reply gone = send("PUT", kPath, "d", if_match(tag));
+  EXPECT_EQ(gone.status, 412U) << "it does not exist any more";
+  EXPECT_FALSE(gone.headers.contains("etag"));
 }
 
 TEST_F(ApiTest, RefusesRegistersThatAreNoneWithTheReason) {

@@ -35,11 +35,13 @@ LoadPlan plan_of(const StarlingSwarm& swarm, const BenchOptions& options, std::s
 }
 
 std::string summary_of(const Json& load) {
-  return fmt::format("{:>7.0f} writes/s  p50 {:>8.0f} us  p99 {:>8.0f} us  failed {}",
-                     load.at("writes_per_s").get<double>(),
-                     load.at("latency").at("p50_us").get<double>(),
-                     load.at("latency").at("p99_us").get<double>(),
-                     load.at("failed").get<std::size_t>());
+  return fmt::format(
+      "{:>7.0f} writes/s  p50 {:>8.0f} us  p99 {:>8.0f} us  failed {}  cpu {:.0f} us",
+      load.at("writes_per_s").get<double>(),
+      load.at("latency").at("p50_us").get<double>(),
+      load.at("latency").at("p99_us").get<double>(),
+      load.at("failed").get<std::size_t>(),
+      load.value("server_cpu_us_per_write", 0.0));
 }
 
 /// From now on the peak counts anew.

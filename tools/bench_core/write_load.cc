@@ -32,6 +32,14 @@ Json Tally::finish() {
             {"failed", failed_},
             {"usage", usage_ ? usage_->finish() : Json{}}};
   if (!first_error_.empty()) json["first_error"] = first_error_;
+  if (usage_ && latency_.count() > 0) {
+    const auto per_write = [&](const char* whose) {
+      return rounded(json["usage"][whose].get<double>() * 1e6 /
+                     static_cast<double>(latency_.count()));
+    };
+    json["server_cpu_us_per_write"] = per_write("server_cpu_s");
+    json["client_cpu_us_per_write"] = per_write("client_cpu_s");
+  }
   return json;
 }
 

@@ -40,7 +40,8 @@ class Tally {
   /// Not done, for sure or perhaps; the first reason is kept.
   void failed(const std::string& why);
 
-  /// {"writers", "value_bytes", "writes_per_s", "latency", "failed", "first_error", "usage"}
+  /// {"writers", "value_bytes", "writes_per_s", "latency", "failed", "first_error", "usage",
+  /// "server_cpu_us_per_write" (all servers together), "client_cpu_us_per_write"}
   Json finish();
 
  private:

@@ -102,8 +102,10 @@ struct Api::State {
 
   asio::awaitable<Response> answer(const Request& request, BodyReader& body) {
     if (auto refused = check_host(request)) co_return std::move(*refused);
-    const auto urls = member_urls(core.node);
     const auto origin = request.header("Origin");
+    // Who the members are is asked of the whole node: only where the answer depends on it.
+    const bool may_be_page = !is_for_programs(request.target.path);
+    const auto urls = origin || may_be_page ? member_urls(core.node) : std::vector<std::string>{};
     const auto rule = judge_origin(origin, *request.header("Host"), urls);
     if (rule == OriginRule::stranger || request.count("Origin") > 1) {
       co_return problem(

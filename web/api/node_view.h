@@ -59,6 +59,9 @@ class NodeView {
   /// Errors: `unavailable` with the reason (no leader, not joined, behind).
   virtual Result<> ready() const = 0;
 
+  /// Errors: `no_space`: this node's disk is low.
+  virtual Result<> room_to_grow() const = 0;
+
   /// The applied state, frozen now.
   virtual std::shared_ptr<const StateView> state() const = 0;
   virtual LogIndex applied() const = 0;

@@ -25,6 +25,7 @@ unsigned status_of(Errc code) {
     case Errc::conflict: return 409;
     case Errc::too_large: return 413;
     case Errc::unauthorized: return 401;
+    case Errc::no_space: return 507;
     case Errc::corrupt:
     case Errc::io: return 500;
   }

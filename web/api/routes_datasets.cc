@@ -97,6 +97,8 @@ std::optional<Response> upload_problem(const Call& call) {
   }
   const auto key = idempotency_key(call);
   if (!key) return key.error();
+  const auto room = call.node().room_to_grow();
+  if (!room) return problem_from(room.error());
   return std::nullopt;
 }
 

@@ -52,8 +52,10 @@ ContentHash content_of(std::string_view body, const Expected& expected) {
 
 Response refusal(const ml::Recorded& recorded, const Expected& expected) {
   Response response = problem_from(*recorded.outcome.error);
-  if (expected && recorded.outcome.error->code == Errc::conflict)
+  if (expected && recorded.outcome.error->code == Errc::conflict) {
     response = problem(412, "conflict", recorded.outcome.error->detail);
+    if (recorded.outcome.number != 0) response.set("ETag", tag_of(recorded.outcome.number));
+  }
   return with_index(std::move(response), recorded.index);
 }
 

@@ -8,9 +8,9 @@
 
 #include <cstdint>
 
-namespace starling::node {
+namespace starling {
 
 /// Continues `crc`, which is 0 for a fresh start, over `bytes`.
 std::uint32_t crc32c(std::uint32_t crc, BytesView bytes);
 
-}  // namespace starling::node
+}  // namespace starling

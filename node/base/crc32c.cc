@@ -1,10 +1,10 @@
-#include "node/net/crc32c.h"
+#include "node/base/crc32c.h"
 
 #include <boost/endian/conversion.hpp>
 
 #include <array>
 
-namespace starling::node {
+namespace starling {
 namespace {
 
 constexpr std::uint32_t kPolynomial = 0x82F63B78;  // reflected 0x1EDC6F41
@@ -48,4 +48,4 @@ std::uint32_t crc32c(std::uint32_t crc, BytesView bytes) {
   return ~crc;
 }
 
-}  // namespace starling::node
+}  // namespace starling

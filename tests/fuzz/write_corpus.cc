@@ -1,0 +1,321 @@
+// Writes the seeds of all fuzz targets with the encoders of this build: `write_corpus DIR`.
+//
+// Run it after a format changed; what libFuzzer found later may be added by hand.
+#include "consensus/raft/raft_wire.h"
+#include "consensus/storage/snapshot_pairs.h"
+#include "ml/study/study_wire.h"
+#include "ml/work/work_protocol.h"
+#include "node/blobs/blob_packets.h"
+#include "node/gossip/swim_wire.h"
+#include "node/net/frame.h"
+#include "node/net/peer_envelope.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+namespace starling {
+namespace {
+
+std::filesystem::path g_corpus;
+
+void write(const std::string& target, std::string_view name, std::string_view bytes) {
+  std::filesystem::create_directories(g_corpus / target);
+  std::ofstream out{g_corpus / target / name, std::ios::binary};
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+void write(const std::string& target, std::string_view name, const Bytes& bytes) {
+  write(target, name, as_text(bytes));
+}
+
+/// For targets whose first byte chooses what is expected.
+void write_chosen(const std::string& target,
+                  std::string_view name,
+                  int choice,
+                  std::string_view bytes) {
+  write(target, name, static_cast<char>(choice) + std::string{bytes});
+}
+
+NodeId node_number(std::uint8_t number) {
+  NodeId id;
+  id.bytes[15] = number;
+  return id;
+}
+
+SwarmId swarm() {
+  SwarmId id;
+  id.bytes.fill(7);
+  return id;
+}
+
+void write_raft_messages() {
+  using namespace consensus;
+  const auto write_body = [](std::string_view name, MessageBody body) {
+    const Message message{swarm(), 2, node_number(1), node_number(2), {7}, 5, std::move(body)};
+    write("raft_message", name, encode_message(message));
+  };
+  const Config joint{{node_number(1), node_number(2)}, {node_number(3)}, {node_number(3)}};
+  const auto entry = [&](std::uint64_t index, EntryKind kind, std::string command) {
+    Entry made{{7}, {index}, kind, std::move(command), {}};
+    if (kind == EntryKind::config) made.config = joint;
+    return std::make_shared<const Entry>(made);
+  };
+  write_body("vote_request", VoteRequest{true, true, {10}, {5}});
+  write_body("vote_response", VoteResponse{true, true});
+  write_body("append_request",
+             AppendRequest{{10},
+                           {5},
+                           {9},
+                           {entry(11, EntryKind::noop, {}),
+                            entry(12, EntryKind::command, "bytes"),
+                            entry(13, EntryKind::config, {})},
+                           12345});
+  write_body("append_response", AppendResponse{true, {10}, {8}, {4}, 12345});
+  write_body("heartbeat_request", HeartbeatRequest{{9}, {10}, 3, 12345});
+  write_body("heartbeat_response", HeartbeatResponse{3, 12345});
+  write_body("timeout_now", TimeoutNow{});
+
+  write_chosen("raft_stored", "noop", 0, encode_entry(*entry(3, EntryKind::noop, {})));
+  write_chosen("raft_stored", "command", 0, encode_entry(*entry(4, EntryKind::command, "bytes")));
+  write_chosen("raft_stored", "config", 0, encode_entry(*entry(5, EntryKind::config, {})));
+  write_chosen("raft_stored", "hard", 1, encode_hard_state({{7}, node_number(2), {12}, 1}));
+  write_chosen("raft_stored", "meta", 2, encode_snapshot_meta({{12}, {6}, joint, {9}}));
+
+  std::string pairs;
+  append_pair(pairs, "key", "value");
+  append_pair(pairs, "", "");
+  append_pair(pairs, "other", std::string(300, 'v'));
+  write("snapshot_pairs", "three", pairs);
+  SnapshotChunk chunk;
+  chunk.swarm = swarm();
+  chunk.recovery_epoch = 1;
+  chunk.term = {7};
+  chunk.session = 3;
+  chunk.meta = {{12}, {6}, joint, {9}};
+  chunk.offset = 4096;
+  chunk.pairs = pairs;
+  chunk.hash = hash_of(to_bytes("so far"));
+  write("snapshot_chunk", "middle", encode_snapshot_chunk(chunk));
+  chunk.pairs.clear();
+  chunk.done = true;
+  chunk.hash = hash_of(to_bytes("all"));
+  write("snapshot_chunk", "last", encode_snapshot_chunk(chunk));
+}
+
+void write_net() {
+  using namespace node;
+  Bytes stream = to_bytes("5");
+  for (const std::string& body : {std::string{"first"}, std::string{}, std::string(200, 'x')}) {
+    const Bytes frame = encode_frame(encode_envelope({FrameKind::request, 2, 77}), to_bytes(body));
+    stream.insert(stream.end(), frame.begin(), frame.end());
+  }
+  write("frame", "three", stream);
+  stream.resize(stream.size() - 10);
+  write("frame", "cut", stream);
+
+  const auto envelope = encode_envelope({FrameKind::answer, 3, 1ULL << 40});
+  write_chosen("peer_envelope", "envelope", 0, as_text(envelope));
+  const Bytes hello = encode_hello({swarm(), node_number(4), kPeerProtocol});
+  write_chosen("peer_envelope", "hello", 1, as_text(hello));
+  write_chosen("peer_envelope", "answer", 2, as_text(encode_answer(to_bytes("content"))));
+  const Result<Bytes> error = Error{Errc::not_found, "no such blob"};
+  write_chosen("peer_envelope", "refused_answer", 2, as_text(encode_answer(error)));
+}
+
+void write_gossip() {
+  using namespace node;
+  Member member;
+  member.id = node_number(3);
+  member.incarnation = 1ULL << 60;
+  member.state = MemberState::alive;
+  member.facts.name = "ann";
+  member.facts.address = "10.0.0.3:7400";
+  member.facts.http = "http://10.0.0.3:8400";
+  member.facts.version = "1.2";
+  member.facts.feature_level = 1;
+  member.facts.slots = 4;
+  member.facts.trials_running = 2;
+  member.facts.memory_budget_mb = 2048;
+  member.facts.memory_used_mb = 512;
+  member.facts.labels = {{"zone", "a"}, {"gpu", ""}};
+  Member suspect = member;
+  suspect.id = node_number(5);
+  suspect.state = MemberState::suspect;
+  suspect.facts = {};
+  suspect.facts.address = "10.0.0.5:7400";
+  SwimMessage message;
+  message.kind = SwimKind::ping_request;
+  message.swarm = swarm();
+  message.from = node_number(1);
+  message.from_address = "10.0.0.1:7400";
+  message.sequence = 99;
+  message.target = node_number(5);
+  message.target_address = "10.0.0.5:7400";
+  message.updates = {{member, {}}, {suspect, node_number(1)}};
+  write("swim_message", "ping_request", encode_swim_message(message));
+  message.kind = SwimKind::ack;
+  message.updates.clear();
+  write("swim_message", "ack", encode_swim_message(message));
+  write("swim_state",
+        "two",
+        encode_swim_state({swarm(), node_number(1), "10.0.0.1:7400", {member, suspect}}));
+  write("swim_state", "not_joined", encode_swim_state({{}, node_number(1), "10.0.0.1:7400", {}}));
+
+  const ContentHash hash = hash_of(to_bytes("blob"));
+  write("blob_packets", "read", encode_blob_request({BlobAsk::read, hash, 1 << 20, 65536, {}}));
+  write("blob_packets", "has", encode_blob_request({BlobAsk::has, hash, 0, 0, {}}));
+  write(
+      "blob_packets", "fetch", encode_blob_request({BlobAsk::fetch, hash, 0, 0, "10.0.0.1:7400"}));
+}
+
+ml::StudySpec spec() {
+  ml::StudySpec spec;
+  spec.name = "table";
+  spec.dataset = "d-1";
+  spec.target = "y";
+  spec.task = "regression";
+  spec.metric = "rmse";
+  spec.search_space_json = R"({"mlp.width":{"type":"int","low":8,"high":64}})";
+  spec.initial = {{{"mlp.width", std::int64_t{16}}, {"rate", 0.5}, {"kind", std::string{"x"}}}, {}};
+  spec.use_case = "u";
+  spec.tags = {"t", "u"};
+  return spec;
+}
+
+ml::FinalResult final_result() {
+  ml::FinalResult result;
+  result.validation = {{"rmse", 2.0}};
+  result.test = {{"rmse", 2.5}, {"mae", 1.5}};
+  result.rows_train = 70;
+  result.split_hash = "abc";
+  result.artifact = hash_of(to_bytes("a"));
+  result.artifact_bytes = 10;
+  result.features_json = R"([{"name":"x","type":"number"}])";
+  result.classes = {"no", "yes"};
+  result.seconds = 1.5;
+  return result;
+}
+
+void write_commands() {
+  using namespace ml;
+  const Dataset dataset{"d-1", "n", hash_of(to_bytes("b")), 1, 2, R"({"rows":2})", 3};
+  const std::vector<CommandBody> bodies{
+      AddToken{hash_of(to_bytes("t"))},
+      AddDataset{dataset},
+      RemoveDataset{"d-1"},
+      CreateStudy{"s-1", spec()},
+      StopStudy{"s-1", "time_limit", true},
+      QueueTrials{"s-1", {{0, {{"mlp.width", std::int64_t{8}}}, 20}, {1, {}, 0}}},
+      StartTrial{"s-1", 0, node_number(3)},
+      ReportProgress{{{"s-1", 0, 2, {3, 4.5}}, {"s-1", 1, 9, {1, -1}}}},
+      FinishTrial{"s-1", 0, 2, TrialState::failed, true, 3, {{"mae", 4}}, 5, 6, 7, 8, "why"},
+      RefuseTrial{"s-1", 1, "too large"},
+      StartFinal{"s-1", node_number(4)},
+      FinishFinal{"s-1", 9, final_result(), false, ""},
+      ExpireAttempts{{{"s-1", 0, 2}, {"s-1", std::nullopt, 9}}, "node is gone"},
+      SetRegister{"config", "value", 7},
+      RemoveRegister{"config", std::nullopt},
+      RaiseFeatureLevel{1}};
+  for (std::size_t i = 0; i < bodies.size(); ++i)
+    write("command",
+          fmt::format("kind_{:02}", i),
+          encode(Command{"key", "hash", 1000 + i, 2000 + i, bodies[i]}));
+
+  Study study;
+  study.id = "s-1";
+  study.spec = spec();
+  study.status = StudyStatus::completed;
+  study.counts.completed = 2;
+  study.best_number = 1;
+  study.best_value = 2.5;
+  study.final_job = {FinalState::completed, {9, node_number(2)}, 1, ""};
+  study.result = final_result();
+  study.model = "table";
+  study.model_version = 1;
+  Trial trial;
+  trial.study = "s-1";
+  trial.number = 1;
+  trial.state = TrialState::completed;
+  trial.params = spec().initial[0];
+  trial.current = {7, node_number(2)};
+  trial.value = 2.5;
+  trial.metrics = {{"rmse", 2.5}};
+  const ModelVersion version{"table",
+                             1,
+                             "s-1",
+                             hash_of(to_bytes("a")),
+                             10,
+                             5,
+                             "regression",
+                             "y",
+                             "rmse",
+                             {{"rmse", 2.5}},
+                             {},
+                             trial.params,
+                             "[]",
+                             {"no"}};
+  write_chosen("study_values", "dataset", 0, encode(dataset));
+  write_chosen("study_values", "study", 1, encode(study));
+  write_chosen("study_values", "trial", 2, encode(trial));
+  write_chosen("study_values", "curve", 3, encode(Curve{{1, 2.5}, {2, 2.25}}));
+  write_chosen("study_values", "register", 5, encode(Register{"k", 7, "value"}));
+  write_chosen("study_values", "version", 4, encode(version));
+  write_chosen(
+      "study_values", "outcome", 6, encode(Outcome{"s-1", 3, Error{Errc::conflict, "why"}}));
+}
+
+void write_work() {
+  using namespace ml;
+  WorkTask task;
+  task.kind = WorkKind::final;
+  task.study = "s-1";
+  task.number = 7;
+  task.token = 1ULL << 60;
+  task.dataset_path = "/data/table.csv";
+  task.target = "y";
+  task.params = spec().initial[0];
+  WorkDone done;
+  done.value = 4500.25;
+  done.metrics = {{"rmse", 4500.25}};
+  done.test = {{"mae", 1e-9}};
+  done.split = {910, 227, 201, 2, "abc"};
+  done.classes = {"no", "yes"};
+  const std::vector<std::pair<std::string, WorkMessage>> messages{
+      {"task", task},
+      {"progress", WorkProgress{3, 0.1, 1e300}},
+      {"done", done},
+      {"failed", WorkFailed{"diverged", "why"}},
+      {"ready", ServeReady{42}},
+      {"predict", PredictRequest{9, 2, 3, {1, 2.5F, -3e-38F, 4, 5, 6}}},
+      {"answer", PredictAnswer{9, 2, {0.25F, 0.75F}, ""}},
+      {"spawn", SpawnChild{1}},
+      {"kill", KillChild{2}},
+      {"spawned", ChildSpawned{1, 4711}},
+      {"exited", ChildExited{1, 4711, 2, 9, 155}}};
+  for (const auto& [name, message] : messages) {
+    const Bytes bytes = encode_work_message(message);
+    write("work_message", name, bytes);
+    if (bytes.size() < 200) write_chosen("worker_packet", name, 1, as_text(bytes));
+  }
+}
+
+}  // namespace
+}  // namespace starling
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    fmt::print(stderr, "usage: {} DIR\n", argv[0]);
+    return 2;
+  }
+  starling::g_corpus = argv[1];
+  starling::write_raft_messages();
+  starling::write_net();
+  starling::write_gossip();
+  starling::write_commands();
+  starling::write_work();
+  return 0;
+}
