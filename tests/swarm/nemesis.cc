@@ -15,6 +15,7 @@ using Way = LinkRule::Way;
 constexpr auto kPatience = 500ms;  // to learn who leads
 constexpr auto kFaultMin = 400ms;
 constexpr std::uint64_t kFaultSpreadMs = 2'200;
+constexpr std::uint64_t kBehindMaxMs = 600;
 constexpr auto kCalmMin = 200ms;
 constexpr std::uint64_t kCalmSpreadMs = 1'000;
 
@@ -52,7 +53,7 @@ void Nemesis::run(std::chrono::milliseconds time) {
 }
 
 void Nemesis::begin_one() {
-  constexpr std::array<Fault, 12> kFaults{&Nemesis::kill_one,
+  constexpr std::array<Fault, 14> kFaults{&Nemesis::kill_one,
                                           &Nemesis::kill_leader,
                                           &Nemesis::kill_most,
                                           &Nemesis::suspend_one,
@@ -62,6 +63,8 @@ void Nemesis::begin_one() {
                                           &Nemesis::mute_leader,
                                           &Nemesis::deafen_leader,
                                           &Nemesis::cut_one_way,
+                                          &Nemesis::leave_behind,
+                                          &Nemesis::delay_bad_news,
                                           &Nemesis::slow_down,
                                           &Nemesis::lose_datagrams};
   ++faults_;
@@ -148,6 +151,29 @@ void Nemesis::cut_one_way() {
   const std::size_t to = any_node();
   cut(from, to, way);
   note(fmt::format("nothing goes from {} to {}, {}", from + 1, to + 1, to_string(way)));
+}
+
+/// The one who missed the latest entries is the first to want to lead.
+void Nemesis::leave_behind() {
+  const std::size_t old_leader = leader();
+  const std::size_t node = (old_leader + 1 + random_.below(swarm_.size() - 1)) % swarm_.size();
+  for (std::size_t other = 0; other < swarm_.size(); ++other)
+    cut(other, node, Way::hold);
+  std::this_thread::sleep_for(kFaultMin + std::chrono::milliseconds{random_.below(kBehindMaxMs)});
+  note(fmt::format("{} was deaf for a while; the leader:", node + 1));
+  kill(old_leader);
+  proxy_.heal();
+}
+
+/// The leader is not heard any more, and hears late that there is another one.
+void Nemesis::delay_bad_news() {
+  const std::size_t node = leader();
+  const std::chrono::milliseconds delay{100 + random_.below(300)};
+  for (std::size_t other = 0; other < swarm_.size(); ++other) {
+    cut(node, other, Way::hold);
+    if (other != node) proxy_.set_rule(other, node, {.delay = delay});
+  }
+  note(fmt::format("the leader {} is not heard and hears {} ms late", node + 1, delay.count()));
 }
 
 void Nemesis::slow_down() {

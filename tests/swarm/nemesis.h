@@ -45,6 +45,8 @@ class Nemesis {
   void mute_leader();
   void deafen_leader();
   void cut_one_way();
+  void leave_behind();
+  void delay_bad_news();
   void slow_down();
   void lose_datagrams();
 
