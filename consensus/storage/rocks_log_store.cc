@@ -90,6 +90,7 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = 2;
   options.compression = rocksdb::kNoCompression;
+  options.disable_auto_compactions = true;  // until all tables are verified
   return options;
 }
 
@@ -120,6 +121,14 @@ struct RocksLogStore::Database {
     if (status.IsNotFound()) return std::optional<std::string>{};
     if (!status.ok()) return from_status(fmt::format("read {}", key), status);
     return std::optional{std::move(value)};
+  }
+
+  /// All tables are read once: damage is found here, not by whoever comes upon it later.
+  Result<> verify() const {
+    auto status = db->VerifyChecksum();
+    if (status.ok()) status = db->EnableAutoCompaction(handles);
+    if (!status.ok()) return from_status("verify the tables", status);
+    return {};
   }
 
   Result<> write(rocksdb::WriteBatch& batch, bool sync, std::string_view doing) {
@@ -243,12 +252,16 @@ Result<std::unique_ptr<RocksLogStore>> RocksLogStore::open(const std::filesystem
   if (!cut) return cut.error().code == Errc::corrupt ? damaged(cut.error().detail) : cut.error();
   if (*cut) Logger{"storage", "log"}.warn("cut off what a power failure tore: {}", **cut);
   rocksdb::DB* db = nullptr;
+  const bool is_new = !options.env->FileExists((dir / "CURRENT").string()).ok();
   const auto status = rocksdb::DB::Open(options, dir.string(), families, &database->handles, &db);
+  if (status.IsPathNotFound() && !is_new) return damaged(status.ToString());
   if (!status.ok()) return from_status(fmt::format("open {}", dir.string()), status);
   database->db.reset(db);
   database->log = database->handles[1];
   database->meta = database->handles[2];
   database->sm = database->handles[3];
+  const auto verified = database->verify();
+  if (!verified) return verified.error();
   std::unique_ptr<RocksLogStore> store{new RocksLogStore{std::move(database)}};
   const auto claimed = store->claim(swarm, self);
   if (!claimed) return claimed.error();

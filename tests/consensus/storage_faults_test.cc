@@ -3,9 +3,8 @@
 //
 // STARLING_STORAGE_SEEDS: how many random lives of a member; 40 unless set.
 #include "consensus/storage/memory_log_store.h"
-#include "consensus/storage/rocks_log_store.h"
+#include "tests/consensus/store_machine.h"
 #include "tests/consensus/store_workload.h"
-#include "tests/support/fault_file_system.h"
 
 #include <gtest/gtest.h>
 
@@ -26,34 +25,10 @@ namespace {
 using consensus::MemoryLogStore;
 using consensus::RocksLogStore;
 
-const std::string kDir = "/state";
-
 std::uint64_t seeds() {
   const char* text = std::getenv("STARLING_STORAGE_SEEDS");
   return text == nullptr ? 40 : std::strtoull(text, nullptr, 10);
 }
-
-NodeId self() {
-  NodeId id;
-  id.bytes[15] = 1;
-  return id;
-}
-
-/// A store on a disk of its own.
-struct Machine {
-  FaultDisk disk;
-  std::unique_ptr<rocksdb::Env> env = env_on(disk);
-  std::unique_ptr<RocksLogStore> store;
-
-  explicit Machine(const DiskImage& image = {}) : disk(image) {}
-
-  Result<> open() {
-    auto opened = RocksLogStore::open(kDir, {}, self(), env.get());
-    if (!opened) return opened.error();
-    store = std::move(*opened);
-    return {};
-  }
-};
 
 /// Lives and crashes of one member. After each crash the store must hold what it held after one of
 /// the calls since the last one that was synced.
@@ -66,7 +41,7 @@ class CrashingMember {
 
   /// Opens, checks, works and crashes once. False: the member has come to its end.
   bool live() {
-    Machine machine{image_};
+    StoreMachine machine{image_};
     machine.disk.lose_power_at(1 + random_.below(400));
     const auto opened = machine.open();
     if (!opened) return is_torn_manifest(opened.error());
@@ -175,7 +150,7 @@ class TwoThreads {
   void persist_all() {
     for (std::uint64_t index = 1; !disk_.has_lost_power(); index += 2) {
       consensus::PersistBatch batch;
-      batch.hard = {Term{1}, self(), {persisted_.load()}, 0};
+      batch.hard = {Term{1}, StoreMachine::self(), {persisted_.load()}, 0};
       batch.append = {entry_at({index}), entry_at({index + 1})};
       EXPECT_TRUE(store_.persist(batch));
       persisted_ = index + 1;
@@ -222,13 +197,13 @@ TEST(StorageFaults, AppliedStateNeverLeadsTheLogWhenTwoThreadsWrite) {
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
     SCOPED_TRACE(seed);
     Random random{seed};
-    Machine machine;
+    StoreMachine machine;
     ASSERT_TRUE(machine.open());
     machine.disk.lose_power_at(100 + random.below(3000));
     TwoThreads threads{*machine.store, machine.disk};
     threads.run();
     machine.store.reset();
-    Machine after{machine.disk.crash(random, seed % 2 == 0 ? TornEnd::cut : TornEnd::holes)};
+    StoreMachine after{machine.disk.crash(random, seed % 2 == 0 ? TornEnd::cut : TornEnd::holes)};
     const auto opened = after.open();
     ASSERT_TRUE(opened) << opened.error().detail;
     const auto found = read_content(*after.store);
@@ -242,7 +217,7 @@ TEST(StorageFaults, AppliedStateNeverLeadsTheLogWhenTwoThreadsWrite) {
 // its disk holds in a folder, and how far its work was promised.
 
 struct Child {
-  Machine machine;
+  StoreMachine machine;
   StoreWorkload workload{7};
   std::atomic<int> done{0};      ///< calls that returned
   std::atomic<int> promised{0};  ///< of them, up to the last synced one
@@ -314,7 +289,8 @@ DiskImage image_in(const std::filesystem::path& dir) {
   DiskImage image;
   for (const auto& file : std::filesystem::directory_iterator{dir}) {
     std::ifstream in{file.path(), std::ios::binary};
-    image[kDir + "/" + file.path().filename().string()] = {std::istreambuf_iterator<char>{in}, {}};
+    image[std::string{StoreMachine::kDir} + "/" + file.path().filename().string()] = {
+        std::istreambuf_iterator<char>{in}, {}};
   }
   return image;
 }
@@ -339,7 +315,7 @@ void check_what_is_left(const std::filesystem::path& dir) {
   in >> promise.done >> promise.promised >> promise.repeated_syncs;
   ASSERT_TRUE(in) << "the child should leave its promise";
   EXPECT_EQ(promise.repeated_syncs, 0U) << "no sync is tried again after it failed";
-  Machine after{image_in(dir)};
+  StoreMachine after{image_in(dir)};
   const auto opened = after.open();
   ASSERT_TRUE(opened) << opened.error().detail;
   const auto found = read_content(*after.store);
@@ -405,7 +381,7 @@ Result<> call(RocksLogStore& store, Unsynced what) {
 /// Two entries, one applied, something staged.
 void fill(RocksLogStore& store) {
   consensus::PersistBatch batch;
-  batch.hard = {Term{1}, self(), {2}, 0};
+  batch.hard = {Term{1}, StoreMachine::self(), {2}, 0};
   batch.append = {TwoThreads::entry_at({1}), TwoThreads::entry_at({2})};
   ASSERT_TRUE(store.persist(batch));
   ASSERT_TRUE(store.apply({}, {1}));
@@ -416,7 +392,7 @@ class UnsyncedCallTest : public testing::TestWithParam<std::tuple<Unsynced, Disk
 
 TEST_P(UnsyncedCallTest, ReturnsTheFailureAndLeavesTheStoreAsItWas) {
   const auto [what, failure] = GetParam();
-  Machine machine;
+  StoreMachine machine;
   ASSERT_TRUE(machine.open());
   ASSERT_NO_FATAL_FAILURE(fill(*machine.store));
   const auto before = read_content(*machine.store).value();
@@ -426,20 +402,20 @@ TEST_P(UnsyncedCallTest, ReturnsTheFailureAndLeavesTheStoreAsItWas) {
   EXPECT_EQ(result.error().code, Errc::io) << result.error().detail;
   machine.store.reset();
   Random random{1};
-  Machine after{machine.disk.crash(random, TornEnd::cut)};
+  StoreMachine after{machine.disk.crash(random, TornEnd::cut)};
   ASSERT_TRUE(after.open());
   EXPECT_EQ(read_content(*after.store).value(), before);
 }
 
 /// Half a record lies in the log now: nothing may be promised behind it.
 void persist_after_a_failed_apply() {
-  Machine machine;
+  StoreMachine machine;
   ASSERT_TRUE(machine.open());
   fill(*machine.store);
   machine.disk.fail(DiskCall::append, 1, DiskFailure::io, ".log");
   if (machine.store->apply({}, {2})) std::_Exit(3);
   consensus::PersistBatch batch;
-  batch.hard = {Term{2}, self(), {2}, 0};
+  batch.hard = {Term{2}, StoreMachine::self(), {2}, 0};
   static_cast<void>(machine.store->persist(batch));
   std::_Exit(4);
 }
@@ -460,7 +436,7 @@ INSTANTIATE_TEST_SUITE_P(EveryCall,
 class OpeningTest : public testing::TestWithParam<DiskCall> {};
 
 TEST_P(OpeningTest, FailsWithAnErrorAndSucceedsLater) {
-  Machine first;
+  StoreMachine first;
   ASSERT_TRUE(first.open());
   ASSERT_NO_FATAL_FAILURE(fill(*first.store));
   const auto content = read_content(*first.store).value();
@@ -470,7 +446,7 @@ TEST_P(OpeningTest, FailsWithAnErrorAndSucceedsLater) {
     const StoreContent expected = image.empty() ? StoreContent{} : content;
     for (std::uint64_t nth = 1;; ++nth) {
       SCOPED_TRACE(nth);
-      Machine machine{image};
+      StoreMachine machine{image};
       machine.disk.fail(GetParam(), nth, DiskFailure::io);
       const auto opened = machine.open();
       if (machine.disk.failures() == 0) break;

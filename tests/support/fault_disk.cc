@@ -168,6 +168,14 @@ FaultDisk::FileRef FaultDisk::find(const std::string& path) const {
   return found == state_.live.end() ? nullptr : found->second;
 }
 
+DiskImage FaultDisk::files() const {
+  const std::lock_guard lock{mutex_};
+  DiskImage image;
+  for (const auto& [path, file] : state_.live)
+    image[path] = file->bytes;
+  return image;
+}
+
 std::vector<std::string> FaultDisk::children(const std::string& dir) const {
   const std::lock_guard lock{mutex_};
   std::vector<std::string> names;

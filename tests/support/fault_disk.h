@@ -62,6 +62,7 @@ class FaultDisk {
   std::optional<DiskFailure> sync_directory(const std::string& dir);
 
   FileRef find(const std::string& path) const;
+  DiskImage files() const;  ///< as they are now, synced or not
   std::vector<std::string> children(const std::string& dir) const;
   std::string read(const FileRef& file, std::size_t offset, std::size_t size) const;
   std::size_t size_of(const FileRef& file) const;
