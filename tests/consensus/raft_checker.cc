@@ -61,7 +61,10 @@ RaftChecker::Before RaftChecker::before(const RaftCore& core) {
           may_lead,
           core.config().is_joint(),
           core.is_transferring(),
-          core.is_installing()};
+          core.is_installing(),
+          core.vote(),
+          nullptr,
+          false};
 }
 
 void RaftChecker::check_step(const Before& before,
@@ -72,6 +75,7 @@ void RaftChecker::check_step(const Before& before,
   core.check_invariants();
   check_terms(before, core, effects);
   check_leader(before, core, effects);
+  check_grant(before, core, effects);
   check_entries(core, effects);
   check_commits(before, core, stores);
   check_configs(before, core);
@@ -202,6 +206,30 @@ void RaftChecker::check_active_config(const RaftCore& core) const {
           "{} goes by config {}, which its log does not hold",
           short_name(core.self()),
           active.value);
+}
+
+/// Who says yes, also to a mere question, knows nothing newer and hears no leader.
+void RaftChecker::check_grant(const Before& before, const RaftCore& core, const Effects& effects) {
+  const auto* request =
+      before.input != nullptr ? std::get_if<VoteRequest>(&before.input->body) : nullptr;
+  if (request == nullptr) return;
+  const NodeId candidate = before.input->from;
+  const auto grants_pre = [&](const Message& message) {
+    const auto* answer = std::get_if<VoteResponse>(&message.body);
+    return answer != nullptr && answer->pre && answer->granted && message.to == candidate;
+  };
+  const bool votes = !request->pre && core.vote() == candidate &&
+                     core.term() == before.input->term &&
+                     (before.vote != candidate || before.term != core.term());
+  if (!votes && std::none_of(effects.send.begin(), effects.send.end(), grants_pre)) return;
+  require(core.log().is_up_to_date(request->last_index, request->last_term),
+          "{} is for {}, whose log is older than its own",
+          short_name(core.self()),
+          short_name(candidate));
+  require(request->transfer || !before.hears_leader,
+          "{} is for {} although it hears its leader",
+          short_name(core.self()),
+          short_name(candidate));
 }
 
 void RaftChecker::see(Term previous_term, const EntryRef& entry) {

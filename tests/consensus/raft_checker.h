@@ -36,6 +36,9 @@ class RaftChecker {
     bool is_joint = false;
     bool is_transferring = false;
     bool is_installing = false;
+    NodeId vote;
+    const consensus::Message* input = nullptr;  ///< what is being taken, if it is a message
+    bool hears_leader = false;                  ///< by its own clock
   };
 
   /// `on_commit` hears of each entry once, in order, when the first member knows it is committed.
@@ -93,6 +96,9 @@ class RaftChecker {
   void check_commits(const Before& before, const consensus::RaftCore& core, const Stores& stores);
   void check_configs(const Before& before, const consensus::RaftCore& core) const;
   void check_active_config(const consensus::RaftCore& core) const;
+  static void check_grant(const Before& before,
+                          const consensus::RaftCore& core,
+                          const consensus::Effects& effects);
   void check_entries(const consensus::RaftCore& core, const consensus::Effects& effects);
   void check_progress(const consensus::RaftCore& core, const Stores& stores) const;
   void check_said(const consensus::RaftCore& core,

@@ -182,8 +182,9 @@ void FaultInjector::fail_sync(Random& random) {
 
 void FaultInjector::fill_disk(Random& random) {
   const std::size_t machine = any_machine(random);
-  swarm_.member(machine).disk.fill(until(random, 3s));
-  swarm_.trace().note(swarm_.now(), "the disk of {} is full", machine + 1);
+  const MonoTime from = swarm_.now() + draw_wait(random, 2s);
+  swarm_.member(machine).disk.fill(from, from + 10ms + draw_wait(random, 3s));
+  swarm_.trace().note(swarm_.now(), "the disk of {} fills up", machine + 1);
 }
 
 void FaultInjector::wipe(Random& random) {

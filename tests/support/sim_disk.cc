@@ -21,7 +21,7 @@ SimDisk::SimDisk(std::uint64_t seed, std::size_t machine, const FaultPlan& plan)
 
 Result<> SimDisk::open(MonoTime now) {
   if (is_in_use_) return Error{Errc::conflict, "another process uses the disk"};
-  if (full_until_ > now) return Error{Errc::unavailable, "there is no space on the disk"};
+  if (is_full(now)) return Error{Errc::unavailable, "there is no space on the disk"};
   is_in_use_ = true;
   return {};
 }
@@ -41,7 +41,7 @@ MonoTime SimDisk::sync_end(MonoTime now) {
 }
 
 Result<> SimDisk::persist(const consensus::PersistBatch& batch, MonoTime now) {
-  if (full_until_ > now)
+  if (is_full(now))
     store_->fail_next_sync(Error{Errc::unavailable, "there is no space on the disk"});
   return store_->persist(batch);
 }

@@ -34,7 +34,14 @@ class SimDisk {
 
   void stall(MonoTime until) { stalled_until_ = until; }
 
-  void fill(MonoTime until) { full_until_ = until; }
+  /// Little space is left now, and none from `full_from` until `until`.
+  void fill(MonoTime full_from, MonoTime until) {
+    full_from_ = full_from;
+    full_until_ = until;
+  }
+
+  /// A node that looks finds little space left.
+  bool is_low(MonoTime now) const { return full_until_ > now; }
 
   void fail_next_sync();
 
@@ -61,9 +68,13 @@ class SimDisk {
  private:
   Random random_;
   std::unique_ptr<consensus::MemoryLogStore> store_;
+
+  bool is_full(MonoTime now) const { return full_from_ <= now && full_until_ > now; }
+
   bool is_in_use_ = false;
   bool is_faulty_ = false;
   MonoTime stalled_until_{0};
+  MonoTime full_from_{0};
   MonoTime full_until_{0};
   MonoTime sync_mean_{0};
   double slow_chance_ = 0;

@@ -7,7 +7,7 @@
 #include "tests/support/sim_random.h"
 #include "tests/support/virtual_swarm.h"
 
-#include <algorithm>
+#include <memory>
 
 namespace starling::tests {
 
@@ -21,6 +21,12 @@ constexpr MonoTime kLivenessDeadline = 60s;
 constexpr MonoTime kHealingDeadline = 40s;
 constexpr std::uint64_t kStepsMax = 2'000'000;
 
+/// Mostly the one that is cheaper and knows more commands.
+std::unique_ptr<SimMachine> draw_machine(std::uint64_t seed) {
+  if (stream(seed, "machine").chance(0.25)) return std::make_unique<StudySimMachine>();
+  return std::make_unique<TextMachine>();
+}
+
 /// The run has come to the step at which it was told to end.
 struct Ended {};
 
@@ -30,8 +36,9 @@ class SwarmRun {
       : options_(options),
         random_(stream(options.seed, "phases")),
         trace_(options.trace),
-        plan_(options.seed, options.without, options.lying_disks),
-        swarm_({options.seed, 5, options.same_id_after_wipe}, plan_, machine_, trace_),
+        plan_(options.seed, options.without),
+        machine_(draw_machine(options.seed)),
+        swarm_({options.seed, 5, options.same_id_after_wipe}, plan_, *machine_, trace_),
         clients_(swarm_, options.seed, plan_),
         injector_(swarm_, options.seed, plan_) {}
 
@@ -81,7 +88,7 @@ class SwarmRun {
   Random random_;
   SwarmTrace trace_;
   FaultPlan plan_;
-  RegisterMachine machine_;
+  const std::unique_ptr<SimMachine> machine_;
   VirtualSwarm swarm_;
   SimClients clients_;
   FaultInjector injector_;
@@ -248,6 +255,8 @@ void SwarmRun::fill_report() {
   report_.crashes = swarm_.crashes();
   report_.operations = clients_.completed();
   report_.marks = swarm_.marks();
+  report_.marks.hit(Mark::repeat_answered, swarm_.history().repeats() > 0);
+  report_.marks.hit(Mark::late_command_refused, swarm_.history().late() > 0);
 }
 
 }  // namespace

@@ -134,6 +134,7 @@ class VirtualSwarm {
   bool survives(SimMember& member);
   void send(SimMember& member, const consensus::Message& message);
   void deliver(std::size_t from, NodeId to, const std::shared_ptr<const Bytes>& bytes);
+  void step(SimMember& member, const consensus::Message& message);
   void write(SimMember& member, consensus::PersistBatch batch);
   void end_write_at(MonoTime when, SimMember& member);
   void end_write(SimMember& member);
@@ -145,6 +146,8 @@ class VirtualSwarm {
   void apply(SimMember& member, const std::vector<consensus::EntryRef>& entries);
   LogIndex compaction_point(const SimMember& member, std::uint64_t held) const;
   void compact(SimMember& member);
+  void compare_state(SimMember& member, const consensus::Entry& entry);
+  void look_at_disk(SimMember& member);
   void set_timer(SimMember& member);
   void plan_restart(SimMember& member);
   bool may_lose_to(const SimMember& member, const consensus::MemoryLogStore::Disk& left);
