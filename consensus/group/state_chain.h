@@ -5,8 +5,8 @@
 /// the voters and puts the one that most of them have into the log, where everyone compares. The
 /// chain is part of the state, so a snapshot brings it along.
 ///
-/// It shows decisions that differ (a fault of a program or of memory). Bytes that rot on a disk fail
-/// their checksums instead.
+/// It shows decisions that differ (a fault of a program or of memory). Bytes that rot on a disk
+/// fail their checksums instead.
 ///
 /// Threads: none. Pure.
 #pragma once

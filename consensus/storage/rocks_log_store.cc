@@ -2,12 +2,14 @@
 
 #include "consensus/raft/raft_wire.h"
 #include "consensus/storage/snapshot_pairs.h"
+#include "consensus/storage/wal_tail.h"
 #include "node/base/bytes.h"
 #include "node/base/log.h"
 
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
@@ -44,11 +46,24 @@ Error from_status(std::string_view doing, const rocksdb::Status& status) {
   return Error{Errc::io, fmt::format("{}: {}", doing, status.ToString())};
 }
 
+/// RocksDB would try again after some failures of its background work. What the disk holds is not
+/// known then (RS-6), so the process stops. Failures of calls are those callers' own.
+class StopOnBackgroundError : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
+    using Reason = rocksdb::BackgroundErrorReason;
+    if (reason == Reason::kWriteCallback || reason == Reason::kMemTable) return;
+    Logger{"storage", "state"}.error("RocksDB cannot write its tables: {}; this node stops",
+                                     status->ToString());
+    std::abort();
+  }
+};
+
 rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
-  // Only a torn end may be dropped. The default also drops everything after a damaged record.
+  // What may be dropped is cut off before (wal_tail.h). The default drops all after any damage.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
   options.paranoid_checks = true;
@@ -62,6 +77,7 @@ rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::Cache>& cache
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
+  options.listeners.push_back(std::make_shared<StopOnBackgroundError>());
   return options;
 }
 
@@ -80,6 +96,8 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 }  // namespace
 
 struct RocksLogStore::Database {
+  WalContinuity continuity;
+  std::atomic<std::uint64_t> synced_writes{0};
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* log = nullptr;
   rocksdb::ColumnFamilyHandle* meta = nullptr;
@@ -104,11 +122,14 @@ struct RocksLogStore::Database {
     return std::optional{std::move(value)};
   }
 
-  Result<> write(rocksdb::WriteBatch& batch, bool sync, std::string_view doing) const {
+  Result<> write(rocksdb::WriteBatch& batch, bool sync, std::string_view doing) {
+    const std::uint64_t confirmed = synced_writes;
+    put_mark(batch, {sync ? confirmed + 1 : 0, confirmed});
     rocksdb::WriteOptions options;
     options.sync = sync;
     const auto status = db->Write(options, &batch);
     if (!status.ok()) return from_status(doing, status);
+    if (sync) synced_writes = confirmed + 1;
     return {};
   }
 };
@@ -205,7 +226,8 @@ RocksLogStore::~RocksLogStore() = default;
 
 Result<std::unique_ptr<RocksLogStore>> RocksLogStore::open(const std::filesystem::path& dir,
                                                            SwarmId swarm,
-                                                           NodeId self) {
+                                                           NodeId self,
+                                                           rocksdb::Env* env) {
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, -1, true);
   const auto family = family_options(cache);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
@@ -214,9 +236,14 @@ Result<std::unique_ptr<RocksLogStore>> RocksLogStore::open(const std::filesystem
       {"meta", family},
       {"sm", family}};
   auto database = std::make_shared<Database>();
+  auto options = database_options(cache);
+  if (env != nullptr) options.env = env;
+  options.wal_filter = &database->continuity;
+  const auto cut = cut_torn_end(*options.env, dir);
+  if (!cut) return cut.error().code == Errc::corrupt ? damaged(cut.error().detail) : cut.error();
+  if (*cut) Logger{"storage", "log"}.warn("cut off what a power failure tore: {}", **cut);
   rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::Open(database_options(cache), dir.string(), families, &database->handles, &db);
+  const auto status = rocksdb::DB::Open(options, dir.string(), families, &database->handles, &db);
   if (!status.ok()) return from_status(fmt::format("open {}", dir.string()), status);
   database->db.reset(db);
   database->log = database->handles[1];

@@ -17,15 +17,21 @@
 #include <filesystem>
 #include <memory>
 
+namespace rocksdb {
+class Env;
+}
+
 namespace starling::consensus {
 
 class RocksLogStore : public LogStore {
  public:
-  /// Opens or creates `dir` for this node of this swarm.
+  /// Opens or creates `dir` for this node of this swarm. `env`: of a test, with a disk that fails;
+  /// it must outlive the store.
   /// Errors: `io`, `corrupt`, `conflict` if the state belongs to another swarm or node.
   static Result<std::unique_ptr<RocksLogStore>> open(const std::filesystem::path& dir,
                                                      SwarmId swarm,
-                                                     NodeId self);
+                                                     NodeId self,
+                                                     rocksdb::Env* env = nullptr);
   ~RocksLogStore() override;
 
   Result<RestoredState> load() override;

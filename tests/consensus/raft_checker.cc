@@ -232,8 +232,8 @@ void RaftChecker::check_entries(const RaftCore& core, const Effects& effects) {
 void RaftChecker::check_progress(const RaftCore& core, const Stores& stores) const {
   for (const auto& [peer, progress] : core.progress()) {
     const auto store = stores.find(peer);
-    const bool is_other_life =
-        store == stores.end() || store->second->durable().hard.term > core.term();
+    const bool is_other_life = store == stores.end() || distrusted_.contains(peer) ||
+                               store->second->durable().hard.term > core.term();
     require(is_other_life || progress.match <= durable_last(*store->second),
             "the leader of term {} counts entry {} as held by {}, which holds up to {}",
             core.term().value,
@@ -324,6 +324,16 @@ void RaftChecker::check_restart(const RaftCore& core, const MemoryLogStore& stor
     previous = entry->term;
   }
   check_active_config(core);
+}
+
+std::optional<Term> RaftChecker::term_on(const MemoryLogStore::Disk& disk, LogIndex index) const {
+  if (index == disk.base.index) return disk.base.term;
+  if (index < disk.base.index) {
+    const bool is_known = index.value > 0 && index.value <= committed_.size();
+    return is_known ? std::optional{committed_[index.value - 1].entry->term} : std::nullopt;
+  }
+  const auto found = disk.log.find(index);
+  return found == disk.log.end() ? std::nullopt : std::optional{found->second->term};
 }
 
 void RaftChecker::check_equal_logs(const RaftLog& a, const RaftLog& b) {

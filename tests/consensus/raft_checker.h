@@ -13,6 +13,8 @@
 
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +62,12 @@ class RaftChecker {
   /// Reads are linearizable: `at_least` is `highest_commit` of the time of asking.
   void check_read(LogIndex at_least, LogIndex answered) const;
 
+  /// The term of an entry that `disk` holds; what is compacted there is committed.
+  std::optional<Term> term_on(const consensus::MemoryLogStore::Disk& disk, LogIndex index) const;
+
+  /// This member's disk may have lost what it had confirmed.
+  void distrust(NodeId member) { distrusted_.insert(member); }
+
   /// The newest committed config, and its index.
   const std::pair<LogIndex, consensus::Config>& committed_config() const { return config_; }
 
@@ -106,6 +114,7 @@ class RaftChecker {
   std::vector<std::vector<Seen>> seen_;  ///< by index, a few terms each
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
   std::pair<LogIndex, consensus::Config> config_;
+  std::set<NodeId> distrusted_;
 };
 
 }  // namespace starling::tests

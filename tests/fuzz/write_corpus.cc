@@ -76,12 +76,19 @@ void write_raft_messages() {
                            12345});
   write_body("append_response", AppendResponse{true, {10}, {8}, {4}, 12345});
   write_body("heartbeat_request", HeartbeatRequest{{9}, {10}, 3, 12345});
-  write_body("heartbeat_response", HeartbeatResponse{3, 12345});
+  write_body("heartbeat_response", HeartbeatResponse{3, 12345, {{12}, {1, 2, 3}}});
   write_body("timeout_now", TimeoutNow{});
 
-  write_chosen("raft_stored", "noop", 0, encode_entry(*entry(3, EntryKind::noop, {})));
-  write_chosen("raft_stored", "command", 0, encode_entry(*entry(4, EntryKind::command, "bytes")));
-  write_chosen("raft_stored", "config", 0, encode_entry(*entry(5, EntryKind::config, {})));
+  const auto write_entry = [&](std::string_view name, const consensus::Entry& kept) {
+    const std::string bytes = encode_entry(kept);
+    write_chosen("raft_stored", name, 0, std::string_view{bytes}.substr(0, bytes.size() - 4));
+    write_chosen("raft_stored", fmt::format("{}_with_checksum", name), 3, bytes);
+  };
+  const StateCheck check{{12}, {1, 2, 3}};
+  write_entry("noop", *entry(3, EntryKind::noop, {}));
+  write_entry("command", *entry(4, EntryKind::command, "bytes"));
+  write_entry("config", *entry(5, EntryKind::config, {}));
+  write_entry("check", *entry(6, EntryKind::check, encode_state_check(check)));
   write_chosen("raft_stored", "hard", 1, encode_hard_state({{7}, node_number(2), {12}, 1}));
   write_chosen("raft_stored", "meta", 2, encode_snapshot_meta({{12}, {6}, joint, {9}}));
 

@@ -46,6 +46,20 @@ Result<> SimDisk::persist(const consensus::PersistBatch& batch, MonoTime now) {
   return store_->persist(batch);
 }
 
+void SimDisk::lie(bool is_lying) {
+  store_->lie(is_lying);
+  has_lied_ |= is_lying;
+  has_power_loss_ |= is_lying;
+}
+
+void SimDisk::save_image() {
+  store_->save_image();
+}
+
+void SimDisk::roll_back() {
+  has_lied_ |= store_->roll_back();
+}
+
 void SimDisk::fail_next_sync() {
   store_->fail_next_sync(Error{Errc::io, "the disk failed to sync"});
 }
@@ -57,6 +71,7 @@ void SimDisk::mend() {
 }
 
 std::unique_ptr<MemoryLogStore> SimDisk::wipe() {
+  has_lied_ = false;
   return std::exchange(store_, std::make_unique<MemoryLogStore>());
 }
 

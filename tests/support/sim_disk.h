@@ -46,7 +46,15 @@ class SimDisk {
   /// A new, empty disk. Returns: what the old one held.
   std::unique_ptr<consensus::MemoryLogStore> wipe();
 
-  bool is_in_use() const { return is_in_use_; }
+  /// From now on what it says that it synced may be gone after a crash, or is honest again.
+  void lie(bool is_lying);
+
+  /// A crash: it comes back as it was when the image was saved, if one was.
+  void save_image();
+  void roll_back();
+
+  /// It may have lost what it had confirmed.
+  bool has_lied() const { return has_lied_; }
 
   bool is_stalled(MonoTime now) const { return stalled_until_ > now; }
 
@@ -60,6 +68,7 @@ class SimDisk {
   MonoTime sync_mean_{0};
   double slow_chance_ = 0;
   bool has_power_loss_ = false;
+  bool has_lied_ = false;
 };
 
 }  // namespace starling::tests

@@ -49,6 +49,7 @@ constexpr std::array<std::string_view, kMarkCount> kNames{
     "disk_stalled",
     "clone_refused",
     "machine_wiped",
+    "loss_noticed",
     "wiped_is_voter_again",
     "crashed_mid_step",
     "all_killed",

@@ -61,6 +61,7 @@ enum class Mark : std::size_t {
   disk_stalled,
   clone_refused,
   machine_wiped,
+  loss_noticed,  ///< a member found out that its disk had lied
   wiped_is_voter_again,
   crashed_mid_step,
   all_killed,

@@ -20,6 +20,23 @@ MonoTime draw_offset(std::uint64_t seed, std::size_t machine) {
   return draw_between(random, 0s, 1000h);
 }
 
+bool is_quorum(const Config& config, const std::set<NodeId>& present) {
+  const auto has_majority = [&](const std::set<NodeId>& voters) {
+    const auto count = std::count_if(
+        voters.begin(), voters.end(), [&](NodeId voter) { return present.contains(voter); });
+    return voters.empty() || 2 * static_cast<std::size_t>(count) > voters.size();
+  };
+  return has_majority(config.voters) && has_majority(config.voters_outgoing);
+}
+
+std::vector<Config> configs_of(const MemoryLogStore::Disk& disk) {
+  std::vector<Config> configs{disk.base.config};
+  for (const auto& [index, entry] : disk.log) {
+    if (entry->kind == EntryKind::config) configs.push_back(entry->config);
+  }
+  return configs;
+}
+
 }  // namespace
 
 VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
@@ -118,6 +135,13 @@ void VirtualSwarm::after_step(SimMember& member,
                               const RaftChecker::Before& before,
                               Effects& effects) {
   ++steps_;
+  if (effects.fatal && member.disk.has_lied()) {
+    // As a node does it that finds out: it comes back as a new member.
+    marks_.hit(Mark::loss_noticed);
+    trace_.note(now(), "{}: {}", name_of(member.id), *effects.fatal);
+    wipe(member);
+    return;
+  }
   checker_.check_step(before, *member.core, effects, stores_);
   note_step(member, before, effects);
   carry_out(member, effects);
@@ -428,6 +452,8 @@ void VirtualSwarm::crash(SimMember& member) {
   if (!member.core) return;
   ++crashes_;
   marks_.hit(Mark::crash_while_installing, member.core->is_installing());
+  if (member.disk.has_lied()) checker_.distrust(member.id);
+  if (!may_lose_to(member, member.disk.store().truth())) member.disk.store().make_true();
   const LogIndex applied = member.disk.store().live().applied;
   const bool syncs = member.in_flight.has_value();
   const std::size_t lost = member.disk.crash(syncs ? &*member.in_flight : nullptr);
@@ -442,6 +468,43 @@ void VirtualSwarm::crash(SimMember& member) {
   member.core.reset();
   SimService::forget(member);
   plan_restart(member);
+}
+
+void VirtualSwarm::roll_back(SimMember& member) {
+  const auto& image = member.disk.store().image();
+  if (!member.core || !image || !may_lose_to(member, *image)) return;
+  crash(member);
+  member.disk.roll_back();
+  checker_.distrust(member.id);
+  trace_.note(now(), "the disk of {} is as it was some time ago", name_of(member.id));
+}
+
+/// Nobody can promise anything about entries that a quorum of sound disks does not hold. So a disk
+/// may only lose what enough others have, and no vote.
+bool VirtualSwarm::may_lose_to(const SimMember& member, const MemoryLogStore::Disk& left) {
+  const MemoryLogStore::Disk& claimed = member.disk.store().durable();
+  const bool loses_vote =
+      left.hard.term != claimed.hard.term || left.hard.vote != claimed.hard.vote;
+  if (loses_vote) return false;
+  std::set<std::size_t> all;
+  for (const auto& each : members_)
+    all.insert(each->machine);
+  const LogIndex last = claimed.log.empty() ? claimed.base.index : claimed.log.rbegin()->first;
+  for (LogIndex i = left.base.index.next(); i <= last; i = i.next()) {
+    const auto term = checker_.term_on(claimed, i);
+    if (!term || checker_.term_on(left, i) == term) continue;
+    std::set<NodeId> holders;
+    for (const auto& each : members_) {
+      const bool holds = checker_.term_on(each->disk.store().durable(), i) == term;
+      if (each.get() != &member && holds) holders.insert(each->id);
+    }
+    // Also of those by whose word it might be elected once it has forgotten the newer configs.
+    for (const Config& config : configs_of(left)) {
+      if (!is_quorum(config, holders)) return false;
+    }
+    if (!has_quorum(holders, all)) return false;
+  }
+  return true;
 }
 
 void VirtualSwarm::plan_restart(SimMember& member) {
@@ -472,21 +535,13 @@ void VirtualSwarm::set_clock_rate(SimMember& member, std::int64_t rate) {
 }
 
 bool VirtualSwarm::has_quorum(const std::set<NodeId>& alive, const std::set<std::size_t>& logs_of) {
-  const auto has_majority = [&](const std::set<NodeId>& voters) {
-    const auto left = std::count_if(
-        voters.begin(), voters.end(), [&](NodeId voter) { return alive.contains(voter); });
-    return voters.empty() || 2 * static_cast<std::size_t>(left) > voters.size();
-  };
-  const auto both = [&](const Config& config) {
-    return has_majority(config.voters) && has_majority(config.voters_outgoing);
-  };
   const auto& [index, committed] = checker_.committed_config();
-  if (!both(committed)) return false;
+  if (!is_quorum(committed, alive)) return false;
   for (const std::size_t machine : logs_of) {
     const SimMember& each = *members_[machine];
     const auto check = [&, newest = index](const EntryRef& entry) {
       const bool counts = entry->kind == EntryKind::config && entry->index > newest;
-      return !counts || both(entry->config);
+      return !counts || is_quorum(entry->config, alive);
     };
     for (const auto& [at, entry] : each.disk.store().live().log) {
       if (!check(entry)) return false;
@@ -498,6 +553,36 @@ bool VirtualSwarm::has_quorum(const std::set<NodeId>& alive, const std::set<std:
     }
   }
   return true;
+}
+
+std::string VirtualSwarm::describe(const SimMember& member) const {
+  if (!member.core) return fmt::format("{} is dead", name_of(member.id));
+  const RaftCore& core = *member.core;
+  std::string line = fmt::format("{} {} term={} base={} applied={} commit={} stable={} last={}",
+                                 name_of(member.id),
+                                 to_string(core.role()),
+                                 core.term().value,
+                                 core.log().base_index().value,
+                                 core.applied_index().value,
+                                 core.commit().value,
+                                 core.stable().value,
+                                 core.log().last_index().value);
+  line += fmt::format(" voters={} outgoing={} learners={}",
+                      names_of(core.config().voters),
+                      names_of(core.config().voters_outgoing),
+                      names_of(core.config().learners));
+  if (member.in_flight) line += " syncing";
+  if (core.is_installing()) line += " installing";
+  if (core.is_disk_stalled()) line += " stalled";
+  if (!is_awake(member)) line += " paused";
+  for (const auto& [peer, progress] : core.progress()) {
+    line += fmt::format(" [{} match={} next={} state={}]",
+                        name_of(peer),
+                        progress.match.value,
+                        progress.next.value,
+                        static_cast<int>(progress.state));
+  }
+  return line;
 }
 
 void VirtualSwarm::note_step(SimMember& member,

@@ -84,6 +84,7 @@ class VirtualSwarm {
   void crash(SimMember& member);
   void wipe(SimMember& member);
   void pause(SimMember& member, MonoTime until);  ///< until now: it goes on at once
+  void roll_back(SimMember& member);              ///< to the disk's image, if that can be survived
   void set_clock_rate(SimMember& member, std::int64_t rate);
 
   /// A message, as it was recorded, arrives once more.
@@ -98,6 +99,9 @@ class VirtualSwarm {
   /// Whether these voters, should they all be lost but `alive`, still include each quorum that may
   /// be needed: of the newest committed config and of all that some log holds after it.
   bool has_quorum(const std::set<NodeId>& alive, const std::set<std::size_t>& logs_of);
+
+  /// One line on how a member is, for traces.
+  std::string describe(const SimMember& member) const;
 
   SimNetwork& network() { return network_; }
 
@@ -143,6 +147,7 @@ class VirtualSwarm {
   void compact(SimMember& member);
   void set_timer(SimMember& member);
   void plan_restart(SimMember& member);
+  bool may_lose_to(const SimMember& member, const consensus::MemoryLogStore::Disk& left);
 
   const SwarmShape shape_;
   const SimMachine& machine_;
