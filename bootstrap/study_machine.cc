@@ -1,5 +1,6 @@
 #include "bootstrap/study_machine.h"
 
+#include "ml/study/answer_table.h"
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "node/base/assert.h"
@@ -23,11 +24,17 @@ consensus::ApplyOutcome StudyMachine::apply(const StateView& view,
   const auto decoded = ml::decode_command(command);
   STARLING_ASSERT(decoded.has_value(),
                   "a committed command is understood; if not, run the version that wrote it");
-  if (index != last_.next()) recent_.clear();
-  last_ = index;
-  auto applied = ml::apply(RecentView{view, recent_}, index, *decoded);
+  if (is_new_) used_.restart(index);
+  is_new_ = false;
+  auto applied = ml::apply(RecentView{view, recent_, used_}, index, *decoded);
+  if (ml::applied_before(decoded->key)) used_.note(index, decoded->key);
   note(applied.changes);
   return {.changes = std::move(applied.changes), .result = ml::encode(applied.outcome)};
+}
+
+void StudyMachine::state_replaced() {
+  recent_.clear();
+  is_new_ = true;
 }
 
 void StudyMachine::note(const Changes& changes) {

@@ -6,8 +6,8 @@
 
 namespace starling::bootstrap {
 
-/// It is the only one that changes the state, but for snapshots, which make the index jump: so it
-/// may remember values as long as the indexes of its commands follow each other.
+/// It is the only one that changes the state, but for snapshots, so it may remember parts of it
+/// until `state_replaced`.
 ///
 /// Threads: the core thread.
 class StudyMachine : public consensus::StateMachine {
@@ -16,6 +16,8 @@ class StudyMachine : public consensus::StateMachine {
   consensus::ApplyOutcome apply(const StateView& view,
                                 LogIndex index,
                                 std::string_view command) override;
+
+  void state_replaced() override;
 
   /// Whether the state may have changed, since the last call, in a way that gives this node work:
   /// anything but registers, idempotency keys and the clock. Also true if nothing was applied since
@@ -26,12 +28,14 @@ class StudyMachine : public consensus::StateMachine {
   enum class Since { nothing_applied, quiet, news };
 
   static constexpr std::size_t kRecentBytesMax = 1 << 20;
+  static constexpr std::uint64_t kRecentEntries = 16'384;
 
   void note(const Changes& changes);
 
   Since since_ = Since::nothing_applied;
-  LogIndex last_;
+  bool is_new_ = true;  ///< Nothing was applied since the start or the last snapshot.
   RecentValues recent_{kRecentBytesMax};
+  RecentKeys used_{kRecentEntries};
 };
 
 }  // namespace starling::bootstrap

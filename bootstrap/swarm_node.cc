@@ -159,7 +159,9 @@ Result<> RunningNode::prepare() {
                                                : settings_.http_advertise;
   disk_ = std::make_unique<DiskGuard>(settings_.data,
                                       parse_size("--disk-reserve", settings_.disk_reserve).value(),
-                                      [this] { return node::disk_free_bytes(settings_.data); });
+                                      [space = std::make_shared<node::DiskSpace>(settings_.data)] {
+                                        return space->free_bytes(mono_now());
+                                      });
   trim_ballast();
   if (auto ok = decide_swarm(); !ok) return ok;
 

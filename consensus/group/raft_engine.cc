@@ -183,6 +183,7 @@ void RaftEngine::after_write(std::uint64_t batch_id) {
   if (!is_closed_ && core_.applied_index() > applied_before) {
     log_.info("installed snapshot index={}", core_.applied_index().value);
     chain_ = StateChain{*store_->view()};
+    machine_.state_replaced();
     note_applied(core_.applied_index());
   }
 }

@@ -26,7 +26,8 @@ std::string bytes_of(const Changes& changes) {
 
 }  // namespace
 
-StateChain::StateChain(const StateView& state) {
+StateChain::StateChain(const StateView& state, std::uint64_t check_every)
+    : check_every_(check_every) {
   const auto stored = state.get(kChainKey);
   if (stored) last_ = decode_state_check(*stored).value_or(StateCheck{});
 }
@@ -34,7 +35,7 @@ StateChain::StateChain(const StateView& state) {
 std::optional<StateCheck> StateChain::add(LogIndex index, const Changes& changes) {
   last_.hash = short_hash_of(to_bytes(encode_state_check(last_) + bytes_of(changes)));
   last_.index = index;
-  if (index.value % kCheckEvery != 0) return std::nullopt;
+  if (index.value % check_every_ != 0) return std::nullopt;
   kept_[index] = last_;
   if (kept_.size() > kChecksKept) kept_.erase(kept_.begin());
   return last_;

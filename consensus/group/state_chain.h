@@ -5,8 +5,8 @@
 /// the voters and puts the one that most of them have into the log, where everyone compares. The
 /// chain is part of the state, so a snapshot brings it along.
 ///
-/// It shows decisions that differ (a fault of a program or of memory). Bytes that rot on a disk fail
-/// their checksums instead.
+/// It shows decisions that differ (a fault of a program or of memory). Bytes that rot on a disk
+/// fail their checksums instead.
 ///
 /// Threads: none. Pure.
 #pragma once
@@ -26,10 +26,10 @@ inline constexpr std::size_t kChecksKept = 8;
 class StateChain {
  public:
   /// Goes on from where the state is.
-  explicit StateChain(const StateView& state);
+  explicit StateChain(const StateView& state, std::uint64_t check_every = kCheckEvery);
 
   /// Adds the changes that entry `index` made. Call it for every command, in order.
-  /// Returns: the link to remember, at every `kCheckEvery`-th entry.
+  /// Returns: the link to remember, at every `check_every`-th entry.
   std::optional<StateCheck> add(LogIndex index, const Changes& changes);
 
   /// Puts the chain as it is now into `changes`, to be written with them.
@@ -39,6 +39,7 @@ class StateChain {
   std::optional<std::string> compare(const StateCheck& most) const;
 
  private:
+  std::uint64_t check_every_;
   StateCheck last_;
   std::map<LogIndex, StateCheck> kept_;
 };

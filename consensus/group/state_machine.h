@@ -21,6 +21,9 @@ class StateMachine {
   /// Pure: a function of the view, the index and the command only. A command it cannot decode is a
   /// broken promise between versions and stops the process.
   virtual ApplyOutcome apply(const StateView& view, LogIndex index, std::string_view command) = 0;
+
+  /// A snapshot took the place of the state: what the machine remembers of it is worth nothing.
+  virtual void state_replaced() {}
 };
 
 }  // namespace starling::consensus

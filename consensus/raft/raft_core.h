@@ -156,8 +156,8 @@ class RaftCore {
   /// Everything of the last `Effects::apply`, up to `index`, is applied.
   void applied(MonoTime now, LogIndex index, Effects& effects);
 
-  /// This member's state at one entry. When most voters agree on it, the leader puts it into the log
-  /// as an entry of kind `check`, for all to compare.
+  /// This member's state at one entry. When most voters agree on it, the leader puts it into the
+  /// log as an entry of kind `check`, for all to compare.
   void state_checked(MonoTime now, const StateCheck& check, Effects& effects);
 
   /// The snapshot stream to a peer ended; `index` is the snapshot's if the peer has it whole.
@@ -273,7 +273,8 @@ class RaftCore {
   void follow(NodeId leader);
   void on(const Message& message, const AppendRequest& request);
   void on(const Message& message, const HeartbeatRequest& request);
-  bool append_from_leader(const AppendRequest& request);
+  bool contradicts_commit(const AppendRequest& request);
+  void append_from_leader(const AppendRequest& request);
   void commit_to(LogIndex index);
 
   // raft_leader.cc

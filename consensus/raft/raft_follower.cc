@@ -23,7 +23,7 @@ void RaftCore::follow(NodeId leader) {
 
 void RaftCore::on(const Message& message, const AppendRequest& request) {
   follow(message.from);
-  if (out_->fatal) return;
+  if (out_->fatal || contradicts_commit(request)) return;
   if (request.prev_index < commit_) {
     // Committed entries are the leader's too: it may go on from there.
     const AppendResponse held{false, commit_, {}, {}, request.sent_at};
@@ -37,31 +37,39 @@ void RaftCore::on(const Message& message, const AppendRequest& request) {
     send(message.from, refusal, Needs::whole_log, message.session);
     return;
   }
-  if (!append_from_leader(request)) return;
+  append_from_leader(request);
   const LogIndex last{request.prev_index.value + request.entries.size()};
   commit_to(std::min(request.commit, last));
   const AppendResponse held{false, last, {}, {}, request.sent_at};
   send(message.from, held, Needs::whole_log, message.session);
 }
 
-bool RaftCore::append_from_leader(const AppendRequest& request) {
+bool RaftCore::contradicts_commit(const AppendRequest& request) {
+  const auto differs = [&](LogIndex index, Term term) {
+    const auto own = index <= commit_ ? log_.term_at(index) : std::nullopt;
+    if (!own || *own == term) return false;
+    fail(fmt::format("entry {} is committed with term {}, but the leader of term {} has {}",
+                     index.value,
+                     own->value,
+                     term_.value,
+                     term.value));
+    return true;
+  };
+  if (differs(request.prev_index, request.prev_term)) return true;
+  return std::any_of(request.entries.begin(), request.entries.end(), [&](const EntryRef& entry) {
+    return differs(entry->index, entry->term);
+  });
+}
+
+void RaftCore::append_from_leader(const AppendRequest& request) {
   for (const EntryRef& entry : request.entries) {
     if (log_.matches(entry->index, entry->term)) continue;
     if (entry->index <= log_.last_index()) {
-      if (entry->index <= commit_) {
-        fail(fmt::format("entry {} is committed with term {}, but the leader of term {} has {}",
-                         entry->index.value,
-                         log_.term_at(entry->index).value_or(Term{}).value,
-                         term_.value,
-                         entry->term.value));
-        return false;
-      }
       log_.truncate_from(entry->index);
       note_truncated(entry->index);
     }
     log_.append(entry);
   }
-  return true;
 }
 
 void RaftCore::commit_to(LogIndex index) {

@@ -16,7 +16,8 @@ void RaftCore::track_members() {
   const std::set<NodeId> members = config().members();
   const InFlightWindow window{timings_.in_flight_messages_max, timings_.in_flight_bytes_max};
   for (const NodeId member : members) {
-    departing_.erase(member);
+    // Who is back is new: what it acknowledged before may be gone with its disk.
+    if (departing_.erase(member) != 0) progress_.erase(member);
     progress_.try_emplace(member, ++session_, log_.last_index().next(), now_, window);
   }
   for (const auto& [peer, progress] : progress_) {

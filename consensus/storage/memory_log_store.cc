@@ -154,6 +154,11 @@ std::size_t MemoryLogStore::crash(Random& random, double loss) {
   return at_risk.size() - kept;
 }
 
+void MemoryLogStore::make_true() {
+  if (truth_) truth_ = durable_;
+  lied_.clear();
+}
+
 bool MemoryLogStore::roll_back() {
   if (!image_) return false;
   durable_ = *image_;

@@ -55,8 +55,13 @@ class MemoryLogStore : public LogStore {
   /// Returns: how many writes were lost.
   std::size_t crash(Random& random, double loss);
 
+  /// What it lied about becomes true.
+  void make_true();
+
   /// Keeps what is durable now; `roll_back` brings it back, at a crash.
   void save_image() { image_ = truth(); }
+
+  const std::optional<Disk>& image() const { return image_; }
 
   /// Returns: false if no image was saved.
   bool roll_back();
@@ -66,6 +71,9 @@ class MemoryLogStore : public LogStore {
 
   const Disk& live() const { return live_; }
 
+  /// What is really there of `durable`.
+  const Disk& truth() const { return truth_ ? *truth_ : durable_; }
+
   std::size_t unsynced_count() const { return unsynced_.size(); }
 
  private:
@@ -73,8 +81,6 @@ class MemoryLogStore : public LogStore {
 
   void write(std::function<void(Disk&)> change);
   void sync();
-
-  const Disk& truth() const { return truth_ ? *truth_ : durable_; }
 
   Disk durable_;  ///< with what a lying disk only says it holds
   Disk live_;

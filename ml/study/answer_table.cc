@@ -24,18 +24,11 @@ std::string internal_prefix(std::uint64_t applied) {
   return fmt::format("{}{:016x}", kInternalMark, applied);
 }
 
-/// What the proposer of an internal key had applied.
-std::uint64_t applied_of(std::string_view key) {
-  std::uint64_t applied = 0;
-  const std::string_view digits = key.substr(1, kIndexDigits);
-  std::from_chars(digits.data(), digits.data() + digits.size(), applied, 16);
-  return applied;
-}
-
 bool may_be_forgotten(const StateView& view, std::string_view key) {
-  if (!is_internal(key)) return false;
+  const auto applied = applied_before(key);
+  if (!applied) return false;
   const auto floor = view.get(keys::kInternalKeyFloor);
-  return floor && applied_of(key) < from_big_endian_key(*floor);
+  return floor && applied->value < from_big_endian_key(*floor);
 }
 
 /// The ages of client keys that are too old or too many; oldest first. It does not look where it
@@ -84,6 +77,25 @@ Outcome refused(Errc code, std::string sentence) {
 
 std::string internal_key(LogIndex applied, std::string_view unique) {
   return fmt::format("{}-{}", internal_prefix(applied.value), unique);
+}
+
+std::optional<LogIndex> applied_before(std::string_view key) {
+  if (!is_internal(key) || key.size() <= kIndexDigits + 1) return std::nullopt;
+  std::uint64_t applied = 0;
+  const char* const digits = key.data() + 1;
+  const auto [end, failed] = std::from_chars(digits, digits + kIndexDigits, applied, 16);
+  if (failed != std::errc{} || end != digits + kIndexDigits) return std::nullopt;
+  return LogIndex{applied};
+}
+
+std::optional<Error> key_error(std::string_view key, LogIndex index) {
+  if (!is_internal(key)) return std::nullopt;
+  const auto applied = applied_before(key);
+  if (applied && *applied < index) return std::nullopt;
+  return Error{
+      Errc::invalid_argument,
+      fmt::format(
+          "an internal key of {} bytes does not name an entry before {}", key.size(), index.value)};
 }
 
 std::optional<Outcome> recorded_answer(const StateView& view, const Command& command) {

@@ -26,6 +26,13 @@ namespace starling::ml {
 /// proposer has applied before it proposes; `unique` never comes twice.
 std::string internal_key(LogIndex applied, std::string_view unique);
 
+/// What the proposer of an internal key had applied; nothing if it is none, or malformed.
+std::optional<LogIndex> applied_before(std::string_view key);
+
+/// Nothing, or why the command at `index` cannot have been proposed with this key: so an entry that
+/// used an internal key always lies after the one that the key names.
+std::optional<Error> key_error(std::string_view key, LogIndex index);
+
 /// The answer to the same request, if it was applied before under this command's key; a refusal
 /// (`invalid_argument`) if the key was used for another request.
 ///

@@ -500,6 +500,7 @@ Applied apply(const StateView& view, LogIndex index, const Command& command) {
   const std::uint64_t now_ms = std::max(command.time_ms, cluster_time_ms(view));
   Transaction tx{view, index, now_ms, command.wall_ms};
   if (!command.key.empty()) {
+    if (auto error = key_error(command.key, index)) return {Changes{}, refused(std::move(*error))};
     if (auto answer = recorded_answer(view, command)) return {Changes{}, std::move(*answer)};
   }
   auto outcome = std::visit([&tx](const auto& body) { return run(tx, body); }, command.body);

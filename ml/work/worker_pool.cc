@@ -90,6 +90,9 @@ Result<pid_t> run_program(const std::filesystem::path& program, int control) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, control, kWorkerControlFd);
+  // A copy of a peer's connection would keep it open after the node has closed it, and one of the
+  // node's ports would keep that taken after the node has died.
+  posix_spawn_file_actions_addclosefrom_np(&actions, kWorkerControlFd + 1);
   pid_t pid = 0;
   const int failed =
       posix_spawn(&pid, program.c_str(), &actions, nullptr, arguments.data(), entries.data());

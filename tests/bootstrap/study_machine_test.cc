@@ -3,12 +3,15 @@
 
 #include "ml/study/answer_table.h"
 #include "ml/study/registers.h"
+#include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "node/base/random.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <vector>
 
 namespace starling::bootstrap {
 namespace {
@@ -63,8 +66,50 @@ TEST(StudyMachine, ASnapshotIsBelievedMoreThanWhatIsRemembered) {
   other.apply(ml::SetRegister{"k", "new", {}});
   node.view = other.view;
   node.index = other.index;
+  node.machine.state_replaced();
   node.apply(ml::SetRegister{"k", "mine", 8});
   EXPECT_EQ(ml::find_register(node.view, "k").value().value, "mine") << "version 8 was seen";
+}
+
+TEST(StudyMachine, AKeyOfASnapshotIsNotTakenForANewOne) {
+  Node leader;
+  leader.index = 5;
+  const auto key = ml::internal_key({5}, "x");
+  leader.apply(ml::SetRegister{"k", "a", 0}, key);
+  Node node;
+  node.apply(ml::SetRegister{"other", "a", {}});
+  node.view = leader.view;
+  node.index = leader.index;
+  node.machine.state_replaced();
+  node.apply(ml::SetRegister{"k", "b", {}});
+  node.apply(ml::SetRegister{"k", "a", 0}, key);
+  EXPECT_EQ(ml::find_register(node.view, "k").value().value, "b") << "it counts once";
+}
+
+/// With and without memory, commands that are sent several times, late and out of order.
+TEST(StudyMachine, DecidesAsIfItRememberedNothing) {
+  Node remembers;
+  MapView view;
+  Random random{11};
+  std::vector<ml::Command> sent;
+  for (std::uint64_t index = 1; index <= 60'000; ++index) {
+    ml::Command command;
+    if (sent.empty() || random.below(4) > 0) {
+      command.key = ml::internal_key({index - 1 - random.below(std::min<std::uint64_t>(index, 40))},
+                                     std::to_string(index));
+      command.body =
+          ml::SetRegister{"k" + std::to_string(random.below(9)), std::to_string(index), {}};
+      sent.push_back(command);
+    } else {
+      command = sent[sent.size() - 1 - random.below(std::min<std::uint64_t>(sent.size(), 40'000))];
+    }
+    const auto outcome = remembers.machine.apply(remembers.view, {index}, ml::encode(command));
+    remembers.view.commit(outcome.changes);
+    const auto applied = ml::apply(view, {index}, command);
+    view.commit(applied.changes);
+    ASSERT_EQ(outcome.result, ml::encode(applied.outcome)) << "entry " << index;
+    ASSERT_EQ(outcome.changes.writes, applied.changes.writes) << "entry " << index;
+  }
 }
 
 TEST(RecentValues, KnowNothingThatIsNotSoAndForgetWhatIsNotAskedFor) {

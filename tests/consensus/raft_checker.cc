@@ -61,7 +61,10 @@ RaftChecker::Before RaftChecker::before(const RaftCore& core) {
           may_lead,
           core.config().is_joint(),
           core.is_transferring(),
-          core.is_installing()};
+          core.is_installing(),
+          core.vote(),
+          nullptr,
+          false};
 }
 
 void RaftChecker::check_step(const Before& before,
@@ -72,6 +75,7 @@ void RaftChecker::check_step(const Before& before,
   core.check_invariants();
   check_terms(before, core, effects);
   check_leader(before, core, effects);
+  check_grant(before, core, effects);
   check_entries(core, effects);
   check_commits(before, core, stores);
   check_configs(before, core);
@@ -204,6 +208,30 @@ void RaftChecker::check_active_config(const RaftCore& core) const {
           active.value);
 }
 
+/// Who says yes, also to a mere question, knows nothing newer and hears no leader.
+void RaftChecker::check_grant(const Before& before, const RaftCore& core, const Effects& effects) {
+  const auto* request =
+      before.input != nullptr ? std::get_if<VoteRequest>(&before.input->body) : nullptr;
+  if (request == nullptr) return;
+  const NodeId candidate = before.input->from;
+  const auto grants_pre = [&](const Message& message) {
+    const auto* answer = std::get_if<VoteResponse>(&message.body);
+    return answer != nullptr && answer->pre && answer->granted && message.to == candidate;
+  };
+  const bool votes = !request->pre && core.vote() == candidate &&
+                     core.term() == before.input->term &&
+                     (before.vote != candidate || before.term != core.term());
+  if (!votes && std::none_of(effects.send.begin(), effects.send.end(), grants_pre)) return;
+  require(core.log().is_up_to_date(request->last_index, request->last_term),
+          "{} is for {}, whose log is older than its own",
+          short_name(core.self()),
+          short_name(candidate));
+  require(request->transfer || !before.hears_leader,
+          "{} is for {} although it hears its leader",
+          short_name(core.self()),
+          short_name(candidate));
+}
+
 void RaftChecker::see(Term previous_term, const EntryRef& entry) {
   if (seen_.size() <= entry->index.value) seen_.resize(entry->index.value + 1);
   auto& here = seen_[entry->index.value];
@@ -232,8 +260,8 @@ void RaftChecker::check_entries(const RaftCore& core, const Effects& effects) {
 void RaftChecker::check_progress(const RaftCore& core, const Stores& stores) const {
   for (const auto& [peer, progress] : core.progress()) {
     const auto store = stores.find(peer);
-    const bool is_other_life =
-        store == stores.end() || store->second->durable().hard.term > core.term();
+    const bool is_other_life = store == stores.end() || distrusted_.contains(peer) ||
+                               store->second->durable().hard.term > core.term();
     require(is_other_life || progress.match <= durable_last(*store->second),
             "the leader of term {} counts entry {} as held by {}, which holds up to {}",
             core.term().value,
@@ -324,6 +352,16 @@ void RaftChecker::check_restart(const RaftCore& core, const MemoryLogStore& stor
     previous = entry->term;
   }
   check_active_config(core);
+}
+
+std::optional<Term> RaftChecker::term_on(const MemoryLogStore::Disk& disk, LogIndex index) const {
+  if (index == disk.base.index) return disk.base.term;
+  if (index < disk.base.index) {
+    const bool is_known = index.value > 0 && index.value <= committed_.size();
+    return is_known ? std::optional{committed_[index.value - 1].entry->term} : std::nullopt;
+  }
+  const auto found = disk.log.find(index);
+  return found == disk.log.end() ? std::nullopt : std::optional{found->second->term};
 }
 
 void RaftChecker::check_equal_logs(const RaftLog& a, const RaftLog& b) {

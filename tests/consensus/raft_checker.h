@@ -13,6 +13,8 @@
 
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +36,9 @@ class RaftChecker {
     bool is_joint = false;
     bool is_transferring = false;
     bool is_installing = false;
+    NodeId vote;
+    const consensus::Message* input = nullptr;  ///< what is being taken, if it is a message
+    bool hears_leader = false;                  ///< by its own clock
   };
 
   /// `on_commit` hears of each entry once, in order, when the first member knows it is committed.
@@ -60,6 +65,12 @@ class RaftChecker {
   /// Reads are linearizable: `at_least` is `highest_commit` of the time of asking.
   void check_read(LogIndex at_least, LogIndex answered) const;
 
+  /// The term of an entry that `disk` holds; what is compacted there is committed.
+  std::optional<Term> term_on(const consensus::MemoryLogStore::Disk& disk, LogIndex index) const;
+
+  /// This member's disk may have lost what it had confirmed.
+  void distrust(NodeId member) { distrusted_.insert(member); }
+
   /// The newest committed config, and its index.
   const std::pair<LogIndex, consensus::Config>& committed_config() const { return config_; }
 
@@ -85,6 +96,9 @@ class RaftChecker {
   void check_commits(const Before& before, const consensus::RaftCore& core, const Stores& stores);
   void check_configs(const Before& before, const consensus::RaftCore& core) const;
   void check_active_config(const consensus::RaftCore& core) const;
+  static void check_grant(const Before& before,
+                          const consensus::RaftCore& core,
+                          const consensus::Effects& effects);
   void check_entries(const consensus::RaftCore& core, const consensus::Effects& effects);
   void check_progress(const consensus::RaftCore& core, const Stores& stores) const;
   void check_said(const consensus::RaftCore& core,
@@ -106,6 +120,7 @@ class RaftChecker {
   std::vector<std::vector<Seen>> seen_;  ///< by index, a few terms each
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
   std::pair<LogIndex, consensus::Config> config_;
+  std::set<NodeId> distrusted_;
 };
 
 }  // namespace starling::tests

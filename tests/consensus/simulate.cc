@@ -27,7 +27,6 @@ struct Arguments {
   std::uint64_t calm_after = std::numeric_limits<std::uint64_t>::max();
   std::vector<std::string> without;
   bool trace = false;
-  bool lying_disks = false;
   bool all = false;
 };
 
@@ -35,7 +34,6 @@ std::string replay_command(const char* program, std::uint64_t seed, const Argume
   std::string line = fmt::format("{} --seed {}", program, seed);
   for (const std::string& fault : arguments.without)
     line += " --without " + fault;
-  if (arguments.lying_disks) line += " --lying-disks";
   return line + " --trace";
 }
 
@@ -59,7 +57,6 @@ std::optional<SwarmOptions> options_from(const Arguments& arguments) {
   SwarmOptions options;
   options.until = arguments.until;
   options.calm_after = arguments.calm_after;
-  options.lying_disks = arguments.lying_disks;
   for (const std::string& name : arguments.without) {
     const auto fault = fault_named(name);
     if (!fault) {
@@ -83,7 +80,6 @@ int simulate(int argc, char** argv) {
   app.add_option("--without", arguments.without, "leave out a class of faults; repeatable");
   app.add_option("--calm-after", arguments.calm_after, "no faults after this step");
   app.add_option("--until", arguments.until, "end at this step");
-  app.add_flag("--lying-disks", arguments.lying_disks, "a disk may lie or be rolled back");
   app.add_flag("--trace", arguments.trace, "print every event");
   app.add_flag("--all", arguments.all, "go on after a failure");
   CLI11_PARSE(app, argc, argv);

@@ -87,6 +87,17 @@ TEST(InternalKeys, ACommandWhoseKeyMayBeForgottenIsNotAppliedAgain) {
   EXPECT_FALSE(swarm.run(SetRegister{"k", "newer", {}}, own_key(swarm, 3)).error);
 }
 
+TEST(InternalKeys, OneThatNamesALaterEntryOrNoneIsRefused) {
+  Swarm swarm;
+  const auto early = internal_key({swarm.index + 1}, "x");
+  for (const auto& key : {early, std::string{"\x01"}, std::string{"\x01zzzzzzzzzzzzzzzz-x"}}) {
+    const auto outcome = swarm.run(SetRegister{"k", "a", {}}, key);
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, Errc::invalid_argument);
+  }
+  EXPECT_EQ(count_prefix(swarm.view, "idem/"), 0U) << "it is not kept either";
+}
+
 TEST(InternalKeys, ARefusalIsRememberedToo) {
   Swarm swarm;
   const auto key = own_key(swarm, 1);

@@ -54,6 +54,7 @@ TEST(CommandWire, ANewTimeChangesNothingElse) {
     ASSERT_TRUE(stamped);
     EXPECT_EQ(stamped->time_ms, 78U);
     stamped->time_ms = 9;
+    stamped->wall_ms = 10;
     EXPECT_EQ(encode(*stamped), bytes);
   }
 }

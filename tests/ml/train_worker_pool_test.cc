@@ -7,6 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <set>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace starling::ml {
 namespace {
@@ -38,6 +41,25 @@ TEST_F(WorkerPoolTest, ATrialReportsEachEpochAndItsOutcome) {
   EXPECT_EQ(story.exit.status, 0);
   EXPECT_EQ(story.exit.signal, 0);
   EXPECT_GT(story.exit.peak_mb, 0U);
+}
+
+std::set<std::filesystem::path> files_of(std::int64_t pid) {
+  std::set<std::filesystem::path> files;
+  const auto folder = std::filesystem::path{"/proc"} / std::to_string(pid) / "fd";
+  for (const auto& entry : std::filesystem::directory_iterator{folder}) {
+    std::error_code closed_meanwhile;
+    files.insert(std::filesystem::read_symlink(entry.path(), closed_meanwhile));
+  }
+  return files;
+}
+
+TEST_F(WorkerPoolTest, TheProgramHoldsNoSocketOfTheNode) {
+  const int own = ::socket(AF_INET, SOCK_STREAM, 0);
+  const auto name = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(own));
+  ASSERT_TRUE(finish(io_, tell(pool_, insurance_task())).done);
+  EXPECT_TRUE(files_of(::getpid()).contains(name));
+  EXPECT_FALSE(files_of(pool_.program_pid().value()).contains(name));
+  ::close(own);
 }
 
 TEST_F(WorkerPoolTest, PatienceEndsATrialThatDoesNotImprove) {

@@ -10,6 +10,13 @@ namespace starling::tests {
 using namespace consensus;
 using namespace std::chrono_literals;
 
+namespace {
+
+/// The one machine whose disk may lose what it has confirmed: a minority.
+constexpr std::size_t kSuspect = 0;
+
+}  // namespace
+
 FaultInjector::FaultInjector(VirtualSwarm& swarm, std::uint64_t seed, const FaultPlan& plan)
     : swarm_(swarm), plan_(plan) {
   for (std::size_t i = 0; i < kFaultCount; ++i)
@@ -47,7 +54,8 @@ void FaultInjector::begin(std::uint64_t until_step) {
   for (const auto& [fault, act] : kActs) {
     if (const auto mean = plan_.mean_wait(fault)) plan_next(fault, *mean, act);
   }
-  if (plan_.has(Fault::wipe)) repair_members();
+  if (plan_.has(Fault::wipe) || plan_.has(Fault::lying_sync) || plan_.has(Fault::roll_back))
+    repair_members();
 }
 
 void FaultInjector::plan_next(Fault fault, MonoTime mean, Act act) {
@@ -68,15 +76,12 @@ void FaultInjector::set_lasting(bool is_faulty) {
   swarm_.network().set_faulty(is_faulty);
   swarm_.set_mid_step_deaths(is_faulty ? 0.004 * plan_.strength(Fault::crash_mid_step) : 0);
   Random& drift = streams_[static_cast<std::size_t>(Fault::drift)];
-  Random& lies = streams_[static_cast<std::size_t>(Fault::lying_sync)];
-  const std::size_t liar = lies.below(swarm_.members().size());
   for (const auto& member : swarm_.members()) {
     member->disk.set_faulty(is_faulty);
     const auto off = static_cast<std::int64_t>(drift.below(60'000)) - 30'000;
     if (is_faulty && plan_.has(Fault::drift))
       swarm_.set_clock_rate(*member, SimClock::kTrueRate + off);
-    if (plan_.has(Fault::lying_sync) && member->machine == liar)
-      member->disk.store().lie(is_faulty);
+    if (plan_.has(Fault::lying_sync) && member->machine == kSuspect) member->disk.lie(is_faulty);
   }
 }
 
@@ -177,8 +182,9 @@ void FaultInjector::fail_sync(Random& random) {
 
 void FaultInjector::fill_disk(Random& random) {
   const std::size_t machine = any_machine(random);
-  swarm_.member(machine).disk.fill(until(random, 3s));
-  swarm_.trace().note(swarm_.now(), "the disk of {} is full", machine + 1);
+  const MonoTime from = swarm_.now() + draw_wait(random, 2s);
+  swarm_.member(machine).disk.fill(from, from + 10ms + draw_wait(random, 3s));
+  swarm_.trace().note(swarm_.now(), "the disk of {} fills up", machine + 1);
 }
 
 void FaultInjector::wipe(Random& random) {
@@ -202,12 +208,11 @@ void FaultInjector::clone(Random& random) {
 }
 
 void FaultInjector::save_or_roll_back(Random& random) {
-  SimMember& member = swarm_.member(0);  // a minority of one
+  SimMember& member = swarm_.member(kSuspect);
   if (random.chance(0.5)) {
-    member.disk.store().save_image();
-  } else if (member.core) {
-    swarm_.crash(member);
-    member.disk.store().roll_back();
+    member.disk.save_image();
+  } else {
+    swarm_.roll_back(member);
   }
 }
 
@@ -263,7 +268,9 @@ void FaultInjector::repair_members() {
       std::set<NodeId> voters = config.voters;
       std::erase_if(voters, [&](NodeId id) { return swarm_.find(id) == nullptr; });
       const bool has_lost = voters != config.voters && !voters.empty();
-      const auto change = has_lost ? step_towards(swarm_, config, voters) : std::nullopt;
+      const bool has_forgetful = !leader->core->forgetful().empty();
+      const auto change =
+          has_lost || has_forgetful ? step_towards(swarm_, config, voters) : std::nullopt;
       if (change) config_changes_ += propose_change(swarm_, *change) ? 1 : 0;
     }
     repair_members();

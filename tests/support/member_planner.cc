@@ -68,6 +68,13 @@ std::optional<Config> step_towards(VirtualSwarm& swarm,
   Config next{now.voters, {}, now.learners};
   keep_only(next.voters, ids);
   keep_only(next.learners, ids);
+  const SimMember* leader = swarm.leader();
+  const std::set<NodeId> forgetful =
+      leader != nullptr ? leader->core->forgetful() : std::set<NodeId>{};
+  std::erase_if(next.voters, [&](NodeId id) { return forgetful.contains(id); });
+  std::erase_if(next.learners, [&](NodeId id) { return forgetful.contains(id); });
+  const bool goes_first = next != Config{now.voters, {}, now.learners} && !forgetful.empty();
+  if (goes_first && !next.voters.empty()) return next;
   bool all_are_in = true;
   for (const NodeId id : ids) {
     if (!next.voters.contains(id)) all_are_in &= !next.learners.insert(id).second;

@@ -9,6 +9,17 @@ namespace starling::tests {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+/// The first number of an answer: a version or a token.
+std::uint64_t number_in(std::string_view text) {
+  const std::size_t begin = text.find_first_of("0123456789");
+  if (begin == std::string_view::npos) return 0;
+  return std::stoull(std::string{text.substr(begin)});
+}
+
+}  // namespace
+
 SimClients::SimClients(VirtualSwarm& swarm, std::uint64_t seed, const FaultPlan& plan)
     : swarm_(swarm), random_(stream(seed, "workload")) {
   clients_.resize(2 + random_.below(7));
@@ -51,7 +62,7 @@ void SimClients::begin(Client& client) {
   sent->command = choose(client);
   const Ask ask = sent->command.ask;
   if (ask != Ask::read && ask != Ask::stale_read) {
-    sent->bytes = swarm_.machine().encode(sent->command);
+    sent->bytes = swarm_.machine().encode(sent->command, swarm_.now());
     swarm_.history().will_send(sent->command, sent->bytes);
   }
   Operation operation;
@@ -75,7 +86,7 @@ ClientCommand SimClients::choose(Client& client) {
   } else if (dice < 45) {
     command.ask = Ask::compare_and_set;
     command.expected = client.seen[command.key];
-  } else if (dice < 65) {
+  } else if (dice < 65 && swarm_.machine().has_jobs()) {
     return choose_job(client);
   } else {
     command.ask = dice < 90 ? Ask::read : Ask::stale_read;
@@ -197,18 +208,16 @@ void SimClients::complete(Client& client, const SimReply& reply) {
 
 void SimClients::learn(Client& client, const ClientCommand& command, const Answer& answer) {
   const std::string_view text = answer.text;
-  if (command.ask == Ask::read || command.ask == Ask::stale_read) client.seen[command.key] = text;
-  if (command.ask == Ask::put || command.ask == Ask::compare_and_set) {
-    const bool is_set = text == "ok";
-    client.seen[command.key] = is_set ? command.value : std::string{text.substr(6)};
-    swarm_.marks().hit(Mark::compare_failed, !is_set);
-  }
-  if (command.ask == Ask::claim && text.starts_with("token:"))
-    client.tokens[command.key] = text.substr(6);
-  if (command.ask == Ask::claim && text == "done") ++jobs_;
-  if (command.ask == Ask::complete) {
+  const std::uint64_t number = number_in(text);
+  if (command.ask == Ask::claim) {
+    if (text == "done") ++jobs_;
+    if (text != "done") client.tokens[command.key] = number;
+  } else if (command.ask == Ask::complete) {
     client.tokens.erase(command.key);
     swarm_.marks().hit(Mark::completion_stale, text == "stale");
+  } else {
+    client.seen[command.key] = number;
+    swarm_.marks().hit(Mark::compare_failed, text.starts_with("conflict"));
   }
 }
 

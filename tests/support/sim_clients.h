@@ -59,9 +59,9 @@ class SimClients {
     std::uint64_t id = 0;
     std::uint64_t number = 0;
     std::optional<Operation> operation;
-    std::optional<NodeId> leader;               ///< as far as it knows
-    std::map<std::string, std::string> seen;    ///< what registers held, by key
-    std::map<std::string, std::string> tokens;  ///< of the jobs it has claimed
+    std::optional<NodeId> leader;                 ///< as far as it knows
+    std::map<std::string, std::uint64_t> seen;    ///< versions of registers, by key
+    std::map<std::string, std::uint64_t> tokens;  ///< of the jobs it has claimed
   };
 
   void begin(Client& client);

@@ -21,7 +21,7 @@ SimDisk::SimDisk(std::uint64_t seed, std::size_t machine, const FaultPlan& plan)
 
 Result<> SimDisk::open(MonoTime now) {
   if (is_in_use_) return Error{Errc::conflict, "another process uses the disk"};
-  if (full_until_ > now) return Error{Errc::unavailable, "there is no space on the disk"};
+  if (is_full(now)) return Error{Errc::unavailable, "there is no space on the disk"};
   is_in_use_ = true;
   return {};
 }
@@ -41,9 +41,23 @@ MonoTime SimDisk::sync_end(MonoTime now) {
 }
 
 Result<> SimDisk::persist(const consensus::PersistBatch& batch, MonoTime now) {
-  if (full_until_ > now)
+  if (is_full(now))
     store_->fail_next_sync(Error{Errc::unavailable, "there is no space on the disk"});
   return store_->persist(batch);
+}
+
+void SimDisk::lie(bool is_lying) {
+  store_->lie(is_lying);
+  has_lied_ |= is_lying;
+  has_power_loss_ |= is_lying;
+}
+
+void SimDisk::save_image() {
+  store_->save_image();
+}
+
+void SimDisk::roll_back() {
+  has_lied_ |= store_->roll_back();
 }
 
 void SimDisk::fail_next_sync() {
@@ -57,6 +71,7 @@ void SimDisk::mend() {
 }
 
 std::unique_ptr<MemoryLogStore> SimDisk::wipe() {
+  has_lied_ = false;
   return std::exchange(store_, std::make_unique<MemoryLogStore>());
 }
 

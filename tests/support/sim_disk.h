@@ -34,7 +34,14 @@ class SimDisk {
 
   void stall(MonoTime until) { stalled_until_ = until; }
 
-  void fill(MonoTime until) { full_until_ = until; }
+  /// Little space is left now, and none from `full_from` until `until`.
+  void fill(MonoTime full_from, MonoTime until) {
+    full_from_ = full_from;
+    full_until_ = until;
+  }
+
+  /// A node that looks finds little space left.
+  bool is_low(MonoTime now) const { return full_until_ > now; }
 
   void fail_next_sync();
 
@@ -46,20 +53,33 @@ class SimDisk {
   /// A new, empty disk. Returns: what the old one held.
   std::unique_ptr<consensus::MemoryLogStore> wipe();
 
-  bool is_in_use() const { return is_in_use_; }
+  /// From now on what it says that it synced may be gone after a crash, or is honest again.
+  void lie(bool is_lying);
+
+  /// A crash: it comes back as it was when the image was saved, if one was.
+  void save_image();
+  void roll_back();
+
+  /// It may have lost what it had confirmed.
+  bool has_lied() const { return has_lied_; }
 
   bool is_stalled(MonoTime now) const { return stalled_until_ > now; }
 
  private:
   Random random_;
   std::unique_ptr<consensus::MemoryLogStore> store_;
+
+  bool is_full(MonoTime now) const { return full_from_ <= now && full_until_ > now; }
+
   bool is_in_use_ = false;
   bool is_faulty_ = false;
   MonoTime stalled_until_{0};
+  MonoTime full_from_{0};
   MonoTime full_until_{0};
   MonoTime sync_mean_{0};
   double slow_chance_ = 0;
   bool has_power_loss_ = false;
+  bool has_lied_ = false;
 };
 
 }  // namespace starling::tests

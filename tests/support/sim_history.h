@@ -8,12 +8,15 @@
 /// Threads: one.
 #pragma once
 
+#include "consensus/group/state_chain.h"
 #include "consensus/raft/messages.h"
 #include "tests/support/check_failure.h"
 #include "tests/support/sim_machine.h"
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,7 +27,7 @@ namespace starling::tests {
 
 class SimHistory {
  public:
-  explicit SimHistory(const SimMachine& machine) : machine_(machine) {}
+  explicit SimHistory(const SimMachine& machine);
 
   /// A client is about to send `bytes`, which stand for `command`.
   void will_send(const ClientCommand& command, const std::string& bytes);
@@ -33,7 +36,7 @@ class SimHistory {
   void commit(const consensus::Entry& entry);
 
   /// A member applied `index`.
-  void check_applied(LogIndex index, const Changes& changes, const Answer& answer) const;
+  void check_applied(LogIndex index, const Changes& changes, std::string_view result) const;
 
   /// A member's whole state is what the log up to `index` makes of nothing.
   void check_state(LogIndex index, const MapView& state) const;
@@ -52,13 +55,15 @@ class SimHistory {
 
   LogIndex last() const { return {outcomes_.size()}; }
 
-  /// How many committed commands were sent again and had taken effect before.
+  /// How many committed commands had taken effect before, or came too late to take any.
   std::uint64_t repeats() const { return repeats_; }
+
+  std::uint64_t late() const { return late_; }
 
  private:
   struct Outcome {
     std::uint64_t changes_digest = 0;
-    Answer answer;
+    std::string result;
   };
 
   struct Job {
@@ -67,29 +72,32 @@ class SimHistory {
     std::string result;
   };
 
-  struct Session {
-    std::uint64_t number = 0;
-    Answer answer;
-  };
-
   using CommandId = std::pair<std::uint64_t, std::uint64_t>;  ///< client, number
 
   Answer model(const ClientCommand& command, LogIndex index);
   std::string model_text(const ClientCommand& command, LogIndex index);
-  std::optional<std::string> value_at(const std::string& state_key, LogIndex index) const;
+  std::string model_job(const ClientCommand& command, LogIndex index);
+
+  template <class Value>
+  using Versions = std::vector<std::pair<LogIndex, Value>>;
+
+  template <class Value>
+  static const Value* value_at(const Versions<Value>& versions, LogIndex index);
 
   const SimMachine& machine_;
   std::unordered_map<std::string, ClientCommand> sent_;
   std::vector<Outcome> outcomes_;  ///< by index - 1
   MapView state_;
-  std::map<std::string, std::vector<std::pair<LogIndex, std::optional<std::string>>>, std::less<>>
-      versions_;
+  std::unique_ptr<consensus::StateMachine> replica_;
+  consensus::StateChain chain_;
+  std::map<std::string, Versions<std::optional<std::string>>, std::less<>> state_versions_;
   std::map<CommandId, Answer> effects_;
-  std::map<std::string, std::string> registers_;
+  std::map<std::string, Versions<std::string>, std::less<>> registers_;  ///< "VERSION=VALUE"
   std::map<std::string, Job> jobs_;
-  std::map<std::uint64_t, Session> sessions_;
+  std::map<std::uint64_t, std::uint64_t> newest_;  ///< number of each client
   LogIndex completed_;
   std::uint64_t repeats_ = 0;
+  std::uint64_t late_ = 0;
 };
 
 }  // namespace starling::tests

@@ -5,9 +5,12 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 
 namespace starling::tests {
 namespace {
+
+using consensus::ApplyOutcome;
 
 constexpr std::string_view kAsks[] = {"put", "cas", "claim", "complete"};
 
@@ -25,8 +28,7 @@ std::array<std::string_view, kCount> fields(std::string_view text) {
 
 std::uint64_t number_in(std::string_view digits) {
   std::uint64_t number = 0;
-  for (const char digit : digits)
-    number = number * 10 + static_cast<std::uint64_t>(digit - '0');
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
   return number;
 }
 
@@ -45,15 +47,16 @@ struct Step {
   Changes changes;
 
   std::string put(std::string_view key, std::string_view value) {
-    changes.put(register_key(key), std::string{value});
-    return "ok";
+    changes.put(register_key(key), fmt::format("{}={}", index.value, value));
+    return fmt::format("version:{}", index.value);
   }
 
   std::string compare_and_set(std::string_view key,
                               std::string_view expected,
                               std::string_view value) {
-    const std::string now = view.get(register_key(key)).value_or("");
-    if (now != expected) return "holds:" + now;
+    const std::string held = view.get(register_key(key)).value_or("0=");
+    const std::string_view version = std::string_view{held}.substr(0, held.find('='));
+    if (version != expected) return fmt::format("conflict:{}", version);
     return put(key, value);
   }
 
@@ -75,9 +78,37 @@ struct Step {
   }
 };
 
+/// Keeps of each client the last command and its answer.
+class TextStateMachine : public consensus::StateMachine {
+ public:
+  ApplyOutcome apply(const StateView& view, LogIndex index, std::string_view bytes) override {
+    const auto [client, number, ask, key, expected, value] = fields<6>(bytes);
+    const std::string session = std::string{"session/"}.append(client);
+    const std::string kept = view.get(session).value_or("0 0 ");
+    const auto [last, last_index, last_text] = fields<3>(kept);
+    if (number_in(number) == number_in(last))
+      return {{}, fmt::format("{} {}", last_index, last_text)};
+    if (number_in(number) < number_in(last)) return {{}, "0 passed"};
+
+    Step step{view, index, {}};
+    std::string text;
+    if (ask == "put") text = step.put(key, value);
+    if (ask == "cas") text = step.compare_and_set(key, expected, value);
+    if (ask == "claim") text = step.claim(key);
+    if (ask == "complete") text = step.complete(key, expected, value);
+    STARLING_ASSERT(!text.empty(), "a command of the log is one that a client sent");
+    step.changes.put(session, fmt::format("{} {} {}", number, index.value, text));
+    return {std::move(step.changes), fmt::format("{} {}", index.value, text)};
+  }
+};
+
 }  // namespace
 
-std::string RegisterMachine::encode(const ClientCommand& command) const {
+std::unique_ptr<consensus::StateMachine> TextMachine::start() const {
+  return std::make_unique<TextStateMachine>();
+}
+
+std::string TextMachine::encode(const ClientCommand& command, MonoTime) const {
   const auto ask = static_cast<std::size_t>(command.ask);
   STARLING_ASSERT(ask < std::size(kAsks), "reads are not commands");
   return fmt::format("{} {} {} {} {} {}",
@@ -89,34 +120,13 @@ std::string RegisterMachine::encode(const ClientCommand& command) const {
                      command.value);
 }
 
-SimMachine::Applied RegisterMachine::apply(const StateView& view,
-                                           LogIndex index,
-                                           std::string_view bytes) const {
-  const auto [client, number, ask, key, expected, value] = fields<6>(bytes);
-  const std::string session = std::string{"session/"}.append(client);
-  const std::string kept = view.get(session).value_or("0 0 ");
-  const auto [last, last_index, last_text] = fields<3>(kept);
-  if (number_in(number) == number_in(last))
-    return {{}, {{number_in(last_index)}, std::string{last_text}}};
-  if (number_in(number) < number_in(last)) return {{}, {{}, "passed"}};
-
-  Step step{view, index, {}};
-  std::string text;
-  if (ask == "put") text = step.put(key, value);
-  if (ask == "cas") text = step.compare_and_set(key, expected, value);
-  if (ask == "claim") text = step.claim(key);
-  if (ask == "complete") text = step.complete(key, expected, value);
-  STARLING_ASSERT(!text.empty(), "a command of the log is one that a client sent");
-  step.changes.put(session, fmt::format("{} {} {}", number, index.value, text));
-  return {std::move(step.changes), {index, text}};
+Answer TextMachine::decode(std::string_view result) const {
+  const auto [index, text] = fields<2>(result);
+  return {{number_in(index)}, std::string{text}};
 }
 
-std::string RegisterMachine::read(const StateView& view, std::string_view key) const {
-  return view.get(register_key(key)).value_or("");
-}
-
-std::string RegisterMachine::state_key(std::string_view key) const {
-  return register_key(key);
+std::string TextMachine::read(const StateView& view, std::string_view key) const {
+  return view.get(register_key(key)).value_or("0=");
 }
 
 }  // namespace starling::tests

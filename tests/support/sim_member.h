@@ -2,6 +2,8 @@
 #pragma once
 
 #include "consensus/group/snapshot_stream.h"
+#include "consensus/group/state_chain.h"
+#include "consensus/group/state_machine.h"
 #include "consensus/raft/raft_core.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_disk.h"
@@ -18,6 +20,9 @@
 #include <vector>
 
 namespace starling::tests {
+
+/// Members compare their states at every so-manieth entry.
+inline constexpr std::uint64_t kSimCheckEvery = 16;
 
 /// A client's command, and the bytes that stand for it in the log.
 struct SentCommand {
@@ -67,8 +72,13 @@ struct SimMember {
   // Of the process; gone when it dies.
   std::unique_ptr<consensus::RaftCore> core;
   std::unique_ptr<consensus::SnapshotReceiver> receiver;
+  std::unique_ptr<consensus::StateMachine> state_machine;
+  std::optional<consensus::StateChain> chain;
   std::optional<consensus::PersistBatch> in_flight;
   std::uint64_t unconfirmed = 0;  ///< the batch that the process waits for
+  bool write_hangs = false;
+  std::optional<std::pair<Term, MonoTime>> leader_contact;  ///< the last one, by its own clock
+  MonoTime disk_looked_at{0};                               ///< by its own clock
   std::optional<SimSending> sending;
   MonoTime paused_until{0};
   std::vector<std::function<void(SimMember&)>> parked;  ///< what is to be done after the pause

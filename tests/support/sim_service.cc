@@ -59,12 +59,13 @@ void SimService::settle_proposals(SimMember& member, const ProposalOutcome& outc
   reply(member, request, {SimReply::Kind::not_taken, {}, member.core->leader()});
 }
 
-void SimService::settle_entry(SimMember& member, const Entry& entry, const Answer& answer) {
+void SimService::settle_entry(SimMember& member, const Entry& entry, std::string_view result) {
   const auto [first, last] = member.in_log.equal_range(entry.index);
   for (auto at = first; at != last; ++at) {
     const bool is_own = at->second.term == entry.term;
     swarm_.marks().hit(Mark::proposal_replaced, !is_own);
     const auto kind = is_own ? SimReply::Kind::done : SimReply::Kind::not_taken;
+    const Answer answer = is_own ? swarm_.machine().decode(result) : Answer{};
     reply(member, at->second.request, {kind, answer, {}});
   }
   member.in_log.erase(first, last);

@@ -26,7 +26,7 @@ class SimService {
   // What the process hears of its core.
   void settle_proposals(SimMember& member, const consensus::ProposalOutcome& outcome);
   void settle_read(SimMember& member, const consensus::ReadReady& ready);
-  void settle_entry(SimMember& member, const consensus::Entry& entry, const Answer& answer);
+  void settle_entry(SimMember& member, const consensus::Entry& entry, std::string_view result);
   void note_applied(SimMember& member, LogIndex index);
 
   /// The process is dead, and with it what it knew of requests.

@@ -27,8 +27,8 @@ constexpr std::array<FaultClass, kFaultCount> kClasses{{
     {"slow_disk", 0.4, 0s, 0ms},      {"power_loss", 0.6, 0s, 0ms},
     {"stalled_disk", 0.25, 20s, 4s},  {"sync_error", 0.25, 20s, 3s},
     {"disk_full", 0.2, 25s, 6s},      {"wipe", 0.25, 25s, 5s},
-    {"clone", 0.15, 20s, 4s},         {"lying_sync", 0.4, 0s, 0ms},
-    {"roll_back", 0.4, 20s, 5s},      {"drift", 0.6, 0s, 0ms},
+    {"clone", 0.15, 20s, 4s},         {"lying_sync", 0.25, 0s, 0ms},
+    {"roll_back", 0.25, 15s, 2s},     {"drift", 0.6, 0s, 0ms},
     {"clock_rate", 0.3, 15s, 2s},     {"pause", 0.4, 12s, 1500ms},
     {"sleep_all", 0.08, 40s, 15s},    {"crash", 0.6, 10s, 1s},
     {"crash_mid_step", 0.4, 0s, 0ms}, {"kill_all", 0.15, 30s, 8s},
@@ -36,10 +36,6 @@ constexpr std::array<FaultClass, kFaultCount> kClasses{{
     {"client_loss", 0.4, 0s, 0ms},    {"compaction", 0.7, 0s, 0ms},
     {"tight_windows", 0.4, 0s, 0ms},
 }};
-
-bool needs_lies(Fault fault) {
-  return fault == Fault::lying_sync || fault == Fault::roll_back;
-}
 
 }  // namespace
 
@@ -54,7 +50,7 @@ std::optional<Fault> fault_named(std::string_view name) {
   return std::nullopt;
 }
 
-FaultPlan::FaultPlan(std::uint64_t seed, const std::set<Fault>& without, bool with_lying_disks) {
+FaultPlan::FaultPlan(std::uint64_t seed, const std::set<Fault>& without) {
   constexpr double kCalmSeeds = 0.03;
   constexpr double kWildSeeds = 0.03;
   const double mood = stream(seed, "plan").unit();
@@ -63,8 +59,7 @@ FaultPlan::FaultPlan(std::uint64_t seed, const std::set<Fault>& without, bool wi
     Random random = stream(seed, std::string{"plan."}.append(kClasses[i].name));
     const bool is_drawn = random.chance(kClasses[i].chance) || mood > 1 - kWildSeeds;
     settings_[i].strength = random.unit();
-    settings_[i].is_on = is_drawn && mood >= kCalmSeeds && !without.contains(fault) &&
-                         (with_lying_disks || !needs_lies(fault));
+    settings_[i].is_on = is_drawn && mood >= kCalmSeeds && !without.contains(fault);
   }
 }
 

@@ -66,8 +66,7 @@ class FaultPlan {
     double strength = 0;  ///< in [0, 1)
   };
 
-  /// Lying and rolled back disks are only drawn if `with_lying_disks`.
-  FaultPlan(std::uint64_t seed, const std::set<Fault>& without, bool with_lying_disks);
+  FaultPlan(std::uint64_t seed, const std::set<Fault>& without);
 
   bool has(Fault fault) const { return at(fault).is_on; }
 

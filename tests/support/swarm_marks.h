@@ -16,6 +16,7 @@ enum class Mark : std::size_t {
   pre_vote_refused,     ///< somebody did not let a member campaign
   vote_ignored_leader,  ///< a vote request met a member that hears its leader
   stalled_leader_left,  ///< a leader whose disk hung stepped down
+  full_leader_left,     ///< a leader whose disk was nearly full did
   quorum_contact_lost,  ///< a leader stepped down by itself
   higher_term_seen,     ///< a leader stepped down before a higher term
   learner_voted,        ///< a member that is no voter granted a vote
@@ -49,18 +50,19 @@ enum class Mark : std::size_t {
   snapshot_discarded,    ///< whole, but not needed any more
   snapshot_overtaken,    ///< the peer went on by the log instead
   snapshot_while_joint,  ///< of or into a joint config
-  snapshot_of_new_term,  ///< it came before any message of its term
   install_during_sync,   ///< while an older batch was being written
   crash_while_installing,
   // Disks and processes
   writes_lost,        ///< a crash lost unsynced writes
   sync_lost,          ///< a crash lost a sync that had begun
+  states_compared,    ///< a member met the state of most voters in the log
   applied_fell_back,  ///< a restart applied entries again
   sync_failed,
   disk_filled,
   disk_stalled,
   clone_refused,
   machine_wiped,
+  loss_noticed,  ///< a member found out that its disk had lied
   wiped_is_voter_again,
   crashed_mid_step,
   all_killed,

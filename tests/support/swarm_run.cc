@@ -7,7 +7,7 @@
 #include "tests/support/sim_random.h"
 #include "tests/support/virtual_swarm.h"
 
-#include <algorithm>
+#include <memory>
 
 namespace starling::tests {
 
@@ -17,9 +17,15 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr MonoTime kWarmUp = 15s;
-constexpr MonoTime kLivenessDeadline = 30s;
+constexpr MonoTime kLivenessDeadline = 60s;
 constexpr MonoTime kHealingDeadline = 40s;
 constexpr std::uint64_t kStepsMax = 2'000'000;
+
+/// Mostly the one that is cheaper and knows more commands.
+std::unique_ptr<SimMachine> draw_machine(std::uint64_t seed) {
+  if (stream(seed, "machine").chance(0.25)) return std::make_unique<StudySimMachine>();
+  return std::make_unique<TextMachine>();
+}
 
 /// The run has come to the step at which it was told to end.
 struct Ended {};
@@ -30,8 +36,9 @@ class SwarmRun {
       : options_(options),
         random_(stream(options.seed, "phases")),
         trace_(options.trace),
-        plan_(options.seed, options.without, options.lying_disks),
-        swarm_({options.seed, 5, options.same_id_after_wipe}, plan_, machine_, trace_),
+        plan_(options.seed, options.without),
+        machine_(draw_machine(options.seed)),
+        swarm_({options.seed, 5, options.same_id_after_wipe}, plan_, *machine_, trace_),
         clients_(swarm_, options.seed, plan_),
         injector_(swarm_, options.seed, plan_) {}
 
@@ -44,8 +51,10 @@ class SwarmRun {
       do_healing();
     } catch (const CheckFailure& failure) {
       report_.failure = failure.what();
+      describe_members();
       trace_.note(swarm_.now(), "FAILED at step {}: {}", swarm_.steps(), failure.what());
     } catch (const Ended&) {
+      describe_members();
       trace_.note(swarm_.now(), "ended at step {}", swarm_.steps());
     }
     fill_report();
@@ -62,6 +71,7 @@ class SwarmRun {
   }
 
   void note_plan();
+  void describe_members();
   void warm_up();
   void do_chaos();
   void do_liveness();
@@ -69,15 +79,16 @@ class SwarmRun {
   std::set<std::size_t> choose_core();
   void mend(SimMember& member);
   void freeze(SimMember& member);
-  void lead_to(const std::set<NodeId>& voters);
-  bool has_converged(const std::set<NodeId>& voters);
+  std::set<NodeId> first_machines(std::size_t count);
+  void lead_to(std::size_t voter_count);
+  bool has_converged(std::size_t voter_count);
   void fill_report();
 
   const SwarmOptions options_;
   Random random_;
   SwarmTrace trace_;
   FaultPlan plan_;
-  RegisterMachine machine_;
+  const std::unique_ptr<SimMachine> machine_;
   VirtualSwarm swarm_;
   SimClients clients_;
   FaultInjector injector_;
@@ -90,6 +101,11 @@ void SwarmRun::note_plan() {
     const auto percent = static_cast<int>(100 * plan_.strength(fault));
     if (plan_.has(fault)) trace_.note(0ns, "fault {} at {} %", to_string(fault), percent);
   }
+}
+
+void SwarmRun::describe_members() {
+  for (const auto& member : swarm_.members())
+    trace_.note(swarm_.now(), "{}", swarm_.describe(*member));
 }
 
 void SwarmRun::warm_up() {
@@ -165,18 +181,28 @@ void SwarmRun::do_liveness() {
   swarm_.marks().hit(Mark::core_beside_rest, has_rest && !cuts_the_rest);
 }
 
+std::set<NodeId> SwarmRun::first_machines(std::size_t count) {
+  std::set<NodeId> ids;
+  for (std::size_t i = 0; i < count; ++i)
+    ids.insert(swarm_.member(i).id);
+  return ids;
+}
+
 /// Proposes, again and again, what is missing.
-void SwarmRun::lead_to(const std::set<NodeId>& voters) {
-  swarm_.at(swarm_.now() + 200ms, [this, voters] {
+void SwarmRun::lead_to(std::size_t voter_count) {
+  swarm_.at(swarm_.now() + 200ms, [this, voter_count] {
     const SimMember* leader = swarm_.leader();
-    const auto next =
-        leader != nullptr ? step_towards(swarm_, leader->core->config(), voters) : std::nullopt;
-    if (next) propose_change(swarm_, *next);
-    lead_to(voters);
+    if (leader != nullptr) {
+      const Config& now = leader->core->config();
+      const auto next = step_towards(swarm_, now, first_machines(voter_count));
+      if (next) propose_change(swarm_, *next);
+    }
+    lead_to(voter_count);
   });
 }
 
-bool SwarmRun::has_converged(const std::set<NodeId>& voters) {
+bool SwarmRun::has_converged(std::size_t voter_count) {
+  const std::set<NodeId> voters = first_machines(voter_count);
   const SimMember* leader = swarm_.leader();
   if (leader == nullptr || !clients_.are_idle()) return false;
   const RaftCore& core = *leader->core;
@@ -194,21 +220,19 @@ bool SwarmRun::has_converged(const std::set<NodeId>& voters) {
 void SwarmRun::do_healing() {
   trace_.note(swarm_.now(), "everything heals");
   std::set<std::size_t> all;
-  std::set<NodeId> voters;
   const std::size_t voter_count = random_.chance(0.5) ? 3 : 5;
-  for (const auto& member : swarm_.members()) {
+  for (const auto& member : swarm_.members())
     all.insert(member->machine);
-    if (voters.size() < voter_count) voters.insert(member->id);
-  }
   swarm_.network().heal_all();
   swarm_.set_restarts(true);
   clients_.set_reach(all);
   clients_.finish();
   for (const auto& member : swarm_.members())
     mend(*member);
-  lead_to(voters);
+  lead_to(voter_count);
   const MonoTime begun = swarm_.now();
-  const bool is_well = run_until(begun + kHealingDeadline, [&] { return has_converged(voters); });
+  const bool is_well =
+      run_until(begun + kHealingDeadline, [&] { return has_converged(voter_count); });
   report_.healing_took = swarm_.now() - begun;
   require(is_well, "the healed swarm is not equal everywhere after {} s", kHealingDeadline / 1s);
   const Term term = swarm_.leader()->core->term();
@@ -231,6 +255,8 @@ void SwarmRun::fill_report() {
   report_.crashes = swarm_.crashes();
   report_.operations = clients_.completed();
   report_.marks = swarm_.marks();
+  report_.marks.hit(Mark::repeat_answered, swarm_.history().repeats() > 0);
+  report_.marks.hit(Mark::late_command_refused, swarm_.history().late() > 0);
 }
 
 }  // namespace

@@ -27,7 +27,6 @@ struct SwarmOptions {
   std::uint64_t seed = 1;
   std::chrono::seconds chaos{50};
   std::set<Fault> without;          ///< classes of faults that are left out
-  bool lying_disks = false;         ///< a minority may lie or be rolled back
   bool same_id_after_wipe = false;  ///< what must never be done, for the mutation gate
   std::uint64_t calm_after =
       std::numeric_limits<std::uint64_t>::max();                    ///< no faults after this step

@@ -20,6 +20,23 @@ MonoTime draw_offset(std::uint64_t seed, std::size_t machine) {
   return draw_between(random, 0s, 1000h);
 }
 
+bool is_quorum(const Config& config, const std::set<NodeId>& present) {
+  const auto has_majority = [&](const std::set<NodeId>& voters) {
+    const auto count = std::count_if(
+        voters.begin(), voters.end(), [&](NodeId voter) { return present.contains(voter); });
+    return voters.empty() || 2 * static_cast<std::size_t>(count) > voters.size();
+  };
+  return has_majority(config.voters) && has_majority(config.voters_outgoing);
+}
+
+std::vector<Config> configs_of(const MemoryLogStore::Disk& disk) {
+  std::vector<Config> configs{disk.base.config};
+  for (const auto& [index, entry] : disk.log) {
+    if (entry->kind == EntryKind::config) configs.push_back(entry->config);
+  }
+  return configs;
+}
+
 }  // namespace
 
 VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
@@ -118,6 +135,13 @@ void VirtualSwarm::after_step(SimMember& member,
                               const RaftChecker::Before& before,
                               Effects& effects) {
   ++steps_;
+  if (effects.fatal && member.disk.has_lied()) {
+    // As a node does it that finds out: it comes back as a new member.
+    marks_.hit(Mark::loss_noticed);
+    trace_.note(now(), "{}: {}", name_of(member.id), *effects.fatal);
+    wipe(member);
+    return;
+  }
   checker_.check_step(before, *member.core, effects, stores_);
   note_step(member, before, effects);
   carry_out(member, effects);
@@ -195,9 +219,9 @@ void VirtualSwarm::set_timer(SimMember& member) {
     }
     who.timer_at = MonoTime{0};
     give(who, [&](RaftCore& core, Effects& effects) { core.tick(clock(who), effects); });
-    if (who.core)
-      require(
-          who.core->next_deadline() > clock(who), "{} has a timer in the past", name_of(who.id));
+    if (!who.core) return;
+    require(who.core->next_deadline() > clock(who), "{} has a timer in the past", name_of(who.id));
+    if (clock(who) - who.disk_looked_at >= 1s) look_at_disk(who);
   });
 }
 
@@ -233,13 +257,27 @@ void VirtualSwarm::deliver(std::size_t from, NodeId to, const std::shared_ptr<co
                 name_of(who.id),
                 message->body.index(),
                 message->term.value);
-    const Term before = who.core->term();
-    give(who, [&](RaftCore& core, Effects& effects) { core.step(clock(who), *message, effects); });
-    const auto* vote = std::get_if<VoteRequest>(&message->body);
-    const bool is_ignored = vote != nullptr && !vote->pre && message->term > before && who.core &&
-                            who.core->term() == before;
-    marks_.hit(Mark::vote_ignored_leader, is_ignored);
+    step(who, *message);
   });
+}
+
+void VirtualSwarm::step(SimMember& member, const Message& message) {
+  const MonoTime own = clock(member);
+  auto before = RaftChecker::before(*member.core);
+  before.input = &message;
+  const bool had_contact = member.leader_contact && member.leader_contact->first == before.term &&
+                           own - member.leader_contact->second < timings_.election;
+  before.hears_leader = had_contact || before.role == Role::leader;
+  Effects effects;
+  member.core->step(own, message, effects);
+  const bool is_leader = std::holds_alternative<AppendRequest>(message.body) ||
+                         std::holds_alternative<HeartbeatRequest>(message.body);
+  if (is_leader && message.term == member.core->term()) member.leader_contact = {message.term, own};
+  const auto* vote = std::get_if<VoteRequest>(&message.body);
+  marks_.hit(Mark::vote_ignored_leader,
+             vote != nullptr && !vote->pre && message.term > before.term &&
+                 member.core->term() == before.term);
+  after_step(member, before, effects);
 }
 
 void VirtualSwarm::replay(Random& random) {
@@ -266,10 +304,23 @@ void VirtualSwarm::watch_write(SimMember& member) {
   member.unconfirmed = member.in_flight->id;
   at_member(when, member, [this, id = member.in_flight->id](SimMember& who) {
     if (who.unconfirmed != id) return;
-    marks_.hit(Mark::stalled_leader_left, who.core->role() == Role::leader);
-    trace_.note(now(), "{} notices that its disk stalls", name_of(who.id));
-    give(who,
-         [&](RaftCore& core, Effects& effects) { core.disk_stalled(clock(who), true, effects); });
+    who.write_hangs = true;
+    look_at_disk(who);
+  });
+}
+
+/// As RaftEngine::look_at_disk does it.
+void VirtualSwarm::look_at_disk(SimMember& member) {
+  member.disk_looked_at = clock(member);
+  const bool is_low = member.disk.is_low(now());
+  const bool is_bad = member.write_hangs || is_low;
+  if (is_bad == member.core->is_disk_stalled()) return;
+  const bool leads = member.core->role() == Role::leader;
+  marks_.hit(Mark::stalled_leader_left, leads && member.write_hangs);
+  marks_.hit(Mark::full_leader_left, leads && is_low);
+  trace_.note(now(), "{} finds its disk {}", name_of(member.id), is_bad ? "bad" : "well again");
+  give(member, [&](RaftCore& core, Effects& effects) {
+    core.disk_stalled(clock(member), is_bad, effects);
   });
 }
 
@@ -319,12 +370,8 @@ void VirtualSwarm::end_write(SimMember& member) {
 /// As RaftEngine::after_write does it.
 void VirtualSwarm::after_write(SimMember& member, std::uint64_t batch_id, bool installs) {
   member.unconfirmed = 0;
-  if (member.core->is_disk_stalled()) {
-    give(member, [&](RaftCore& core, Effects& effects) {
-      core.disk_stalled(clock(member), false, effects);
-    });
-    if (!member.core) return;
-  }
+  if (std::exchange(member.write_hangs, false)) look_at_disk(member);
+  if (!member.core) return;
   const LogIndex before = member.core->applied_index();
   give(member,
        [&](RaftCore& core, Effects& effects) { core.persisted(clock(member), batch_id, effects); });
@@ -334,29 +381,34 @@ void VirtualSwarm::after_write(SimMember& member, std::uint64_t batch_id, bool i
 void VirtualSwarm::after_install(SimMember& member, LogIndex before) {
   const auto& disk = member.disk.store().live();
   marks_.hit(Mark::snapshot_installed);
+  member.chain.emplace(disk.state, kSimCheckEvery);
   trace_.note(now(), "{} installed snapshot {}", name_of(member.id), disk.applied.value);
   history_.check_state(disk.applied, disk.state);
   if (disk.applied > before) service_.note_applied(member, disk.applied);
 }
 
+/// As RaftEngine::apply does it.
 void VirtualSwarm::apply(SimMember& member, const std::vector<EntryRef>& entries) {
   const auto& state = member.disk.store().live().state;
   Changes all;
-  std::vector<Answer> answers(entries.size());
+  std::vector<std::string> results(entries.size());
+  std::optional<StateCheck> check;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = *entries[i];
-    if (entry.kind != EntryKind::command) continue;
-    const OverlayView view{state, all};
-    SimMachine::Applied applied = machine_.apply(view, entry.index, entry.command);
-    history_.check_applied(entry.index, applied.changes, applied.answer);
-    marks_.hit(Mark::repeat_answered,
-               applied.answer.index != entry.index && applied.answer.index > LogIndex{});
-    marks_.hit(Mark::late_command_refused, applied.answer.index == LogIndex{});
-    for (auto& [key, value] : applied.changes.writes)
+    if (entry.kind == EntryKind::check) compare_state(member, entry);
+    ApplyOutcome outcome;
+    if (entry.kind == EntryKind::command) {
+      const OverlayView view{state, all};
+      outcome = member.state_machine->apply(view, entry.index, entry.command);
+      history_.check_applied(entry.index, outcome.changes, outcome.result);
+    }
+    if (const auto link = member.chain->add(entry.index, outcome.changes)) check = link;
+    for (auto& [key, value] : outcome.changes.writes)
       all.writes[key] = std::move(value);
-    answers[i] = std::move(applied.answer);
+    results[i] = std::move(outcome.result);
   }
   const LogIndex last = entries.back()->index;
+  member.chain->put_into(all);
   STARLING_ASSERT(member.disk.store().apply(all, last), "memory takes everything");
   if (process_random_.chance(mid_step_deaths_)) {
     marks_.hit(Mark::crashed_mid_step);
@@ -364,12 +416,25 @@ void VirtualSwarm::apply(SimMember& member, const std::vector<EntryRef>& entries
     return;
   }
   for (std::size_t i = 0; i < entries.size(); ++i)
-    service_.settle_entry(member, *entries[i], answers[i]);
+    service_.settle_entry(member, *entries[i], results[i]);
   give(member,
        [&](RaftCore& core, Effects& effects) { core.applied(clock(member), last, effects); });
+  if (member.core && check) {
+    give(member, [&](RaftCore& core, Effects& effects) {
+      core.state_checked(clock(member), *check, effects);
+    });
+  }
   if (!member.core) return;
   service_.note_applied(member, last);
   compact(member);
+}
+
+void VirtualSwarm::compare_state(SimMember& member, const Entry& entry) {
+  const auto most = decode_state_check(entry.command);
+  require(most.has_value(), "an entry of kind check is not one");
+  const auto differs = member.chain->compare(*most);
+  require(!differs, "{}: {}", name_of(member.id), differs.value_or(""));
+  marks_.hit(Mark::states_compared);
 }
 
 /// As RaftEngine::compaction_point does it.
@@ -408,6 +473,8 @@ Result<> VirtualSwarm::start(SimMember& member) {
   ++member.boot;
   member.timer_at = member.paused_until = MonoTime{0};
   member.unconfirmed = 0;
+  member.write_hangs = false;
+  member.leader_contact.reset();
   const auto& disk = member.disk.store().live();
   history_.check_state(disk.applied, disk.state);
   auto restored = member.disk.store().load();
@@ -418,6 +485,8 @@ Result<> VirtualSwarm::start(SimMember& member) {
                                            seed,
                                            clock(member));
   member.receiver = std::make_unique<SnapshotReceiver>(member.disk.store());
+  member.state_machine = machine_.start();
+  member.chain.emplace(disk.state, kSimCheckEvery);
   checker_.check_restart(*member.core, member.disk.store());
   trace_.note(now(), "{} starts term={}", name_of(member.id), member.core->term().value);
   give(member, [&](RaftCore& core, Effects& effects) { core.tick(clock(member), effects); });
@@ -428,6 +497,8 @@ void VirtualSwarm::crash(SimMember& member) {
   if (!member.core) return;
   ++crashes_;
   marks_.hit(Mark::crash_while_installing, member.core->is_installing());
+  if (member.disk.has_lied()) checker_.distrust(member.id);
+  if (!may_lose_to(member, member.disk.store().truth())) member.disk.store().make_true();
   const LogIndex applied = member.disk.store().live().applied;
   const bool syncs = member.in_flight.has_value();
   const std::size_t lost = member.disk.crash(syncs ? &*member.in_flight : nullptr);
@@ -438,10 +509,49 @@ void VirtualSwarm::crash(SimMember& member) {
   member.in_flight.reset();
   member.sending.reset();
   member.receiver.reset();
+  member.state_machine.reset();
+  member.chain.reset();
   member.parked.clear();
   member.core.reset();
   SimService::forget(member);
   plan_restart(member);
+}
+
+void VirtualSwarm::roll_back(SimMember& member) {
+  const auto& image = member.disk.store().image();
+  if (!member.core || !image || !may_lose_to(member, *image)) return;
+  crash(member);
+  member.disk.roll_back();
+  checker_.distrust(member.id);
+  trace_.note(now(), "the disk of {} is as it was some time ago", name_of(member.id));
+}
+
+/// Nobody can promise anything about entries that a quorum of sound disks does not hold. So a disk
+/// may only lose what enough others have, and no vote.
+bool VirtualSwarm::may_lose_to(const SimMember& member, const MemoryLogStore::Disk& left) {
+  const MemoryLogStore::Disk& claimed = member.disk.store().durable();
+  const bool loses_vote =
+      left.hard.term != claimed.hard.term || left.hard.vote != claimed.hard.vote;
+  if (loses_vote) return false;
+  std::set<std::size_t> all;
+  for (const auto& each : members_)
+    all.insert(each->machine);
+  const LogIndex last = claimed.log.empty() ? claimed.base.index : claimed.log.rbegin()->first;
+  for (LogIndex i = left.base.index.next(); i <= last; i = i.next()) {
+    const auto term = checker_.term_on(claimed, i);
+    if (!term || checker_.term_on(left, i) == term) continue;
+    std::set<NodeId> holders;
+    for (const auto& each : members_) {
+      const bool holds = checker_.term_on(each->disk.store().durable(), i) == term;
+      if (each.get() != &member && holds) holders.insert(each->id);
+    }
+    // Also of those by whose word it might be elected once it has forgotten the newer configs.
+    for (const Config& config : configs_of(left)) {
+      if (!is_quorum(config, holders)) return false;
+    }
+    if (!has_quorum(holders, all)) return false;
+  }
+  return true;
 }
 
 void VirtualSwarm::plan_restart(SimMember& member) {
@@ -472,21 +582,13 @@ void VirtualSwarm::set_clock_rate(SimMember& member, std::int64_t rate) {
 }
 
 bool VirtualSwarm::has_quorum(const std::set<NodeId>& alive, const std::set<std::size_t>& logs_of) {
-  const auto has_majority = [&](const std::set<NodeId>& voters) {
-    const auto left = std::count_if(
-        voters.begin(), voters.end(), [&](NodeId voter) { return alive.contains(voter); });
-    return voters.empty() || 2 * static_cast<std::size_t>(left) > voters.size();
-  };
-  const auto both = [&](const Config& config) {
-    return has_majority(config.voters) && has_majority(config.voters_outgoing);
-  };
   const auto& [index, committed] = checker_.committed_config();
-  if (!both(committed)) return false;
+  if (!is_quorum(committed, alive)) return false;
   for (const std::size_t machine : logs_of) {
     const SimMember& each = *members_[machine];
     const auto check = [&, newest = index](const EntryRef& entry) {
       const bool counts = entry->kind == EntryKind::config && entry->index > newest;
-      return !counts || both(entry->config);
+      return !counts || is_quorum(entry->config, alive);
     };
     for (const auto& [at, entry] : each.disk.store().live().log) {
       if (!check(entry)) return false;
@@ -498,6 +600,36 @@ bool VirtualSwarm::has_quorum(const std::set<NodeId>& alive, const std::set<std:
     }
   }
   return true;
+}
+
+std::string VirtualSwarm::describe(const SimMember& member) const {
+  if (!member.core) return fmt::format("{} is dead", name_of(member.id));
+  const RaftCore& core = *member.core;
+  std::string line = fmt::format("{} {} term={} base={} applied={} commit={} stable={} last={}",
+                                 name_of(member.id),
+                                 to_string(core.role()),
+                                 core.term().value,
+                                 core.log().base_index().value,
+                                 core.applied_index().value,
+                                 core.commit().value,
+                                 core.stable().value,
+                                 core.log().last_index().value);
+  line += fmt::format(" voters={} outgoing={} learners={}",
+                      names_of(core.config().voters),
+                      names_of(core.config().voters_outgoing),
+                      names_of(core.config().learners));
+  if (member.in_flight) line += " syncing";
+  if (core.is_installing()) line += " installing";
+  if (core.is_disk_stalled()) line += " stalled";
+  if (!is_awake(member)) line += " paused";
+  for (const auto& [peer, progress] : core.progress()) {
+    line += fmt::format(" [{} match={} next={} state={}]",
+                        name_of(peer),
+                        progress.match.value,
+                        progress.next.value,
+                        static_cast<int>(progress.state));
+  }
+  return line;
 }
 
 void VirtualSwarm::note_step(SimMember& member,

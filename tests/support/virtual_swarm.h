@@ -84,6 +84,7 @@ class VirtualSwarm {
   void crash(SimMember& member);
   void wipe(SimMember& member);
   void pause(SimMember& member, MonoTime until);  ///< until now: it goes on at once
+  void roll_back(SimMember& member);              ///< to the disk's image, if that can be survived
   void set_clock_rate(SimMember& member, std::int64_t rate);
 
   /// A message, as it was recorded, arrives once more.
@@ -98,6 +99,9 @@ class VirtualSwarm {
   /// Whether these voters, should they all be lost but `alive`, still include each quorum that may
   /// be needed: of the newest committed config and of all that some log holds after it.
   bool has_quorum(const std::set<NodeId>& alive, const std::set<std::size_t>& logs_of);
+
+  /// One line on how a member is, for traces.
+  std::string describe(const SimMember& member) const;
 
   SimNetwork& network() { return network_; }
 
@@ -130,6 +134,7 @@ class VirtualSwarm {
   bool survives(SimMember& member);
   void send(SimMember& member, const consensus::Message& message);
   void deliver(std::size_t from, NodeId to, const std::shared_ptr<const Bytes>& bytes);
+  void step(SimMember& member, const consensus::Message& message);
   void write(SimMember& member, consensus::PersistBatch batch);
   void end_write_at(MonoTime when, SimMember& member);
   void end_write(SimMember& member);
@@ -141,8 +146,11 @@ class VirtualSwarm {
   void apply(SimMember& member, const std::vector<consensus::EntryRef>& entries);
   LogIndex compaction_point(const SimMember& member, std::uint64_t held) const;
   void compact(SimMember& member);
+  void compare_state(SimMember& member, const consensus::Entry& entry);
+  void look_at_disk(SimMember& member);
   void set_timer(SimMember& member);
   void plan_restart(SimMember& member);
+  bool may_lose_to(const SimMember& member, const consensus::MemoryLogStore::Disk& left);
 
   const SwarmShape shape_;
   const SimMachine& machine_;

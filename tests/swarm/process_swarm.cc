@@ -15,7 +15,6 @@ namespace starling::tests {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 std::vector<char*> to_argv(std::vector<std::string>& arguments) {
   std::vector<char*> argv;
@@ -30,6 +29,7 @@ pid_t launch_program(std::vector<std::string> arguments, const std::string& outp
   const pid_t pid = fork();
   if (pid != 0) return pid;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);  // or it holds this test's connections open
   const int file = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   dup2(file, 1);
   dup2(file, 2);
@@ -49,20 +49,17 @@ Json parse_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition) {
-  const auto deadline = Clock::now() + patience;
-  while (!condition()) {
-    if (Clock::now() > deadline) return false;
-    std::this_thread::sleep_for(20ms);
-  }
-  return true;
-}
+ProcessSwarm::ProcessSwarm(std::size_t count, std::uint32_t slots)
+    : ProcessSwarm(SwarmPlan{.nodes = count, .slots = slots}) {}
 
-ProcessSwarm::ProcessSwarm(std::size_t count, std::uint32_t slots) : slots_(slots) {
+ProcessSwarm::ProcessSwarm(SwarmPlan plan) : plan_(std::move(plan)) {
   std::string pattern = testing::TempDir() + "swarm-XXXXXX";
   folder_ = mkdtemp(pattern.data());
+  const std::size_t count = plan_.nodes;
   for (std::size_t i = 0; i < count; ++i) {
     Node node;
+    if (plan_.listen) node.listen = plan_.listen(i);
+    if (plan_.advertise) node.advertise = plan_.advertise(i);
     node.data = folder_ / ("node-" + std::to_string(i + 1));
     nodes_.push_back(std::move(node));
     start(i);
@@ -98,12 +95,16 @@ void ProcessSwarm::launch(std::size_t node) {
                                      "--http",
                                      one.http_listen,
                                      "--slots",
-                                     std::to_string(slots_)};
+                                     std::to_string(plan_.slots)};
   if (node == 0) {
     arguments.emplace_back("--found");
   } else {
     arguments.emplace_back("--join");
-    arguments.push_back(nodes_[0].listen);
+    arguments.push_back(nodes_[0].advertise.empty() ? nodes_[0].listen : nodes_[0].advertise);
+  }
+  if (!one.advertise.empty()) {
+    arguments.emplace_back("--advertise");
+    arguments.push_back(one.advertise);
   }
   one.pid = launch_program(arguments, one.data.string() + ".out");
 }
@@ -121,6 +122,7 @@ void ProcessSwarm::start(std::size_t node) {
     return true;
   });
   if (!is_up) ADD_FAILURE() << "node " << node + 1 << " does not listen\n" << logs();
+  if (is_up && plan_.started) plan_.started(node, one.listen);
   if (node == 0) wait_until(10s, [&] { return std::filesystem::exists(one.data / "admin-token"); });
 }
 
@@ -130,6 +132,14 @@ void ProcessSwarm::kill(std::size_t node) {
   ::kill(one.pid, SIGKILL);
   waitpid(one.pid, nullptr, 0);
   one.pid = 0;
+}
+
+void ProcessSwarm::suspend(std::size_t node) {
+  if (is_running(node)) ::kill(nodes_[node].pid, SIGSTOP);
+}
+
+void ProcessSwarm::resume(std::size_t node) {
+  if (is_running(node)) ::kill(nodes_[node].pid, SIGCONT);
 }
 
 int ProcessSwarm::stop(std::size_t node) {

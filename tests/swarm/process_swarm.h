@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bootstrap/client/swarm_client.h"
+#include "tests/swarm/wait_until.h"
 
 #include <chrono>
 #include <filesystem>
@@ -15,13 +16,21 @@ namespace starling::tests {
 
 using Json = nlohmann::json;
 
-/// True as soon as `condition` is; false once `patience` has passed.
-bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition);
+/// How the nodes of a swarm are reached by each other. What is left out: loopback, any port.
+struct SwarmPlan {
+  std::size_t nodes = 3;
+  std::uint32_t slots = 1;
+  std::function<std::string(std::size_t node)> listen{};     ///< HOST:PORT for peers
+  std::function<std::string(std::size_t node)> advertise{};  ///< what peers are told instead
+  /// Called when a node listens: where it really does.
+  std::function<void(std::size_t node, const std::string& address)> started{};
+};
 
 class ProcessSwarm {
  public:
   /// Starts `count` nodes and waits until all are voters (or standbys) and there is a leader.
   explicit ProcessSwarm(std::size_t count, std::uint32_t slots = 1);
+  explicit ProcessSwarm(SwarmPlan plan);
   ~ProcessSwarm();
   ProcessSwarm(const ProcessSwarm&) = delete;
   ProcessSwarm& operator=(const ProcessSwarm&) = delete;
@@ -32,6 +41,10 @@ class ProcessSwarm {
 
   /// kill -9.
   void kill(std::size_t node);
+
+  /// SIGSTOP and SIGCONT: its clock goes on, it does not.
+  void suspend(std::size_t node);
+  void resume(std::size_t node);
 
   /// SIGTERM; returns the exit code.
   int stop(std::size_t node);
@@ -71,6 +84,7 @@ class ProcessSwarm {
     std::filesystem::path data;
     pid_t pid = 0;
     std::string listen = "127.0.0.1:0";
+    std::string advertise;  ///< empty: the same
     std::string http_listen = "127.0.0.1:0";
     std::string http;
   };
@@ -78,7 +92,7 @@ class ProcessSwarm {
   void launch(std::size_t node);
 
   std::filesystem::path folder_;
-  std::uint32_t slots_;
+  SwarmPlan plan_;
   std::vector<Node> nodes_;
 };
 

@@ -89,6 +89,12 @@ Reply TestClient::read_reply(bool has_body) {
   return reply;
 }
 
+bool TestClient::has_ended() {
+  char next = 0;
+  const auto got = ::recv(socket_.native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 bool TestClient::is_closed_by_server() {
   std::array<char, 4096> piece;
   for (;;) {

@@ -36,6 +36,9 @@ class TestClient {
   /// Text up to and with `end`; what came so far if the connection ends or patience does.
   std::string read_until(std::string_view end);
 
+  /// True if nothing can be asked any more, as far as this end has been told. Does not wait.
+  bool has_ended();
+
   /// True if the server closes within the patience, whatever it sends before.
   bool is_closed_by_server();
 

@@ -139,6 +139,16 @@ void add_options(CLI::App& app, BenchOptions& options, int& seconds, bool& witho
   app.add_flag("!--without-memory", options.wants_memory, "Leave out what memory is used");
 }
 
+/// The first load that got no write done: then something is wrong, not slow.
+std::string load_without_writes(const Json& report) {
+  for (const Json& round : report.at("rounds"))
+    for (const auto& [name, loads] : round.at("starling").items())
+      for (const auto& [writers, load] : loads.items())
+        if (load.at("latency").at("count") == 0)
+          return fmt::format("the load {} with {} writers", name, writers);
+  return {};
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app{"How fast the replicated log is, beside this machine's floor and etcd"};
   BenchOptions options;
@@ -162,6 +172,10 @@ int run_program(int argc, char** argv) {
   }
   std::filesystem::remove_all(folder);
   std::printf("%s\n", report->dump(2).c_str());
+  if (const std::string idle = load_without_writes(*report); !idle.empty()) {
+    std::fprintf(stderr, "bench_core: %s wrote nothing\n", idle.c_str());
+    return 1;
+  }
   return 0;
 }
 
