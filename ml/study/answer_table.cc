@@ -34,9 +34,9 @@ bool may_be_forgotten(const StateView& view, std::string_view key) {
 /// The ages of client keys that are too old or too many; oldest first. It does not look where it
 /// has dropped before: to read over what is deleted costs a store as much as if it were there.
 std::vector<std::string> outlived_ages(const Transaction& tx, std::uint64_t count) {
-  const auto oldest = tx.view().get(keys::kOldestAge);
+  const auto dropped = tx.view().get(keys::kLastDroppedAge);
   std::vector<std::string> found;
-  tx.view().scan(oldest ? std::string_view{*oldest} : keys::kIdempotencyAges,
+  tx.view().scan(dropped ? std::string_view{*dropped} : keys::kIdempotencyAges,
                  end_of_prefix(keys::kIdempotencyAges),
                  [&](std::string_view at, std::string_view) {
                    const auto time =
@@ -56,7 +56,7 @@ void drop_old_client_keys(Transaction& tx) {
     tx.erase(keys::idempotency(at.substr(keys::kIdempotencyAges.size() + 8)));
     tx.erase(at);
   }
-  if (!outlived.empty()) tx.put_raw(std::string{keys::kOldestAge}, outlived.back());
+  if (!outlived.empty()) tx.put_raw(std::string{keys::kLastDroppedAge}, outlived.back());
   tx.put_raw(std::string{keys::kKeyCount}, big_endian_key(count - outlived.size()));
 }
 

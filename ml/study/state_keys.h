@@ -22,8 +22,9 @@ inline constexpr std::string_view kMeta = "meta/";
 inline constexpr std::string_view kTime = "meta/time";
 inline constexpr std::string_view kFeatures = "meta/features";
 inline constexpr std::string_view kEventCount = "meta/events";
+inline constexpr std::string_view kLastDroppedEvent = "meta/droppedevent";
 inline constexpr std::string_view kKeyCount = "meta/keys";
-inline constexpr std::string_view kOldestAge = "meta/oldestkey";
+inline constexpr std::string_view kLastDroppedAge = "meta/droppedkey";
 inline constexpr std::string_view kInternalKeyFloor = "meta/ownfloor";
 inline constexpr std::string_view kRegisterCount = "meta/registers";
 

@@ -482,15 +482,17 @@ void trim_events(Transaction& tx) {
   auto count = tx.number(keys::kEventCount) + tx.event_count();
   std::vector<std::string> dropped;
   if (count > kEventsKept) {
-    tx.view().scan(
-        keys::kEvents, end_of_prefix(keys::kEvents), [&](std::string_view key, std::string_view) {
-          dropped.emplace_back(key);
-          return count - dropped.size() > kEventsKept;
-        });
+    tx.view().scan(events_begin(tx.view()),
+                   end_of_prefix(keys::kEvents),
+                   [&](std::string_view key, std::string_view) {
+                     dropped.emplace_back(key);
+                     return count - dropped.size() > kEventsKept;
+                   });
+    tx.put_raw(std::string{keys::kLastDroppedEvent}, dropped.back());
   }
+  count -= dropped.size();
   for (auto& key : dropped)
     tx.erase(std::move(key));
-  count -= dropped.size();
   tx.put_raw(std::string{keys::kEventCount}, big_endian_key(count));
 }
 

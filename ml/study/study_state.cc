@@ -138,6 +138,10 @@ std::uint32_t feature_level(const StateView& view) {
   return static_cast<std::uint32_t>(std::max<std::uint64_t>(number_at(view, keys::kFeatures), 1));
 }
 
+std::string events_begin(const StateView& view) {
+  return view.get(keys::kLastDroppedEvent).value_or(std::string{keys::kEvents});
+}
+
 EventPage events_after(const StateView& view,
                        std::uint64_t index,
                        std::uint64_t sequence,
@@ -147,11 +151,12 @@ EventPage events_after(const StateView& view,
   // The cursor's own event must still be there, or events after it may be gone as well; a cursor
   // that names no event (N.0 where nothing happened) is as good if something older is kept.
   std::optional<std::string> oldest;
-  view.scan(
-      keys::kEvents, end_of_prefix(keys::kEvents), [&](std::string_view key, std::string_view) {
-        oldest = std::string{key};
-        return false;
-      });
+  view.scan(events_begin(view),
+            end_of_prefix(keys::kEvents),
+            [&](std::string_view key, std::string_view) {
+              oldest = std::string{key};
+              return false;
+            });
   const bool is_full = number_at(view, keys::kEventCount) >= kEventsKept;
   if (!from_the_start && is_full && oldest && keys::event(index, sequence) < *oldest) {
     page.too_old = true;

@@ -62,6 +62,10 @@ std::uint64_t cluster_time_ms(const StateView& view);
 /// 1 in a swarm that was never raised.
 std::uint32_t feature_level(const StateView& view);
 
+/// Where to look for the oldest event: what was dropped before it is not read over again, which
+/// would cost a store as much as if it were there.
+std::string events_begin(const StateView& view);
+
 struct EventPage {
   std::vector<Event> events;
   bool too_old = false;  ///< The cursor lies before what is kept: read everything anew.
