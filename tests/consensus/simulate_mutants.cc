@@ -1,5 +1,6 @@
-// simulate_mutants --gate | --mutant K [--seeds N]: runs virtual swarms whose Raft has a bug planted
-// in it, until a checker notices. A bug that no seed brings to light shows a hole in the simulator.
+// simulate_mutants --gate | --mutant K [--seeds N]: runs virtual swarms whose Raft has a bug
+// planted in it, until a checker notices. A bug that no seed brings to light shows a hole in the
+// simulator.
 #include "consensus/raft/mutant.h"
 #include "tests/support/swarm_run.h"
 
