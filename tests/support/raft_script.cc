@@ -418,7 +418,10 @@ bool RaftScript::deliver_next(const std::set<NodeId>& without) {
 }
 
 void RaftScript::settle_without(const std::set<NodeId>& without) {
+  constexpr int kRoundsMax = 100000;
+  int rounds = 0;
   for (bool is_busy = true; is_busy;) {
+    if (++rounds > kRoundsMax) throw BadStep{"they never stop talking"};
     is_busy = false;
     for (auto& [id, who] : members_) {
       const bool writes = who.core && who.writing && !who.disk_waits && !who.is_paused;

@@ -61,9 +61,11 @@ void RaftScript::apply_waiting(NodeId id) {
 
 void RaftScript::apply(const Step& step) {
   const NodeId id = subject(step);
+  if (has_word(step, "waits")) {
+    member(id).applying_waits = true;
+    return;
+  }
   Member& who = up(id);
-  if (has_word(step, "waits")) who.applying_waits = true;
-  if (has_word(step, "waits")) return;
   if (who.to_apply.empty() && !has_word(step, "works"))
     throw BadStep{"nothing waits to be applied"};
   if (!who.to_apply.empty()) apply_waiting(id);
