@@ -1,5 +1,7 @@
 #include "consensus/raft/quorum.h"
 
+#include "consensus/raft/mutant.h"
+
 #include <algorithm>
 #include <limits>
 #include <vector>
@@ -34,12 +36,15 @@ std::uint64_t majority_value(const std::set<NodeId>& voters,
 
 std::uint64_t quorum_value(const Config& config,
                            const std::function<std::uint64_t(NodeId)>& reached) {
+  if (STARLING_MUTANT(10)) return majority_value(config.members(), reached);
+  if (STARLING_MUTANT(11)) return majority_value(config.voters, reached);
   return std::min(majority_value(config.voters, reached),
                   majority_value(config.voters_outgoing, reached));
 }
 
 VoteResult vote_result(const Config& config, const std::map<NodeId, bool>& votes) {
   const VoteResult incoming = majority_result(config.voters, votes);
+  if (STARLING_MUTANT(11)) return incoming;
   const VoteResult outgoing = majority_result(config.voters_outgoing, votes);
   if (incoming == VoteResult::lost || outgoing == VoteResult::lost) return VoteResult::lost;
   const bool both = incoming == VoteResult::won && outgoing == VoteResult::won;

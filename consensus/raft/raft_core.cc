@@ -1,5 +1,6 @@
 #include "consensus/raft/raft_core.h"
 
+#include "consensus/raft/mutant.h"
 #include "node/base/assert.h"
 
 #include <fmt/format.h>
@@ -160,8 +161,9 @@ void RaftCore::send(NodeId to, MessageBody body, Needs needs, std::uint64_t sess
 }
 
 void RaftCore::send_at(Term term, NodeId to, MessageBody body, Needs needs, std::uint64_t session) {
+  const bool leaves_early = STARLING_MUTANT(2) && std::holds_alternative<AppendResponse>(body);
   Message message{swarm_, recovery_epoch_, self_, to, term, session, std::move(body)};
-  const std::uint64_t batch = batch_needed(needs);
+  const std::uint64_t batch = leaves_early ? 0 : batch_needed(needs);
   if (batch == 0 && to != self_)
     out_->send.push_back(std::move(message));
   else
@@ -172,7 +174,8 @@ void RaftCore::issue_batch() {
   const bool installs = install_.has_value() && !install_issued_;
   const bool dirty = hard_dirty_ || truncate_from_ || issued_ < log_.last_index() || installs;
   if (in_flight_ || !dirty || out_->persist) return;
-  if (installs && apply_issued_ != applied_) return;  // the old state is still being written
+  if (installs && apply_issued_ != applied_ && !STARLING_MUTANT(108))
+    return;  // the old state is still being written
 
   PersistBatch batch;
   batch.id = next_batch_++;
@@ -225,7 +228,8 @@ void RaftCore::release_withheld(std::uint64_t batch_id) {
     const auto* request = std::get_if<VoteRequest>(&each.message.body);
     const bool campaign_over = request != nullptr && role_ != Role::candidate;
     // What was true of an earlier term is not said in this one.
-    if ((each.message.term != term_ && !is_pre_grant) || campaign_over) continue;
+    const bool is_of_past = (each.message.term != term_ && !is_pre_grant) || campaign_over;
+    if (is_of_past && !STARLING_MUTANT(109)) continue;
     if (each.message.to == self_)
       take(each.message);
     else
@@ -237,8 +241,9 @@ void RaftCore::note_truncated(LogIndex from) {
   const LogIndex kept{from.value - 1};
   stable_ = std::min(stable_, kept);
   issued_ = std::min(issued_, kept);
-  if (in_flight_) in_flight_->last = std::min(in_flight_->last, kept);
-  if (from <= disk_last_) truncate_from_ = truncate_from_ ? std::min(*truncate_from_, from) : from;
+  if (in_flight_ && !STARLING_MUTANT(101)) in_flight_->last = std::min(in_flight_->last, kept);
+  if (from <= disk_last_ && !STARLING_MUTANT(6))
+    truncate_from_ = truncate_from_ ? std::min(*truncate_from_, from) : from;
 }
 
 void RaftCore::issue_apply() {

@@ -1,5 +1,6 @@
 // Who leads: elections, votes, and the asking before them that keeps a lonely member from
 // disturbing the others.
+#include "consensus/raft/mutant.h"
 #include "consensus/raft/quorum.h"
 #include "consensus/raft/raft_core.h"
 #include "node/base/assert.h"
@@ -15,6 +16,7 @@ void RaftCore::redraw_election_wait() {
 }
 
 bool RaftCore::hears_leader() const {
+  if (STARLING_MUTANT(9)) return false;
   if (role_ == Role::leader) return true;
   return leader_.has_value() && now_ - leader_contact_ < timings_.election;
 }
@@ -24,12 +26,12 @@ bool RaftCore::may_campaign() const {
   // it: the others may lack it, and lose every election for that (thesis, section 4.2.2).
   const bool may_lead =
       config().is_voter(self_) || log_.configs().at(commit_).second.is_voter(self_);
-  return may_lead && !install_ && !disk_is_stalled_;
+  return (may_lead && !install_ && !disk_is_stalled_) || STARLING_MUTANT(104);
 }
 
 void RaftCore::become_follower(Term term, std::optional<NodeId> leader) {
   STARLING_ASSERT(term >= term_, "terms never fall");
-  if (term > term_) {
+  if (term > term_ || STARLING_MUTANT(4)) {
     term_ = term;
     vote_ = {};
     hard_dirty_ = true;
@@ -78,7 +80,8 @@ void RaftCore::ask_for_votes(bool pre, bool by_transfer) {
 }
 
 void RaftCore::on(const Message& message, const VoteRequest& request) {
-  const bool log_is_current = log_.is_up_to_date(request.last_index, request.last_term);
+  const bool log_is_current = log_.is_up_to_date(request.last_index, request.last_term) ||
+                              (request.pre && STARLING_MUTANT(8));
   const bool is_free = vote_ == message.from || (vote_.is_none() && !leader_);
   if (request.pre) {
     const bool granted = log_is_current && !hears_leader() && (message.term > term_ || is_free);
@@ -96,7 +99,8 @@ void RaftCore::on(const Message& message, const VoteRequest& request) {
     vote_ = message.from;
     redraw_election_wait();
   }
-  send(message.from, VoteResponse{false, granted}, Needs::whole_log);
+  const Needs needs = STARLING_MUTANT(1) ? Needs::nothing : Needs::whole_log;
+  send(message.from, VoteResponse{false, granted}, needs);
 }
 
 void RaftCore::on(const Message& message, const VoteResponse& response) {
@@ -130,7 +134,7 @@ void RaftCore::become_leader() {
   check_in_log_ = check_.index;
   track_members();
   // Entries of earlier terms are committed only together with one of this term.
-  append_own(EntryKind::noop, {}, {});
+  if (!STARLING_MUTANT(5)) append_own(EntryKind::noop, {}, {});
   send_heartbeats();
 }
 

@@ -1,4 +1,5 @@
 // Following: the log becomes the leader's, and nothing committed is ever lost on the way.
+#include "consensus/raft/mutant.h"
 #include "consensus/raft/raft_core.h"
 #include "node/base/assert.h"
 
@@ -30,7 +31,8 @@ void RaftCore::on(const Message& message, const AppendRequest& request) {
     send(message.from, held, Needs::whole_log, message.session);
     return;
   }
-  if (!log_.matches(request.prev_index, request.prev_term)) {
+  const bool is_at_end = request.prev_index == log_.last_index() && STARLING_MUTANT(7);
+  if (!log_.matches(request.prev_index, request.prev_term) && !is_at_end) {
     const LogIndex hint = log_.last_at_or_below(request.prev_index, request.prev_term);
     const Term hint_term = log_.term_at(hint).value_or(Term{});
     const AppendResponse refusal{true, request.prev_index, hint, hint_term, request.sent_at};
@@ -40,7 +42,8 @@ void RaftCore::on(const Message& message, const AppendRequest& request) {
   append_from_leader(request);
   const LogIndex last{request.prev_index.value + request.entries.size()};
   commit_to(std::min(request.commit, last));
-  const AppendResponse held{false, last, {}, {}, request.sent_at};
+  const LogIndex held_until = STARLING_MUTANT(107) ? log_.last_index() : last;
+  const AppendResponse held{false, held_until, {}, {}, request.sent_at};
   send(message.from, held, Needs::whole_log, message.session);
 }
 

@@ -1,4 +1,5 @@
 // Leading: replicate, count, commit, answer reads, hand over.
+#include "consensus/raft/mutant.h"
 #include "consensus/raft/quorum.h"
 #include "consensus/raft/raft_core.h"
 #include "node/base/assert.h"
@@ -24,7 +25,8 @@ Error RaftCore::not_leader() const {
 
 void RaftCore::lead() {
   const auto own = progress_.find(self_);
-  if (own != progress_.end()) own->second.acknowledge(stable_, now_);
+  const LogIndex own_last = STARLING_MUTANT(105) ? log_.last_index() : stable_;
+  if (own != progress_.end()) own->second.acknowledge(own_last, now_);
   advance_commit();
   advance_config();
   if (role_ != Role::leader) return;
@@ -100,7 +102,7 @@ bool RaftCore::has_quorum_contact() const {
   };
   const MonoTime heard{
       static_cast<std::int64_t>(std::min(quorum_value(config(), contact), as_number(now_)))};
-  return now_ - heard <= timings_.election;
+  return now_ - heard <= timings_.election || STARLING_MUTANT(102);
 }
 
 void RaftCore::send_heartbeats() {
@@ -108,8 +110,8 @@ void RaftCore::send_heartbeats() {
   for (const auto& [peer, progress] : progress_) {
     if (peer == self_) continue;
     // Never commits beyond what the peer is known to hold.
-    const HeartbeatRequest beat{
-        std::min(commit_, progress.match), progress.held, reads_.seq(), as_number(now_)};
+    const LogIndex known = STARLING_MUTANT(106) ? commit_ : std::min(commit_, progress.match);
+    const HeartbeatRequest beat{known, progress.held, reads_.seq(), as_number(now_)};
     send(peer, beat, Needs::nothing, progress.session);
   }
 }
@@ -117,7 +119,8 @@ void RaftCore::send_heartbeats() {
 Progress* RaftCore::progress_of(const Message& message) {
   if (role_ != Role::leader) return nullptr;
   const auto found = progress_.find(message.from);
-  if (found == progress_.end() || found->second.session != message.session) return nullptr;
+  if (found == progress_.end()) return nullptr;
+  if (found->second.session != message.session && !STARLING_MUTANT(17)) return nullptr;
   return &found->second;
 }
 
@@ -185,7 +188,7 @@ void RaftCore::advance_commit() {
   };
   const LogIndex held{quorum_value(config(), match)};
   // An entry of an earlier term may be held by a majority and still be replaced (figure 3.7).
-  if (held <= commit_ || log_.term_at(held) != term_) return;
+  if (held <= commit_ || (log_.term_at(held) != term_ && !STARLING_MUTANT(3))) return;
   for (LogIndex index = commit_.next(); index <= held; index = index.next()) {
     const Entry& entry = *log_.at(index);
     if (entry.kind == EntryKind::command && entry.term == term_)
@@ -356,7 +359,7 @@ void RaftCore::read_index(MonoTime now, std::uint64_t context, Effects& effects)
 
 void RaftCore::advance_reads() {
   // A new leader knows what is committed only once an entry of its own term is.
-  if (log_.term_at(commit_) != term_) return;
+  if (log_.term_at(commit_) != term_ && !STARLING_MUTANT(15)) return;
   const auto answered = [&](NodeId node) -> std::uint64_t {
     if (node == self_) return reads_.seq();
     const auto found = progress_.find(node);
@@ -387,7 +390,8 @@ Result<> RaftCore::transfer(MonoTime now, NodeId target, Effects& effects) {
 void RaftCore::try_hand_over() {
   if (!transfer_target_) return;
   const auto found = progress_.find(*transfer_target_);
-  if (found == progress_.end() || found->second.match != log_.last_index()) return;
+  if (found == progress_.end()) return;
+  if (found->second.match != log_.last_index() && !STARLING_MUTANT(103)) return;
   send(*transfer_target_, TimeoutNow{}, Needs::nothing, found->second.session);
 }
 

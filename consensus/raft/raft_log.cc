@@ -1,5 +1,6 @@
 #include "consensus/raft/raft_log.h"
 
+#include "consensus/raft/mutant.h"
 #include "node/base/assert.h"
 
 #include <algorithm>
@@ -84,7 +85,7 @@ void RaftLog::truncate_from(LogIndex from) {
   }
   while (!runs_.empty() && runs_.back().first >= from)
     runs_.pop_back();
-  configs_.truncate_from(from);
+  if (!STARLING_MUTANT(12)) configs_.truncate_from(from);
 }
 
 void RaftLog::drop_oldest_in_memory() {
@@ -122,7 +123,7 @@ void RaftLog::reset(const SnapshotMeta& meta) {
 SnapshotMeta RaftLog::meta_at(LogIndex index) const {
   const auto term = term_at(index);
   STARLING_ASSERT(term.has_value(), "a snapshot is of a point in the log");
-  const auto& [config_index, config] = configs_.at(index);
+  const auto& [config_index, config] = configs_.at(STARLING_MUTANT(13) ? last_index() : index);
   return {index, *term, config, config_index};
 }
 

@@ -1,5 +1,6 @@
 #include "consensus/storage/memory_log_store.h"
 
+#include "consensus/raft/mutant.h"
 #include "consensus/storage/snapshot_pairs.h"
 
 #include <utility>
@@ -14,6 +15,7 @@ class MemorySnapshotReader : public SnapshotReader {
   Result<std::string> next(std::size_t bytes_max) override {
     std::string pairs;
     state_.scan(from_, {}, [&](std::string_view key, std::string_view value) {
+      if (STARLING_MUTANT(14) && key.starts_with("session/")) return true;
       if (!pairs.empty() && pairs.size() + key.size() + value.size() > bytes_max) return false;
       append_pair(pairs, key, value);
       from_ = std::string{key} + '\0';
@@ -80,7 +82,7 @@ Result<> MemoryLogStore::persist(const PersistBatch& batch) {
   if (next_failure_) {
     has_hole_ = true;
     const Error failure = *std::exchange(next_failure_, std::nullopt);
-    return failure;
+    if (!STARLING_MUTANT(22)) return failure;
   }
   if (!has_hole_) sync();
   return {};
@@ -100,6 +102,7 @@ void MemoryLogStore::lie(bool is_lying) {
 }
 
 Result<> MemoryLogStore::apply(const Changes& changes, LogIndex applied) {
+  if (STARLING_MUTANT(18)) write([changes](Disk& disk) { disk.state.commit(changes); });
   write([changes, applied](Disk& disk) {
     disk.state.commit(changes);
     disk.applied = applied;

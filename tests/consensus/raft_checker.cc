@@ -284,6 +284,11 @@ void RaftChecker::check_said(const RaftCore& core,
   require(request == nullptr || !core.is_installing(),
           "{} campaigns while it installs a snapshot",
           short_name(core.self()));
+  const auto peer = core.progress().find(message.to);
+  require(!std::holds_alternative<TimeoutNow>(message.body) || peer == core.progress().end() ||
+              peer->second.match == core.log().last_index(),
+          "leadership is handed to {}, which is behind",
+          short_name(message.to));
   check_votes(core, message, store);
   check_ack(core, message, store);
   check_size(message);

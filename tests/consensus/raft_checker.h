@@ -1,7 +1,7 @@
-/// What must hold in a swarm after every step, whatever was lost, delayed or crashed: Raft's figure
-/// 3.2, that what is said or counted is durable, that configs follow each other as they may.
+/// What must hold in a swarm after every step, whatever was lost, delayed or crashed: figure 3.2 of
+/// Raft, that what is said or counted is durable, that configs follow each other as they may.
 ///
-/// Cheap enough to run after each step of thousands of swarms: a step is checked by what it changed.
+/// A step is checked by what it changed, so that this can be done after each of millions.
 ///
 /// Source: Ongaro (2014), figure 3.2; LogCabin, Server/RaftConsensusInvariants.cc.
 /// Threads: one.

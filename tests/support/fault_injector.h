@@ -1,5 +1,5 @@
-/// Makes things go wrong in a virtual swarm: each class of faults by its own stream of chance and at
-/// its own moments, so that leaving one class out leaves those of the others as they were.
+/// Makes things go wrong in a virtual swarm: each class of faults by its own stream of chance and
+/// at its own moments, so that leaving one class out leaves those of the others as they were.
 #pragma once
 
 #include "node/base/random.h"

@@ -40,6 +40,11 @@ void SimClients::start() {
     swarm_.at(swarm_.now() + draw_wait(random_, think_mean_), [this, &client] { begin(client); });
 }
 
+void SimClients::resume() {
+  are_finishing_ = false;
+  start();
+}
+
 bool SimClients::are_idle() const {
   return under_way() == 0;
 }
@@ -62,7 +67,8 @@ void SimClients::begin(Client& client) {
   sent->command = choose(client);
   const Ask ask = sent->command.ask;
   if (ask != Ask::read && ask != Ask::stale_read) {
-    sent->bytes = swarm_.machine().encode(sent->command, swarm_.now());
+    sent->bytes =
+        swarm_.machine().encode(sent->command, swarm_.now(), swarm_.history().completed());
     swarm_.history().will_send(sent->command, sent->bytes);
   }
   Operation operation;
@@ -81,7 +87,10 @@ ClientCommand SimClients::choose(Client& client) {
   command.key = fmt::format("r{}", random_.below(registers_));
   command.value = fmt::format("v{}.{}", client.id, client.number);
   const std::uint64_t dice = random_.below(100);
-  if (dice < 30) {
+  if (are_reading_) {
+    command.ask = Ask::read;
+    command.value.clear();
+  } else if (dice < 30) {
     command.ask = Ask::put;
   } else if (dice < 45) {
     command.ask = Ask::compare_and_set;

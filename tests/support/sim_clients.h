@@ -37,6 +37,12 @@ class SimClients {
 
   std::uint64_t completed() const { return completed_; }
 
+  /// From now on clients only read.
+  void only_read() { are_reading_ = true; }
+
+  /// Operations go on after `finish`.
+  void resume();
+
   /// Commands, not reads, that began at or after `since` and were completed.
   std::uint64_t commands_begun_and_completed(MonoTime since) const;
 
@@ -84,6 +90,7 @@ class SimClients {
   std::set<std::size_t> reach_;
   bool is_faulty_ = false;
   bool are_finishing_ = false;
+  bool are_reading_ = false;
   double loss_ = 0;
   MonoTime think_mean_{0};
   MonoTime patience_{0};

@@ -40,6 +40,12 @@ MonoTime SimDisk::sync_end(MonoTime now) {
   return end;
 }
 
+MonoTime SimDisk::apply_delay() {
+  const MonoTime delay = draw_between(random_, 0us, 1ms);
+  const bool is_slow = is_faulty_ && random_.chance(slow_chance_ / 2);
+  return is_slow ? delay + draw_wait(random_, 300ms) : delay;
+}
+
 Result<> SimDisk::persist(const consensus::PersistBatch& batch, MonoTime now) {
   if (is_full(now))
     store_->fail_next_sync(Error{Errc::unavailable, "there is no space on the disk"});

@@ -29,6 +29,9 @@ class SimDisk {
   /// When a sync that begins now ends, unless the disk stalls.
   MonoTime sync_end(MonoTime now);
 
+  /// How long the state machine and its unsynced write take.
+  MonoTime apply_delay();
+
   /// Errors: `io`, `unavailable` (no space): the process must die.
   Result<> persist(const consensus::PersistBatch& batch, MonoTime now);
 

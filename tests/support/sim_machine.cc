@@ -108,7 +108,7 @@ std::unique_ptr<consensus::StateMachine> TextMachine::start() const {
   return std::make_unique<TextStateMachine>();
 }
 
-std::string TextMachine::encode(const ClientCommand& command, MonoTime) const {
+std::string TextMachine::encode(const ClientCommand& command, MonoTime, LogIndex) const {
   const auto ask = static_cast<std::size_t>(command.ask);
   STARLING_ASSERT(ask < std::size(kAsks), "reads are not commands");
   return fmt::format("{} {} {} {} {} {}",

@@ -44,7 +44,10 @@ class SimMachine {
   /// The state machine of one process.
   virtual std::unique_ptr<consensus::StateMachine> start() const = 0;
 
-  virtual std::string encode(const ClientCommand& command, MonoTime now) const = 0;
+  /// `applied` is what the sender knows to be applied.
+  virtual std::string encode(const ClientCommand& command,
+                             MonoTime now,
+                             LogIndex applied) const = 0;
 
   /// What a result of `start()->apply` means.
   virtual Answer decode(std::string_view result) const = 0;
@@ -62,7 +65,7 @@ class SimMachine {
 class TextMachine : public SimMachine {
  public:
   std::unique_ptr<consensus::StateMachine> start() const override;
-  std::string encode(const ClientCommand& command, MonoTime now) const override;
+  std::string encode(const ClientCommand& command, MonoTime now, LogIndex applied) const override;
   Answer decode(std::string_view result) const override;
   std::string read(const StateView& view, std::string_view key) const override;
 
@@ -75,7 +78,7 @@ class TextMachine : public SimMachine {
 class StudySimMachine : public SimMachine {
  public:
   std::unique_ptr<consensus::StateMachine> start() const override;
-  std::string encode(const ClientCommand& command, MonoTime now) const override;
+  std::string encode(const ClientCommand& command, MonoTime now, LogIndex applied) const override;
   Answer decode(std::string_view result) const override;
   std::string read(const StateView& view, std::string_view key) const override;
 

@@ -1,4 +1,5 @@
 #include "bootstrap/study_machine.h"
+#include "ml/study/answer_table.h"
 #include "ml/study/registers.h"
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
@@ -13,7 +14,9 @@ std::unique_ptr<consensus::StateMachine> StudySimMachine::start() const {
   return std::make_unique<bootstrap::StudyMachine>();
 }
 
-std::string StudySimMachine::encode(const ClientCommand& command, MonoTime now) const {
+std::string StudySimMachine::encode(const ClientCommand& command,
+                                    MonoTime now,
+                                    LogIndex applied) const {
   const bool compares = command.ask == Ask::compare_and_set;
   STARLING_ASSERT(compares || command.ask == Ask::put, "a node's registers are set and compared");
   ml::SetRegister set;
@@ -22,6 +25,8 @@ std::string StudySimMachine::encode(const ClientCommand& command, MonoTime now) 
   if (compares) set.expected = command.expected;
   ml::Command out;
   out.key = fmt::format("client{}-{}", command.client, command.number);
+  // A node gives a command without a key of a client's one of its own.
+  if (command.client % 2 == 1) out.key = ml::internal_key(applied, out.key);
   out.request_hash = out.key;
   out.time_ms = static_cast<std::uint64_t>(now / std::chrono::milliseconds{1});
   out.body = std::move(set);

@@ -19,6 +19,7 @@ namespace {
 constexpr MonoTime kWarmUp = 15s;
 constexpr MonoTime kLivenessDeadline = 60s;
 constexpr MonoTime kHealingDeadline = 40s;
+constexpr MonoTime kHandoverDeadline = 5s;  ///< ten times the shortest wait for an election
 constexpr std::uint64_t kStepsMax = 2'000'000;
 
 /// Mostly the one that is cheaper and knows more commands.
@@ -49,6 +50,7 @@ class SwarmRun {
       do_chaos();
       do_liveness();
       do_healing();
+      do_handover();
     } catch (const CheckFailure& failure) {
       report_.failure = failure.what();
       describe_members();
@@ -76,6 +78,8 @@ class SwarmRun {
   void do_chaos();
   void do_liveness();
   void do_healing();
+  void do_handover();
+  void check_equal();
   std::set<std::size_t> choose_core();
   void mend(SimMember& member);
   void freeze(SimMember& member);
@@ -237,13 +241,33 @@ void SwarmRun::do_healing() {
   require(is_well, "the healed swarm is not equal everywhere after {} s", kHealingDeadline / 1s);
   const Term term = swarm_.leader()->core->term();
   run_until(swarm_.now() + 2s, [] { return false; });
+  require(swarm_.leader() != nullptr && swarm_.leader()->core->term() == term,
+          "a healed swarm elects again");
+  check_equal();
+  clients_.check_refused();
+}
+
+void SwarmRun::check_equal() {
   for (const auto& member : swarm_.members()) {
     const auto& disk = member->disk.store().live();
-    require(member->core && member->core->term() == term, "a healed swarm elects again");
+    require(member->core && member->core->term() == swarm_.leader()->core->term(),
+            "a healed swarm is in several terms");
     swarm_.history().check_state(disk.applied, disk.state);
     RaftChecker::check_equal_logs(member->core->log(), swarm_.leader()->core->log());
   }
-  clients_.check_refused();
+}
+
+void SwarmRun::do_handover() {
+  trace_.note(swarm_.now(), "the leader dies, and nothing is written");
+  swarm_.set_restarts(false);
+  SimMember& old = *swarm_.leader();
+  swarm_.crash(old);
+  clients_.only_read();
+  clients_.resume();
+  const std::uint64_t before = clients_.completed();
+  const bool is_served =
+      run_until(swarm_.now() + kHandoverDeadline, [&] { return clients_.completed() > before; });
+  require(is_served, "no read is served {} s after the leader died", kHandoverDeadline / 1s);
 }
 
 void SwarmRun::fill_report() {

@@ -2,9 +2,10 @@
 ///
 ///   1. warm-up: nothing fails, a leader is elected and clients are served;
 ///   2. chaos: whatever the seed's plan says goes wrong; nothing may ever be wrong;
-///   3. liveness: a quorum that is chosen at random is well again, all others stay as broken as they
-///      were, for good: the quorum must elect and commit within a deadline;
-///   4. healing: all is well again: all must get to the same log and the same state, and stay there.
+///   3. liveness: a quorum that is chosen at random is well again, all others stay as broken as
+///      they were, for good: the quorum must elect and commit within a deadline;
+///   4. healing: all is well again: all must get to the same log and state, and stay there;
+///   5. handover: the leader dies, and the next one must serve reads though nothing is written.
 ///
 /// Source: TigerBeetle's VOPR (safety mode, liveness mode).
 #pragma once

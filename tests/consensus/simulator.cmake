@@ -1,0 +1,61 @@
+# The simulator of Raft swarms, twice: over the code as it is, and over the same code with bugs that
+# can be switched on (consensus/raft/mutant.h).
+add_library(starling_virtual_swarm_parts OBJECT
+  raft_checker.cc
+  ../support/fault_injector.cc
+  ../support/mark_watcher.cc
+  ../support/member_planner.cc
+  ../support/sim_clients.cc
+  ../support/sim_disk.cc
+  ../support/sim_history.cc
+  ../support/sim_machine.cc
+  ../support/sim_member.cc
+  ../support/sim_network.cc
+  ../support/sim_service.cc
+  ../support/sim_snapshots.cc
+  ../support/study_sim_machine.cc
+  ../support/swarm_faults.cc
+  ../support/swarm_marks.cc
+  ../support/swarm_run.cc
+  ../support/virtual_swarm.cc
+  ../support/virtual_swarm_storage.cc
+  # As a node links them, without the rest of their rooms.
+  ${PROJECT_SOURCE_DIR}/bootstrap/recent_values.cc
+  ${PROJECT_SOURCE_DIR}/bootstrap/study_machine.cc
+  ${PROJECT_SOURCE_DIR}/consensus/group/snapshot_stream.cc
+  ${PROJECT_SOURCE_DIR}/consensus/group/state_chain.cc)
+target_include_directories(starling_virtual_swarm_parts PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(starling_virtual_swarm_parts PUBLIC starling::study PRIVATE starling_warnings)
+
+add_library(starling_virtual_swarm INTERFACE)
+target_link_libraries(starling_virtual_swarm INTERFACE
+  starling_virtual_swarm_parts $<TARGET_OBJECTS:starling_virtual_swarm_parts> starling::storage)
+
+add_executable(simulate simulate.cc)
+target_link_libraries(simulate PRIVATE starling_virtual_swarm CLI11::CLI11 starling_warnings)
+
+starling_test(virtual_swarm_test
+  SOURCES virtual_swarm_test.cc USES starling_virtual_swarm)
+
+# Raft and the store of tests once more; not RocksDB's.
+set(mutant_sources)
+foreach(room raft storage)
+  get_target_property(sources starling_${room} SOURCES)
+  get_target_property(dir starling_${room} SOURCE_DIR)
+  list(FILTER sources EXCLUDE REGEX "rocks_|wal_")
+  list(TRANSFORM sources PREPEND ${dir}/)
+  list(APPEND mutant_sources ${sources})
+endforeach()
+add_library(starling_raft_mutants STATIC ${mutant_sources})
+target_compile_definitions(starling_raft_mutants PUBLIC STARLING_MUTANTS)
+target_include_directories(starling_raft_mutants PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(starling_raft_mutants
+  PUBLIC starling::base starling::raft_proto PRIVATE starling_warnings)
+
+add_executable(simulate_mutants simulate_mutants.cc)
+target_link_libraries(simulate_mutants PRIVATE
+  starling_virtual_swarm_parts starling_raft_mutants CLI11::CLI11 starling_warnings)
+
+# The mutation gate: a simulator that lets a planted bug pass is not good enough.
+add_test(NAME mutation_gate COMMAND simulate_mutants --gate)
+set_tests_properties(mutation_gate PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
