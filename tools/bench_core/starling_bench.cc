@@ -62,11 +62,12 @@ Json memory_of_all(const StarlingSwarm& swarm, std::size_t leader) {
   return {{"leader", memory_of(swarm.pid(leader))}, {"followers", followers}};
 }
 
+/// By what the node says of itself.
 std::size_t snapshots_sent(const StarlingSwarm& swarm, std::size_t node) {
+  constexpr std::string_view kSays = "sends a snapshot to=";
   const std::string output = swarm.output(node);
   std::size_t count = 0;
-  for (auto at = output.find("sends snapshot"); at != std::string::npos;
-       at = output.find("sends snapshot", at + 1))
+  for (auto at = output.find(kSays); at != std::string::npos; at = output.find(kSays, at + 1))
     ++count;
   return count;
 }
