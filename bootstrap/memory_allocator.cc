@@ -1,5 +1,5 @@
 // The node's allocator is jemalloc: the log's many small values cost glibc's a fifth of a write's
-// CPU time (docs/consensus-speed.md).
+// CPU time (docs/consensus.md).
 
 /// Read by jemalloc before main. Few arenas, since few threads allocate much; what is freed goes
 /// back to the system within a second, since a node shares its machine with trials.
