@@ -121,8 +121,7 @@ void write_net() {
     stream.insert(stream.end(), frame.begin(), frame.end());
   }
   write("frame", "three", stream);
-  stream.resize(stream.size() - 10);
-  write("frame", "cut", stream);
+  write("frame", "cut", as_text(stream).substr(0, stream.size() - 10));
 
   const auto envelope = encode_envelope({FrameKind::answer, 3, 1ULL << 40});
   write_chosen("peer_envelope", "envelope", 0, as_text(envelope));
