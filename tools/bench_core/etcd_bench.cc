@@ -69,12 +69,7 @@ Result<Json> measure_etcd_writes(EtcdCluster& cluster,
     if (!leader) return leader.error();
     auto load = run_etcd_load(cluster, options, *leader, writers);
     if (!load) return load.error();
-    say(fmt::format(
-        "etcd gRPC                  {:>4}: {:>7.0f} writes/s  p50 {:>8.0f} us  p99 {:>8.0f} us",
-        writers,
-        load->at("writes_per_s").get<double>(),
-        load->at("latency").at("p50_us").get<double>(),
-        load->at("latency").at("p99_us").get<double>()));
+    say(fmt::format("etcd gRPC                  {:>4}: {}", writers, line_of(*load)));
     json[std::to_string(writers)] = std::move(*load);
   }
   return bootstrap::as_result(std::move(json));

@@ -46,7 +46,8 @@ struct PeerLoad {
     command.body = ml::SetRegister{.key = key_of(tally.plan(), writer, number),
                                    .value = value_of(tally.plan(), writer, number),
                                    .expected = {}};
-    if (keys == WriteKeys::internal)
+    // Until an answer says where the log is, no key can name an entry that is not long gone.
+    if (keys == WriteKeys::internal && applied > LogIndex{})
       command.key = ml::internal_key(applied, fmt::format("{}.{}.{}", run, writer, number));
     return bootstrap::append_request(kPatience, ml::encode(command));
   }

@@ -34,16 +34,6 @@ LoadPlan plan_of(const StarlingSwarm& swarm, const BenchOptions& options, std::s
   return plan;
 }
 
-std::string summary_of(const Json& load) {
-  return fmt::format(
-      "{:>7.0f} writes/s  p50 {:>8.0f} us  p99 {:>8.0f} us  failed {}  cpu {:.0f} us",
-      load.at("writes_per_s").get<double>(),
-      load.at("latency").at("p50_us").get<double>(),
-      load.at("latency").at("p99_us").get<double>(),
-      load.at("failed").get<std::size_t>(),
-      load.value("server_cpu_us_per_write", 0.0));
-}
-
 /// From now on the peak counts anew.
 void forget_peak(pid_t pid) {
   std::ofstream(fmt::format("/proc/{}/clear_refs", pid)) << 5;
@@ -119,7 +109,7 @@ Result<Json> measure_writes(StarlingSwarm& swarm, const BenchOptions& options, c
       if (!leader) return leader.error();
       Json& done = json[name][std::to_string(writers)];
       done = load(*leader, plan_of(swarm, options, writers));
-      say(fmt::format("starling {:<17} {:>4}: {}", name, writers, summary_of(done)));
+      say(fmt::format("starling {:<17} {:>4}: {}", name, writers, line_of(done)));
     }
   }
   return bootstrap::as_result(std::move(json));

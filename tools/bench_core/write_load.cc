@@ -43,6 +43,17 @@ Json Tally::finish() {
   return json;
 }
 
+std::string line_of(const Json& load) {
+  return fmt::format(
+      "{:>7.0f} writes/s  p50 {:>8.0f} us  p99 {:>8.0f} us  failed {}  cpu {:.0f} + {:.0f} us",
+      load.at("writes_per_s").get<double>(),
+      load.at("latency").at("p50_us").get<double>(),
+      load.at("latency").at("p99_us").get<double>(),
+      load.at("failed").get<std::size_t>(),
+      load.value("server_cpu_us_per_write", 0.0),
+      load.value("client_cpu_us_per_write", 0.0));
+}
+
 std::string key_of(const LoadPlan& plan, std::size_t writer, std::size_t number) {
   if (plan.keys_per_writer <= 1) return fmt::format("bench-{}", writer);
   return fmt::format("bench-{}.{}", writer, number % plan.keys_per_writer);

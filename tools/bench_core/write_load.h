@@ -56,6 +56,9 @@ class Tally {
   std::string first_error_;
 };
 
+/// A finished tally in one line, for a person. CPU: of all servers, then of the clients.
+std::string line_of(const Json& load);
+
 /// "bench-WRITER", or "bench-WRITER.N" if it has several.
 std::string key_of(const LoadPlan& plan, std::size_t writer, std::size_t number);
 
