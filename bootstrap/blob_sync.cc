@@ -48,13 +48,16 @@ void BlobSync::stop() {
 }
 
 void BlobSync::wake() {
+  is_woken_ = true;
   alarm_.cancel();
 }
 
 asio::awaitable<void> BlobSync::run() {
   while (!stopped_) {
+    is_woken_ = false;
     co_await fetch_missing();
     if (stopped_) co_return;
+    if (is_woken_) continue;  // while it fetched
     alarm_.expires_after(kLookAgain);
     co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
   }

@@ -57,6 +57,7 @@ class BlobSync {
   Logger log_;
   asio::steady_timer alarm_;
   bool stopped_ = false;
+  bool is_woken_ = false;
 };
 
 }  // namespace starling::bootstrap

@@ -142,6 +142,9 @@ void set_body(CURL* curl, const HttpCall& call, Exchange& exchange) {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
   }
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
+  // On a connection that it uses again libcurl repeats by itself what had no answer, and a change
+  // that may have been made must not be taken for one that was not.
+  curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, call.method == "GET" ? 0L : 1L);
 }
 
 void set_limits(CURL* curl, const HttpCall& call) {

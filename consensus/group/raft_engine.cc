@@ -292,7 +292,7 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
 
 void RaftEngine::compare_state(const Entry& entry) const {
   const auto most = decode_state_check(entry.command);
-  if (!most) stop_for("an entry of kind check is not 24 bytes");
+  if (!most) stop_for("an entry of kind check is malformed");
   if (const auto differs = chain_.compare(*most)) stop_as_lost(*differs);
 }
 
@@ -477,7 +477,9 @@ asio::awaitable<Result<Bytes>> RaftEngine::take_chunk(std::shared_ptr<RaftEngine
   if (!chunk) co_return chunk.error();
   if (self->is_closed_ || self->core_.is_installing())
     co_return Error{Errc::unavailable, "this node cannot take a snapshot now"};
-  if (chunk->swarm != self->options_.swarm || chunk->term < self->core_.term())
+  const bool is_ours =
+      chunk->swarm == self->options_.swarm && chunk->recovery_epoch == self->core_.recovery_epoch();
+  if (!is_ours || chunk->term < self->core_.term())
     co_return Error{Errc::conflict, "the snapshot is of another swarm or an earlier leader"};
   const auto meta = self->receiver_.take(from, *chunk);
   if (!meta) co_return meta.error();
@@ -499,6 +501,7 @@ bool RaftEngine::prepare_snapshot(const SnapshotSend& wanted) {
   if (!goes_on) {
     SnapshotChunk head;
     head.swarm = options_.swarm;
+    head.recovery_epoch = core_.recovery_epoch();
     head.term = wanted.term;
     head.session = wanted.session;
     head.meta = core_.log().meta_at(core_.applied_index());

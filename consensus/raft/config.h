@@ -13,6 +13,9 @@
 
 namespace starling::consensus {
 
+inline constexpr std::uint64_t kNumberMax = std::uint64_t{1} << 62;  ///< of any index or term
+inline constexpr std::size_t kMembersMax = 4096;
+
 struct Config {
   std::set<NodeId> voters;
   std::set<NodeId> voters_outgoing;  ///< not empty: joint, both halves must agree

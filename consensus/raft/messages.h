@@ -82,6 +82,7 @@ struct AppendRequest {
   LogIndex commit;
   std::vector<EntryRef> entries;
   std::uint64_t sent_at = 0;  ///< the leader's clock, only ever compared with itself
+  bool is_news = false;       ///< only tells of `commit`: no answer, unless it is refused
 };
 
 struct AppendResponse {

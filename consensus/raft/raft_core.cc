@@ -166,8 +166,20 @@ void RaftCore::send_at(Term term, NodeId to, MessageBody body, Needs needs, std:
   const std::uint64_t batch = leaves_early ? 0 : batch_needed(needs);
   if (batch == 0 && to != self_)
     out_->send.push_back(std::move(message));
-  else
+  else if (!is_waiting_already(batch, message))
     withheld_.push_back({std::max(batch, std::uint64_t{1}), std::move(message)});
+}
+
+/// While the disk hangs, each probe of the leader would add an acknowledgement of the same.
+bool RaftCore::is_waiting_already(std::uint64_t batch, const Message& message) const {
+  const auto* answer = std::get_if<AppendResponse>(&message.body);
+  if (answer == nullptr || answer->rejected) return false;
+  return std::ranges::any_of(withheld_, [&](const Withheld& each) {
+    const auto* other = std::get_if<AppendResponse>(&each.message.body);
+    return other != nullptr && !other->rejected && other->index >= answer->index &&
+           each.batch == batch && each.message.to == message.to &&
+           each.message.term == message.term && each.message.session == message.session;
+  });
 }
 
 void RaftCore::issue_batch() {

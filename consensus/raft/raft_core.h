@@ -193,6 +193,8 @@ class RaftCore {
 
   Term term() const { return term_; }
 
+  std::uint32_t recovery_epoch() const { return recovery_epoch_; }
+
   NodeId vote() const { return vote_; }
 
   const std::optional<NodeId>& leader() const { return leader_; }
@@ -248,6 +250,7 @@ class RaftCore {
   void report_role();
   void release_withheld(std::uint64_t batch_id);
   std::uint64_t batch_needed(Needs needs) const;
+  bool is_waiting_already(std::uint64_t batch, const Message& message) const;
   void send(NodeId to, MessageBody body, Needs needs, std::uint64_t session = 0);
   void send_at(Term term, NodeId to, MessageBody body, Needs needs, std::uint64_t session);
   void take(const Message& message);
@@ -291,6 +294,7 @@ class RaftCore {
   void pump(NodeId peer, Progress& progress);
   bool send_append(NodeId peer, Progress& progress, bool even_empty);
   void send_entries(NodeId peer, Progress& progress, std::vector<EntryRef> entries);
+  void send_news(NodeId peer, Progress& progress);
   void ask_for_entries(NodeId peer, Progress& progress);
   void ask_for_snapshot(NodeId peer, Progress& progress);
   static void note_forgotten(Progress& progress);
@@ -347,6 +351,7 @@ class RaftCore {
   ReadQueue reads_;
   std::optional<NodeId> transfer_target_;
   MonoTime transfer_deadline_;
+  std::optional<MonoTime> told_to_take_over_;  ///< when the target was, last
   bool disk_is_stalled_ = false;
   StateCheck check_;       ///< of this member
   LogIndex check_in_log_;  ///< the newest that this leader put into the log

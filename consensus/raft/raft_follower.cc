@@ -27,6 +27,7 @@ void RaftCore::on(const Message& message, const AppendRequest& request) {
   if (out_->fatal || contradicts_commit(request)) return;
   if (request.prev_index < commit_) {
     // Committed entries are the leader's too: it may go on from there.
+    if (request.is_news) return;
     const AppendResponse held{false, commit_, {}, {}, request.sent_at};
     send(message.from, held, Needs::whole_log, message.session);
     return;
@@ -42,6 +43,7 @@ void RaftCore::on(const Message& message, const AppendRequest& request) {
   append_from_leader(request);
   const LogIndex last{request.prev_index.value + request.entries.size()};
   commit_to(std::min(request.commit, last));
+  if (request.is_news) return;
   const LogIndex held_until = STARLING_MUTANT(107) ? log_.last_index() : last;
   const AppendResponse held{false, held_until, {}, {}, request.sent_at};
   send(message.from, held, Needs::whole_log, message.session);

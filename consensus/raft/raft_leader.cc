@@ -201,9 +201,21 @@ void RaftCore::pump(NodeId peer, Progress& progress) {
   while (progress.may_send() && progress.next <= log_.last_index()) {
     if (!send_append(peer, progress, false)) return;
   }
-  const LogIndex known{std::min(commit_.value, progress.next.value - 1)};
-  const bool has_news = progress.commit_sent < known;
-  if (has_news && progress.state == ProgressState::replicate) send_append(peer, progress, true);
+  if (progress.state == ProgressState::replicate) send_news(peer, progress);
+}
+
+/// What is committed, to a peer that no append will tell of it now. If that is lost, a heartbeat
+/// tells it.
+void RaftCore::send_news(NodeId peer, Progress& progress) {
+  const LogIndex prev{progress.next.value - 1};
+  const LogIndex known = std::min(commit_, prev);
+  const auto prev_term = log_.term_at(prev);
+  if (progress.commit_sent >= known || !prev_term || progress.has_forgotten) return;
+  progress.commit_sent = known;
+  send(peer,
+       AppendRequest{prev, *prev_term, commit_, {}, as_number(now_), true},
+       Needs::nothing,
+       progress.session);
 }
 
 bool RaftCore::send_append(NodeId peer, Progress& progress, bool even_empty) {
@@ -244,7 +256,8 @@ void RaftCore::send_entries(NodeId peer, Progress& progress, std::vector<EntryRe
   }
   progress.probe_sent = !by_replicate;
   progress.commit_sent = std::max(progress.commit_sent, std::min(commit_, last));
-  AppendRequest request{prev, *log_.term_at(prev), commit_, std::move(entries), as_number(now_)};
+  AppendRequest request{
+      prev, *log_.term_at(prev), commit_, std::move(entries), as_number(now_), false};
   send(peer, std::move(request), Needs::nothing, progress.session);
 }
 
@@ -383,6 +396,7 @@ Result<> RaftCore::transfer(MonoTime now, NodeId target, Effects& effects) {
   begin(now, effects);
   transfer_target_ = target;
   transfer_deadline_ = now_ + timings_.election;
+  told_to_take_over_.reset();
   finish();
   return {};
 }
@@ -392,6 +406,8 @@ void RaftCore::try_hand_over() {
   const auto found = progress_.find(*transfer_target_);
   if (found == progress_.end()) return;
   if (found->second.match != log_.last_index() && !STARLING_MUTANT(103)) return;
+  if (told_to_take_over_ && now_ - *told_to_take_over_ < timings_.heartbeat) return;
+  told_to_take_over_ = now_;
   send(*transfer_target_, TimeoutNow{}, Needs::nothing, found->second.session);
 }
 

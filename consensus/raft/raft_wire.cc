@@ -80,7 +80,7 @@ Result<Entry> from_wire(wire::Entry& in) {
   const bool is_check = entry.kind == EntryKind::check;
   const bool has_bytes = is_check || entry.kind == EntryKind::command;
   if (!has_bytes && !in.command().empty()) return bad("an entry that is no command has bytes");
-  if (is_check && in.command().size() != kStateCheckBytes) return bad("a check is not 24 bytes");
+  if (is_check && !decode_state_check(in.command())) return bad("a state check is malformed");
   if ((entry.kind == EntryKind::config) != in.has_config()) return bad("a config is misplaced");
   if (in.has_config() && (!from_wire(in.config(), entry.config) || entry.config.voters.empty()))
     return bad("a config's members are wrong");
@@ -107,6 +107,7 @@ void to_wire(const AppendRequest& body, wire::Message& out) {
   to.set_prev_term(body.prev_term.value);
   to.set_commit(body.commit.value);
   to.set_sent_at(body.sent_at);
+  to.set_is_news(body.is_news);
   for (const EntryRef& entry : body.entries)
     to_wire(*entry, *to.add_entries());
 }
@@ -142,7 +143,9 @@ void to_wire(const TimeoutNow&, wire::Message& out) {
 Result<AppendRequest> from_wire(wire::AppendRequest& in, Term message_term) {
   if (std::max({in.prev_index(), in.prev_term(), in.commit()}) > kNumberMax)
     return bad("a number of an append is out of range");
-  AppendRequest out{{in.prev_index()}, {in.prev_term()}, {in.commit()}, {}, in.sent_at()};
+  AppendRequest out{
+      {in.prev_index()}, {in.prev_term()}, {in.commit()}, {}, in.sent_at(), in.is_news()};
+  if (out.is_news && in.entries_size() > 0) return bad("news of a commit carries entries");
   Term term = out.prev_term;
   LogIndex index = out.prev_index;
   if (term > message_term) return bad("the entry before is of a later term than its message");
@@ -196,7 +199,7 @@ Result<MessageBody> body_from_wire(wire::Message& in) {
     case wire::Message::kHeartbeatResponse: {
       const auto& body = in.heartbeat_response();
       const auto check = decode_state_check(body.check());
-      if (!body.check().empty() && !check) return bad("a state check is not 24 bytes");
+      if (!body.check().empty() && !check) return bad("a state check is malformed");
       return MessageBody{
           HeartbeatResponse{body.read_seq(), body.sent_at(), check.value_or(StateCheck{})}};
     }
@@ -207,8 +210,8 @@ Result<MessageBody> body_from_wire(wire::Message& in) {
 }
 
 template <class Wire>
-bool parse(Wire& out, const void* data, std::size_t size) {
-  return size <= kMessageBytesMax && out.ParseFromArray(data, static_cast<int>(size));
+bool parse(Wire& out, const void* data, std::size_t size, std::size_t most = kMessageBytesMax) {
+  return size <= most && out.ParseFromArray(data, static_cast<int>(size));
 }
 
 template <class Wire>
@@ -329,7 +332,8 @@ Bytes encode_snapshot_chunk(const SnapshotChunk& chunk) {
 
 Result<SnapshotChunk> decode_snapshot_chunk(BytesView bytes) {
   wire::SnapshotChunk in;
-  if (!parse(in, bytes.data(), bytes.size())) return bad("a snapshot chunk cannot be read");
+  if (!parse(in, bytes.data(), bytes.size(), kSnapshotChunkBytesMax))
+    return bad("a snapshot chunk cannot be read");
   SnapshotChunk chunk;
   if (!from_wire(in.swarm(), chunk.swarm)) return bad("an id is not 16 bytes");
   if (in.term() == 0 || std::max(in.term(), in.offset()) > kNumberMax)

@@ -15,10 +15,10 @@
 
 namespace starling::consensus {
 
-inline constexpr std::uint64_t kNumberMax = std::uint64_t{1} << 62;  ///< of any index or term
-inline constexpr std::size_t kCommandBytesMax = 4 << 20;
-inline constexpr std::size_t kMessageBytesMax = 15 << 20;
-inline constexpr std::size_t kMembersMax = 4096;
+inline constexpr std::size_t kCommandBytesMax = 1 << 20;
+/// Entries without content take 2 bytes here and a hundred in memory, so this bounds that too.
+inline constexpr std::size_t kMessageBytesMax = 2 << 20;
+inline constexpr std::size_t kSnapshotChunkBytesMax = 15 << 20;  ///< one pair may be that large
 
 Bytes encode_message(const Message& message);
 Result<Message> decode_message(BytesView bytes);

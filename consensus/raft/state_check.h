@@ -1,6 +1,7 @@
 /// A member's state at one entry, as short as can be compared.
 #pragma once
 
+#include "consensus/raft/config.h"
 #include "node/base/bytes.h"
 #include "node/base/ids.h"
 
@@ -28,10 +29,11 @@ inline std::string encode_state_check(const StateCheck& check) {
   return bytes;
 }
 
-/// Nothing unless `bytes` is exactly one.
+/// Nothing unless `bytes` is exactly one, of an entry that there can be.
 inline std::optional<StateCheck> decode_state_check(std::string_view bytes) {
   if (bytes.size() != kStateCheckBytes) return std::nullopt;
   StateCheck check{{from_big_endian_key(bytes.substr(0, 8))}, {}};
+  if (check.index == LogIndex{} || check.index.value > kNumberMax) return std::nullopt;
   std::copy(bytes.begin() + 8, bytes.end(), check.hash.begin());
   return check;
 }

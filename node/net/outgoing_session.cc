@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace starling::node {
@@ -12,6 +13,8 @@ namespace {
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kHelloFrameBytes = 64;  // or a little less
+constexpr int kLooksPerAnswer = 4;
+constexpr int kWritingFactor = 4;
 
 }  // namespace
 
@@ -21,11 +24,11 @@ OutgoingSession::OutgoingSession(const asio::any_io_executor& executor,
     : address_(std::move(address)),
       house_(std::move(house)),
       wire_(asio::ip::tcp::socket{executor}),
-      idle_(executor) {}
+      look_(executor) {}
 
 void OutgoingSession::start() {
   send_hello();
-  spawn(idle_.get_executor(), run(shared_from_this()));
+  spawn(look_.get_executor(), run(shared_from_this()));
 }
 
 bool OutgoingSession::has_room(std::size_t body_bytes) const {
@@ -49,7 +52,7 @@ asio::awaitable<Result<Bytes>> OutgoingSession::call(std::uint64_t id,
                                                      Bytes body,
                                                      std::chrono::milliseconds patience) {
   const auto keep_alive = shared_from_this();
-  const auto pending = std::make_shared<PendingCall>(idle_.get_executor());
+  const auto pending = std::make_shared<PendingCall>(look_.get_executor());
   const Envelope envelope{
       .kind = FrameKind::request, .channel = static_cast<std::uint8_t>(channel), .request = id};
   pending_[id] = pending;
@@ -80,7 +83,7 @@ void OutgoingSession::close(const std::string& why) {
     call->alarm.cancel();
   }
   wire_.close();
-  idle_.cancel();
+  look_.cancel();
 }
 
 asio::awaitable<void> OutgoingSession::run(std::shared_ptr<OutgoingSession> self) {
@@ -92,8 +95,8 @@ asio::awaitable<void> OutgoingSession::run(std::shared_ptr<OutgoingSession> self
     self->close(connected.error().detail);
     co_return;
   }
-  spawn(self->idle_.get_executor(), write(self));
-  spawn(self->idle_.get_executor(), close_when_idle(self));
+  spawn(self->look_.get_executor(), write(self));
+  spawn(self->look_.get_executor(), watch(self));
   for (;;) {
     const auto payload = co_await self->wire_.read();
     const std::string why = payload ? self->take(*payload) : payload.error().detail;
@@ -107,16 +110,40 @@ asio::awaitable<void> OutgoingSession::write(std::shared_ptr<OutgoingSession> se
   co_await self->wire_.write_all();
 }
 
-asio::awaitable<void> OutgoingSession::close_when_idle(std::shared_ptr<OutgoingSession> self) {
-  const auto patience = self->house_->limits.idle_patience;
+asio::awaitable<void> OutgoingSession::watch(std::shared_ptr<OutgoingSession> self) {
+  const auto& limits = self->house_->limits;
+  const auto every = std::min(limits.idle_patience, limits.answer_patience / kLooksPerAnswer);
   while (!self->wire_.is_closed()) {
-    self->idle_.expires_at(self->wire_.last_used() + patience);
-    co_await self->idle_.async_wait(kAsTuple);
-    const bool is_quiet = self->pending_.empty() && self->wire_.queued_bytes() == 0;
-    const bool is_old = PeerWire::Clock::now() - self->wire_.last_used() >= patience;
-    if (is_old && is_quiet) self->close("idle");
-    if (is_old && !is_quiet) self->wire_.touch();
+    self->look_.expires_after(every);
+    co_await self->look_.async_wait(kAsTuple);
+    self->close_if_idle();
+    self->close_if_deaf();
   }
+}
+
+void OutgoingSession::close_if_idle() {
+  if (wire_.is_closed()) return;
+  if (PeerWire::Clock::now() - wire_.last_used() < house_->limits.idle_patience) return;
+  if (pending_.empty() && wire_.queued_bytes() == 0)
+    close("idle");
+  else
+    wire_.touch();
+}
+
+/// Most of what is sent here is never answered, and TCP is content when a proxy or a hung process
+/// takes it. So the peer is asked with a hello, which it answers with its own.
+void OutgoingSession::close_if_deaf() {
+  if (wire_.is_closed()) return;
+  const auto now = PeerWire::Clock::now();
+  if (asked_ && wire_.last_heard() > *asked_) asked_.reset();
+  if (!asked_ && wire_.last_pushed() > wire_.last_heard()) {
+    asked_ = now;
+    send_hello();
+  }
+  const auto patience = house_->limits.answer_patience;
+  const bool is_writing = wire_.queued_bytes() > 0;  // what was asked may be behind it
+  if (asked_ && now - *asked_ >= (is_writing ? kWritingFactor * patience : patience))
+    close(fmt::format("it has said nothing for {} ms", patience.count()));
 }
 
 std::string OutgoingSession::take(BytesView payload) {

@@ -41,7 +41,8 @@ struct PeerLinksLimits {
   std::size_t queued_bytes_max = 8 << 20;  ///< per address; one-way messages above it are dropped
   std::size_t connections_max = 512;       ///< incoming
   std::chrono::milliseconds connect_patience{1000};
-  std::chrono::milliseconds idle_patience{60000};  ///< an idle connection is closed
+  std::chrono::milliseconds idle_patience{60000};   ///< an idle connection is closed
+  std::chrono::milliseconds answer_patience{5000};  ///< and one to a peer that does not answer
 };
 
 class PeerLinks {

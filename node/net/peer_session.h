@@ -73,7 +73,9 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
  private:
   static asio::awaitable<void> run(std::shared_ptr<OutgoingSession> self);
   static asio::awaitable<void> write(std::shared_ptr<OutgoingSession> self);
-  static asio::awaitable<void> close_when_idle(std::shared_ptr<OutgoingSession> self);
+  static asio::awaitable<void> watch(std::shared_ptr<OutgoingSession> self);
+  void close_if_idle();
+  void close_if_deaf();
 
   /// Nothing wrong, or why the connection must end.
   std::string take(BytesView payload);
@@ -82,7 +84,8 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
   std::string address_;
   std::shared_ptr<PeerHouse> house_;
   PeerWire wire_;
-  asio::steady_timer idle_;
+  asio::steady_timer look_;
+  std::optional<PeerWire::Clock::time_point> asked_;  ///< whether the peer still answers
   std::map<std::uint64_t, std::shared_ptr<PendingCall>> pending_;
   bool accepted_ = false;  ///< The peer took our hello, so it may carry out what we sent.
   bool refused_ = false;   ///< It took no hello of ours, so it carried out nothing.

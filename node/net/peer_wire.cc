@@ -87,7 +87,7 @@ void PeerWire::push(const Envelope& envelope, BytesView body) {
             .request = envelope.kind == FrameKind::request ? envelope.request : 0};
   queued_bytes_ += item.frame.size();
   outbox_.push_back(std::move(item));
-  last_used_ = Clock::now();
+  last_used_ = last_pushed_ = Clock::now();
   pushed_.cancel();
 }
 
@@ -184,7 +184,7 @@ asio::awaitable<Result<Bytes>> PeerWire::read() {
     const auto target = asio::buffer(chunk_);
     const auto [ec, byte_count] = co_await socket_.async_read_some(target, kAsTuple);
     if (ec) co_return Error{Errc::io, ec.message()};
-    last_used_ = Clock::now();
+    last_used_ = last_heard_ = Clock::now();
     decoder_.feed(BytesView{chunk_}.first(byte_count));
   }
 }

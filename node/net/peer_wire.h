@@ -40,6 +40,10 @@ class PeerWire {
 
   asio::any_io_executor executor() { return socket_.get_executor(); }
 
+  Clock::time_point last_pushed() const { return last_pushed_; }
+
+  Clock::time_point last_heard() const { return last_heard_; }
+
   /// When a frame was last pushed, bytes last read, or `touch` called.
   Clock::time_point last_used() const { return last_used_; }
 
@@ -84,6 +88,8 @@ class PeerWire {
   std::size_t queued_bytes_ = 0;
   bool closed_ = false;
   Clock::time_point last_used_ = Clock::now();
+  Clock::time_point last_pushed_ = last_used_;
+  Clock::time_point last_heard_ = last_used_;
 };
 
 }  // namespace starling::node

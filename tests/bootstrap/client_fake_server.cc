@@ -20,6 +20,13 @@ struct FakeServer::State {
   std::uint16_t port = acceptor.local_endpoint().port();
 };
 
+struct FakeServer::Connection {
+  explicit Connection(tcp::socket accepted) : socket(std::move(accepted)) {}
+
+  tcp::socket socket;
+  boost::beast::flat_buffer buffer;
+};
+
 FakeServer::FakeServer(Answer answer)
     : answer_(std::move(answer)), state_(std::make_unique<State>()), thread_([this] { serve(); }) {}
 
@@ -49,37 +56,48 @@ void FakeServer::stop() {
 }
 
 void FakeServer::serve() {
+  std::vector<std::jthread> kept_open;  // until the client closes them
   while (true) {
+    auto connection = std::make_unique<Connection>(tcp::socket(state_->context));
     boost::system::error_code failure;
-    tcp::socket socket(state_->context);
-    state_->acceptor.accept(socket, failure);
+    state_->acceptor.accept(connection->socket, failure);
     if (is_stopping_) return;
-    boost::beast::flat_buffer buffer;
-    http::request<http::string_body> received;
-    http::read(socket, buffer, received, failure);
-    if (failure) continue;
-    FakeRequest request{
-        std::string(received.method_string()), std::string(received.target()), {}, received.body()};
-    for (const auto& header : received) {
-      std::string name(header.name_string());
-      std::ranges::transform(
-          name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      request.headers[name] = std::string(header.value());
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      requests_.push_back(request);
-    }
-    const FakeAnswer answer = answer_(request);
-    if (answer.hangs_up) continue;
-    http::response<http::string_body> response(static_cast<http::status>(answer.status), 11);
-    response.body() = answer.body;
-    for (const auto& [name, value] : answer.headers)
-      response.set(name, value);
-    response.keep_alive(false);
-    response.prepare_payload();
-    http::write(socket, response, failure);
+    if (!serve_one(*connection)) continue;
+    kept_open.emplace_back([this, kept = std::move(connection)] {
+      while (serve_one(*kept)) {
+      }
+    });
   }
+}
+
+/// Whether another request may follow.
+bool FakeServer::serve_one(Connection& connection) {
+  boost::system::error_code failure;
+  http::request<http::string_body> received;
+  http::read(connection.socket, connection.buffer, received, failure);
+  if (failure) return false;
+  FakeRequest request{
+      std::string(received.method_string()), std::string(received.target()), {}, received.body()};
+  for (const auto& header : received) {
+    std::string name(header.name_string());
+    std::ranges::transform(
+        name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    request.headers[name] = std::string(header.value());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(request);
+  }
+  const FakeAnswer answer = answer_(request);
+  if (answer.hangs_up) return false;
+  http::response<http::string_body> response(static_cast<http::status>(answer.status), 11);
+  response.body() = answer.body;
+  for (const auto& [name, value] : answer.headers)
+    response.set(name, value);
+  response.keep_alive(answer.stays_open);
+  response.prepare_payload();
+  http::write(connection.socket, response, failure);
+  return answer.stays_open && !failure;
 }
 
 }  // namespace starling::tests

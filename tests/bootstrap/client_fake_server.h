@@ -24,10 +24,12 @@ struct FakeAnswer {
   unsigned status = 200;
   std::string body = "{}";
   std::map<std::string, std::string> headers = {};
-  bool hangs_up = false;  ///< Closes the connection instead of answering.
+  bool hangs_up = false;    ///< Closes the connection instead of answering.
+  bool stays_open = false;  ///< The next request may come on the same connection.
 };
 
-/// Answers one request per connection, on a thread of its own, until destroyed.
+/// Answers on a thread of its own, until destroyed: one request per connection, unless it stays
+/// open.
 class FakeServer {
  public:
   using Answer = std::function<FakeAnswer(const FakeRequest&)>;
@@ -47,7 +49,9 @@ class FakeServer {
 
  private:
   struct State;
+  struct Connection;
   void serve();
+  bool serve_one(Connection& connection);
 
   Answer answer_;
   std::unique_ptr<State> state_;

@@ -104,6 +104,21 @@ TEST(ClientHttp, what_stays_unknown_is_said_to_be_unknown) {
   EXPECT_EQ(server.requests().size(), 4u);
 }
 
+TEST(ClientHttp, a_change_is_sent_once_also_after_a_connection_that_stayed_open) {
+  FakeServer server([](const FakeRequest& request) {
+    return request.method == "GET" ? FakeAnswer{.stays_open = true} : FakeAnswer{.hangs_up = true};
+  });
+  HttpClient client;
+  HttpCall call;
+  call.url = server.url() + "/a";
+  ASSERT_TRUE(client.send(call));
+  call.method = "POST";
+  const auto answer = client.send(call);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::timed_out) << answer.error().detail;
+  EXPECT_EQ(server.requests().size(), 2u);
+}
+
 TEST(ClientHttp, an_address_where_nobody_listens_is_unavailable_at_once) {
   const std::string url = dead_url();
   SwarmClient client(url, "");

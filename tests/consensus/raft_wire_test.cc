@@ -34,7 +34,8 @@ std::vector<Message> samples() {
                                       entry(13, 7, EntryKind::config)};
   return {message(VoteRequest{true, false, {10}, {5}}),
           message(VoteResponse{false, true}),
-          message(AppendRequest{{10}, {5}, {9}, entries, 99}),
+          message(AppendRequest{{10}, {5}, {9}, entries, 99, false}),
+          message(AppendRequest{{10}, {5}, {9}, {}, 99, true}),
           message(AppendResponse{true, {10}, {8}, {4}, 99}),
           message(HeartbeatRequest{{9}, {12}, 3, 12345}),
           message(HeartbeatResponse{3, 12345, {{1024}, {1, 2, 3}}}),
@@ -73,6 +74,9 @@ TEST(RaftWire, RefusesWhatCannotBe) {
   EXPECT_TRUE(refused({{10}, {5}, {9}, {noop(11, 4)}})) << "a term that falls";
   EXPECT_TRUE(refused({{10}, {5}, {9}, {noop(11, 8)}})) << "an entry later than its message";
   EXPECT_TRUE(refused({{10}, {0}, {9}, {}})) << "an entry before without a term";
+  EXPECT_TRUE(refused({{10}, {5}, {9}, {noop(11, 5)}, 0, true})) << "news with entries";
+  const auto command = entry(11, 5, EntryKind::command, std::string(kCommandBytesMax + 1, 'x'));
+  EXPECT_TRUE(refused({{10}, {5}, {9}, {command}})) << "a command above the limit";
   EXPECT_TRUE(refused({{kNumberMax + 1}, {5}, {9}, {}})) << "an index out of range";
   Message nobody = samples()[0];
   nobody.from = {};

@@ -4,6 +4,7 @@
 #include "node/net/peer_envelope.h"
 #include "tests/node/loop.h"
 
+#include <boost/asio/detached.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -277,6 +278,38 @@ TEST_F(PeerLinksTest, garbage_closes_the_connection) {
       asio::buffer(answer),
       [&closed](boost::system::error_code ec, std::size_t) { closed = bool{ec}; });
   EXPECT_TRUE(loop_.run_until([&] { return closed; }));
+}
+
+/// Accepts one connection, takes all it is sent and says nothing.
+asio::awaitable<void> listen_only(asio::ip::tcp::acceptor& listener) {
+  auto socket = co_await listener.async_accept(asio::use_awaitable);
+  std::array<char, 4096> taken{};
+  const auto buffer = asio::buffer(taken);
+  for (;;)
+    co_await socket.async_read_some(buffer, asio::use_awaitable);
+}
+
+TEST_F(PeerLinksTest, a_peer_that_takes_everything_and_says_nothing_is_given_up) {
+  Peer a{loop_, 1, 7, {.answer_patience = 100ms}};
+  auto listener = loop_.listen();
+  const std::string address = address_of(listener);
+  asio::co_spawn(loop_.io(), listen_only(listener), asio::detached);
+  const auto answer = call(a, address, Channel::ledger, "x", 50s);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::timed_out);
+  EXPECT_NE(answer.error().detail.find("said nothing for 100 ms"), std::string::npos)
+      << answer.error().detail;
+}
+
+TEST_F(PeerLinksTest, a_peer_that_works_long_on_a_call_is_not_given_up) {
+  Peer a{loop_, 1, 7, {.answer_patience = 100ms}};
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::ledger, never);
+  b.links->start();
+  const auto answer = call(a, b.address, Channel::ledger, "x", 1s);
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().detail.find("within 1000 ms"), std::string::npos)
+      << answer.error().detail;
 }
 
 TEST_F(PeerLinksTest, idle_connections_close_and_come_back) {

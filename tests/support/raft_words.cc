@@ -83,7 +83,8 @@ struct TextOf {
   }
 
   std::string operator()(const AppendRequest& m) const {
-    return fmt::format("append prev={} commit={}{}",
+    return fmt::format("{} prev={} commit={}{}",
+                       m.is_news ? "news" : "append",
                        tests::text(m.prev_index, m.prev_term),
                        m.commit.value,
                        text(m.entries));
@@ -112,7 +113,7 @@ struct TextOf {
 
 AppendRequest forged_append(const Step& step) {
   const LogPoint prev = point(step.args.at("prev").at(0));
-  AppendRequest body{prev.index, prev.term, {number(step, "commit", 0)}, {}, 0};
+  AppendRequest body{prev.index, prev.term, {number(step, "commit", 0)}, {}, 0, false};
   LogIndex index = prev.index;
   for (const Term term : terms(step)) {
     index = index.next();
