@@ -27,6 +27,8 @@ class InFlightWindow {
 
   bool is_empty() const { return sent_.empty(); }
 
+  std::size_t bytes() const { return bytes_; }
+
   void add(LogIndex last, std::size_t bytes);
 
   /// Everything up to `match` has arrived.

@@ -348,8 +348,8 @@ void RaftCore::disk_stalled(MonoTime now, bool is_stalled, Effects& effects) {
     const auto successor = best_successor();
     if (successor && progress_.at(*successor).match == log_.last_index())
       send(*successor, TimeoutNow{}, Needs::nothing, progress_.at(*successor).session);
-    become_follower(term_, std::nullopt);
   }
+  if (is_stalled && role_ != Role::follower) become_follower(term_, std::nullopt);
   finish();
 }
 

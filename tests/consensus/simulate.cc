@@ -1,5 +1,5 @@
-// simulate --seed S [--trace] | --seeds N [--seed S]: runs virtual swarms, stops at the first
-// broken promise and says how to see it again.
+// simulate --seed S [--trace | --shrink] | --seeds N [--seed S]: runs virtual swarms, stops at the
+// first broken promise and says how to see it again.
 #include "tests/support/swarm_run.h"
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace starling::tests {
@@ -28,6 +29,7 @@ struct Arguments {
   std::vector<std::string> without;
   bool trace = false;
   bool all = false;
+  bool shrink = false;
 };
 
 std::string replay_command(const char* program, std::uint64_t seed, const Arguments& arguments) {
@@ -72,6 +74,43 @@ std::optional<SwarmOptions> options_from(const Arguments& arguments) {
   return options;
 }
 
+/// Runs one seed in a process of its own, which may abort. Returns: whether it failed.
+bool fails(const SwarmOptions& options) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGABRT, SIG_DFL);
+    static_cast<void>(std::freopen("/dev/null", "w", stderr));
+    ::_exit(run_swarm(options).failure ? 1 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+}
+
+/// Leaves out each class of faults that a failure does not need, and lets the faults stop as soon
+/// as it still comes. Prints the command that shows what is left.
+int shrink(const char* program, Arguments arguments, SwarmOptions options) {
+  options.trace = nullptr;
+  if (!fails(options)) {
+    fmt::print("seed {} does not fail\n", options.seed);
+    return 1;
+  }
+  for (std::size_t i = 0; i < kFaultCount; ++i) {
+    SwarmOptions less = options;
+    if (!less.without.insert(static_cast<Fault>(i)).second || !fails(less)) continue;
+    options = less;
+    arguments.without.emplace_back(to_string(static_cast<Fault>(i)));
+  }
+  std::uint64_t enough = 1U << 17;
+  for (std::uint64_t step = enough; step > 0; step /= 2) {
+    options.calm_after = enough - step;
+    if (fails(options)) enough -= step;
+  }
+  fmt::print("{} --calm-after {}\n", replay_command(program, options.seed, arguments), enough);
+  return 0;
+}
+
 int simulate(int argc, char** argv) {
   CLI::App app{"Runs Raft swarms with virtual network, disks, clocks and clients, from seeds."};
   Arguments arguments;
@@ -81,11 +120,15 @@ int simulate(int argc, char** argv) {
   app.add_option("--calm-after", arguments.calm_after, "no faults after this step");
   app.add_option("--until", arguments.until, "end at this step");
   app.add_flag("--trace", arguments.trace, "print every event");
+  app.add_flag(
+      "--shrink", arguments.shrink, "of one seed: leave out what its failure does not need");
   app.add_flag("--all", arguments.all, "go on after a failure");
   CLI11_PARSE(app, argc, argv);
   auto options = options_from(arguments);
   if (!options) return 2;
 
+  options->seed = arguments.seed;
+  if (arguments.shrink) return shrink(argv[0], arguments, *options);
   std::signal(SIGABRT, print_replay);
   SwarmReport sum;
   std::uint64_t failures = 0;

@@ -42,8 +42,8 @@ MonoTime SimDisk::sync_end(MonoTime now) {
 
 MonoTime SimDisk::apply_delay() {
   const MonoTime delay = draw_between(random_, 0us, 1ms);
-  const bool is_slow = is_faulty_ && random_.chance(slow_chance_ / 2);
-  return is_slow ? delay + draw_wait(random_, 300ms) : delay;
+  const bool is_slow = is_faulty_ && random_.chance(slow_chance_);
+  return is_slow ? delay + draw_wait(random_, 600ms) : delay;
 }
 
 Result<> SimDisk::persist(const consensus::PersistBatch& batch, MonoTime now) {

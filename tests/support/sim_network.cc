@@ -10,9 +10,11 @@ SimNetwork::SimNetwork(std::size_t machines, std::uint64_t seed, const FaultPlan
     : machines_(machines), random_(stream(seed, "network")), links_(machines * machines) {
   delay_least_ = draw_between(random_, 50us, 2ms);
   delay_mean_ = draw_between(random_, 100us, 4ms);
+  const MonoTime slow_least = draw_between(random_, 0ms, 30ms);
+  const MonoTime slow_mean = draw_between(random_, 0ms, 60ms);
   if (plan.has(Fault::slow_network)) {
-    delay_least_ += draw_between(random_, 0ms, 30ms);
-    delay_mean_ += draw_between(random_, 0ms, 60ms);
+    delay_least_ += slow_least;
+    delay_mean_ += slow_mean;
   }
   loss_ = 0.3 * plan.strength(Fault::loss);
   copies_ = 0.2 * plan.strength(Fault::duplication);

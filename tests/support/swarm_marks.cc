@@ -71,6 +71,7 @@ constexpr std::array<std::string_view, kMarkCount> kNames{
     "read_waited_for_commit",
     "core_without_rest",
     "core_beside_rest",
+    "no_sound_core",
 };
 
 }  // namespace

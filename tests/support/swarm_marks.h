@@ -86,9 +86,10 @@ enum class Mark : std::size_t {
   // Phases
   core_without_rest,  ///< a quorum went on with all others cut off
   core_beside_rest,   ///< a quorum went on with the others as broken as they were
+  no_sound_core,      ///< without members whose disks forgot there was no quorum: left out
 };
 
-inline constexpr std::size_t kMarkCount = static_cast<std::size_t>(Mark::core_beside_rest) + 1;
+inline constexpr std::size_t kMarkCount = static_cast<std::size_t>(Mark::no_sound_core) + 1;
 
 std::string_view to_string(Mark mark);
 

@@ -57,7 +57,8 @@ VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
       watcher_(marks_) {
   STARLING_ASSERT(check(timings_), "the drawn timings are possible");
   down_mean_ = draw_between(process_random_, 20ms, 2s);
-  compact_after_ = plan.has(Fault::compaction) ? 4 + process_random_.below(60) : 100'000;
+  const std::uint64_t short_log = 4 + process_random_.below(60);
+  compact_after_ = plan.has(Fault::compaction) ? short_log : 100'000;
   for (std::size_t i = 0; i < shape_.machines; ++i) {
     members_.push_back(
         std::make_unique<SimMember>(i, SimDisk{shape.seed, i, plan}, draw_offset(shape.seed, i)));
@@ -120,6 +121,13 @@ SimMember* VirtualSwarm::find(NodeId id) {
   const auto found = std::find_if(
       members_.begin(), members_.end(), [&](const auto& member) { return member->id == id; });
   return found == members_.end() ? nullptr : found->get();
+}
+
+Term VirtualSwarm::highest_term() const {
+  Term highest;
+  for (const auto& member : members_)
+    highest = std::max(highest, member->core ? member->core->term() : Term{});
+  return highest;
 }
 
 SimMember* VirtualSwarm::leader() {

@@ -61,6 +61,9 @@ class VirtualSwarm {
   /// Whoever bears this id now.
   SimMember* find(NodeId id);
 
+  /// Of all running members.
+  Term highest_term() const;
+
   /// The running leader of the highest term.
   SimMember* leader();
 
@@ -146,6 +149,7 @@ class VirtualSwarm {
   void apply(SimMember& member, const std::vector<consensus::EntryRef>& entries);
   LogIndex compaction_point(const SimMember& member, std::uint64_t held) const;
   void compact(SimMember& member);
+  void check_memory(const SimMember& member) const;
   void compare_state(SimMember& member, const consensus::Entry& entry);
   void look_at_disk(SimMember& member);
   void set_timer(SimMember& member);

@@ -147,8 +147,21 @@ void VirtualSwarm::apply(SimMember& member, const std::vector<EntryRef>& entries
     });
   }
   if (!member.core) return;
+  check_memory(member);
   service_.note_applied(member, last);
   compact(member);
+}
+
+/// What is applied and durable leaves the memory but for what it may keep.
+void VirtualSwarm::check_memory(const SimMember& member) const {
+  const RaftCore& core = *member.core;
+  const LogIndex last = core.log().last_index();
+  const bool is_done = core.applied_index() == last && core.stable() == last;
+  require(!is_done || core.log().bytes_in_memory() <= timings_.log_bytes_in_memory,
+          "{} keeps {} bytes of its log in memory, the limit is {}",
+          name_of(member.id),
+          core.log().bytes_in_memory(),
+          timings_.log_bytes_in_memory);
 }
 
 void VirtualSwarm::compare_state(SimMember& member, const Entry& entry) {
