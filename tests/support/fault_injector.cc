@@ -193,7 +193,7 @@ void FaultInjector::wipe(Random& random) {
   std::set<std::size_t> all;
   for (const auto& member : swarm_.members()) {
     all.insert(member->machine);
-    if (member->machine != machine) left.insert(member->id);
+    if (member->machine != machine && !member->disk.has_lied()) left.insert(member->id);
   }
   // More than can be lost would end the swarm for good; that is not what is tested.
   if (swarm_.has_quorum(left, all)) swarm_.wipe(swarm_.member(machine));

@@ -25,6 +25,16 @@ NodeId any_of(const std::set<NodeId>& group, Random& random) {
   return *chosen;
 }
 
+/// A member whose disk took back what it had confirmed may have to leave at any time, for ever. So
+/// no change may make such members needed.
+bool is_safe(VirtualSwarm& swarm, const Config& now, const Config& next) {
+  if (next.voters == now.voters) return true;
+  const auto sound = std::ranges::count_if(swarm.members(), [&](const auto& member) {
+    return next.voters.contains(member->id) && !member->disk.has_lied();
+  });
+  return static_cast<std::size_t>(sound) > next.voters.size() / 2;
+}
+
 void move(NodeId id, std::set<NodeId>& from, std::set<NodeId>& to) {
   from.erase(id);
   to.insert(id);
@@ -92,6 +102,7 @@ std::optional<Config> step_towards(VirtualSwarm& swarm,
 bool propose_change(VirtualSwarm& swarm, const Config& config) {
   SimMember* leader = swarm.leader();
   if (leader == nullptr || !swarm.is_awake(*leader)) return false;
+  if (!is_safe(swarm, leader->core->config(), config)) return false;
   bool is_begun = false;
   swarm.give(*leader, [&](RaftCore& core, Effects& effects) {
     is_begun = core.change_config(swarm.clock(*leader), config.voters, config.learners, effects)
