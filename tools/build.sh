@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures and builds one preset: release (default), dev, asan or tsan.
+# Configures and builds one preset: tools/build.sh [release|dev|asan|tsan|fuzz [--target NAME...]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset="${1:-release}"

@@ -327,6 +327,7 @@ TEST_F(RaftGroupTest, RefusesTheStateOfAnotherNode) {
 }
 
 TEST_F(RaftGroupTest, AMemberThatDecidesOtherwiseThanMostIsFoundAndStops) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
         found_three();

@@ -25,14 +25,17 @@ NodeId any_of(const std::set<NodeId>& group, Random& random) {
   return *chosen;
 }
 
-/// A member whose disk took back what it had confirmed may have to leave at any time, for ever. So
-/// no change may make such members needed.
-bool is_safe(VirtualSwarm& swarm, const Config& now, const Config& next) {
-  if (next.voters == now.voters) return true;
+bool has_sound_majority(VirtualSwarm& swarm, const std::set<NodeId>& voters) {
   const auto sound = std::ranges::count_if(swarm.members(), [&](const auto& member) {
-    return next.voters.contains(member->id) && !member->disk.has_lied();
+    return voters.contains(member->id) && !member->disk.has_lied();
   });
-  return static_cast<std::size_t>(sound) > next.voters.size() / 2;
+  return static_cast<std::size_t>(sound) > voters.size() / 2;
+}
+
+/// A member whose disk took back what it had confirmed may have to leave at any time, for ever. So
+/// no change may make such members needed that were not.
+bool is_safe(VirtualSwarm& swarm, const Config& now, const Config& next) {
+  return has_sound_majority(swarm, next.voters) || !has_sound_majority(swarm, now.voters);
 }
 
 void move(NodeId id, std::set<NodeId>& from, std::set<NodeId>& to) {

@@ -1,7 +1,14 @@
 // Whatever is killed: the study ends with exactly N trials, and nothing acknowledged is lost.
 #include "tests/swarm/process_swarm.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <unistd.h>
 
 namespace starling::tests {
 namespace {
@@ -127,6 +134,54 @@ TEST(Quarantine, ADiskThatWentBackInTimeComesBackAsANewMember) {
            living_voters(swarm, leader) == 3;
   })) << swarm.logs();
   expect_whole(swarm, client, study, 4);
+}
+
+/// A disk that confirms nothing any more, for a node that was started while this lives.
+class DyingDisk {
+ public:
+  explicit DyingDisk(const std::filesystem::path& file) : file_(file) {
+    setenv("FAIL_SYNC_IN", file_.c_str(), 1);
+    setenv("LD_PRELOAD", FAIL_SYNC_LIBRARY, 1);
+  }
+
+  ~DyingDisk() {
+    unsetenv("LD_PRELOAD");
+    unsetenv("FAIL_SYNC_IN");
+  }
+
+  DyingDisk(const DyingDisk&) = delete;
+  DyingDisk& operator=(const DyingDisk&) = delete;
+
+  void die_for(pid_t node) const {
+    const auto other = file_.string() + ".new";
+    std::ofstream{other} << node;
+    std::filesystem::rename(other, file_);
+  }
+
+ private:
+  std::filesystem::path file_;
+};
+
+TEST(Disk, TheLeaderStopsAtItsFirstFailedSyncAndNothingAcknowledgedIsLost) {
+  const auto where = std::filesystem::path{testing::TempDir()} / fmt::format("sync-{}", getpid());
+  std::optional<DyingDisk> disk{std::in_place, where};
+  ProcessSwarm swarm{3};
+  auto client = swarm.client(1);
+  const auto id = swarm.start_study(client, kInsurance, study_request(12));
+  ASSERT_TRUE(wait_until(60s, [&] { return final_trials(client, id) >= 3; })) << swarm.logs();
+  const int before = final_trials(client, id);
+  const auto leader = swarm.leader();
+  disk->die_for(swarm.pid(leader));
+  EXPECT_EQ(swarm.wait_for_end(leader), 128 + SIGABRT) << swarm.logs();
+  disk.reset();
+  std::filesystem::remove(where);
+
+  EXPECT_NE(swarm.leader(), leader);
+  auto other = swarm.client((leader + 1) % 3);
+  EXPECT_GE(final_trials(other, id), before);
+  swarm.start(leader);
+  const auto study = swarm.wait_for_study(other, id, 120s);
+  expect_whole(swarm, other, study, 12);
 }
 
 TEST(Stop, OnSigtermIsOrderlyAndHandsTheLeadershipOver) {

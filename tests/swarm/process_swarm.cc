@@ -143,8 +143,12 @@ void ProcessSwarm::resume(std::size_t node) {
 }
 
 int ProcessSwarm::stop(std::size_t node) {
+  ::kill(nodes_[node].pid, SIGTERM);
+  return wait_for_end(node);
+}
+
+int ProcessSwarm::wait_for_end(std::size_t node) {
   auto& one = nodes_[node];
-  ::kill(one.pid, SIGTERM);
   int status = 0;
   const bool has_ended =
       wait_until(20s, [&] { return waitpid(one.pid, &status, WNOHANG) == one.pid; });

@@ -49,6 +49,10 @@ class ProcessSwarm {
   /// SIGTERM; returns the exit code.
   int stop(std::size_t node);
 
+  /// Waits until it ends by itself, 20 s at most. Returns: its exit code, 128 and the signal that
+  /// ended it, or -1 if it had to be killed.
+  int wait_for_end(std::size_t node);
+
   /// With the same data directory and ports; returns once it listens.
   void start(std::size_t node);
 
