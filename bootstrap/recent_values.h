@@ -7,12 +7,13 @@
 #include "node/base/ids.h"
 #include "node/base/state_view.h"
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace starling::bootstrap {
 
@@ -70,8 +71,8 @@ class RecentKeys {
   std::uint64_t entries_;
   LogIndex first_;        ///< of the older generation
   LogIndex young_first_;  ///< of the younger one
-  std::unordered_set<std::uint64_t> old_;
-  std::unordered_set<std::uint64_t> young_;
+  boost::unordered_flat_set<std::uint64_t> old_;
+  boost::unordered_flat_set<std::uint64_t> young_;
 };
 
 /// What a command sees: `base`, with what is known already answered from memory. Nothing may be

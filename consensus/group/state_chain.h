@@ -41,6 +41,7 @@ class StateChain {
  private:
   std::uint64_t check_every_;
   StateCheck last_;
+  std::string scratch_;  ///< what is hashed; kept for its memory
   std::map<LogIndex, StateCheck> kept_;
 };
 

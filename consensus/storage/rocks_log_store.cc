@@ -248,7 +248,8 @@ Result<std::unique_ptr<RocksLogStore>> RocksLogStore::open(const std::filesystem
                                                            SwarmId swarm,
                                                            NodeId self,
                                                            rocksdb::Env* env) {
-  const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, -1, true);
+  // Not strict: write buffers are charged to it, and a read must not fail because they are large.
+  const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   const auto family = family_options(cache);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
       {rocksdb::kDefaultColumnFamilyName, family},

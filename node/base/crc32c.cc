@@ -4,6 +4,10 @@
 
 #include <array>
 
+#ifdef __x86_64__
+#include <nmmintrin.h>
+#endif
+
 namespace starling {
 namespace {
 
@@ -30,10 +34,28 @@ constexpr Tables make_tables() {
 
 constexpr Tables kTables = make_tables();
 
+const unsigned char* first_of(BytesView bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc, BytesView bytes) {
+  const auto* in = first_of(bytes);
+  std::size_t left = bytes.size();
+  std::uint64_t wide = ~crc;
+  for (; left >= 8; in += 8, left -= 8)
+    wide = _mm_crc32_u64(wide, boost::endian::load_little_u64(in));
+  crc = static_cast<std::uint32_t>(wide);
+  for (; left > 0; ++in, --left)
+    crc = _mm_crc32_u8(crc, *in);
+  return ~crc;
+}
+#endif
+
 }  // namespace
 
-std::uint32_t crc32c(std::uint32_t crc, BytesView bytes) {
-  const auto* in = reinterpret_cast<const unsigned char*>(bytes.data());
+std::uint32_t crc32c_by_tables(std::uint32_t crc, BytesView bytes) {
+  const auto* in = first_of(bytes);
   std::size_t left = bytes.size();
   crc = ~crc;
   for (; left >= 8; in += 8, left -= 8) {
@@ -46,6 +68,14 @@ std::uint32_t crc32c(std::uint32_t crc, BytesView bytes) {
   for (; left > 0; ++in, --left)
     crc = (crc >> 8) ^ kTables[0][(crc ^ *in) & 0xff];
   return ~crc;
+}
+
+std::uint32_t crc32c(std::uint32_t crc, BytesView bytes) {
+#ifdef __x86_64__
+  static const bool kHasInstruction = __builtin_cpu_supports("sse4.2") != 0;
+  if (kHasInstruction) return by_instruction(crc, bytes);
+#endif
+  return crc32c_by_tables(crc, bytes);
 }
 
 }  // namespace starling

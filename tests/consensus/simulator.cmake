@@ -25,7 +25,8 @@ add_library(starling_virtual_swarm_parts OBJECT
   ${PROJECT_SOURCE_DIR}/consensus/group/snapshot_stream.cc
   ${PROJECT_SOURCE_DIR}/consensus/group/state_chain.cc)
 target_include_directories(starling_virtual_swarm_parts PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(starling_virtual_swarm_parts PUBLIC starling::study PRIVATE starling_warnings)
+target_link_libraries(starling_virtual_swarm_parts
+  PUBLIC starling::study PkgConfig::xxhash PRIVATE starling_warnings)
 
 add_library(starling_virtual_swarm INTERFACE)
 target_link_libraries(starling_virtual_swarm INTERFACE

@@ -25,6 +25,14 @@ TEST(Crc32cTest, gives_the_published_value_and_continues) {
             crc32c(0, to_bytes("1234567890123")));
 }
 
+TEST(Crc32cTest, is_the_same_without_the_instruction) {
+  Random random{3};
+  for (std::size_t size = 0; size < 100; ++size) {
+    const Bytes bytes = random_bytes(random, size);
+    EXPECT_EQ(crc32c(7, bytes), crc32c_by_tables(7, bytes)) << size;
+  }
+}
+
 TEST(FrameTest, any_split_of_the_stream_gives_the_same_payloads) {
   Random random{1};
   for (int round = 0; round < 300; ++round) {
