@@ -1,10 +1,10 @@
 // A full disk refuses what grows, long before it refuses everything.
 #include "bootstrap/disk_guard.h"
 
+#include "tests/support/scratch_folder.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cstdlib>
 
 namespace starling::bootstrap {
 namespace {
@@ -13,16 +13,10 @@ constexpr std::uint64_t kMegabyte = 1 << 20;
 
 class DiskGuardTest : public testing::Test {
  protected:
-  DiskGuardTest() {
-    std::string pattern = testing::TempDir() + "disk-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-
-  ~DiskGuardTest() override { std::filesystem::remove_all(folder_); }
-
   bool has_ballast() const { return std::filesystem::exists(folder_ / "ballast"); }
 
-  std::filesystem::path folder_;
+  const tests::ScratchFolder scratch_;
+  const std::filesystem::path folder_ = scratch_.path();
   std::uint64_t free_ = 1000 * kMegabyte;
 };
 

@@ -1,10 +1,11 @@
 // A data directory is one node's, for one process at a time, for all time.
 #include "bootstrap/identity.h"
 
+#include "tests/support/scratch_folder.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 
 namespace starling::bootstrap {
@@ -14,14 +15,8 @@ using testing::HasSubstr;
 
 class IdentityTest : public testing::Test {
  protected:
-  IdentityTest() {
-    std::string pattern = testing::TempDir() + "identity-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-
-  ~IdentityTest() override { std::filesystem::remove_all(folder_); }
-
-  std::filesystem::path folder_;
+  const tests::ScratchFolder scratch_;
+  const std::filesystem::path folder_ = scratch_.path();
   SwarmId swarm_{.bytes = {1, 2, 3}};
 };
 

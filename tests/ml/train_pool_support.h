@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ml/work/worker_pool.h"
+#include "tests/support/scratch_folder.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,10 +13,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 namespace starling::ml {
+
+using tests::ScratchFolder;
 
 /// Runs `work` to its end on `io`; a minute later the test fails.
 template <class T>
@@ -81,25 +83,6 @@ inline asio::awaitable<Story> tell(WorkerPool& pool, WorkTask task) {
   story.exit = co_await channel->exited();
   co_return story;
 }
-
-/// A folder of its own, gone at the end.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "starling-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline WorkTask insurance_task() {
   WorkTask task;

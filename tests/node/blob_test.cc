@@ -2,34 +2,19 @@
 #include "node/blobs/blob_packets.h"
 #include "node/blobs/blob_store.h"
 #include "tests/node/loop.h"
+#include "tests/support/scratch_folder.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
-#include <unistd.h>
 
 namespace starling::node {
 namespace {
 
 using tests::address_of;
+using tests::ScratchFolder;
 namespace fs = std::filesystem;
-
-/// A folder that goes away with the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "starling-blobs-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-
-  ~Folder() { fs::remove_all(path_); }
-
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 ContentHash store_text(BlobStore& store, std::string_view text) {
   auto writer = store.create().value();
@@ -45,7 +30,7 @@ std::string text_of(std::size_t size) {
 }
 
 TEST(BlobStoreTest, a_blob_is_named_by_its_content) {
-  const Folder folder;
+  const ScratchFolder folder;
   const auto store = BlobStore::open(folder.path()).value();
   const ContentHash hash = store_text(*store, "some bytes");
   EXPECT_EQ(hash, hash_of(to_bytes("some bytes")));
@@ -57,7 +42,7 @@ TEST(BlobStoreTest, a_blob_is_named_by_its_content) {
 }
 
 TEST(BlobStoreTest, ranges_are_cut_at_the_end) {
-  const Folder folder;
+  const ScratchFolder folder;
   const auto store = BlobStore::open(folder.path()).value();
   const ContentHash hash = store_text(*store, "0123456789");
 
@@ -78,7 +63,7 @@ TEST(BlobStoreTest, ranges_are_cut_at_the_end) {
 }
 
 TEST(BlobStoreTest, what_is_not_there_is_not_found) {
-  const Folder folder;
+  const ScratchFolder folder;
   const auto store = BlobStore::open(folder.path()).value();
   const ContentHash none = hash_of(to_bytes("never stored"));
   EXPECT_FALSE(store->has(none));
@@ -88,7 +73,7 @@ TEST(BlobStoreTest, what_is_not_there_is_not_found) {
 }
 
 TEST(BlobStoreTest, removed_is_gone) {
-  const Folder folder;
+  const ScratchFolder folder;
   const auto store = BlobStore::open(folder.path()).value();
   const ContentHash hash = store_text(*store, "x");
   EXPECT_TRUE(store->remove(hash));
@@ -97,7 +82,7 @@ TEST(BlobStoreTest, removed_is_gone) {
 }
 
 TEST(BlobStoreTest, an_abandoned_writer_leaves_nothing) {
-  const Folder folder;
+  const ScratchFolder folder;
   const auto store = BlobStore::open(folder.path()).value();
   {
     const auto writer = store->create().value();
@@ -107,7 +92,7 @@ TEST(BlobStoreTest, an_abandoned_writer_leaves_nothing) {
 }
 
 TEST(BlobStoreTest, leftovers_of_a_crash_are_removed_and_blobs_are_kept) {
-  const Folder folder;
+  const ScratchFolder folder;
   const ContentHash hash = store_text(*BlobStore::open(folder.path()).value(), "kept");
   std::ofstream{folder.path() / "incoming" / "blob-crashed"} << "half";
   const auto store = BlobStore::open(folder.path()).value();
@@ -116,7 +101,7 @@ TEST(BlobStoreTest, leftovers_of_a_crash_are_removed_and_blobs_are_kept) {
 }
 
 TEST(BlobStoreTest, another_content_than_expected_is_refused) {
-  const Folder folder;
+  const ScratchFolder folder;
   const auto store = BlobStore::open(folder.path()).value();
   const auto writer = store->create().value();
   ASSERT_TRUE(writer->append(to_bytes("other")));
@@ -154,7 +139,7 @@ struct BlobNode {
     links->start();
   }
 
-  Folder folder;
+  ScratchFolder folder;
   std::string address;
   std::unique_ptr<PeerLinks> links;
   std::unique_ptr<BlobStore> store;

@@ -1,5 +1,6 @@
 // What a person may get wrong when starting nodes: the right exit code and a sentence that helps.
 #include "bootstrap/identity.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/swarm/process_swarm.h"
 
 #include <gmock/gmock.h>
@@ -13,20 +14,14 @@ using testing::HasSubstr;
 
 class NodeErrors : public testing::Test {
  protected:
-  NodeErrors() {
-    std::string pattern = testing::TempDir() + "errors-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-
-  ~NodeErrors() override { std::filesystem::remove_all(folder_); }
-
   int node(std::vector<std::string> options) {
     std::vector<std::string> arguments{STARLING_PROGRAM, "node"};
     arguments.insert(arguments.end(), options.begin(), options.end());
     return run_program(arguments, output_, 20s);
   }
 
-  std::filesystem::path folder_;
+  const ScratchFolder scratch_;
+  const std::filesystem::path folder_ = scratch_.path();
   std::string output_;
 };
 

@@ -1,7 +1,7 @@
 #include "tools/bench_core/etcd_bench.h"
 
 #include "bootstrap/client/json_access.h"
-#include "tools/bench_core/first_write.h"
+#include "tools/bench_core/failover.h"
 #include "tools/bench_core/register_request.h"
 
 #include <fmt/format.h>
@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTogetherPatience = 60s;
 constexpr std::size_t kConnectionsMax = 8;
 constexpr std::string_view kScheme = "http://";
 
@@ -46,18 +45,6 @@ Result<Json> run_etcd_load(EtcdCluster& cluster,
   return bootstrap::as_result(std::move(json));
 }
 
-Result<Clock::duration> kill_leader(EtcdCluster& cluster) {
-  const auto leader = cluster.leader();
-  if (!leader) return leader.error();
-  const WriteRequest request = [](const std::string& host, std::size_t number) {
-    return etcd_put_request(host, "bench-failover", std::to_string(number));
-  };
-  cluster.kill(*leader);
-  const auto first = time_to_first_write(cluster.urls_without(*leader), request, Clock::now());
-  if (const auto up = cluster.start_again(*leader); !up) return up.error();
-  return first;
-}
-
 }  // namespace
 
 Result<Json> measure_etcd_writes(EtcdCluster& cluster,
@@ -76,21 +63,10 @@ Result<Json> measure_etcd_writes(EtcdCluster& cluster,
 }
 
 Result<Json> measure_etcd_failovers(EtcdCluster& cluster, std::size_t count, const Say& say) {
-  FailoverTally tally;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto first = kill_leader(cluster);
-    tally.add(first);
-    if (first)
-      say(fmt::format("etcd: leader killed, first write after {} ms ({}/{})",
-                      std::chrono::duration_cast<std::chrono::milliseconds>(*first).count(),
-                      i + 1,
-                      count));
-    else
-      say(fmt::format("etcd: leader killed, {}", first.error().detail));
-    if (const auto together = cluster.wait_until_together(kTogetherPatience); !together)
-      return together.error();
-  }
-  return bootstrap::as_result(tally.to_json());
+  const WriteRequest request = [](const std::string& host, std::size_t number) {
+    return etcd_put_request(host, "bench-failover", std::to_string(number));
+  };
+  return measure_kills(cluster, "etcd", request, count, say);
 }
 
 }  // namespace starling::bench

@@ -1,6 +1,5 @@
 #include "tools/bench_core/starling_bench.h"
 
-#include "tools/bench_core/first_write.h"
 #include "tools/bench_core/register_request.h"
 
 #include <fmt/format.h>
@@ -15,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTogetherPatience = 60s;
 constexpr auto kIdleTime = 5s;
 
 // The state of the memory measurement: 2,560 registers of 4,000 B.
@@ -62,18 +60,6 @@ std::size_t snapshots_sent(const StarlingSwarm& swarm, std::size_t node) {
   return count;
 }
 
-Result<Clock::duration> kill_leader(StarlingSwarm& swarm) {
-  const auto leader = swarm.leader();
-  if (!leader) return leader.error();
-  const WriteRequest request = [&](const std::string& host, std::size_t number) {
-    return set_register_request(host, swarm.token(), "bench-failover", std::to_string(number));
-  };
-  swarm.kill(*leader);
-  const auto first = time_to_first_write(swarm.urls_without(*leader), request, Clock::now());
-  if (const auto up = swarm.start_again(*leader); !up) return up.error();
-  return first;
-}
-
 /// Writes until `entries` more are in the log, so that a member that sleeps must get a snapshot.
 void write_entries(StarlingSwarm& swarm, std::size_t leader, std::uint64_t entries) {
   const std::uint64_t until = swarm.commit_index(leader) + entries;
@@ -116,21 +102,10 @@ Result<Json> measure_writes(StarlingSwarm& swarm, const BenchOptions& options, c
 }
 
 Result<Json> measure_failovers(StarlingSwarm& swarm, std::size_t count, const Say& say) {
-  FailoverTally tally;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto first = kill_leader(swarm);
-    tally.add(first);
-    if (first)
-      say(fmt::format("starling: leader killed, first write after {} ms ({}/{})",
-                      std::chrono::duration_cast<std::chrono::milliseconds>(*first).count(),
-                      i + 1,
-                      count));
-    else
-      say(fmt::format("starling: leader killed, {}", first.error().detail));
-    if (const auto together = swarm.wait_until_together(kTogetherPatience); !together)
-      return together.error();
-  }
-  return bootstrap::as_result(tally.to_json());
+  const WriteRequest request = [&](const std::string& host, std::size_t number) {
+    return set_register_request(host, swarm.token(), "bench-failover", std::to_string(number));
+  };
+  return measure_kills(swarm, "starling", request, count, say);
 }
 
 Result<Json> measure_memory(StarlingSwarm& swarm, const Say& say) {

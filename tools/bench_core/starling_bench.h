@@ -1,17 +1,12 @@
 /// What is measured on a swarm of three nodes.
 #pragma once
 
+#include "tools/bench_core/failover.h"
 #include "tools/bench_core/options.h"
 #include "tools/bench_core/starling_swarm.h"
 #include "tools/bench_core/write_load.h"
 
-#include <functional>
-#include <string>
-
 namespace starling::bench {
-
-/// Tells a person what happens now.
-using Say = std::function<void(const std::string& line)>;
 
 /// One round of all loads, on the leader:
 /// {"peer": {"1": load, ...}, "peer_without_keys": {...}, "http": {...}}
