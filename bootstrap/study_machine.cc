@@ -11,9 +11,15 @@
 namespace starling::bootstrap {
 namespace {
 
+bool is_of_idempotency_keys(const Changes::Range& range) {
+  return range.from.starts_with(ml::keys::kIdempotency) &&
+         range.until.starts_with(ml::keys::kIdempotency);
+}
+
 bool is_quiet(const Changes& changes) {
-  return std::ranges::all_of(changes.writes,
-                             [](const auto& write) { return ml::is_quiet_key(write.first); });
+  const auto is_quiet_write = [](const auto& write) { return ml::is_quiet_key(write.first); };
+  return std::ranges::all_of(changes.erased, is_of_idempotency_keys) &&
+         std::ranges::all_of(changes.writes, is_quiet_write);
 }
 
 }  // namespace
@@ -38,6 +44,7 @@ void StudyMachine::state_replaced() {
 }
 
 void StudyMachine::note(const Changes& changes) {
+  if (!std::ranges::all_of(changes.erased, is_of_idempotency_keys)) recent_.clear();
   for (const auto& [key, value] : changes.writes)
     if (RecentView::is_hot(key)) recent_.put(key, value);
   if (!is_quiet(changes))

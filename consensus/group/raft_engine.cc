@@ -269,8 +269,7 @@ void RaftEngine::apply(const std::vector<EntryRef>& entries) {
       outcome = machine_.apply(view, entry.index, entry.command);
     }
     if (auto link = chain_.add(entry.index, outcome.changes)) check = link;
-    for (auto& [key, value] : outcome.changes.writes)
-      changes.writes[key] = std::move(value);
+    changes.add(std::move(outcome.changes));
     results[i] = std::move(outcome.result);
   }
   const LogIndex last = entries.back()->index;

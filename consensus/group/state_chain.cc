@@ -18,6 +18,13 @@ void append_number(std::string& bytes, std::uint64_t number) {
 
 /// Lengths before contents, so that no two sets of changes have the same bytes.
 void append_changes(std::string& bytes, const Changes& changes) {
+  append_number(bytes, changes.erased.size());
+  for (const auto& [from, until] : changes.erased) {
+    append_number(bytes, from.size());
+    bytes += from;
+    append_number(bytes, until.size());
+    bytes += until;
+  }
   for (const auto& [key, value] : changes.writes) {
     append_number(bytes, key.size());
     bytes += key;
@@ -44,7 +51,8 @@ StateChain::StateChain(const StateView& state, std::uint64_t check_every)
 }
 
 std::optional<StateCheck> StateChain::add(LogIndex index, const Changes& changes) {
-  scratch_ = encode_state_check(last_);
+  scratch_.clear();
+  scratch_ += encode_state_check(last_);
   append_changes(scratch_, changes);
   last_.hash = hash_of_bytes(scratch_);
   last_.index = index;

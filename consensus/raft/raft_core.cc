@@ -1,6 +1,7 @@
 #include "consensus/raft/raft_core.h"
 
 #include "consensus/raft/mutant.h"
+#include "consensus/raft/raft_wire.h"
 #include "node/base/assert.h"
 
 #include <fmt/format.h>
@@ -32,6 +33,13 @@ Result<> check(const RaftTimings& timings) {
   if (timings.append_bytes_max == 0 || timings.in_flight_messages_max == 0 ||
       timings.in_flight_bytes_max == 0 || timings.apply_bytes_max == 0) {
     return Error{Errc::invalid_argument, "the sizes of append, window and apply must be above 0"};
+  }
+  if (std::max(timings.append_bytes_max, timings.proposal_bytes_max) > kCommandBytesMax) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("an append of {} or a proposal of {} bytes is above the limit of {}",
+                             timings.append_bytes_max,
+                             timings.proposal_bytes_max,
+                             kCommandBytesMax)};
   }
   return {};
 }
@@ -166,20 +174,31 @@ void RaftCore::send_at(Term term, NodeId to, MessageBody body, Needs needs, std:
   const std::uint64_t batch = leaves_early ? 0 : batch_needed(needs);
   if (batch == 0 && to != self_)
     out_->send.push_back(std::move(message));
-  else if (!is_waiting_already(batch, message))
-    withheld_.push_back({std::max(batch, std::uint64_t{1}), std::move(message)});
+  else
+    withhold({std::max(batch, std::uint64_t{1}), std::move(message)});
 }
 
-/// While the disk hangs, each probe of the leader would add an acknowledgement of the same.
-bool RaftCore::is_waiting_already(std::uint64_t batch, const Message& message) const {
-  const auto* answer = std::get_if<AppendResponse>(&message.body);
-  if (answer == nullptr || answer->rejected) return false;
-  return std::ranges::any_of(withheld_, [&](const Withheld& each) {
-    const auto* other = std::get_if<AppendResponse>(&each.message.body);
-    return other != nullptr && !other->rejected && other->index >= answer->index &&
-           each.batch == batch && each.message.to == message.to &&
-           each.message.term == message.term && each.message.session == message.session;
-  });
+/// While the disk hangs, each heartbeat and probe of the leader would add an answer that says no
+/// more than one that waits already.
+void RaftCore::withhold(Withheld held) {
+  for (Withheld& each : withheld_) {
+    const bool is_alike = each.batch == held.batch && each.message.to == held.message.to &&
+                          each.message.term == held.message.term &&
+                          each.message.session == held.message.session;
+    if (!is_alike) continue;
+    const auto* now = std::get_if<AppendResponse>(&held.message.body);
+    const auto* before = std::get_if<AppendResponse>(&each.message.body);
+    const bool are_answers = now != nullptr && before != nullptr;
+    if (are_answers && !now->rejected && !before->rejected && before->index >= now->index) return;
+    const bool is_newer_refusal =
+        are_answers && now->rejected && before->rejected && before->index == now->index;
+    const bool is_newer_beat = std::holds_alternative<HeartbeatResponse>(held.message.body) &&
+                               std::holds_alternative<HeartbeatResponse>(each.message.body);
+    if (!is_newer_refusal && !is_newer_beat) continue;
+    each.message = std::move(held.message);
+    return;
+  }
+  withheld_.push_back(std::move(held));
 }
 
 void RaftCore::issue_batch() {

@@ -250,7 +250,7 @@ class RaftCore {
   void report_role();
   void release_withheld(std::uint64_t batch_id);
   std::uint64_t batch_needed(Needs needs) const;
-  bool is_waiting_already(std::uint64_t batch, const Message& message) const;
+  void withhold(Withheld held);
   void send(NodeId to, MessageBody body, Needs needs, std::uint64_t session = 0);
   void send_at(Term term, NodeId to, MessageBody body, Needs needs, std::uint64_t session);
   void take(const Message& message);

@@ -210,7 +210,7 @@ void RaftCore::send_news(NodeId peer, Progress& progress) {
   const LogIndex prev{progress.next.value - 1};
   const LogIndex known = std::min(commit_, prev);
   const auto prev_term = log_.term_at(prev);
-  if (progress.commit_sent >= known || !prev_term || progress.has_forgotten) return;
+  if (progress.commit_sent >= known || !prev_term) return;
   progress.commit_sent = known;
   send(peer,
        AppendRequest{prev, *prev_term, commit_, {}, as_number(now_), true},

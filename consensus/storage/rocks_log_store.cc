@@ -20,7 +20,7 @@
 namespace starling::consensus {
 namespace {
 
-constexpr std::size_t kBlockCacheBytes = 16 << 20;
+constexpr std::size_t kBlockCacheBytes = 32 << 20;  // with the write buffers in it
 constexpr std::size_t kWriteBufferBytesTotal = 24 << 20;
 constexpr std::size_t kWriteBufferBytes = 4 << 20;
 constexpr std::size_t kGenerationBytes = 8;
@@ -248,7 +248,7 @@ Result<std::unique_ptr<RocksLogStore>> RocksLogStore::open(const std::filesystem
                                                            SwarmId swarm,
                                                            NodeId self,
                                                            rocksdb::Env* env) {
-  // Not strict: write buffers are charged to it, and a read must not fail because they are large.
+  // Not strict: a read must not fail because the write buffers are large.
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   const auto family = family_options(cache);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
@@ -431,6 +431,8 @@ Result<> RocksLogStore::persist(const PersistBatch& batch) {
 Result<> RocksLogStore::apply(const Changes& changes, LogIndex applied) {
   rocksdb::WriteBatch batch;
   const std::string prefix = big_endian_key(generation_);
+  for (const auto& [from, until] : changes.erased)
+    batch.DeleteRange(database_->sm, prefix + from, prefix + until);
   for (const auto& [key, value] : changes.writes) {
     if (value)
       batch.Put(database_->sm, prefix + key, *value);

@@ -138,15 +138,8 @@ void forget_internal_keys(Transaction& tx) {
   if (tx.token() % kWindowStep != 0 || tx.token() <= kInternalKeyWindow) return;
   const std::uint64_t floor = tx.number(keys::kInternalKeyFloor);
   const std::uint64_t next = tx.token() - kInternalKeyWindow;
-  std::vector<std::string> outlived;
-  tx.view().scan(keys::idempotency(internal_prefix(floor)),
-                 keys::idempotency(internal_prefix(next)),
-                 [&](std::string_view at, std::string_view) {
-                   outlived.emplace_back(at);
-                   return true;
-                 });
-  for (auto& at : outlived)
-    tx.erase(std::move(at));
+  tx.erase_range(keys::idempotency(internal_prefix(floor)),
+                 keys::idempotency(internal_prefix(next)));
   tx.put_raw(std::string{keys::kInternalKeyFloor}, big_endian_key(next));
 }
 

@@ -62,6 +62,10 @@ class Transaction {
 
   void erase(std::string key) { changes_.erase(std::move(key)); }
 
+  void erase_range(std::string from, std::string until) {
+    changes_.erase_range(std::move(from), std::move(until));
+  }
+
   void event(std::string_view kind, const nlohmann::json& data) {
     const auto bytes = data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     changes_.put(keys::event(index_.value, ++events_), fmt::format("{}\n{}", kind, bytes));

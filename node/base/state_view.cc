@@ -1,5 +1,7 @@
 #include "node/base/state_view.h"
 
+#include <algorithm>
+
 namespace starling {
 
 std::string end_of_prefix(std::string_view prefix) {
@@ -8,6 +10,23 @@ std::string end_of_prefix(std::string_view prefix) {
     end.pop_back();
   if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
   return end;
+}
+
+void Changes::erase_range(std::string from, std::string until) {
+  if (from >= until) return;
+  writes.erase(writes.lower_bound(from), writes.lower_bound(until));
+  erased.push_back({std::move(from), std::move(until)});
+}
+
+bool Changes::is_erased(std::string_view key) const {
+  return std::ranges::any_of(erased, [&](const Range& range) { return range.contains(key); });
+}
+
+void Changes::add(Changes later) {
+  for (Range& range : later.erased)
+    erase_range(std::move(range.from), std::move(range.until));
+  for (auto& [key, value] : later.writes)
+    writes[key] = std::move(value);
 }
 
 std::optional<std::string> MapView::get(std::string_view key) const {
@@ -24,6 +43,8 @@ void MapView::scan(std::string_view from, std::string_view until, const Visit& v
 }
 
 void MapView::commit(const Changes& changes) {
+  for (const auto& [from, until] : changes.erased)
+    map_.erase(map_.lower_bound(from), map_.lower_bound(until));
   for (const auto& [key, value] : changes.writes) {
     if (value)
       map_[key] = *value;
@@ -34,7 +55,8 @@ void MapView::commit(const Changes& changes) {
 
 std::optional<std::string> OverlayView::get(std::string_view key) const {
   const auto found = changes_.writes.find(key);
-  return found == changes_.writes.end() ? base_.get(key) : found->second;
+  if (found != changes_.writes.end()) return found->second;
+  return changes_.is_erased(key) ? std::nullopt : base_.get(key);
 }
 
 void OverlayView::scan(std::string_view from, std::string_view until, const Visit& visit) const {
@@ -51,6 +73,7 @@ void OverlayView::scan(std::string_view from, std::string_view until, const Visi
     emit_over_before(key, false);
     if (stopped) return false;
     if (over != changes_.writes.end() && over->first == key) return true;  // shown by the overlay
+    if (changes_.is_erased(key)) return true;
     if (!visit(key, value)) stopped = true;
     return !stopped;
   });

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace starling {
 
@@ -25,13 +26,35 @@ class StateView {
   virtual void scan(std::string_view from, std::string_view until, const Visit& visit) const = 0;
 };
 
-/// Writing, as a value: key -> new bytes, or nothing for "delete".
+/// Writing, as a value: first all ranges are erased, then the writes are made.
 struct Changes {
-  std::map<std::string, std::optional<std::string>, std::less<>> writes;
+  struct Range {
+    std::string from;
+    std::string until;  ///< not erased itself; after `from`
+
+    bool contains(std::string_view key) const { return key >= from && key < until; }
+
+    friend bool operator==(const Range&, const Range&) = default;
+  };
+
+  std::vector<Range> erased;
+  std::map<std::string, std::optional<std::string>, std::less<>> writes;  ///< nothing: "delete"
+
+  friend bool operator==(const Changes&, const Changes&) = default;
 
   void put(std::string key, std::string value) { writes[std::move(key)] = std::move(value); }
 
   void erase(std::string key) { writes[std::move(key)] = std::nullopt; }
+
+  /// Erases all keys in [from, until), also what was put there before. For what would be many
+  /// deletes: a log-structured store keeps one mark instead of one for each key.
+  void erase_range(std::string from, std::string until);
+
+  /// Whether a range that is erased holds `key`.
+  bool is_erased(std::string_view key) const;
+
+  /// `later` is made after this.
+  void add(Changes later);
 };
 
 /// The smallest key that is greater than every key starting with `prefix`. Empty: there is none.

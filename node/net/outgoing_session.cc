@@ -14,7 +14,7 @@ namespace {
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kHelloFrameBytes = 64;  // or a little less
 constexpr int kLooksPerAnswer = 4;
-constexpr int kWritingFactor = 4;
+constexpr int kWritingFactor = 24;  // two minutes: then it is given up whatever is on its way
 
 }  // namespace
 
@@ -141,9 +141,15 @@ void OutgoingSession::close_if_deaf() {
     send_hello();
   }
   const auto patience = house_->limits.answer_patience;
-  const bool is_writing = wire_.queued_bytes() > 0;  // what was asked may be behind it
-  if (asked_ && now - *asked_ >= (is_writing ? kWritingFactor * patience : patience))
-    close(fmt::format("it has said nothing for {} ms", patience.count()));
+  if (!asked_ || now - *asked_ < patience) return;
+  // What was asked may be on its way behind it. A peer's host confirms, also for a hung process.
+  const bool is_writing = wire_.unconfirmed_bytes() > 0;
+  if (is_writing && now - *asked_ < kWritingFactor * patience) return;
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - *asked_);
+  const std::string why = fmt::format(
+      "connection to {} ended: it has not answered for {} ms", address_, waited.count());
+  house_->log.warn("{}", why);
+  close(why);
 }
 
 std::string OutgoingSession::take(BytesView payload) {

@@ -3,7 +3,8 @@
 ///
 /// A frame (node/net/frame.h) holds: kind u8 (hello, message, request, answer, refusal), channel
 /// u8, request id u64, body. The first frame of a connection is a hello {swarm id, node id,
-/// version}; one from another swarm is refused with a sentence that says so. A node that has no
+/// version}; one from another swarm is refused with a sentence that says so. Each hello is answered
+/// with one, so a later one asks whether the peer is still there. A node that has no
 /// swarm yet says "none" and may use `Channel::membership` only.
 ///
 /// Threads: all members are called on the executor given at construction (the core thread), and

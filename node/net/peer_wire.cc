@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <vector>
 
 namespace starling::node {
@@ -89,6 +91,12 @@ void PeerWire::push(const Envelope& envelope, BytesView body) {
   outbox_.push_back(std::move(item));
   last_used_ = last_pushed_ = Clock::now();
   pushed_.cancel();
+}
+
+std::size_t PeerWire::unconfirmed_bytes() {
+  int in_kernel = 0;
+  if (ioctl(socket_.native_handle(), SIOCOUTQ, &in_kernel) != 0) in_kernel = 0;
+  return queued_bytes_ + static_cast<std::size_t>(in_kernel);
 }
 
 bool PeerWire::take_back(std::uint64_t id) {

@@ -36,6 +36,9 @@ class PeerWire {
   /// Bytes pushed and not yet given to the kernel.
   std::size_t queued_bytes() const { return queued_bytes_; }
 
+  /// Bytes pushed that the other end has not confirmed.
+  std::size_t unconfirmed_bytes();
+
   bool is_closed() const { return closed_; }
 
   asio::any_io_executor executor() { return socket_.get_executor(); }

@@ -108,7 +108,7 @@ TEST(StudyMachine, DecidesAsIfItRememberedNothing) {
     const auto applied = ml::apply(view, {index}, command);
     view.commit(applied.changes);
     ASSERT_EQ(outcome.result, ml::encode(applied.outcome)) << "entry " << index;
-    ASSERT_EQ(outcome.changes.writes, applied.changes.writes) << "entry " << index;
+    ASSERT_EQ(outcome.changes, applied.changes) << "entry " << index;
   }
 }
 

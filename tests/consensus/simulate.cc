@@ -21,11 +21,13 @@ void print_replay(int) {
   static_cast<void>(ignored);
 }
 
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
 struct Arguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
-  std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t calm_after = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t until = kNever;
+  std::uint64_t calm_after = kNever;
   std::vector<std::string> without;
   bool trace = false;
   bool all = false;
@@ -36,6 +38,8 @@ std::string replay_command(const char* program, std::uint64_t seed, const Argume
   std::string line = fmt::format("{} --seed {}", program, seed);
   for (const std::string& fault : arguments.without)
     line += " --without " + fault;
+  if (arguments.calm_after != kNever) line += fmt::format(" --calm-after {}", arguments.calm_after);
+  if (arguments.until != kNever) line += fmt::format(" --until {}", arguments.until);
   return line + " --trace";
 }
 
@@ -102,12 +106,14 @@ int shrink(const char* program, Arguments arguments, SwarmOptions options) {
     options = less;
     arguments.without.emplace_back(to_string(static_cast<Fault>(i)));
   }
-  std::uint64_t enough = 1U << 17;
+  constexpr std::uint64_t kStepsMost = 1U << 21;
+  std::uint64_t enough = kStepsMost;
   for (std::uint64_t step = enough; step > 0; step /= 2) {
     options.calm_after = enough - step;
     if (fails(options)) enough -= step;
   }
-  fmt::print("{} --calm-after {}\n", replay_command(program, options.seed, arguments), enough);
+  if (enough < kStepsMost) arguments.calm_after = enough;
+  fmt::print("{}\n", replay_command(program, options.seed, arguments));
   return 0;
 }
 

@@ -184,6 +184,13 @@ StoreWorkload::Step StoreWorkload::apply(LogStore& store) {
   const std::uint64_t waiting = content_.last().value - content_.applied.value;
   const LogIndex to{content_.applied.value + 1 + random_.below(waiting)};
   Changes changes;
+  if (random_.chance(0.2)) {
+    std::string from = some_key();
+    std::string until = some_key();
+    if (until < from) std::swap(from, until);
+    content_.state.erase(content_.state.lower_bound(from), content_.state.lower_bound(until));
+    changes.erase_range(std::move(from), std::move(until));
+  }
   for (std::uint64_t count = random_.below(5); count > 0; --count) {
     const std::string key = some_key();
     if (random_.chance(0.2)) {

@@ -37,7 +37,9 @@ std::string random_key(Random& random) {
 Changes random_changes(Random& random) {
   Changes changes;
   for (std::uint64_t i = random.below(12); i > 0; --i) {
-    if (random.chance(0.4))
+    if (random.chance(0.1))
+      changes.erase_range(random_key(random), random_key(random));
+    else if (random.chance(0.4))
       changes.erase(random_key(random));
     else
       changes.put(random_key(random), std::to_string(random.below(100)));
@@ -60,6 +62,22 @@ TEST(StateViewTest, an_overlay_reads_as_if_its_changes_were_committed) {
     const std::size_t most = 1 + random.below(6);
     EXPECT_EQ(rows_of(overlay, from, until, most), rows_of(committed, from, until, most));
     EXPECT_EQ(overlay.get(from), committed.get(from));
+  }
+}
+
+TEST(StateViewTest, changes_made_one_after_the_other_are_as_if_made_at_once) {
+  Random random{2};
+  for (int round = 0; round < 5000; ++round) {
+    MapView one_by_one;
+    one_by_one.commit(random_changes(random));
+    MapView at_once = one_by_one;
+    Changes changes = random_changes(random);
+    Changes later = random_changes(random);
+    one_by_one.commit(changes);
+    one_by_one.commit(later);
+    changes.add(std::move(later));
+    at_once.commit(changes);
+    EXPECT_EQ(at_once.all(), one_by_one.all());
   }
 }
 

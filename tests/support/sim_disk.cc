@@ -31,7 +31,9 @@ std::size_t SimDisk::crash(const consensus::PersistBatch* in_flight) {
   if (in_flight != nullptr && random_.chance(0.5)) store_->write(*in_flight);
   const bool loses_power = has_power_loss_ && is_faulty_ && random_.chance(0.7);
   const double loss = loses_power ? random_.unit() : 0;
-  return store_->crash(random_, loses_power && random_.chance(0.3) ? 1 : loss);
+  const auto lost = store_->crash(random_, loses_power && random_.chance(0.3) ? 1 : loss);
+  has_forgotten_ |= has_lied_ && lost > 0;
+  return lost;
 }
 
 MonoTime SimDisk::sync_end(MonoTime now) {
@@ -64,6 +66,7 @@ void SimDisk::save_image() {
 
 void SimDisk::roll_back() {
   has_lied_ |= store_->roll_back();
+  has_forgotten_ |= has_lied_;
 }
 
 void SimDisk::fail_next_sync() {
@@ -78,6 +81,7 @@ void SimDisk::mend() {
 
 std::unique_ptr<MemoryLogStore> SimDisk::wipe() {
   has_lied_ = false;
+  has_forgotten_ = false;
   return std::exchange(store_, std::make_unique<MemoryLogStore>());
 }
 

@@ -66,6 +66,9 @@ class SimDisk {
   /// It may have lost what it had confirmed.
   bool has_lied() const { return has_lied_; }
 
+  /// It really lost something that it may have confirmed.
+  bool has_forgotten() const { return has_forgotten_; }
+
   bool is_stalled(MonoTime now) const { return stalled_until_ > now; }
 
  private:
@@ -83,6 +86,7 @@ class SimDisk {
   double slow_chance_ = 0;
   bool has_power_loss_ = false;
   bool has_lied_ = false;
+  bool has_forgotten_ = false;
 };
 
 }  // namespace starling::tests

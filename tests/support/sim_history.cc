@@ -18,6 +18,10 @@ std::uint64_t digest_of(const Changes& changes) {
       digest = (digest ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
     digest = mix_seeds(digest, text.size());
   };
+  for (const auto& [from, until] : changes.erased) {
+    add(from);
+    add(until);
+  }
   for (const auto& [key, value] : changes.writes) {
     add(key);
     add(value ? *value : std::string_view{});
@@ -61,6 +65,12 @@ void SimHistory::commit(const Entry& entry) {
   outcomes_.push_back({digest_of(applied.changes), applied.result});
   static_cast<void>(chain_.add(entry.index, applied.changes));
   chain_.put_into(applied.changes);
+  for (const auto& [from, until] : applied.changes.erased) {
+    state_.scan(from, until, [&](std::string_view key, std::string_view) {
+      state_versions_[std::string{key}].emplace_back(entry.index, std::nullopt);
+      return true;
+    });
+  }
   for (const auto& [key, value] : applied.changes.writes)
     state_versions_[key].emplace_back(entry.index, value);
   state_.commit(applied.changes);

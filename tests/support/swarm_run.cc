@@ -143,7 +143,7 @@ std::set<std::size_t> SwarmRun::choose_core() {
   for (const std::size_t machine : order) {
     core.insert(machine);
     const SimMember& member = swarm_.member(machine);
-    if (!member.disk.has_lied()) alive.insert(member.id);
+    if (!member.disk.has_forgotten()) alive.insert(member.id);
     if (swarm_.has_quorum(alive, core)) return core;
   }
   return {};

@@ -125,8 +125,7 @@ void VirtualSwarm::apply(SimMember& member, const std::vector<EntryRef>& entries
       history_.check_applied(entry.index, outcome.changes, outcome.result);
     }
     if (const auto link = member.chain->add(entry.index, outcome.changes)) check = link;
-    for (auto& [key, value] : outcome.changes.writes)
-      all.writes[key] = std::move(value);
+    all.add(std::move(outcome.changes));
     results[i] = std::move(outcome.result);
   }
   const LogIndex last = entries.back()->index;
