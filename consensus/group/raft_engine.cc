@@ -13,6 +13,7 @@ namespace starling::consensus {
 namespace {
 
 constexpr std::chrono::seconds kChunkPatience{10};
+constexpr std::chrono::seconds kVoterFirst{10};   // its interrupted snapshot is kept from learners
 constexpr std::chrono::minutes kSnapshotKept{2};  // an interrupted one pins the state that long
 constexpr std::chrono::milliseconds kStallLeast{2000};
 constexpr std::chrono::seconds kDiskLookedAtEvery{1};
@@ -497,6 +498,11 @@ bool RaftEngine::prepare_snapshot(const SnapshotSend& wanted) {
                        outgoing_->wanted.session == wanted.session &&
                        outgoing_->wanted.term == wanted.term &&
                        outgoing_->sender.meta().index >= core_.log().base_index();
+  // Commits may wait for the voter; each new stream would let it begin again.
+  const bool is_kept = outgoing_ && !goes_on && core_.config().is_voter(outgoing_->wanted.to) &&
+                       !core_.config().is_voter(wanted.to) &&
+                       mono_now() - outgoing_->last_used < kVoterFirst;
+  if (is_kept) return false;
   if (!goes_on) {
     SnapshotChunk head;
     head.swarm = options_.swarm;

@@ -57,6 +57,7 @@ struct SimSending {
   consensus::SnapshotSender sender;
   bool is_moving = false;
   std::uint64_t call = 0;  ///< the chunk that is to be answered
+  MonoTime last_used{0};
 };
 
 struct SimMember {

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr MonoTime kVoterFirst = 10s;
+
 /// Hands out less at a time than it is asked for, so that small states too take many chunks.
 class SmallPieces : public SnapshotReader {
  public:
@@ -44,9 +46,18 @@ void SimSnapshots::send(SimMember& member, const SnapshotSend& wanted) {
                        member.sending->wanted.session == wanted.session &&
                        member.sending->wanted.term == wanted.term &&
                        member.sending->sender.meta().index >= member.core->log().base_index();
+  const Config& config = member.core->config();
+  const bool is_kept = member.sending && !goes_on &&
+                       config.is_voter(member.sending->wanted.to) && !config.is_voter(wanted.to) &&
+                       swarm_.now() - member.sending->last_used < kVoterFirst;
+  if (is_kept) {
+    end(member, wanted, std::nullopt);
+    return;
+  }
   swarm_.marks().hit(Mark::snapshot_gone_on_with, goes_on);
   if (!goes_on) begin(member, wanted);
   member.sending->is_moving = true;
+  member.sending->last_used = swarm_.now();
   swarm_.trace().note(swarm_.now(),
                       "{} sends snapshot {} to {}",
                       name_of(member.id),
@@ -144,6 +155,7 @@ void SimSnapshots::answer(const Call& call, const Result<>& taken) {
 /// As RaftEngine::send_pieces does it.
 void SimSnapshots::take_answer(SimMember& member, const Result<>& taken) {
   SimSending& sending = *member.sending;
+  sending.last_used = swarm_.now();
   const SnapshotSend wanted = sending.wanted;
   const bool was_last = (*sending.sender.current())->done;
   swarm_.marks().hit(Mark::snapshot_broken, !taken);
