@@ -47,8 +47,8 @@ void SimSnapshots::send(SimMember& member, const SnapshotSend& wanted) {
                        member.sending->wanted.term == wanted.term &&
                        member.sending->sender.meta().index >= member.core->log().base_index();
   const Config& config = member.core->config();
-  const bool is_kept = member.sending && !goes_on &&
-                       config.is_voter(member.sending->wanted.to) && !config.is_voter(wanted.to) &&
+  const bool is_kept = member.sending && !goes_on && config.is_voter(member.sending->wanted.to) &&
+                       !config.is_voter(wanted.to) &&
                        swarm_.now() - member.sending->last_used < kVoterFirst;
   if (is_kept) {
     end(member, wanted, std::nullopt);
