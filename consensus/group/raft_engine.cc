@@ -13,7 +13,6 @@ namespace starling::consensus {
 namespace {
 
 constexpr std::chrono::seconds kChunkPatience{10};
-constexpr std::chrono::seconds kVoterFirst{10};   // its interrupted snapshot is kept from learners
 constexpr std::chrono::minutes kSnapshotKept{2};  // an interrupted one pins the state that long
 constexpr std::chrono::milliseconds kStallLeast{2000};
 constexpr std::chrono::seconds kDiskLookedAtEvery{1};
@@ -310,21 +309,6 @@ void RaftEngine::note_applied(LogIndex index) {
   if (applied_handler_) applied_handler_(index);
 }
 
-/// Half of what is held stays for members that are a little behind; for one that is alive and
-/// further behind, as much as the log may hold at the most.
-LogIndex RaftEngine::compaction_point(std::uint64_t held) const {
-  const std::uint64_t applied = core_.applied_index().value;
-  std::uint64_t cut = applied - held / 2;
-  if (held < 2 * options_.compact_after_entries) {
-    for (const auto& [peer, progress] : core_.progress()) {
-      const bool is_alive = mono_now() - progress.last_ack <= options_.timings.election;
-      if (is_alive && progress.match > core_.log().base_index())
-        cut = std::min(cut, progress.match.value);
-    }
-  }
-  return LogIndex{cut};
-}
-
 void RaftEngine::compact() {
   const RaftLog& log = core_.log();
   const std::uint64_t held = core_.applied_index().value - log.base_index().value;
@@ -333,7 +317,7 @@ void RaftEngine::compact() {
   const bool is_long = held >= std::max<std::uint64_t>(options_.compact_after_entries + spread, 2);
   const bool is_large = bytes_since_compaction_ >= options_.compact_after_bytes && held >= 2;
   if (is_closed_ || core_.is_installing() || (!is_long && !is_large)) return;
-  const LogIndex cut = compaction_point(held);
+  const LogIndex cut = core_.compaction_point(mono_now(), options_.compact_after_entries);
   if (cut <= log.base_index()) return;
   const auto written = store_->compact(log.meta_at(cut));
   if (!written) stop_for(written.error().detail);
@@ -475,12 +459,9 @@ asio::awaitable<Result<Bytes>> RaftEngine::take_chunk(std::shared_ptr<RaftEngine
                                                       Bytes body) {
   const auto chunk = decode_snapshot_chunk(body);
   if (!chunk) co_return chunk.error();
-  if (self->is_closed_ || self->core_.is_installing())
-    co_return Error{Errc::unavailable, "this node cannot take a snapshot now"};
-  const bool is_ours =
-      chunk->swarm == self->options_.swarm && chunk->recovery_epoch == self->core_.recovery_epoch();
-  if (!is_ours || chunk->term < self->core_.term())
-    co_return Error{Errc::conflict, "the snapshot is of another swarm or an earlier leader"};
+  if (self->is_closed_) co_return Error{Errc::unavailable, "this node stops"};
+  const auto allowed = may_take(*chunk, self->options_.swarm, self->core_);
+  if (!allowed) co_return allowed.error();
   const auto meta = self->receiver_.take(from, *chunk);
   if (!meta) co_return meta.error();
   if (*meta) {
@@ -491,31 +472,19 @@ asio::awaitable<Result<Bytes>> RaftEngine::take_chunk(std::shared_ptr<RaftEngine
   co_return Bytes{};
 }
 
-/// Goes on with the stream that was interrupted, if it was to the same peer, or begins a new one.
 bool RaftEngine::prepare_snapshot(const SnapshotSend& wanted) {
-  if (is_closed_ || (outgoing_ && outgoing_->is_moving)) return false;
-  const bool goes_on = outgoing_ && outgoing_->wanted.to == wanted.to &&
-                       outgoing_->wanted.session == wanted.session &&
-                       outgoing_->wanted.term == wanted.term &&
-                       outgoing_->sender.meta().index >= core_.log().base_index();
-  // Commits may wait for the voter; each new stream would let it begin again.
-  const bool is_kept = outgoing_ && !goes_on && core_.config().is_voter(outgoing_->wanted.to) &&
-                       !core_.config().is_voter(wanted.to) &&
-                       mono_now() - outgoing_->last_used < kVoterFirst;
-  if (is_kept) return false;
-  if (!goes_on) {
-    SnapshotChunk head;
-    head.swarm = options_.swarm;
-    head.recovery_epoch = core_.recovery_epoch();
-    head.term = wanted.term;
-    head.session = wanted.session;
-    head.meta = core_.log().meta_at(core_.applied_index());
-    outgoing_.emplace(OutgoingSnapshot{
-        wanted, SnapshotSender{std::move(head), store_->read_snapshot()}, mono_now()});
+  if (is_closed_) return false;
+  const SnapshotTurn turn = snapshot_turn(wanted, outgoing_, core_, mono_now());
+  if (turn == SnapshotTurn::waits) return false;
+  if (turn == SnapshotTurn::begins) {
+    outgoing_.emplace(
+        wanted,
+        SnapshotSender{snapshot_head(options_.swarm, core_, wanted), store_->read_snapshot()});
   }
   outgoing_->is_moving = true;
+  outgoing_->last_used = mono_now();
   log_.info("{} a snapshot to={} index={}",
-            goes_on ? "goes on with" : "sends",
+            turn == SnapshotTurn::goes_on ? "goes on with" : "sends",
             wanted.to.hex(),
             outgoing_->sender.meta().index.value);
   return true;

@@ -105,7 +105,6 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void update_status(bool in_full);
   void report_role();
   void end_waits();
-  LogIndex compaction_point(std::uint64_t held) const;
   void try_hand_over();
   void drop_old_snapshot();
   bool prepare_snapshot(const SnapshotSend& wanted);
@@ -113,14 +112,6 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   static asio::awaitable<void> send_snapshot(std::shared_ptr<RaftEngine> self, SnapshotSend wanted);
   [[noreturn]] void stop_for(const std::string& why) const;
   [[noreturn]] void stop_as_lost(const std::string& why) const;
-
-  /// One snapshot at a time leaves this node; after a failure it waits here to be gone on with.
-  struct OutgoingSnapshot {
-    SnapshotSend wanted;
-    SnapshotSender sender;
-    MonoTime last_used;
-    bool is_moving = false;
-  };
 
   const asio::any_io_executor executor_;
   const RaftGroupOptions options_;

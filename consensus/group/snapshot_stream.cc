@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 
 namespace starling::consensus {
+namespace {
+
+constexpr std::chrono::seconds kVoterFirst{10};
+
+}  // namespace
 
 Result<const SnapshotChunk*> SnapshotSender::current() {
   if (is_cut_) return &current_;
@@ -19,6 +24,40 @@ Result<const SnapshotChunk*> SnapshotSender::current() {
 void SnapshotSender::arrived() {
   current_.offset += current_.pairs.size();
   is_cut_ = false;
+}
+
+SnapshotTurn snapshot_turn(const SnapshotSend& wanted,
+                           const std::optional<OutgoingSnapshot>& outgoing,
+                           const RaftCore& core,
+                           MonoTime now) {
+  if (!outgoing) return SnapshotTurn::begins;
+  if (outgoing->is_moving) return SnapshotTurn::waits;
+  const SnapshotSend& before = outgoing->wanted;
+  const bool is_same =
+      before.to == wanted.to && before.session == wanted.session && before.term == wanted.term;
+  if (is_same && outgoing->sender.meta().index >= core.log().base_index())
+    return SnapshotTurn::goes_on;
+  const bool is_kept = core.config().is_voter(before.to) && !core.config().is_voter(wanted.to) &&
+                       now - outgoing->last_used < kVoterFirst;
+  return is_kept ? SnapshotTurn::waits : SnapshotTurn::begins;
+}
+
+SnapshotChunk snapshot_head(SwarmId swarm, const RaftCore& core, const SnapshotSend& wanted) {
+  SnapshotChunk head;
+  head.swarm = swarm;
+  head.recovery_epoch = core.recovery_epoch();
+  head.term = wanted.term;
+  head.session = wanted.session;
+  head.meta = core.log().meta_at(core.applied_index());
+  return head;
+}
+
+Result<> may_take(const SnapshotChunk& chunk, SwarmId swarm, const RaftCore& core) {
+  if (core.is_installing()) return Error{Errc::unavailable, "this node cannot take a snapshot now"};
+  const bool is_ours = chunk.swarm == swarm && chunk.recovery_epoch == core.recovery_epoch();
+  if (!is_ours || chunk.term < core.term())
+    return Error{Errc::conflict, "the snapshot is of another swarm or an earlier leader"};
+  return {};
 }
 
 bool SnapshotReceiver::belongs(NodeId from, const SnapshotChunk& chunk) const {

@@ -1,4 +1,4 @@
-/// Snapshots between nodes: a row of calls, each with its offset and a hash over all bytes so far.
+/// Snapshots between members: a row of calls, each with its offset and a hash over all bytes so far.
 ///
 /// A stream that was interrupted goes on where it stopped, as long as both sides still run: the
 /// sender repeats the piece whose answer it missed, and the receiver knows it if it has it.
@@ -6,6 +6,7 @@
 /// Threads: the core thread. Memory: two pieces on the sending side, one on the other.
 #pragma once
 
+#include "consensus/raft/raft_core.h"
 #include "consensus/raft/raft_wire.h"
 #include "consensus/storage/log_store.h"
 #include "node/base/hash.h"
@@ -37,6 +38,34 @@ class SnapshotSender {
   std::unique_ptr<SnapshotReader> reader_;
   ContentHasher hasher_;
 };
+
+/// A snapshot on its way to a peer. After a failure it waits here to be gone on with.
+struct OutgoingSnapshot {
+  OutgoingSnapshot(SnapshotSend asked, SnapshotSender stream)
+      : wanted(std::move(asked)), sender(std::move(stream)) {}
+
+  SnapshotSend wanted;
+  SnapshotSender sender;
+  MonoTime last_used{0};
+  bool is_moving = false;
+};
+
+enum class SnapshotTurn { begins, goes_on, waits };
+
+/// What becomes of `wanted`: one snapshot at a time leaves a member. An interrupted one goes on if
+/// it was for this. One for a voter is kept from learners for ten seconds: commits may wait for the
+/// voter, and each new stream would let it begin again.
+SnapshotTurn snapshot_turn(const SnapshotSend& wanted,
+                           const std::optional<OutgoingSnapshot>& outgoing,
+                           const RaftCore& core,
+                           MonoTime now);
+
+/// What all chunks of a snapshot of the state as it is now have in common.
+SnapshotChunk snapshot_head(SwarmId swarm, const RaftCore& core, const SnapshotSend& wanted);
+
+/// Whether a member takes a chunk at all.
+/// Errors: `unavailable` (not now), `conflict` (of another swarm or an earlier leader).
+Result<> may_take(const SnapshotChunk& chunk, SwarmId swarm, const RaftCore& core);
 
 /// Puts one stream at a time into the staging area. A new stream replaces an unfinished one.
 class SnapshotReceiver {

@@ -182,6 +182,10 @@ class RaftCore {
   /// Messages to `peer` are being lost.
   void unreachable(MonoTime now, NodeId peer, Effects& effects);
 
+  /// How far the log is best compacted. Half of what is applied and held stays for members that are
+  /// a little behind; for one that is alive and further behind, up to twice `entries_held_max`.
+  LogIndex compaction_point(MonoTime now, std::uint64_t entries_held_max) const;
+
   /// Forgets entries up to `index`, which must be applied. The owner does the same on disk.
   void compact(LogIndex index);
 

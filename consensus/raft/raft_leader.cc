@@ -411,6 +411,17 @@ void RaftCore::try_hand_over() {
   send(*transfer_target_, TimeoutNow{}, Needs::nothing, found->second.session);
 }
 
+LogIndex RaftCore::compaction_point(MonoTime now, std::uint64_t entries_held_max) const {
+  const std::uint64_t held = applied_.value - log_.base_index().value;
+  LogIndex cut{applied_.value - held / 2};
+  if (held >= 2 * entries_held_max) return cut;
+  for (const auto& [peer, progress] : progress_) {
+    const bool is_alive = now - progress.last_ack <= timings_.election;
+    if (is_alive && progress.match > log_.base_index()) cut = std::min(cut, progress.match);
+  }
+  return cut;
+}
+
 std::optional<NodeId> RaftCore::best_successor() const {
   std::optional<NodeId> best;
   LogIndex best_match;

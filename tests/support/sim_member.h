@@ -51,15 +51,6 @@ struct SimReply {
   std::optional<NodeId> leader;  ///< not taken: whom to ask
 };
 
-/// A snapshot on its way to a peer, or interrupted on it.
-struct SimSending {
-  consensus::SnapshotSend wanted;
-  consensus::SnapshotSender sender;
-  bool is_moving = false;
-  std::uint64_t call = 0;  ///< the chunk that is to be answered
-  MonoTime last_used{0};
-};
-
 struct SimMember {
   SimMember(std::size_t number, SimDisk its_disk, MonoTime clock_offset)
       : machine(number), disk(std::move(its_disk)), clock(clock_offset) {}
@@ -80,7 +71,8 @@ struct SimMember {
   bool write_hangs = false;
   std::optional<std::pair<Term, MonoTime>> leader_contact;  ///< the last one, by its own clock
   MonoTime disk_looked_at{0};                               ///< by its own clock
-  std::optional<SimSending> sending;
+  std::optional<consensus::OutgoingSnapshot> sending;
+  std::uint64_t sending_call = 0;  ///< the chunk of it that is to be answered
   MonoTime paused_until{0};
   std::vector<std::function<void(SimMember&)>> parked;  ///< what is to be done after the pause
   MonoTime timer_at{0};                                 ///< by its own clock

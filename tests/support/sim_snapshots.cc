@@ -11,8 +11,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr MonoTime kVoterFirst = 10s;
-
 /// Hands out less at a time than it is asked for, so that small states too take many chunks.
 class SmallPieces : public SnapshotReader {
  public:
@@ -36,26 +34,14 @@ SimSnapshots::SimSnapshots(VirtualSwarm& swarm, std::uint64_t seed) : swarm_(swa
   patience_ = draw_between(random, 500ms, 10s);
 }
 
-/// As RaftEngine::prepare_snapshot does it: goes on with a stream that was interrupted.
 void SimSnapshots::send(SimMember& member, const SnapshotSend& wanted) {
-  if (member.sending && member.sending->is_moving) {
+  const SnapshotTurn turn = snapshot_turn(wanted, member.sending, *member.core, swarm_.now());
+  if (turn == SnapshotTurn::waits) {
     end(member, wanted, std::nullopt);
     return;
   }
-  const bool goes_on = member.sending && member.sending->wanted.to == wanted.to &&
-                       member.sending->wanted.session == wanted.session &&
-                       member.sending->wanted.term == wanted.term &&
-                       member.sending->sender.meta().index >= member.core->log().base_index();
-  const Config& config = member.core->config();
-  const bool is_kept = member.sending && !goes_on && config.is_voter(member.sending->wanted.to) &&
-                       !config.is_voter(wanted.to) &&
-                       swarm_.now() - member.sending->last_used < kVoterFirst;
-  if (is_kept) {
-    end(member, wanted, std::nullopt);
-    return;
-  }
-  swarm_.marks().hit(Mark::snapshot_gone_on_with, goes_on);
-  if (!goes_on) begin(member, wanted);
+  swarm_.marks().hit(Mark::snapshot_gone_on_with, turn == SnapshotTurn::goes_on);
+  if (turn == SnapshotTurn::begins) begin(member, wanted);
   member.sending->is_moving = true;
   member.sending->last_used = swarm_.now();
   swarm_.trace().note(swarm_.now(),
@@ -68,26 +54,21 @@ void SimSnapshots::send(SimMember& member, const SnapshotSend& wanted) {
 
 void SimSnapshots::begin(SimMember& member, const SnapshotSend& wanted) {
   const RaftCore& core = *member.core;
-  SnapshotChunk head;
-  head.swarm = sim_swarm_id();
-  head.term = wanted.term;
-  head.session = wanted.session;
-  head.meta = core.log().meta_at(core.applied_index());
+  const SnapshotChunk head = snapshot_head(sim_swarm_id(), core, wanted);
   swarm_.marks().hit(Mark::snapshot_begun);
   swarm_.marks().hit(Mark::snapshot_while_joint,
                      head.meta.config.is_joint() || core.config().is_joint());
   auto reader =
       std::make_unique<SmallPieces>(member.disk.store().read_snapshot(), piece_bytes_max_);
-  member.sending.emplace(
-      SimSending{wanted, SnapshotSender{std::move(head), std::move(reader)}, false, 0});
+  member.sending.emplace(wanted, SnapshotSender{head, std::move(reader)});
 }
 
 void SimSnapshots::send_chunk(SimMember& member) {
-  SimSending& sending = *member.sending;
+  OutgoingSnapshot& sending = *member.sending;
   const auto chunk = sending.sender.current();
   require(chunk.has_value(), "a state cannot be read");
-  sending.call = ++calls_;
-  const Call call{member.machine, member.boot, sending.call};
+  member.sending_call = ++calls_;
+  const Call call{member.machine, member.boot, member.sending_call};
   const auto bytes = std::make_shared<const Bytes>(encode_snapshot_chunk(**chunk));
   const NodeId to = sending.wanted.to;
   const SimMember* target = swarm_.find(to);
@@ -124,10 +105,8 @@ void SimSnapshots::take_chunk(SimMember& target,
 Result<> SimSnapshots::keep_chunk(SimMember& target, NodeId from, const Bytes& bytes) {
   const auto chunk = decode_snapshot_chunk(bytes);
   require(chunk.has_value(), "a snapshot chunk cannot be decoded");
-  if (target.core->is_installing())
-    return Error{Errc::unavailable, "this node cannot take a snapshot now"};
-  if (chunk->swarm != sim_swarm_id() || chunk->term < target.core->term())
-    return Error{Errc::conflict, "the snapshot is of another swarm or an earlier leader"};
+  const auto allowed = may_take(*chunk, sim_swarm_id(), *target.core);
+  if (!allowed) return allowed;
   const auto meta = target.receiver->take(from, *chunk);
   if (!meta) return meta.error();
   if (!*meta) return {};
@@ -147,14 +126,14 @@ void SimSnapshots::answer(const Call& call, const Result<>& taken) {
   if (sender.boot != call.boot || !sender.core) return;
   swarm_.at_member(swarm_.now(), sender, [this, call, taken](SimMember& who) {
     const bool is_awaited =
-        who.sending && who.sending->is_moving && who.sending->call == call.number;
+        who.sending && who.sending->is_moving && who.sending_call == call.number;
     if (is_awaited) take_answer(who, taken);
   });
 }
 
 /// As RaftEngine::send_pieces does it.
 void SimSnapshots::take_answer(SimMember& member, const Result<>& taken) {
-  SimSending& sending = *member.sending;
+  OutgoingSnapshot& sending = *member.sending;
   sending.last_used = swarm_.now();
   const SnapshotSend wanted = sending.wanted;
   const bool was_last = (*sending.sender.current())->done;

@@ -147,7 +147,6 @@ class VirtualSwarm {
   void wake(SimMember& member);
   void after_install(SimMember& member, LogIndex before);
   void apply(SimMember& member, const std::vector<consensus::EntryRef>& entries);
-  LogIndex compaction_point(const SimMember& member, std::uint64_t held) const;
   void compact(SimMember& member);
   void check_memory(const SimMember& member) const;
   void compare_state(SimMember& member, const consensus::Entry& entry);

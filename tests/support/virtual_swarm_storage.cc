@@ -171,26 +171,13 @@ void VirtualSwarm::compare_state(SimMember& member, const Entry& entry) {
   marks_.hit(Mark::states_compared);
 }
 
-/// As RaftEngine::compaction_point does it.
-LogIndex VirtualSwarm::compaction_point(const SimMember& member, std::uint64_t held) const {
-  const RaftCore& core = *member.core;
-  std::uint64_t cut = core.applied_index().value - held / 2;
-  if (held >= 2 * compact_after_) return LogIndex{cut};
-  for (const auto& [peer, progress] : core.progress()) {
-    const bool is_alive = clock(member) - progress.last_ack <= timings_.election;
-    if (is_alive && progress.match > core.log().base_index())
-      cut = std::min(cut, progress.match.value);
-  }
-  return LogIndex{cut};
-}
-
 /// As RaftEngine::compact does it, with a shorter log.
 void VirtualSwarm::compact(SimMember& member) {
   RaftCore& core = *member.core;
   const std::uint64_t held = core.applied_index().value - core.log().base_index().value;
   const std::uint64_t spread = member.machine % (compact_after_ / 8 + 1);
   if (core.is_installing() || held < compact_after_ + spread) return;
-  const LogIndex cut = compaction_point(member, held);
+  const LogIndex cut = core.compaction_point(clock(member), compact_after_);
   if (cut <= core.log().base_index()) return;
   STARLING_ASSERT(member.disk.store().compact(core.log().meta_at(cut)), "memory takes everything");
   core.compact(cut);
