@@ -1,4 +1,4 @@
-/// Snapshots between members: a row of calls, each with its offset and a hash over all bytes so far.
+/// Snapshots between members: a row of calls, each with its offset and a hash over all so far.
 ///
 /// A stream that was interrupted goes on where it stopped, as long as both sides still run: the
 /// sender repeats the piece whose answer it missed, and the receiver knows it if it has it.
