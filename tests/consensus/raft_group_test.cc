@@ -1,6 +1,7 @@
 #include "consensus/group/raft_group.h"
 
 #include "node/base/assert.h"
+#include "tests/support/test_ids.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,6 +16,8 @@
 
 namespace starling::consensus {
 namespace {
+
+using tests::node_number;
 
 using namespace std::chrono_literals;
 
@@ -37,12 +40,6 @@ class KeepingMachine : public StateMachine {
     return outcome;
   }
 };
-
-NodeId node_number(int number) {
-  NodeId id;
-  id.bytes[15] = static_cast<std::uint8_t>(number);
-  return id;
-}
 
 SwarmId test_swarm() {
   SwarmId swarm;

@@ -1,17 +1,14 @@
 // The small parts that Raft counts and remembers with.
 #include "consensus/raft/quorum.h"
 #include "consensus/raft/raft_log.h"
+#include "tests/support/test_ids.h"
 
 #include <gtest/gtest.h>
 
 namespace starling::consensus {
 namespace {
 
-NodeId node_number(std::uint64_t number) {
-  NodeId id;
-  id.bytes[15] = static_cast<std::uint8_t>(number);
-  return id;
-}
+using tests::node_number;
 
 struct QuorumCase {
   const char* name;

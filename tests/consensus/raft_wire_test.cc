@@ -1,6 +1,7 @@
 #include "consensus/raft/raft_wire.h"
 
 #include "node/base/random.h"
+#include "tests/support/test_ids.h"
 
 #include <gtest/gtest.h>
 
@@ -9,11 +10,7 @@
 namespace starling::consensus {
 namespace {
 
-NodeId node_number(int number) {
-  NodeId id;
-  id.bytes[15] = static_cast<std::uint8_t>(number);
-  return id;
-}
+using tests::node_number;
 
 EntryRef entry(std::uint64_t index, std::uint64_t term, EntryKind kind, std::string command = {}) {
   Entry made{{term}, {index}, kind, std::move(command), {}};

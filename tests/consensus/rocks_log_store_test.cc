@@ -1,6 +1,7 @@
 #include "consensus/storage/rocks_log_store.h"
 
 #include "node/base/bytes.h"
+#include "tests/support/test_ids.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,11 +13,7 @@
 namespace starling::consensus {
 namespace {
 
-NodeId node_number(int number) {
-  NodeId id;
-  id.bytes[15] = static_cast<std::uint8_t>(number);
-  return id;
-}
+using tests::node_number;
 
 EntryRef command(std::uint64_t index, std::uint64_t term, std::string text) {
   return std::make_shared<const Entry>(

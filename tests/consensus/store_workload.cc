@@ -1,6 +1,7 @@
 #include "tests/consensus/store_workload.h"
 
 #include "consensus/storage/snapshot_pairs.h"
+#include "tests/support/test_ids.h"
 
 #include <fmt/format.h>
 
@@ -19,12 +20,6 @@ using consensus::PersistBatch;
 using consensus::SnapshotMeta;
 
 constexpr std::uint64_t kKeys = 24;
-
-NodeId node_number(std::uint64_t number) {
-  NodeId id;
-  id.bytes[15] = static_cast<std::uint8_t>(number);
-  return id;
-}
 
 SharedText share(std::string text) {
   return {std::make_shared<const std::string>(std::move(text))};

@@ -2,20 +2,17 @@
 
 #include "node/base/hash.h"
 #include "tests/node/loop.h"
+#include "tests/support/test_ids.h"
 
 #include <gtest/gtest.h>
 
 namespace starling::node {
 namespace {
 
+using tests::swarm_number;
+
 using namespace std::chrono_literals;
 using tests::address_of;
-
-SwarmId swarm_named(std::uint8_t n) {
-  SwarmId id;
-  id.bytes[0] = n;
-  return id;
-}
 
 /// Real sockets on one free port for TCP and UDP.
 struct Node {
@@ -64,7 +61,7 @@ struct Node {
 
 TEST(GossipServiceTest, three_nodes_meet_learn_their_swarm_and_notice_a_death_and_a_return) {
   tests::Loop loop;
-  const Node a{loop, 1, swarm_named(7), {}};
+  const Node a{loop, 1, swarm_number(7), {}};
   const Node b{loop, 2, {}, {a.address}};
   auto c = std::make_unique<Node>(loop, std::uint8_t{3}, SwarmId{}, std::vector{b.address});
   const NodeId c_id = c->id;
@@ -72,8 +69,8 @@ TEST(GossipServiceTest, three_nodes_meet_learn_their_swarm_and_notice_a_death_an
     return a.service->members().size() == 3 && b.service->members().size() == 3 &&
            c->service->members().size() == 3;
   }));
-  EXPECT_EQ(b.learned_swarm, swarm_named(7));
-  EXPECT_EQ(c->learned_swarm, swarm_named(7));
+  EXPECT_EQ(b.learned_swarm, swarm_number(7));
+  EXPECT_EQ(c->learned_swarm, swarm_number(7));
   EXPECT_FALSE(a.learned_swarm);
   EXPECT_GE(a.changes, 2);
 
@@ -88,7 +85,7 @@ TEST(GossipServiceTest, three_nodes_meet_learn_their_swarm_and_notice_a_death_an
     return a.service->member(c_id)->state == MemberState::dead &&
            b.service->member(c_id)->state == MemberState::dead;
   }));
-  const Node again{loop, 3, swarm_named(7), {a.address}, 1000};
+  const Node again{loop, 3, swarm_number(7), {a.address}, 1000};
   EXPECT_TRUE(loop.run_until(
       [&] { return a.sees(again) == MemberState::alive && b.sees(again) == MemberState::alive; }));
   EXPECT_EQ(a.service->member(c_id)->facts.address, again.address);
@@ -96,8 +93,8 @@ TEST(GossipServiceTest, three_nodes_meet_learn_their_swarm_and_notice_a_death_an
 
 TEST(GossipServiceTest, another_swarm_stays_another_swarm) {
   tests::Loop loop;
-  const Node a{loop, 1, swarm_named(7), {}};
-  const Node b{loop, 2, swarm_named(8), {a.address}};
+  const Node a{loop, 1, swarm_number(7), {}};
+  const Node b{loop, 2, swarm_number(8), {a.address}};
   const auto until = std::chrono::steady_clock::now() + 300ms;
   loop.run_until([&] { return std::chrono::steady_clock::now() > until; });
   EXPECT_EQ(a.service->members().size(), 1U);
@@ -123,14 +120,14 @@ TEST(GossipServiceTest, a_seed_that_comes_late_is_found) {
   PeerLinks links{asio::ip::tcp::acceptor{loop.io(), later}, id, PeerLinksLimits{}};
   GossipOptions options;
   options.self = id;
-  options.swarm = swarm_named(7);
+  options.swarm = swarm_number(7);
   options.facts.address = address;
   GossipService service{
       asio::ip::udp::socket{loop.io(), {later.address(), later.port()}}, links, options};
   service.start();
   links.start();
   EXPECT_TRUE(loop.run_until([&] { return joiner.learned_swarm.has_value(); }));
-  EXPECT_EQ(joiner.learned_swarm, swarm_named(7));
+  EXPECT_EQ(joiner.learned_swarm, swarm_number(7));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "node/net/frame.h"
 #include "node/net/peer_envelope.h"
 #include "tests/node/loop.h"
+#include "tests/support/test_ids.h"
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/read.hpp>
@@ -16,27 +17,18 @@
 namespace starling::node {
 namespace {
 
+using tests::node_number;
+using tests::swarm_number;
+
 using namespace std::chrono_literals;
 using tests::address_of;
-
-NodeId node_named(std::uint8_t n) {
-  NodeId id;
-  id.bytes[0] = n;
-  return id;
-}
-
-SwarmId swarm_named(std::uint8_t n) {
-  SwarmId id;
-  id.bytes[0] = n;
-  return id;
-}
 
 struct Peer {
   Peer(tests::Loop& loop, std::uint8_t name, std::uint8_t swarm, PeerLinksLimits limits = {}) {
     auto listener = loop.listen();
     address = address_of(listener);
-    links = std::make_unique<PeerLinks>(std::move(listener), node_named(name), limits);
-    if (swarm != 0) links->set_swarm(swarm_named(swarm));
+    links = std::make_unique<PeerLinks>(std::move(listener), node_number(name), limits);
+    if (swarm != 0) links->set_swarm(swarm_number(swarm));
   }
 
   std::string address;
@@ -95,7 +87,7 @@ TEST_F(PeerLinksTest, connections_leave_from_the_address_that_is_listened_on) {
   for (const char* own : {"127.0.0.7", "127.0.0.1"}) {
     asio::ip::tcp::acceptor peer = loop_.listen();
     asio::ip::tcp::acceptor listener{loop_.io(), {asio::ip::make_address(own), 0}};
-    PeerLinks links{std::move(listener), node_named(1), {}};
+    PeerLinks links{std::move(listener), node_number(1), {}};
     links.send(address_of(peer), Channel::raft, to_bytes("x"));
     EXPECT_EQ(loop_.await(next_caller(peer)), own);
   }
@@ -104,7 +96,7 @@ TEST_F(PeerLinksTest, connections_leave_from_the_address_that_is_listened_on) {
 TEST_F(PeerLinksTest, a_node_that_listens_everywhere_lets_the_system_choose) {
   asio::ip::tcp::acceptor peer = loop_.listen();
   asio::ip::tcp::acceptor listener{loop_.io(), {asio::ip::address_v4::any(), 0}};
-  PeerLinks links{std::move(listener), node_named(1), {}};
+  PeerLinks links{std::move(listener), node_number(1), {}};
   links.send(address_of(peer), Channel::raft, to_bytes("x"));
   EXPECT_EQ(loop_.await(next_caller(peer)), "127.0.0.1");
 }
@@ -163,7 +155,7 @@ TEST_F(PeerLinksTest, a_node_without_a_swarm_may_only_talk_membership_until_it_j
   EXPECT_EQ(early.error().code, Errc::unavailable);
   EXPECT_EQ(early.error().detail, "you have not joined this swarm yet");
 
-  a.links->set_swarm(swarm_named(7));
+  a.links->set_swarm(swarm_number(7));
   EXPECT_TRUE(call(a, b.address, Channel::ledger, "x"));
 }
 
@@ -217,16 +209,16 @@ TEST_F(PeerLinksTest, the_next_send_connects_again) {
   auto listener = loop_.listen();
   const auto endpoint = listener.local_endpoint();
   const std::string address = address_of(listener);
-  auto first = std::make_unique<PeerLinks>(std::move(listener), node_named(2), PeerLinksLimits{});
-  first->set_swarm(swarm_named(7));
+  auto first = std::make_unique<PeerLinks>(std::move(listener), node_number(2), PeerLinksLimits{});
+  first->set_swarm(swarm_number(7));
   first->on_request(Channel::ledger, echo);
   first->start();
   ASSERT_TRUE(call(a, address, Channel::ledger, "x"));
   first.reset();
 
   asio::ip::tcp::acceptor again{loop_.io(), endpoint};
-  PeerLinks second{std::move(again), node_named(2), PeerLinksLimits{}};
-  second.set_swarm(swarm_named(7));
+  PeerLinks second{std::move(again), node_number(2), PeerLinksLimits{}};
+  second.set_swarm(swarm_number(7));
   second.on_request(Channel::ledger, echo);
   second.start();
   EXPECT_TRUE(loop_.run_until([&] { return bool{call(a, address, Channel::ledger, "x")}; }));

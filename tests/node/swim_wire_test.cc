@@ -2,33 +2,32 @@
 
 #include "node/base/random.h"
 #include "node/gossip/suspicion.h"
+#include "tests/support/test_ids.h"
 
 #include <gtest/gtest.h>
 
 namespace starling::node {
 namespace {
 
-using namespace std::chrono_literals;
+using tests::node_number;
 
-NodeId node_named(std::uint8_t n) {
-  NodeId id;
-  id.bytes[0] = n;
-  return id;
-}
+using namespace std::chrono_literals;
 
 SwimMessage full_message() {
   SwimMessage message;
   message.kind = SwimKind::ping_request;
   message.swarm.bytes[0] = 1;
-  message.from = node_named(1);
+  message.from = node_number(1);
   message.from_address = "127.0.0.1:7400";
   message.sequence = ~0ULL;
-  message.target = node_named(2);
+  message.target = node_number(2);
   message.target_address = "127.0.0.1:7401";
   for (std::uint8_t i = 3; i < 6; ++i) {
     SwimUpdate update;
-    update.member = {
-        .id = node_named(i), .incarnation = 1ULL << 60, .state = MemberState::suspect, .facts = {}};
+    update.member = {.id = node_number(i),
+                     .incarnation = 1ULL << 60,
+                     .state = MemberState::suspect,
+                     .facts = {}};
     update.member.facts.name = "node";
     update.member.facts.address = "host:1";
     update.member.facts.http = "http://host:2";
@@ -38,7 +37,7 @@ SwimMessage full_message() {
     update.member.facts.memory_budget_mb = ~0ULL;
     update.member.facts.memory_used_mb = ~0ULL;
     update.member.facts.labels = {{"zone", "a"}, {"gpu", ""}};
-    update.accuser = node_named(1);
+    update.accuser = node_number(1);
     message.updates.push_back(update);
   }
   return message;
@@ -52,7 +51,7 @@ TEST(SwimWireTest, a_message_survives_and_fits_its_bound) {
 }
 
 TEST(SwimWireTest, a_state_survives) {
-  SwimState state{.swarm = {}, .from = node_named(1), .from_address = "h:1", .members = {}};
+  SwimState state{.swarm = {}, .from = node_number(1), .from_address = "h:1", .members = {}};
   for (const auto& update : full_message().updates)
     state.members.push_back(update.member);
   EXPECT_EQ(decode_swim_state(encode_swim_state(state)).value(), state);
@@ -116,21 +115,21 @@ TEST(SuspicionTest, each_new_accuser_shortens_it) {
                         Case{1, 5, 1000ms},
                         Case{3, 1, 3500ms},
                         Case{3, 3, 1000ms}}) {
-    Suspicion suspicion{10s, 1000ms, 6000ms, c.wanted, node_named(1)};
+    Suspicion suspicion{10s, 1000ms, 6000ms, c.wanted, node_number(1)};
     for (int i = 0; i < c.confirmations; ++i)
-      suspicion.confirm(node_named(static_cast<std::uint8_t>(2 + i)));
+      suspicion.confirm(node_number(static_cast<std::uint8_t>(2 + i)));
     const auto after = std::chrono::round<std::chrono::milliseconds>(suspicion.deadline() - 10s);
     EXPECT_EQ(after.count(), c.expected.count()) << c.wanted << " " << c.confirmations;
   }
 }
 
 TEST(SuspicionTest, only_distinct_accusers_up_to_the_wanted_are_news) {
-  Suspicion suspicion{0s, 1s, 6s, 2, node_named(1)};
-  EXPECT_FALSE(suspicion.confirm(node_named(1)));
-  EXPECT_TRUE(suspicion.confirm(node_named(2)));
-  EXPECT_FALSE(suspicion.confirm(node_named(2)));
-  EXPECT_TRUE(suspicion.confirm(node_named(3)));
-  EXPECT_FALSE(suspicion.confirm(node_named(4)));
+  Suspicion suspicion{0s, 1s, 6s, 2, node_number(1)};
+  EXPECT_FALSE(suspicion.confirm(node_number(1)));
+  EXPECT_TRUE(suspicion.confirm(node_number(2)));
+  EXPECT_FALSE(suspicion.confirm(node_number(2)));
+  EXPECT_TRUE(suspicion.confirm(node_number(3)));
+  EXPECT_FALSE(suspicion.confirm(node_number(4)));
   suspicion.postpone(5s);
   EXPECT_EQ(suspicion.deadline(), MonoTime{6s});
 }
