@@ -28,7 +28,7 @@ RaftEngine::RaftEngine(asio::any_io_executor core_executor,
                        StateMachine& machine,
                        node::PeerLinks& links,
                        RaftGroup::AddressOf address_of,
-                       std::shared_ptr<RocksLogStore> store,
+                       std::shared_ptr<DiskLogStore> store,
                        RestoredState restored)
     : executor_(std::move(core_executor)),
       options_(std::move(options)),

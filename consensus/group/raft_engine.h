@@ -10,7 +10,7 @@
 #include "consensus/group/state_chain.h"
 #include "consensus/group/waiter.h"
 #include "consensus/raft/raft_core.h"
-#include "consensus/storage/rocks_log_store.h"
+#include "consensus/storage/disk_log_store.h"
 #include "node/base/log.h"
 
 #include <boost/asio/steady_timer.hpp>
@@ -35,7 +35,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
              StateMachine& machine,
              node::PeerLinks& links,
              RaftGroup::AddressOf address_of,
-             std::shared_ptr<RocksLogStore> store,
+             std::shared_ptr<DiskLogStore> store,
              RestoredState restored);
   ~RaftEngine();
 
@@ -118,7 +118,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   StateMachine& machine_;
   node::PeerLinks& links_;
   const RaftGroup::AddressOf address_of_;
-  const std::shared_ptr<RocksLogStore> store_;
+  const std::shared_ptr<DiskLogStore> store_;
   const Logger log_;
   RaftCore core_;
   SnapshotReceiver receiver_;

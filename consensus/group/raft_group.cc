@@ -116,9 +116,9 @@ Result<std::unique_ptr<RaftGroup>> RaftGroup::open(asio::any_io_executor core,
                                                    AddressOf address_of) {
   const auto timings = check(options.timings);
   if (!timings) return timings.error();
-  auto opened = RocksLogStore::open(options.state_dir, options.swarm, options.self);
+  auto opened = DiskLogStore::open(options.state_dir, options.swarm, options.self);
   if (!opened) return opened.error();
-  std::shared_ptr<RocksLogStore> store = std::move(*opened);
+  std::shared_ptr<DiskLogStore> store = std::move(*opened);
   auto restored = store->load();
   if (!restored) return restored.error();
   if (options.found && restored->hard.term == Term{}) {

@@ -1,8 +1,7 @@
 /// What one member keeps on disk: hard state, log, applied state.
 ///
-/// All writes go into one ordered write-ahead log. `persist` is durable when it returns; the others
-/// are not, but what is written later never survives a crash that what was written earlier did not.
-/// So the applied state can lag behind the log after a crash, and never leads it.
+/// `persist` is durable when it returns. The applied state reaches the disk in its own time: after
+/// a crash it is that of some earlier `apply`, as a whole, and the log holds every entry since.
 ///
 /// Threads: `persist` may run on another thread than the rest, one call at a time. `view` and
 ///          `read_snapshot` may be called from any thread.
@@ -46,7 +45,8 @@ class LogStore {
   /// Atomic: the state's changes and how far it is applied.
   virtual Result<> apply(const Changes& changes, LogIndex applied) = 0;
 
-  /// Atomic: `base` becomes the compaction point, entries up to it are deleted.
+  /// `base` becomes the compaction point, and entries up to it are deleted, when the state that
+  /// holds them is on the disk: at some later `persist`, or not, if there is a crash before.
   virtual Result<> compact(const SnapshotMeta& base) = 0;
 
   /// The applied state, frozen now.
@@ -56,7 +56,8 @@ class LogStore {
   /// Starts an empty staging area; what was there is dropped.
   virtual Result<> begin_staging() = 0;
 
-  /// Adds pairs to the staging area. A batch with `install` makes it the applied state.
+  /// Adds pairs to the staging area. A batch with `install` makes it the applied state. Not while
+  /// such a batch is being written.
   /// Errors: `corrupt` if `pairs` is not a row of whole pairs.
   virtual Result<> stage(std::string_view pairs) = 0;
 };

@@ -29,9 +29,9 @@ class MemorySnapshotReader : public SnapshotReader {
   std::string from_;
 };
 
-void write_to(MemoryLogStore::Disk& disk, const PersistBatch& batch) {
+void write_to(MemoryLogStore::Disk& disk, const PersistBatch& batch, const MapView& staged) {
   if (batch.install) {
-    disk.state = std::move(disk.staged);
+    disk.state = staged;
     disk.staged = {};
     disk.log.clear();
     disk.base = *batch.install;
@@ -68,13 +68,15 @@ Result<std::vector<EntryRef>> MemoryLogStore::read_log(LogIndex after,
   return entries;
 }
 
-void MemoryLogStore::write(std::function<void(Disk&)> change) {
+void MemoryLogStore::write(Change change, bool installs) {
   change(live_);
-  unsynced_.push_back(std::make_shared<const std::function<void(Disk&)>>(std::move(change)));
+  unsynced_.push_back({std::make_shared<const Change>(std::move(change)), installs});
 }
 
 void MemoryLogStore::write(const PersistBatch& batch) {
-  write([batch](Disk& disk) { write_to(disk, batch); });
+  const MapView staged = batch.install ? live_.staged : MapView{};
+  const auto change = [batch, staged](Disk& disk) { write_to(disk, batch, staged); };
+  write(change, batch.install.has_value());
 }
 
 Result<> MemoryLogStore::persist(const PersistBatch& batch) {
@@ -88,11 +90,29 @@ Result<> MemoryLogStore::persist(const PersistBatch& batch) {
   return {};
 }
 
+void MemoryLogStore::make_durable(const LogWrite& write) {
+  (*write.write)(durable_);
+  if (write.installs) unflushed_.clear();
+}
+
 void MemoryLogStore::sync() {
-  for (const Write& each : unsynced_)
-    (*each)(durable_);
-  if (truth_) lied_.insert(lied_.end(), unsynced_.begin(), unsynced_.end());
+  for (const LogWrite& each : unsynced_) {
+    make_durable(each);
+    if (truth_) lied_.push_back(each.write);
+  }
   unsynced_.clear();
+}
+
+/// The applied state reaches the disk, unless a write before it did not.
+void MemoryLogStore::flush() {
+  for (const Write& each : unflushed_) {
+    if (has_hole_)
+      unsynced_.push_back({each, false});
+    else
+      make_durable({each, false});
+    if (truth_ && !has_hole_) lied_.push_back(each);
+  }
+  unflushed_.clear();
 }
 
 void MemoryLogStore::lie(bool is_lying) {
@@ -102,8 +122,12 @@ void MemoryLogStore::lie(bool is_lying) {
 }
 
 Result<> MemoryLogStore::apply(const Changes& changes, LogIndex applied) {
-  if (STARLING_MUTANT(18)) write([changes](Disk& disk) { disk.state.commit(changes); });
-  write([changes, applied](Disk& disk) {
+  const auto put = [this](Change change) {
+    change(live_);
+    unflushed_.push_back(std::make_shared<const Change>(std::move(change)));
+  };
+  if (STARLING_MUTANT(18)) put([changes](Disk& disk) { disk.state.commit(changes); });
+  put([changes, applied](Disk& disk) {
     disk.state.commit(changes);
     disk.applied = applied;
   });
@@ -111,10 +135,12 @@ Result<> MemoryLogStore::apply(const Changes& changes, LogIndex applied) {
 }
 
 Result<> MemoryLogStore::compact(const SnapshotMeta& base) {
-  write([base](Disk& disk) {
+  flush();
+  const auto change = [base](Disk& disk) {
     disk.log.erase(disk.log.begin(), disk.log.upper_bound(base.index));
     disk.base = base;
-  });
+  };
+  write(change, false);
   return {};
 }
 
@@ -127,7 +153,7 @@ std::unique_ptr<SnapshotReader> MemoryLogStore::read_snapshot() const {
 }
 
 Result<> MemoryLogStore::begin_staging() {
-  write([](Disk& disk) { disk.staged = {}; });
+  live_.staged = {};
   return {};
 }
 
@@ -137,18 +163,25 @@ Result<> MemoryLogStore::stage(std::string_view pairs) {
     changes.put(std::string{key}, std::string{value});
   });
   if (!whole) return Error{Errc::corrupt, "a snapshot chunk ends inside a pair"};
-  write([changes](Disk& disk) { disk.staged.commit(changes); });
+  live_.staged.commit(changes);
   return {};
 }
 
 std::size_t MemoryLogStore::crash(Random& random, double loss) {
-  std::vector<Write> at_risk = std::exchange(lied_, {});
+  std::vector<LogWrite> at_risk;
+  for (Write& each : std::exchange(lied_, {}))
+    at_risk.push_back({std::move(each), false});
+  if (!at_risk.empty() || has_hole_) unflushed_.clear();  // They follow what may be lost now.
   at_risk.insert(at_risk.end(), unsynced_.begin(), unsynced_.end());
   if (truth_) durable_ = *truth_;
   std::size_t kept = 0;
   while (kept < at_risk.size() && !random.chance(loss))
-    (*at_risk[kept++])(durable_);
+    make_durable(at_risk[kept++]);
+  const std::size_t flushed = random.below(unflushed_.size() + 1);
+  for (std::size_t i = 0; i < flushed; ++i)
+    (*unflushed_[i])(durable_);
   unsynced_.clear();
+  unflushed_.clear();
   durable_.staged = {};
   live_ = durable_;
   if (truth_) truth_ = durable_;
@@ -170,6 +203,7 @@ bool MemoryLogStore::roll_back() {
   if (truth_) truth_ = durable_;
   lied_.clear();
   unsynced_.clear();
+  unflushed_.clear();
   return true;
 }
 

@@ -1,8 +1,10 @@
 /// A store in memory that fails as disks do: it forgets what was not synced, refuses a sync, is
 /// full, lies about a sync, or comes back as it was some time ago.
 ///
-/// The writes are rows of one log. After a crash the log is read up to the first row that is not
-/// there, so what comes back is always a whole number of writes, the oldest first.
+/// The writes to the log are rows. After a crash they are read up to the first row that is not
+/// there, so what comes back is always a whole number of writes, the oldest first. The applied
+/// state is kept apart from them and is durable up to the compaction point at least; a crash leaves
+/// it as of there or any `apply` since.
 ///
 /// Threads: one.
 #pragma once
@@ -52,7 +54,7 @@ class MemoryLogStore : public LogStore {
 
   /// The process ends. Each write that is not synced is lost with the probability `loss` (0: only
   /// the process died, the machine did not), and so is what follows it.
-  /// Returns: how many writes were lost.
+  /// Returns: how many writes to the log were lost.
   std::size_t crash(Random& random, double loss);
 
   /// What it lied about becomes true.
@@ -77,16 +79,25 @@ class MemoryLogStore : public LogStore {
   std::size_t unsynced_count() const { return unsynced_.size(); }
 
  private:
-  using Write = std::shared_ptr<const std::function<void(Disk&)>>;
+  using Change = std::function<void(Disk&)>;
+  using Write = std::shared_ptr<const Change>;
 
-  void write(std::function<void(Disk&)> change);
+  struct LogWrite {
+    Write write;
+    bool installs = false;  ///< a snapshot, so the state before it is of no use
+  };
+
+  void write(Change change, bool installs);
   void sync();
+  void make_durable(const LogWrite& write);
+  void flush();
 
   Disk durable_;  ///< with what a lying disk only says it holds
   Disk live_;
-  std::vector<Write> unsynced_;
-  std::optional<Disk> truth_;  ///< of a lying disk
-  std::vector<Write> lied_;    ///< in `durable_`, not in `truth_`
+  std::vector<LogWrite> unsynced_;
+  std::vector<Write> unflushed_;  ///< of the applied state
+  std::optional<Disk> truth_;     ///< of a lying disk
+  std::vector<Write> lied_;       ///< in `durable_`, not in `truth_`
   std::optional<Disk> image_;
   std::optional<Error> next_failure_;
   bool has_hole_ = false;  ///< A sync failed: nothing later is ever read back.

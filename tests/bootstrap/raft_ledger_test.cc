@@ -3,6 +3,7 @@
 
 #include "ml/study/study_wire.h"
 #include "tests/node/loop.h"
+#include "tests/support/test_ids.h"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,12 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using consensus::Role;
-
-NodeId node_named(std::uint8_t name) {
-  NodeId id;
-  id.bytes[0] = name;
-  return id;
-}
+using tests::node_number;
 
 /// Believes what it is told about who leads, and counts what it is asked to commit.
 class GullibleGroup : public consensus::RaftGroup {
@@ -100,11 +96,11 @@ class RaftLedgerTest : public testing::Test {
 
   void add(std::uint8_t name) {
     auto listener = loop_.listen();
-    addresses_[node_named(name)] = tests::address_of(listener);
+    addresses_[node_number(name)] = tests::address_of(listener);
     Node& node = nodes_[name];
-    node.group = std::make_unique<GullibleGroup>(node_named(name));
+    node.group = std::make_unique<GullibleGroup>(node_number(name));
     node.links = std::make_unique<node::PeerLinks>(
-        std::move(listener), node_named(name), node::PeerLinksLimits{});
+        std::move(listener), node_number(name), node::PeerLinksLimits{});
     node.links->set_swarm(swarm_);
     node.ledger = std::make_unique<RaftLedger>(
         loop_.io().get_executor(),
@@ -135,7 +131,7 @@ class RaftLedgerTest : public testing::Test {
 
 TEST_F(RaftLedgerTest, TakesACommandToTheLeaderInOneHop) {
   for (auto& [name, node] : nodes_)
-    node.group->believe_in(node_named(2));
+    node.group->believe_in(node_number(2));
   const auto recorded = append_at(1, 10s);
   ASSERT_TRUE(recorded) << recorded.error().detail;
   EXPECT_EQ(recorded->index, LogIndex{7});
@@ -145,9 +141,9 @@ TEST_F(RaftLedgerTest, TakesACommandToTheLeaderInOneHop) {
 
 TEST_F(RaftLedgerTest, NeverSendsACommandInCircles) {
   // Each holds the next one for the leader.
-  nodes_.at(1).group->believe_in(node_named(2));
-  nodes_.at(2).group->believe_in(node_named(3));
-  nodes_.at(3).group->believe_in(node_named(1));
+  nodes_.at(1).group->believe_in(node_number(2));
+  nodes_.at(2).group->believe_in(node_number(3));
+  nodes_.at(3).group->believe_in(node_number(1));
   const auto recorded = append_at(1, 500ms);
   ASSERT_FALSE(recorded);
   EXPECT_EQ(recorded.error().code, Errc::unavailable) << recorded.error().detail;
@@ -163,15 +159,15 @@ TEST_F(RaftLedgerTest, NeverSendsACommandInCircles) {
 }
 
 TEST_F(RaftLedgerTest, AReadIsAskedForInOneHopToo) {
-  nodes_.at(1).group->believe_in(node_named(2));
-  nodes_.at(2).group->believe_in(node_named(3));
-  nodes_.at(3).group->believe_in(node_named(3));
+  nodes_.at(1).group->believe_in(node_number(2));
+  nodes_.at(2).group->believe_in(node_number(3));
+  nodes_.at(3).group->believe_in(node_number(3));
   const auto lost = loop_.await(nodes_.at(1).ledger->read_index(300ms));
   ASSERT_FALSE(lost);
   EXPECT_EQ(nodes_.at(3).group->asked(), 0);
 
   // It looks for the leader again at each try.
-  nodes_.at(1).group->believe_in(node_named(3));
+  nodes_.at(1).group->believe_in(node_number(3));
   const auto index = loop_.await(nodes_.at(1).ledger->read_index(10s));
   ASSERT_TRUE(index) << index.error().detail;
   EXPECT_EQ(*index, LogIndex{7});

@@ -1,21 +1,19 @@
 // Who votes: a table of swarms, and what becomes of each.
 #include "bootstrap/voter_plan.h"
 
+#include "tests/support/test_ids.h"
+
 #include <gtest/gtest.h>
 
 namespace starling::bootstrap {
 namespace {
 
-NodeId n(std::uint8_t digit) {
-  NodeId id;
-  id.bytes[0] = digit;
-  return id;
-}
+using tests::node_number;
 
 std::set<NodeId> nodes(std::initializer_list<int> digits) {
   std::set<NodeId> set;
   for (const int digit : digits)
-    set.insert(n(static_cast<std::uint8_t>(digit)));
+    set.insert(node_number(static_cast<std::uint64_t>(digit)));
   return set;
 }
 
@@ -24,7 +22,7 @@ VoterInput swarm(std::set<NodeId> alive, std::set<NodeId> voters, std::set<NodeI
           .voters = std::move(voters),
           .learners = learners,
           .caught_up = learners,
-          .self = n(1)};
+          .self = node_number(1)};
 }
 
 TEST(NextVoters, AJoinerBecomesALearnerFirst) {
@@ -69,7 +67,7 @@ TEST(NextVoters, SettlesAndNeverProposesAnEvenNumber) {
   for (int alive = 1; alive <= 9; ++alive) {
     std::set<NodeId> all;
     for (int i = 1; i <= alive; ++i)
-      all.insert(n(static_cast<std::uint8_t>(i)));
+      all.insert(node_number(static_cast<std::uint8_t>(i)));
     auto input = swarm(all, nodes({1}), {});
     int changes = 0;
     while (const auto next = next_voters(input)) {

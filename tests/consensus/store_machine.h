@@ -1,8 +1,9 @@
 /// A store on a disk in memory.
 #pragma once
 
-#include "consensus/storage/rocks_log_store.h"
+#include "consensus/storage/disk_log_store.h"
 #include "tests/support/fault_file_system.h"
+#include "tests/support/test_ids.h"
 
 #include <memory>
 #include <string>
@@ -14,18 +15,16 @@ struct StoreMachine {
 
   FaultDisk disk;
   std::unique_ptr<rocksdb::Env> env = env_on(disk);
-  std::unique_ptr<consensus::RocksLogStore> store;
+  std::unique_ptr<consensus::DiskLogStore> store;
 
   explicit StoreMachine(const DiskImage& image = {}) : disk(image) {}
 
-  static NodeId self() {
-    NodeId id;
-    id.bytes[15] = 1;
-    return id;
-  }
+  static NodeId self() { return node_number(1); }
 
   Result<> open() {
-    auto opened = consensus::RocksLogStore::open(kDir, {}, self(), env.get());
+    // Small segments, so that many are begun and used again.
+    const consensus::SegmentLogOptions options{64 << 10, 2};
+    auto opened = consensus::DiskLogStore::open(kDir, {}, self(), env.get(), options);
     if (!opened) return opened.error();
     store = std::move(*opened);
     return {};

@@ -52,6 +52,32 @@ bool operator==(const StoreContent& a, const StoreContent& b) {
          a.state == b.state;
 }
 
+void commit(const Changes& changes, StateMap& state) {
+  for (const auto& [from, until] : changes.erased)
+    state.erase(state.lower_bound(from), state.lower_bound(until));
+  for (const auto& [key, value] : changes.writes) {
+    if (value)
+      state[key] = share(*value);
+    else
+      state.erase(key);
+  }
+}
+
+StoreContent brought_forward(const StoreContent& found, const StoreContent& wanted) {
+  const auto is_known = [&](const SnapshotMeta& base) { return base == found.base; };
+  const bool has_cut = std::any_of(wanted.bases.begin(), wanted.bases.end(), is_known);
+  if (!has_cut || !wanted.applies.contains(found.applied)) return found;
+  StoreContent content = found;
+  for (auto at = wanted.applies.upper_bound(found.applied); at != wanted.applies.end(); ++at) {
+    commit(*at->second, content.state);
+    content.applied = at->first;
+  }
+  std::erase_if(content.log,
+                [&](const EntryRef& entry) { return entry->index <= wanted.base.index; });
+  content.base = wanted.base;
+  return content;
+}
+
 std::string to_string(const StoreContent& content) {
   return fmt::format("term {} commit {} base {} last {} of term {} applied {} keys {}",
                      content.hard.term.value,
@@ -84,9 +110,19 @@ Result<StoreContent> read_content(LogStore& store) {
   return content;
 }
 
+StoreWorkload::StoreWorkload(std::uint64_t seed) : random_(seed) {
+  restart({});
+}
+
 void StoreWorkload::restart(StoreContent content) {
   content_ = std::move(content);
+  forget_past();
   staged_.clear();
+}
+
+void StoreWorkload::forget_past() {
+  content_.applies = {{content_.applied, std::make_shared<const Changes>()}};
+  content_.bases = {content_.base};
 }
 
 StoreWorkload::Step StoreWorkload::step(LogStore& store) {
@@ -165,6 +201,7 @@ StoreWorkload::Step StoreWorkload::install(LogStore& store) {
   content_.hard.commit = index;
   content_.state = std::move(staged_);
   staged_.clear();
+  forget_past();
   PersistBatch batch;
   batch.install = content_.base;
   if (random_.chance(0.5)) {
@@ -183,20 +220,18 @@ StoreWorkload::Step StoreWorkload::apply(LogStore& store) {
     std::string from = some_key();
     std::string until = some_key();
     if (until < from) std::swap(from, until);
-    content_.state.erase(content_.state.lower_bound(from), content_.state.lower_bound(until));
     changes.erase_range(std::move(from), std::move(until));
   }
   for (std::uint64_t count = random_.below(5); count > 0; --count) {
     const std::string key = some_key();
-    if (random_.chance(0.2)) {
+    if (random_.chance(0.2))
       changes.erase(key);
-      content_.state.erase(key);
-    } else {
+    else
       changes.put(key, some_text());
-      content_.state[key] = share(*changes.writes[key]);
-    }
   }
+  commit(changes, content_.state);
   content_.applied = to;
+  content_.applies[to] = std::make_shared<const Changes>(changes);
   return {fmt::format("apply up to {}", to.value), false, store.apply(changes, to)};
 }
 
@@ -207,6 +242,7 @@ StoreWorkload::Step StoreWorkload::compact(LogStore& store) {
   const auto dropped = static_cast<std::ptrdiff_t>(cut.value - content_.base.index.value);
   content_.log.erase(content_.log.begin(), content_.log.begin() + dropped);
   content_.base = meta;
+  content_.bases.push_back(meta);
   return {fmt::format("compact to {}", cut.value), false, store.compact(meta)};
 }
 

@@ -20,7 +20,7 @@ struct SharedText {
 
 using StateMap = std::map<std::string, SharedText>;
 
-/// All that a store holds for good.
+/// All that a store holds.
 struct StoreContent {
   consensus::HardState hard;
   consensus::SnapshotMeta base;
@@ -28,10 +28,18 @@ struct StoreContent {
   LogIndex applied;
   StateMap state;
 
+  /// Of a model: how it came to this since the last snapshot. Not compared.
+  std::map<LogIndex, std::shared_ptr<const Changes>> applies;  ///< by the index they end with
+  std::vector<consensus::SnapshotMeta> bases;
+
   LogIndex last() const { return {base.index.value + log.size()}; }
 
   friend bool operator==(const StoreContent& a, const StoreContent& b);
 };
+
+/// `found` as its node makes it after a crash: what `wanted` applied since is applied again, and
+/// the log is cut where `wanted` cut it. Unchanged if `wanted` never applied or cut like that.
+StoreContent brought_forward(const StoreContent& found, const StoreContent& wanted);
 
 /// In short, for a failing test.
 std::string to_string(const StoreContent& content);
@@ -41,7 +49,7 @@ Result<StoreContent> read_content(consensus::LogStore& store);
 
 class StoreWorkload {
  public:
-  explicit StoreWorkload(std::uint64_t seed) : random_(seed) {}
+  explicit StoreWorkload(std::uint64_t seed);
 
   struct Step {
     std::string call;
@@ -58,6 +66,7 @@ class StoreWorkload {
   void restart(StoreContent content);
 
  private:
+  void forget_past();
   Step persist(consensus::LogStore& store);
   Step install(consensus::LogStore& store);
   Step apply(consensus::LogStore& store);

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t kSeeds = 20;
 constexpr bool kReachesAllMarks = false;
 #else
-constexpr std::uint64_t kSeeds = 200;
+constexpr std::uint64_t kSeeds = 300;
 constexpr bool kReachesAllMarks = true;
 #endif
 

@@ -2,6 +2,7 @@
 //
 // Run it after a format changed; what libFuzzer found later may be added by hand.
 #include "consensus/raft/raft_wire.h"
+#include "consensus/storage/log_frame.h"
 #include "consensus/storage/snapshot_pairs.h"
 #include "ml/study/study_wire.h"
 #include "ml/work/work_protocol.h"
@@ -9,6 +10,7 @@
 #include "node/gossip/swim_wire.h"
 #include "node/net/frame.h"
 #include "node/net/peer_envelope.h"
+#include "tests/support/test_ids.h"
 
 #include <fmt/format.h>
 
@@ -40,11 +42,7 @@ void write_chosen(const std::string& target,
   write(target, name, static_cast<char>(choice) + std::string{bytes});
 }
 
-NodeId node_number(std::uint8_t number) {
-  NodeId id;
-  id.bytes[15] = number;
-  return id;
-}
+using tests::node_number;
 
 SwarmId swarm() {
   SwarmId id;
@@ -91,6 +89,25 @@ void write_raft_messages() {
   write_entry("check", *entry(6, EntryKind::check, encode_state_check(check)));
   write_chosen("raft_stored", "hard", 1, encode_hard_state({{7}, node_number(2), {12}, 1}));
   write_chosen("raft_stored", "meta", 2, encode_snapshot_meta({{12}, {6}, joint, {9}}));
+
+  FrameWriter frame;
+  frame.add(RecordKind::owner, 0, "swarm 1 node 2");
+  frame.add(RecordKind::generation, 1, {});
+  frame.add(RecordKind::hard, 0, encode_hard_state({{7}, node_number(2), {12}, 1}));
+  frame.add(RecordKind::base, 0, encode_snapshot_meta({{2}, {6}, joint, {1}}));
+  frame.close({1, 1, 0}, 0);
+  std::string segment{frame.bytes()};
+  frame.clear();
+  frame.add(RecordKind::entry, 3, encode_entry(*entry(3, EntryKind::noop, {})));
+  frame.add(RecordKind::entry, 4, encode_entry(*entry(4, EntryKind::command, "bytes")));
+  frame.add(RecordKind::truncate, 4, {});
+  const Frame second = frame.close({1, 2, 1}, segment.size());
+  segment += frame.bytes();
+  write_chosen("log_segment", "two_frames", 0, segment);
+  write_chosen("log_segment", "records", 1, second.records);
+  frame.clear();
+  frame.add(RecordKind::install, 2, encode_snapshot_meta({{12}, {6}, joint, {9}}));
+  write_chosen("log_segment", "install", 1, frame.close({1, 3, 2}, 0).records);
 
   std::string pairs;
   append_pair(pairs, "key", "value");

@@ -36,7 +36,7 @@ struct Peer {
 };
 
 asio::awaitable<Result<Bytes>> echo(NodeId from, Bytes body) {
-  std::string text = std::to_string(from.bytes[0]) + " says " + std::string{as_text(body)};
+  std::string text = std::to_string(from.bytes[15]) + " says " + std::string{as_text(body)};
   co_return to_bytes(text);
 }
 
@@ -138,7 +138,8 @@ TEST_F(PeerLinksTest, another_swarm_is_refused_with_a_sentence) {
   const auto answer = call(a, b.address, Channel::membership, "x");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::unavailable);
-  EXPECT_NE(answer.error().detail.find("belongs to swarm 08"), std::string::npos)
+  EXPECT_NE(answer.error().detail.find("belongs to swarm 00000000000000000000000000000008"),
+            std::string::npos)
       << answer.error().detail;
   EXPECT_FALSE(heard);
 }

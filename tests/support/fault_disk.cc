@@ -36,19 +36,40 @@ std::string with_holes(const FaultDisk::File& file, Random& random) {
   return bytes;
 }
 
-std::string after_crash(const FaultDisk::File& file, Random& random, TornEnd end) {
+/// Each sector that was written over is the old one or the new one, or torn between them.
+void put_back(std::string& bytes, const FaultDisk::File& file, Random& random) {
+  const double kept = random.chance(0.3) ? 0 : random.unit();
+  for (const auto& [at, old] : file.before) {
+    if (random.chance(kept)) continue;
+    const std::size_t torn = random.chance(0.1) ? random.below(old.size()) : 0;
+    if (at + torn < bytes.size()) bytes.replace(at + torn, old.size() - torn, old, torn);
+  }
+}
+
+std::string end_after_crash(const FaultDisk::File& file,
+                            std::uint64_t luck,
+                            Random& random,
+                            TornEnd end) {
   if (file.synced == file.bytes.size()) return file.bytes;
-  const std::uint64_t luck = random.below(4);
   if (luck == 0) return file.bytes.substr(0, file.synced);
   if (luck == 1 && !file.lost_a_sync) return file.bytes;
   return end == TornEnd::cut ? cut_short(file, random) : with_holes(file, random);
+}
+
+std::string after_crash(const FaultDisk::File& file, Random& random, TornEnd end) {
+  const bool is_synced = file.synced == file.bytes.size() && file.before.empty();
+  if (is_synced) return file.bytes;
+  const std::uint64_t luck = random.below(4);
+  std::string bytes = end_after_crash(file, luck, random, end);
+  if (luck != 1 || file.lost_a_sync) put_back(bytes, file, random);
+  return bytes;
 }
 
 }  // namespace
 
 FaultDisk::FaultDisk(const DiskImage& image) {
   for (const auto& [path, bytes] : image) {
-    state_.live[path] = std::make_shared<File>(File{path, bytes, bytes.size(), false});
+    state_.live[path] = std::make_shared<File>(File{path, bytes, bytes.size(), {}, false});
   }
   state_.durable = state_.live;
 }
@@ -100,7 +121,7 @@ std::optional<DiskFailure> FaultDisk::create(const std::string& path) {
   const std::lock_guard lock{mutex_};
   const auto failure = begin(DiskCall::directory, path);
   if (failure) return failure;
-  state_.pending.push_back({path, std::make_shared<File>(File{path, {}, 0, false}), {}});
+  state_.pending.push_back({path, std::make_shared<File>(File{path, {}, 0, {}, false}), {}});
   change(state_.live, state_.pending.back());
   return std::nullopt;
 }
@@ -130,6 +151,24 @@ std::optional<DiskFailure> FaultDisk::append(const FileRef& file, std::string_vi
   return failure;
 }
 
+void FaultDisk::write_over(File& file, std::size_t at, std::string_view bytes) {
+  const std::size_t end = at + bytes.size();
+  for (std::size_t i = at / kSectorBytes * kSectorBytes; i < std::min(end, file.synced);
+       i += kSectorBytes)
+    file.before.try_emplace(i, file.bytes, i, std::min(kSectorBytes, file.synced - i));
+  file.bytes.resize(std::max(file.bytes.size(), end));
+  file.bytes.replace(at, bytes.size(), bytes);
+}
+
+std::optional<DiskFailure> FaultDisk::overwrite(const FileRef& file,
+                                                std::size_t at,
+                                                std::string_view bytes) {
+  const std::lock_guard lock{mutex_};
+  const auto failure = begin(DiskCall::append, file->name);
+  write_over(*file, at, failure ? bytes.substr(0, bytes.size() / 2) : bytes);
+  return failure;
+}
+
 std::optional<DiskFailure> FaultDisk::truncate(const FileRef& file, std::size_t size) {
   const std::lock_guard lock{mutex_};
   const auto failure = begin(DiskCall::append, file->name);
@@ -143,11 +182,11 @@ std::optional<DiskFailure> FaultDisk::sync(const FileRef& file) {
   const std::lock_guard lock{mutex_};
   const auto failure = begin(DiskCall::sync, file->name);
   if (file->lost_a_sync) ++repeated_syncs_;
-  if (failure)
-    file->lost_a_sync = true;
-  else if (!file->lost_a_sync)
-    file->synced = file->bytes.size();
-  return failure;
+  if (failure) file->lost_a_sync = true;
+  if (file->lost_a_sync) return failure;
+  file->synced = file->bytes.size();
+  file->before.clear();
+  return std::nullopt;
 }
 
 std::optional<DiskFailure> FaultDisk::sync_directory(const std::string& dir) {

@@ -1,9 +1,9 @@
 /// A disk in memory that forgets, at a crash, what was not synced, and fails when it is told to.
 ///
-/// What a crash may leave of what was not synced: of a file's new bytes any sectors, of the changes
-/// to directories the first so many, as a journal keeps them. What was synced stays. A failed sync
-/// marks the file's new bytes as clean, as Linux does: the next sync reports success, and they are
-/// lost all the same.
+/// What a crash may leave of what was not synced: of a file's new bytes any sectors, of sectors
+/// that were written over the old ones or the new, of the changes to directories the first so many,
+/// as a journal keeps them. What was synced stays. A failed sync marks the file's new bytes as
+/// clean, as Linux does: the next sync reports success, and they are lost all the same.
 ///
 /// Threads: any.
 #pragma once
@@ -41,7 +41,8 @@ class FaultDisk {
     std::string name;  ///< path that it was created with
     std::string bytes;
     std::size_t synced = 0;
-    bool lost_a_sync = false;  ///< no later sync makes its bytes durable
+    std::map<std::size_t, std::string> before;  ///< of synced sectors written over since, by place
+    bool lost_a_sync = false;                   ///< no later sync makes its bytes durable
   };
 
   using FileRef = std::shared_ptr<File>;
@@ -57,6 +58,7 @@ class FaultDisk {
   std::optional<DiskFailure> rename(const std::string& from, const std::string& to);
   std::optional<DiskFailure> remove(const std::string& path);
   std::optional<DiskFailure> append(const FileRef& file, std::string_view bytes);
+  std::optional<DiskFailure> overwrite(const FileRef& file, std::size_t at, std::string_view bytes);
   std::optional<DiskFailure> truncate(const FileRef& file, std::size_t size);
   std::optional<DiskFailure> sync(const FileRef& file);
   std::optional<DiskFailure> sync_directory(const std::string& dir);
@@ -116,6 +118,7 @@ class FaultDisk {
 
   std::optional<DiskFailure> begin(DiskCall call, const std::string& path);
   static State copy_of(const State& state);
+  static void write_over(File& file, std::size_t at, std::string_view bytes);
   static void change(std::map<std::string, FileRef>& names, const NameChange& change);
 
   mutable std::mutex mutex_;

@@ -107,6 +107,38 @@ class WritableFile : public rocksdb::FSWritableFile {
   FaultDisk::FileRef file_;
 };
 
+class RandomRWFile : public rocksdb::FSRandomRWFile {
+ public:
+  RandomRWFile(FaultDisk& disk, FaultDisk::FileRef file) : disk_(disk), file_(std::move(file)) {}
+
+  IOStatus Write(uint64_t offset, const Slice& data, const IOOptions&, IODebugContext*) override {
+    return to_status(disk_.overwrite(file_, offset, data.ToStringView()));
+  }
+
+  IOStatus Read(uint64_t offset,
+                size_t size,
+                const IOOptions&,
+                Slice* result,
+                char* scratch,
+                IODebugContext*) const override {
+    return give(disk_.read(file_, offset, size), result, scratch);
+  }
+
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return to_status(disk_.sync(file_)); }
+
+  IOStatus Fsync(const IOOptions&, IODebugContext*) override {
+    return to_status(disk_.sync(file_));
+  }
+
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
+ private:
+  FaultDisk& disk_;
+  FaultDisk::FileRef file_;
+};
+
 class Directory : public rocksdb::FSDirectory {
  public:
   Directory(FaultDisk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
@@ -186,11 +218,14 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     return IOStatus::NotSupported("no log file is used twice here");
   }
 
-  IOStatus NewRandomRWFile(const std::string&,
+  IOStatus NewRandomRWFile(const std::string& path,
                            const FileOptions&,
-                           std::unique_ptr<rocksdb::FSRandomRWFile>*,
+                           std::unique_ptr<rocksdb::FSRandomRWFile>* result,
                            IODebugContext*) override {
-    return IOStatus::NotSupported("no file is overwritten here");
+    auto file = disk_.find(path);
+    if (!file) return missing(path);
+    *result = std::make_unique<RandomRWFile>(disk_, std::move(file));
+    return IOStatus::OK();
   }
 
   IOStatus NewDirectory(const std::string& path,

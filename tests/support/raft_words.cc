@@ -141,18 +141,6 @@ MessageBody forged_body(const Step& step, const std::string& kind) {
 
 }  // namespace
 
-NodeId node_number(std::uint64_t number) {
-  NodeId id;
-  id.bytes[15] = static_cast<std::uint8_t>(number);
-  return id;
-}
-
-SwarmId swarm_number(std::uint8_t number) {
-  SwarmId id;
-  id.bytes[0] = number;
-  return id;
-}
-
 std::uint64_t number(const Step& step, const std::string& key, std::uint64_t otherwise) {
   const auto found = step.args.find(key);
   return found == step.args.end() ? otherwise : parse_number(found->second.at(0));

@@ -7,6 +7,7 @@
 
 #include "consensus/raft/messages.h"
 #include "tests/support/script.h"
+#include "tests/support/test_ids.h"
 
 #include <cstdint>
 #include <optional>
@@ -20,9 +21,6 @@ namespace starling::tests {
 struct BadStep : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-NodeId node_number(std::uint64_t number);
-SwarmId swarm_number(std::uint8_t number);
 
 /// The value of `key`, or `otherwise` if it is not given.
 std::uint64_t number(const Step& step, const std::string& key, std::uint64_t otherwise);
