@@ -387,7 +387,8 @@ void RaftEngine::try_hand_over() {
 
 void RaftEngine::arm_timer() {
   const MonoTime deadline = core_.next_deadline();
-  if (deadline == armed_for_) return;
+  const bool fires_in_time = armed_for_ > MonoTime{0} && armed_for_ <= deadline;
+  if (fires_in_time) return;  // A tick that comes too early does nothing.
   armed_for_ = deadline;
   timer_.expires_after(std::max(deadline - mono_now(), MonoTime{0}));
   const std::weak_ptr<RaftEngine> weak = weak_from_this();

@@ -106,7 +106,10 @@ void RaftCore::tick(MonoTime now, Effects& effects) {
 
 MonoTime RaftCore::next_deadline() const {
   if (is_out_ || role_ != Role::leader) return election_deadline_;
-  return transfer_target_ ? std::min(heartbeat_deadline_, transfer_deadline_) : heartbeat_deadline_;
+  MonoTime deadline = heartbeat_deadline_;
+  if (transfer_target_) deadline = std::min(deadline, transfer_deadline_);
+  if (news_deadline_) deadline = std::min(deadline, *news_deadline_);
+  return deadline;
 }
 
 void RaftCore::step(MonoTime now, const Message& message, Effects& effects) {

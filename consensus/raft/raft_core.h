@@ -34,6 +34,7 @@ std::string_view to_string(Role role);
 struct RaftTimings {
   std::chrono::milliseconds heartbeat{100};
   std::chrono::milliseconds election{500};  ///< waits are drawn from [election, 2 election)
+  std::chrono::milliseconds news{2};  ///< so long a commit waits for an append to tell of it
   std::size_t append_bytes_max = 128 << 10;
   std::size_t in_flight_messages_max = 16;    ///< per peer
   std::size_t in_flight_bytes_max = 1 << 20;  ///< per peer
@@ -298,6 +299,8 @@ class RaftCore {
   void pump(NodeId peer, Progress& progress);
   bool send_append(NodeId peer, Progress& progress, bool even_empty);
   void send_entries(NodeId peer, Progress& progress, std::vector<EntryRef> entries);
+  void tell_news();
+  bool lacks_news(const Progress& progress) const;
   void send_news(NodeId peer, Progress& progress);
   void ask_for_entries(NodeId peer, Progress& progress);
   void ask_for_snapshot(NodeId peer, Progress& progress);
@@ -348,6 +351,7 @@ class RaftCore {
   std::map<NodeId, bool> votes_;
 
   MonoTime heartbeat_deadline_;
+  std::optional<MonoTime> news_deadline_;  ///< Some peer is not told what is committed.
   std::map<NodeId, Progress> progress_;
   std::map<NodeId, MonoTime> departing_;  ///< removed, but still told about it
   std::uint64_t session_ = 0;

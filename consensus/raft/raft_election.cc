@@ -43,6 +43,7 @@ void RaftCore::become_follower(Term term, std::optional<NodeId> leader) {
   progress_.clear();
   departing_.clear();
   transfer_target_.reset();
+  news_deadline_.reset();
   uncommitted_bytes_ = 0;
   redraw_election_wait();
 }

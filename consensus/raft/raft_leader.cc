@@ -35,6 +35,7 @@ void RaftCore::lead() {
   for (auto& [peer, progress] : progress_) {
     if (peer != self_) pump(peer, progress);
   }
+  tell_news();
 }
 
 void RaftCore::append_own(EntryKind kind, std::string command, Config config) {
@@ -201,19 +202,34 @@ void RaftCore::pump(NodeId peer, Progress& progress) {
   while (progress.may_send() && progress.next <= log_.last_index()) {
     if (!send_append(peer, progress, false)) return;
   }
-  if (progress.state == ProgressState::replicate) send_news(peer, progress);
 }
 
-/// What is committed, to a peer that no append will tell of it now. If that is lost, a heartbeat
-/// tells it.
+/// What is committed, to peers that no append told of it in the meantime. If that is lost, a
+/// heartbeat tells it.
+void RaftCore::tell_news() {
+  const auto lacks = [this](const auto& each) {
+    return each.first != self_ && lacks_news(each.second);
+  };
+  const bool is_wanted = std::any_of(progress_.begin(), progress_.end(), lacks);
+  if (is_wanted && !news_deadline_) news_deadline_ = now_ + timings_.news;
+  if (is_wanted && now_ < *news_deadline_) return;
+  news_deadline_.reset();
+  for (auto& each : progress_) {
+    if (lacks(each)) send_news(each.first, each.second);
+  }
+}
+
+bool RaftCore::lacks_news(const Progress& progress) const {
+  const LogIndex prev{progress.next.value - 1};
+  return progress.state == ProgressState::replicate &&
+         progress.commit_sent < std::min(commit_, prev) && log_.term_at(prev).has_value();
+}
+
 void RaftCore::send_news(NodeId peer, Progress& progress) {
   const LogIndex prev{progress.next.value - 1};
-  const LogIndex known = std::min(commit_, prev);
-  const auto prev_term = log_.term_at(prev);
-  if (progress.commit_sent >= known || !prev_term) return;
-  progress.commit_sent = known;
+  progress.commit_sent = std::min(commit_, prev);
   send(peer,
-       AppendRequest{prev, *prev_term, commit_, {}, as_number(now_), true},
+       AppendRequest{prev, *log_.term_at(prev), commit_, {}, as_number(now_), true},
        Needs::nothing,
        progress.session);
 }

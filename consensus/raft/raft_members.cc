@@ -92,7 +92,9 @@ void RaftCore::step_down_if_removed() {
   if (config().is_voter(self_)) return;
   // The others must know that the change is committed, and one of them should lead at once.
   for (auto& [peer, progress] : progress_) {
-    if (peer != self_) pump(peer, progress);
+    if (peer == self_) continue;
+    pump(peer, progress);
+    if (lacks_news(progress)) send_news(peer, progress);
   }
   const auto successor = best_successor();
   if (successor && progress_.at(*successor).match == log_.last_index())

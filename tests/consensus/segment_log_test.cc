@@ -175,6 +175,19 @@ TEST(SegmentLog, DamageBeforeAConfirmedWriteIsNamed) {
       << opened.error().detail;
 }
 
+/// It may as well be torn: nothing behind it says that it was confirmed.
+TEST(SegmentLog, DamageInTheLastWriteIsTakenForATornOne) {
+  Machine machine;
+  ASSERT_TRUE(machine.open());
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    machine.write(i, 10);
+  DiskImage image = machine.disk.files();
+  newest(image)[3 * kSectorBytes] ^= 1;
+  Machine shorter{image};
+  ASSERT_TRUE(shorter.open());
+  EXPECT_EQ(shorter.log->contents().last(), LogIndex{2});
+}
+
 TEST(SegmentLog, AMissingSegmentIsNamed) {
   Machine machine;
   ASSERT_TRUE(machine.open());

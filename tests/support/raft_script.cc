@@ -32,7 +32,14 @@ const std::map<std::string, RaftScript::Command>& RaftScript::commands() {
   static const std::map<std::string, Command> all{
       {"swarm",
        {&RaftScript::swarm,
-        {"voters", "learners", "first", "window", "append_bytes", "memory_bytes", "waiting_bytes"},
+        {"voters",
+         "learners",
+         "first",
+         "window",
+         "append_bytes",
+         "memory_bytes",
+         "waiting_bytes",
+         "news_ms"},
         {}}},
       {"log", {&RaftScript::log, {"term", "terms", "commit", "vote"}, {}}},
       {"start", {&RaftScript::start, {}, {}}},
@@ -136,6 +143,7 @@ void RaftScript::swarm(const Step& step) {
   streams_.clear();
   reads_.clear();
   timings_ = RaftTimings{};
+  timings_.news = std::chrono::milliseconds{number(step, "news_ms", 0)};
   timings_.in_flight_messages_max = number(step, "window", timings_.in_flight_messages_max);
   timings_.append_bytes_max = number(step, "append_bytes", timings_.append_bytes_max);
   timings_.log_bytes_in_memory = number(step, "memory_bytes", timings_.log_bytes_in_memory);
