@@ -92,8 +92,18 @@ rocksdb::Options options_with(const std::shared_ptr<BackgroundWatch>& watch, roc
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = 4;  // writing goes on while some are flushed
   options.compression = rocksdb::kNoCompression;
+  options.level0_file_num_compaction_trigger = 8;  // half as much is written again
   options.listeners.push_back(watch);
   return options;
+}
+
+/// About as much as a batch of these changes takes: it would be copied each time it grows.
+std::size_t bytes_in_batch(const Changes& changes) {
+  constexpr std::size_t kBytesOfRecord = 32;
+  std::size_t bytes = (changes.erased.size() + 2) * 128;
+  for (const auto& [key, value] : changes.writes)
+    bytes += kBytesOfRecord + key.size() + (value ? value->size() : 0);
+  return bytes;
 }
 
 }  // namespace
@@ -261,7 +271,7 @@ Result<> AppliedState::request_flush() {
 }
 
 Result<> AppliedState::apply(const Changes& changes, LogIndex applied) {
-  rocksdb::WriteBatch batch;
+  rocksdb::WriteBatch batch{bytes_in_batch(changes)};
   const std::string prefix = big_endian_key(database_->generation);
   for (const auto& [from, until] : changes.erased)
     batch.DeleteRange(prefix + from, prefix + until);
