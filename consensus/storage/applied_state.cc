@@ -62,6 +62,9 @@ class BackgroundWatch : public rocksdb::EventListener {
     return !has_failed_;
   }
 
+  /// Failures from here on lose nothing that the log does not have.
+  void end() { is_open_ = false; }
+
   bool has_flushed() { return has_flushed_.exchange(false); }
 
  private:
@@ -209,7 +212,9 @@ class RocksView : public StateView {
 
 AppliedState::AppliedState(std::shared_ptr<Database> database) : database_(std::move(database)) {}
 
-AppliedState::~AppliedState() = default;
+AppliedState::~AppliedState() {
+  database_->watch->end();
+}
 
 Result<std::unique_ptr<AppliedState>> AppliedState::open(const std::string& dir,
                                                          rocksdb::Env& env) {

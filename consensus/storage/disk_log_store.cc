@@ -60,6 +60,8 @@ Result<std::unique_ptr<DiskLogStore>> DiskLogStore::open(const std::filesystem::
   rocksdb::Env& disk = env != nullptr ? *env : *rocksdb::Env::Default();
   const auto root = made_dir(disk, dir);
   if (!root) return root.error();
+  if (disk.FileExists((dir / "CURRENT").string()).ok())
+    return damaged("it is of an earlier build, which kept log and state in one database");
   const auto log_dir = made_dir(disk, dir / "log");
   if (!log_dir) return log_dir.error();
   auto state = AppliedState::open((dir / "applied").string(), disk);  // takes RocksDB's lock, too

@@ -50,9 +50,10 @@ void FrameWriter::add(RecordKind kind, std::uint64_t number, std::string_view by
 Frame FrameWriter::close(const FrameHead& head, std::size_t at) {
   put(bytes_, 0, kMagic);
   put(bytes_, 8, head.segment);
-  put(bytes_, 16, head.number);
-  put(bytes_, 24, head.confirmed);
-  put(bytes_, 32, static_cast<std::uint32_t>(end_ - kHeadBytes));
+  put(bytes_, 16, head.salt);
+  put(bytes_, 24, head.number);
+  put(bytes_, 32, head.confirmed);
+  put(bytes_, 40, static_cast<std::uint32_t>(end_ - kHeadBytes));
   bytes_.resize(size());
   put(bytes_, 4, checksum(bytes_));
   const std::string_view records = std::string_view{bytes_}.substr(kHeadBytes, end_ - kHeadBytes);
@@ -64,7 +65,7 @@ std::optional<Frame> frame_at(std::string_view file, std::size_t at) {
   if (at > file.size() || file.size() - at < kSectorBytes) return std::nullopt;
   const std::string_view rest = file.substr(at);
   if (get<std::uint32_t>(rest, 0) != kMagic) return std::nullopt;
-  const std::size_t used = kHead + get<std::uint32_t>(rest, 32);
+  const std::size_t used = kHead + get<std::uint32_t>(rest, 40);
   const std::size_t size = (used + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
   if (size > rest.size()) return std::nullopt;
   const std::string_view whole = rest.substr(0, size);
@@ -91,17 +92,20 @@ bool for_each_record(const Frame& frame, const std::function<void(const Record& 
 
 SegmentScan scan_segment(std::string_view bytes, std::uint64_t segment) {
   SegmentScan scan;
-  std::optional<std::uint64_t> next;
+  std::optional<FrameHead> last;
+  const auto is_of_this_use = [&](const Frame& frame) {
+    return frame.head.segment == segment && (!last || frame.head.salt == last->salt);
+  };
   for (auto frame = frame_at(bytes, 0); frame; frame = frame_at(bytes, scan.end)) {
-    const bool follows = frame->head.segment == segment && (!next || frame->head.number == *next);
-    if (!follows) break;
-    next = frame->head.number + 1;
+    const bool follows = !last || frame->head.number == last->number + 1;
+    if (!is_of_this_use(*frame) || !follows) break;
+    last = frame->head;
     scan.end += frame->size;
     scan.frames.push_back(*frame);
   }
   for (std::size_t at = scan.end; at < bytes.size(); at += kSectorBytes) {
     const auto frame = frame_at(bytes, at);
-    if (!frame || frame->head.segment != segment) continue;
+    if (!frame || !is_of_this_use(*frame)) continue;
     scan.has_more = true;
     scan.confirmed_by_more = std::max(scan.confirmed_by_more, frame->head.confirmed);
   }

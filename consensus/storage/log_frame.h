@@ -1,11 +1,13 @@
 /// The bytes of the log's files: frames, each at the begin of a sector and whole or not there.
 ///
-///     magic u32 | crc32c u32 | segment u64 | number u64 | confirmed u64 | size u32 | records
+///     magic u32 | crc32c u32 | segment u64 | salt u64 | number u64 | confirmed u64 | size u32 |
+///         records
 ///     record: kind u8 | number u64 | size u32 | bytes
 ///
 /// Little endian. The checksum covers all behind it, `size` counts the bytes of all records, and
 /// zeros fill the last sector. Frames of a log are numbered without a gap, through all segments.
-/// `segment` tells a frame from one that an earlier use of the same file left. `confirmed` is the
+/// `segment` and `salt`, which is drawn for each use of a file, tell a frame from what an earlier
+/// use left, also from a client's value that looks like a frame. `confirmed` is the
 /// last frame that was known to be on the disk when this one was made: damage before it is rot,
 /// damage with no later confirmation behind it is what a power failure tore.
 #pragma once
@@ -40,6 +42,7 @@ struct Record {
 
 struct FrameHead {
   std::uint64_t segment = 0;
+  std::uint64_t salt = 0;
   std::uint64_t number = 0;
   std::uint64_t confirmed = 0;
 };
@@ -70,7 +73,7 @@ class FrameWriter {
   /// The whole closed frame.
   std::string_view bytes() const { return bytes_; }
 
-  static constexpr std::size_t kHeadBytes = 36;
+  static constexpr std::size_t kHeadBytes = 44;
   static constexpr std::size_t kRecordHeadBytes = 13;
 
  private:

@@ -1,6 +1,8 @@
 #include "consensus/storage/segment_log.h"
 
 #include "consensus/raft/raft_wire.h"
+#include "node/base/bytes.h"
+#include "node/base/hash.h"
 
 #include <fmt/format.h>
 
@@ -23,6 +25,11 @@ std::optional<std::uint64_t> number_of(const std::string& name) {
   const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
   const bool is_ours = read.ec == std::errc{} && name == name_of(number);
   return is_ours ? std::optional{number} : std::nullopt;
+}
+
+/// Nobody can guess it, so no client's value can pass for a frame.
+std::uint64_t drawn_salt() {
+  return from_big_endian_key(as_text(secure_random_bytes(8)));
 }
 
 std::size_t up_to_sector(std::size_t size) {
@@ -73,7 +80,7 @@ Result<std::vector<SegmentLog::Segment>> SegmentLog::segments_on_disk() const {
   for (const std::string& name : names) {
     const auto number = number_of(name);
     if (!number) continue;
-    Segment segment{*number, dir_ + "/" + name, 0, {}};
+    Segment segment{*number, dir_ + "/" + name, 0, 0, {}};
     std::uint64_t size = 0;
     const auto asked = checked("open", segment.path, env_.GetFileSize(segment.path, &size));
     if (!asked) return asked.error();
@@ -109,7 +116,7 @@ Result<> SegmentLog::recover() {
 }
 
 /// False: the segment was never begun, which only the last one can be.
-Result<bool> SegmentLog::recover_segment(const Segment& segment, bool is_last) {
+Result<bool> SegmentLog::recover_segment(Segment& segment, bool is_last) {
   const auto bytes = read_file(env_, segment.path);
   if (!bytes) return bytes.error();
   const SegmentScan scan = scan_segment(*bytes, segment.number);
@@ -123,6 +130,7 @@ Result<bool> SegmentLog::recover_segment(const Segment& segment, bool is_last) {
   const auto taken = take_frames(scan.frames);
   if (!taken) return taken.error();
   if (scan.has_more && scan.confirmed_by_more > written_) return rotten(segment.path, scan.end);
+  segment.salt = scan.frames.front().head.salt;
   end_ = scan.end;
   end_is_torn_ = scan.has_more;
   return true;
@@ -205,9 +213,9 @@ Result<SegmentLog::Segment> SegmentLog::next_file(std::size_t size) {
     const auto renamed = checked("rename", spare->path, env_.RenameFile(spare->path, path));
     const auto synced = renamed ? sync_dir() : renamed;
     if (!synced) return synced.error();
-    return Segment{number, path, spare->size, std::move(spare->file)};
+    return Segment{number, path, spare->size, drawn_salt(), std::move(spare->file)};
   }
-  Segment segment{number, path, size, {}};
+  Segment segment{number, path, size, drawn_salt(), {}};
   const auto made = make_file(path, size);
   if (!made) return made.error();
   const auto synced = sync_dir();
@@ -236,7 +244,7 @@ Result<> SegmentLog::begin_segment(std::size_t room) {
 }
 
 Result<> SegmentLog::put_frame(FrameWriter& frame) {
-  const FrameHead head{current().number, written_ + 1, confirmed_};
+  const FrameHead head{current().number, current().salt, written_ + 1, confirmed_};
   const Frame closed = frame.close(head, end_);
   const auto written =
       checked("write", current().path, current().file->Write(end_, rocksdb::Slice{frame.bytes()}));

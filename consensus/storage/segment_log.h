@@ -67,6 +67,7 @@ class SegmentLog {
     std::uint64_t number = 0;
     std::string path;
     std::size_t size = 0;
+    std::uint64_t salt = 0;
     std::shared_ptr<rocksdb::RandomRWFile> file;
   };
 
@@ -83,7 +84,7 @@ class SegmentLog {
       : env_(env), dir_(std::move(dir)), owner_(std::move(owner)), options_(options) {}
 
   Result<> recover();
-  Result<bool> recover_segment(const Segment& segment, bool is_last);
+  Result<bool> recover_segment(Segment& segment, bool is_last);
   Result<> take_frames(const std::vector<Frame>& frames);
   Result<> remove(const std::string& path);
   Result<> cut_torn_end();

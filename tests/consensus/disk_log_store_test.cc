@@ -176,6 +176,14 @@ TEST_F(DiskLogStoreTest, SaysWhereTheLogIsDamaged) {
       << opened.error().detail;
 }
 
+TEST_F(DiskLogStoreTest, NeverStartsFreshBesideTheStateOfAnEarlierBuild) {
+  store_.reset();
+  std::ofstream{dir_ / "CURRENT"} << "MANIFEST-000004";
+  const auto opened = DiskLogStore::open(dir_, {}, node_number(1));
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().detail.find("of an earlier build"), std::string::npos);
+}
+
 TEST_F(DiskLogStoreTest, BelongsToOneNode) {
   store_.reset();
   const auto opened = DiskLogStore::open(dir_, {}, node_number(2));

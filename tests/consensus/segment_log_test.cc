@@ -57,13 +57,14 @@ TEST(LogFrame, IsWholeOrNotThere) {
   FrameWriter writer;
   writer.add(RecordKind::entry, 7, std::string(600, 'e'));
   writer.add(RecordKind::truncate, 9, {});
-  const Frame closed = writer.close({3, 11, 10}, 0);
+  const Frame closed = writer.close({3, 77, 11, 10}, 0);
   std::string bytes{writer.bytes()};
   EXPECT_EQ(closed.size, bytes.size());
   EXPECT_EQ(bytes.size() % kSectorBytes, 0U);
   const auto frame = frame_at(bytes, 0);
   ASSERT_TRUE(frame);
   EXPECT_EQ(frame->head.segment, 3U);
+  EXPECT_EQ(frame->head.salt, 77U);
   EXPECT_EQ(frame->head.number, 11U);
   EXPECT_EQ(frame->head.confirmed, 10U);
   std::vector<std::uint64_t> numbers;
@@ -78,19 +79,22 @@ TEST(LogFrame, IsWholeOrNotThere) {
   EXPECT_FALSE(frame_at(std::string_view{bytes}.substr(0, bytes.size() - 1), 0));
 }
 
+/// Neither an earlier segment's frame nor one that a client wrote as a value.
 TEST(LogFrame, AnEarlierUseOfTheFileIsNotReadOn) {
-  FrameWriter writer;
-  std::string bytes;
-  for (const std::uint64_t segment : {5U, 5U, 4U}) {
-    writer.clear();
-    writer.add(RecordKind::truncate, 1, {});
-    writer.close({segment, 1 + bytes.size() / kSectorBytes, 0}, bytes.size());
-    bytes += writer.bytes();
+  for (const FrameHead other : {FrameHead{4, 77, 3, 2}, FrameHead{5, 78, 3, 2}}) {
+    FrameWriter writer;
+    std::string bytes;
+    for (const FrameHead& head : {FrameHead{5, 77, 1, 0}, FrameHead{5, 77, 2, 1}, other}) {
+      writer.clear();
+      writer.add(RecordKind::truncate, 1, {});
+      writer.close(head, bytes.size());
+      bytes += writer.bytes();
+    }
+    const SegmentScan scan = scan_segment(bytes, 5);
+    EXPECT_EQ(scan.frames.size(), 2U);
+    EXPECT_EQ(scan.end, 2 * kSectorBytes);
+    EXPECT_FALSE(scan.has_more);
   }
-  const SegmentScan scan = scan_segment(bytes, 5);
-  EXPECT_EQ(scan.frames.size(), 2U);
-  EXPECT_EQ(scan.end, 2 * kSectorBytes);
-  EXPECT_FALSE(scan.has_more);
 }
 
 TEST(SegmentLog, UsesFilesAgainWhoseEntriesAreCompacted) {
@@ -137,11 +141,12 @@ TEST(SegmentLog, WhatLiesBehindATornWriteNeverComesBack) {
   ASSERT_TRUE(machine.open());
   machine.write(1, 10);
   DiskImage image = machine.disk.files();
+  const std::uint64_t salt = frame_at(newest(image), 0)->head.salt;
   FrameWriter writer;
   for (std::uint64_t i = 2; i <= 3; ++i) {
     writer.clear();
     writer.add(RecordKind::entry, i, "an entry that was never confirmed");
-    writer.close({1, i + 1, 2}, 0);
+    writer.close({1, salt, i + 1, 2}, 0);
     newest(image).replace(i * kSectorBytes, kSectorBytes, writer.bytes());
   }
   newest(image)[2 * kSectorBytes + 50] ^= 1;

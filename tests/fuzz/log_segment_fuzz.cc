@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::size_t whole = FrameWriter::kHeadBytes + input.size();
-  const Frame frame{{1, 1, 0}, 0, whole, input};
+  const Frame frame{{1, 0, 1, 0}, 0, whole, input};
   LogContents contents;
   take(frame, contents);
   return 0;

@@ -95,19 +95,19 @@ void write_raft_messages() {
   frame.add(RecordKind::generation, 1, {});
   frame.add(RecordKind::hard, 0, encode_hard_state({{7}, node_number(2), {12}, 1}));
   frame.add(RecordKind::base, 0, encode_snapshot_meta({{2}, {6}, joint, {1}}));
-  frame.close({1, 1, 0}, 0);
+  frame.close({1, 9, 1, 0}, 0);
   std::string segment{frame.bytes()};
   frame.clear();
   frame.add(RecordKind::entry, 3, encode_entry(*entry(3, EntryKind::noop, {})));
   frame.add(RecordKind::entry, 4, encode_entry(*entry(4, EntryKind::command, "bytes")));
   frame.add(RecordKind::truncate, 4, {});
-  const Frame second = frame.close({1, 2, 1}, segment.size());
+  const Frame second = frame.close({1, 9, 2, 1}, segment.size());
   segment += frame.bytes();
   write_chosen("log_segment", "two_frames", 0, segment);
   write_chosen("log_segment", "records", 1, second.records);
   frame.clear();
   frame.add(RecordKind::install, 2, encode_snapshot_meta({{12}, {6}, joint, {9}}));
-  write_chosen("log_segment", "install", 1, frame.close({1, 3, 2}, 0).records);
+  write_chosen("log_segment", "install", 1, frame.close({1, 9, 3, 2}, 0).records);
 
   std::string pairs;
   append_pair(pairs, "key", "value");
