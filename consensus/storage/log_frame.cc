@@ -70,8 +70,10 @@ std::optional<Frame> frame_at(std::string_view file, std::size_t at) {
   if (size > rest.size()) return std::nullopt;
   const std::string_view whole = rest.substr(0, size);
   if (get<std::uint32_t>(rest, 4) != checksum(whole)) return std::nullopt;
-  const FrameHead head{
-      get<std::uint64_t>(whole, 8), get<std::uint64_t>(whole, 16), get<std::uint64_t>(whole, 24)};
+  const FrameHead head{get<std::uint64_t>(whole, 8),
+                       get<std::uint64_t>(whole, 16),
+                       get<std::uint64_t>(whole, 24),
+                       get<std::uint64_t>(whole, 32)};
   return Frame{head, at, size, whole.substr(kHead, used - kHead)};
 }
 
