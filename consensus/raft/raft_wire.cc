@@ -271,7 +271,9 @@ Result<Message> decode_message(BytesView bytes) {
 std::string encode_entry(const Entry& entry) {
   wire::Entry out;
   to_wire(entry, out);
-  std::string bytes = out.SerializeAsString();
+  std::string bytes;
+  bytes.reserve(out.ByteSizeLong() + kChecksumBytes);
+  out.AppendToString(&bytes);
   bytes += checksum_of(bytes);
   return bytes;
 }
