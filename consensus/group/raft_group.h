@@ -1,4 +1,4 @@
-/// The owner of one RaftCore: carries out its effects over RocksDB and PeerLinks.
+/// The owner of one RaftCore: carries out its effects over DiskLogStore and PeerLinks.
 ///
 /// Persist batches run on one disk thread and complete back on the core thread; committed entries
 /// are applied on the core thread, changes and applied index in one RocksDB batch.
@@ -29,7 +29,7 @@ namespace asio = boost::asio;
 struct RaftGroupOptions {
   NodeId self;
   SwarmId swarm;
-  std::filesystem::path state_dir;  ///< RocksDB
+  std::filesystem::path state_dir;  ///< of the DiskLogStore
   bool found = false;               ///< An empty state starts as a swarm of this one voter.
   RaftTimings timings;
   std::uint64_t seed = 0;
