@@ -34,7 +34,7 @@ std::string_view to_string(Role role);
 struct RaftTimings {
   std::chrono::milliseconds heartbeat{100};
   std::chrono::milliseconds election{500};  ///< waits are drawn from [election, 2 election)
-  std::chrono::milliseconds news{2};  ///< so long a commit waits for an append to tell of it
+  std::chrono::milliseconds news{2};        ///< so long a commit waits for an append to tell of it
   std::size_t append_bytes_max = 128 << 10;
   std::size_t in_flight_messages_max = 16;    ///< per peer
   std::size_t in_flight_bytes_max = 1 << 20;  ///< per peer
