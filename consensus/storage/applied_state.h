@@ -12,7 +12,7 @@
 /// A failed write of RocksDB's background work stops the process: what the disk holds is unknown
 /// then (core rule RS-6).
 ///
-/// Threads: `view`, `flushed` and `has_flushed` any; of the others one at a time.
+/// Threads: `view`, `flushed`, `has_flushed` and `request_flush` any; of the others one at a time.
 #pragma once
 
 #include "consensus/raft/messages.h"

@@ -44,8 +44,12 @@ class ViewReader : public SnapshotReader {
   std::string from_;
 };
 
+/// The folder is there, and still is after a power failure.
 Result<std::string> made_dir(rocksdb::Env& env, const std::filesystem::path& dir) {
-  const auto status = env.CreateDirIfMissing(dir.string());
+  std::unique_ptr<rocksdb::Directory> parent;
+  auto status = env.CreateDirIfMissing(dir.string());
+  if (status.ok()) status = env.NewDirectory(dir.parent_path().string(), &parent);
+  if (status.ok()) status = parent->Fsync();
   if (status.ok()) return dir.string();
   return Error{Errc::io, fmt::format("make {}: {}", dir.string(), status.ToString())};
 }
@@ -143,19 +147,24 @@ Result<std::vector<EntryRef>> DiskLogStore::read_log(LogIndex after,
   return entries;
 }
 
-/// The wanted compaction point, once the state with all entries before it is on the disk.
+/// The last wanted compaction point up to which the state is on the disk.
 Result<std::optional<SnapshotMeta>> DiskLogStore::base_that_is_safe() {
   const std::lock_guard lock{mutex_};
-  const bool may_have_changed = state_->has_flushed() || std::exchange(base_is_new_, false);
-  if (!wanted_base_ || !may_have_changed) return std::optional<SnapshotMeta>{};
+  std::optional<SnapshotMeta> base;
+  const bool is_new = std::exchange(has_new_base_, false);
+  const bool has_flushed = state_->has_flushed();
+  if (wanted_bases_.empty() || (!is_new && !has_flushed)) return base;
   const auto flushed = state_->flushed();
   if (!flushed) return flushed.error();
-  if (*flushed < wanted_base_->index) {
-    const auto requested = state_->request_flush();
-    if (!requested) return requested.error();
-    return std::optional<SnapshotMeta>{};
+  while (!wanted_bases_.empty() && wanted_bases_.front().index <= *flushed) {
+    base = std::move(wanted_bases_.front());
+    wanted_bases_.pop_front();
   }
-  return std::exchange(wanted_base_, std::nullopt);
+  // What it flushed began before the newest was wanted.
+  const auto requested =
+      has_flushed && !wanted_bases_.empty() ? state_->request_flush() : Result<>{};
+  if (!requested) return requested.error();
+  return base;
 }
 
 Result<> DiskLogStore::try_persist(const PersistBatch& batch) {
@@ -166,7 +175,7 @@ Result<> DiskLogStore::try_persist(const PersistBatch& batch) {
   }
   {
     const std::lock_guard lock{mutex_};
-    wanted_base_.reset();
+    wanted_bases_.clear();
   }
   const auto sealed = state_->seal_staged(batch.install->index);
   if (!sealed) return sealed;
@@ -188,8 +197,8 @@ Result<> DiskLogStore::apply(const Changes& changes, LogIndex applied) {
 
 Result<> DiskLogStore::compact(const SnapshotMeta& base) {
   const std::lock_guard lock{mutex_};
-  wanted_base_ = base;
-  base_is_new_ = true;
+  wanted_bases_.push_back(base);
+  has_new_base_ = true;
   return state_->request_flush();
 }
 

@@ -17,6 +17,7 @@
 #include "consensus/storage/log_store.h"
 #include "consensus/storage/segment_log.h"
 
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -60,9 +61,9 @@ class DiskLogStore : public LogStore {
 
   const std::unique_ptr<AppliedState> state_;
   const std::unique_ptr<SegmentLog> log_;
-  std::mutex mutex_;  ///< of what follows, which two threads use
-  std::optional<SnapshotMeta> wanted_base_;
-  bool base_is_new_ = false;
+  std::mutex mutex_;                       ///< of what follows, which two threads use
+  std::deque<SnapshotMeta> wanted_bases_;  ///< the oldest first
+  bool has_new_base_ = false;
 };
 
 }  // namespace starling::consensus

@@ -31,9 +31,22 @@ std::uint32_t checksum(std::string_view frame) {
   return crc32c(0, {reinterpret_cast<const std::byte*>(checked.data()), checked.size()});
 }
 
+/// What a frame here would say of itself, if there is one.
+std::optional<FrameHead> head_at(std::string_view file, std::size_t at) {
+  if (at > file.size() || file.size() - at < kSectorBytes) return std::nullopt;
+  const std::string_view head = file.substr(at);
+  if (get<std::uint32_t>(head, 0) != kMagic) return std::nullopt;
+  return FrameHead{get<std::uint64_t>(head, 8),
+                   get<std::uint64_t>(head, 16),
+                   get<std::uint64_t>(head, 24),
+                   get<std::uint64_t>(head, 32)};
+}
+
 }  // namespace
 
 void FrameWriter::clear() {
+  constexpr std::size_t kBytesKept = 2 << 20;
+  if (bytes_.capacity() > kBytesKept) bytes_ = {};
   bytes_.resize(kHeadBytes);
   end_ = kHeadBytes;
 }
@@ -62,19 +75,15 @@ Frame FrameWriter::close(const FrameHead& head, std::size_t at) {
 
 std::optional<Frame> frame_at(std::string_view file, std::size_t at) {
   constexpr std::size_t kHead = FrameWriter::kHeadBytes;
-  if (at > file.size() || file.size() - at < kSectorBytes) return std::nullopt;
+  const auto head = head_at(file, at);
+  if (!head) return std::nullopt;
   const std::string_view rest = file.substr(at);
-  if (get<std::uint32_t>(rest, 0) != kMagic) return std::nullopt;
   const std::size_t used = kHead + get<std::uint32_t>(rest, 40);
   const std::size_t size = (used + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
   if (size > rest.size()) return std::nullopt;
   const std::string_view whole = rest.substr(0, size);
   if (get<std::uint32_t>(rest, 4) != checksum(whole)) return std::nullopt;
-  const FrameHead head{get<std::uint64_t>(whole, 8),
-                       get<std::uint64_t>(whole, 16),
-                       get<std::uint64_t>(whole, 24),
-                       get<std::uint64_t>(whole, 32)};
-  return Frame{head, at, size, whole.substr(kHead, used - kHead)};
+  return Frame{*head, at, size, whole.substr(kHead, used - kHead)};
 }
 
 bool for_each_record(const Frame& frame, const std::function<void(const Record& record)>& visit) {
@@ -95,19 +104,20 @@ bool for_each_record(const Frame& frame, const std::function<void(const Record& 
 SegmentScan scan_segment(std::string_view bytes, std::uint64_t segment) {
   SegmentScan scan;
   std::optional<FrameHead> last;
-  const auto is_of_this_use = [&](const Frame& frame) {
-    return frame.head.segment == segment && (!last || frame.head.salt == last->salt);
+  // Looked at before the checksum, which may be over megabytes of something else.
+  const auto is_of_this_use = [&](const std::optional<FrameHead>& head) {
+    return head && head->segment == segment && (!last || head->salt == last->salt);
   };
-  for (auto frame = frame_at(bytes, 0); frame; frame = frame_at(bytes, scan.end)) {
-    const bool follows = !last || frame->head.number == last->number + 1;
-    if (!is_of_this_use(*frame) || !follows) break;
+  while (is_of_this_use(head_at(bytes, scan.end))) {
+    const auto frame = frame_at(bytes, scan.end);
+    if (!frame || (last && frame->head.number != last->number + 1)) break;
     last = frame->head;
     scan.end += frame->size;
     scan.frames.push_back(*frame);
   }
   for (std::size_t at = scan.end; at < bytes.size(); at += kSectorBytes) {
-    const auto frame = frame_at(bytes, at);
-    if (!frame || !is_of_this_use(*frame)) continue;
+    const auto frame = is_of_this_use(head_at(bytes, at)) ? frame_at(bytes, at) : std::nullopt;
+    if (!frame) continue;
     scan.has_more = true;
     scan.confirmed_by_more = std::max(scan.confirmed_by_more, frame->head.confirmed);
   }

@@ -13,7 +13,6 @@
 namespace starling::consensus {
 namespace {
 
-constexpr std::size_t kFrameBytesWanted = 1 << 20;
 constexpr std::string_view kSuffix = ".log";
 
 std::string name_of(std::uint64_t number) {
@@ -111,8 +110,7 @@ Result<> SegmentLog::recover() {
     if (!opened) return opened.error();
     segments_.push_back(std::move(segment));
   }
-  confirmed_ = written_;
-  return end_is_torn_ ? cut_torn_end() : Result<>{};
+  return segments_.empty() ? Result<>{} : make_end_durable();
 }
 
 /// False: the segment was never begun, which only the last one can be.
@@ -129,6 +127,7 @@ Result<bool> SegmentLog::recover_segment(Segment& segment, bool is_last) {
   if (!segments_.empty() && first != written_ + 1) return rotten(current().path, end_);
   const auto taken = take_frames(scan.frames);
   if (!taken) return taken.error();
+  confirmed_ = scan.frames.back().head.confirmed;
   if (scan.has_more && scan.confirmed_by_more > written_) return rotten(segment.path, scan.end);
   segment.salt = scan.frames.front().head.salt;
   end_ = scan.end;
@@ -145,15 +144,27 @@ Result<> SegmentLog::take_frames(const std::vector<Frame>& frames) {
   return {};
 }
 
-/// What lies behind the end was never confirmed. It must not be there when the numbers of its
-/// frames come up again.
-Result<> SegmentLog::cut_torn_end() {
-  const std::string zeros(current().size - end_, '\0');
-  const auto written =
-      checked("write", current().path, current().file->Write(end_, rocksdb::Slice{zeros}));
+/// What was read may never have reached the disk: the process was killed before its sync, or the
+/// sync failed, and then the kernel takes it for clean. So it is written again before anything
+/// rests on it. And what lies behind a torn write must not be there when the numbers of its frames
+/// come up again.
+Result<> SegmentLog::make_end_durable() {
+  const auto bytes = read_file(env_, current().path);
+  if (!bytes) return bytes.error();
+  std::string end = bytes->substr(0, end_);
+  const SegmentScan scan = scan_segment(end, current().number);
+  std::size_t from = end_;
+  for (const Frame& frame : scan.frames)
+    if (frame.head.number > confirmed_) from = std::min(from, frame.at);
+  end.resize(end_is_torn_ ? bytes->size() : end_);
+  const rocksdb::Slice again{end.data() + from, end.size() - from};
+  const auto written = checked("write", current().path, current().file->Write(from, again));
   if (!written) return written.error();
-  torn_end_ = fmt::format("{} at byte {}", current().path, end_);
-  return checked("sync", current().path, current().file->Sync());
+  if (end_is_torn_) torn_end_ = fmt::format("{} at byte {}", current().path, end_);
+  const auto synced = checked("sync", current().path, current().file->Sync());
+  if (!synced) return synced.error();
+  confirmed_ = written_;
+  return sync_dir();
 }
 
 Result<> SegmentLog::remove(const std::string& path) {
@@ -271,29 +282,16 @@ Result<> SegmentLog::write(const PersistBatch& batch,
     frame_.add(RecordKind::install, generation, encode_snapshot_meta(*batch.install));
   frame_.add(RecordKind::hard, 0, encode_hard_state(batch.hard));
   if (batch.truncate_from) frame_.add(RecordKind::truncate, batch.truncate_from->value, {});
-  for (const EntryRef& entry : batch.append) {
+  for (const EntryRef& entry : batch.append)
     frame_.add(RecordKind::entry, entry->index.value, encode_entry(*entry));
-    const auto flushed = frame_.size() < kFrameBytesWanted ? Result<>{} : flush();
-    if (!flushed) return flushed.error();
-  }
-  const auto flushed = flush();
-  if (!flushed) return flushed.error();
-  const auto confirmed = confirm();
-  return confirmed ? remove_surplus() : confirmed;
-}
-
-/// Writes the frame that is collected, in the next segment if it has no room in this one.
-Result<> SegmentLog::flush() {
-  if (frame_.is_empty()) return {};
   if (end_ + frame_.size() > current().size) {
-    const auto confirmed = confirm();
-    if (!confirmed) return confirmed.error();
     const auto begun = begin_segment(frame_.size());
     if (!begun) return begun.error();
   }
   const auto put = put_frame(frame_);
-  frame_.clear();
-  return put;
+  if (!put) return put.error();
+  const auto confirmed = confirm();
+  return confirmed ? remove_surplus() : confirmed;
 }
 
 Result<> SegmentLog::remove_surplus() {

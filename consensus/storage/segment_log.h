@@ -5,7 +5,7 @@
 /// entries are all compacted is not removed but becomes the next segment.
 ///
 ///     000000000007.log   segment 7: a frame with owner, generation, hard state and base, then
-///                        what was written. No write is split between two of them.
+///                        what was written, each batch as one frame.
 ///
 /// A power failure may tear the writes that were not confirmed, and only those; what it leaves of
 /// them is dropped and overwritten with zeros at the next start. Anything else that is missing or
@@ -87,7 +87,7 @@ class SegmentLog {
   Result<bool> recover_segment(Segment& segment, bool is_last);
   Result<> take_frames(const std::vector<Frame>& frames);
   Result<> remove(const std::string& path);
-  Result<> cut_torn_end();
+  Result<> make_end_durable();
   Result<std::vector<Segment>> segments_on_disk() const;
   Result<> open_file(Segment& segment);
   Result<> begin_segment(std::size_t room);
@@ -97,7 +97,6 @@ class SegmentLog {
   Result<> make_file(const std::string& path, std::size_t size);
   Result<> sync_dir();
   Result<> put_frame(FrameWriter& frame);
-  Result<> flush();
   Result<> confirm();
   Result<> remove_surplus();
   std::optional<Found> find(LogIndex index) const;

@@ -180,6 +180,43 @@ TEST(SegmentLog, DamageBeforeAConfirmedWriteIsNamed) {
       << opened.error().detail;
 }
 
+/// A process is killed, or stops, before its sync returned. What the next one finds it takes for
+/// its own, so that must survive a power failure.
+TEST(SegmentLog, WhatAStartFindsIsDurable) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Machine machine;
+    ASSERT_TRUE(machine.open());
+    machine.write(1, 10);
+    machine.disk.fail(DiskCall::sync, 1, DiskFailure::io, ".log");
+    EXPECT_FALSE(machine.log->write(batch_of({command(2, 2000)}), 2, std::nullopt));
+    ASSERT_TRUE(machine.open()) << "a new process on the same machine";
+    ASSERT_EQ(machine.log->contents().last(), LogIndex{2});
+    Random random{seed};
+    Machine after{machine.disk.crash(random, TornEnd::holes)};
+    ASSERT_TRUE(after.open());
+    EXPECT_EQ(after.log->contents().last(), LogIndex{2});
+  }
+}
+
+/// The commit index that a batch names may be that of its last entry.
+TEST(SegmentLog, ALargeBatchIsWholeOrNotThere) {
+  for (std::uint64_t nth = 1; nth < 12; ++nth) {
+    Machine machine;
+    ASSERT_TRUE(machine.open());
+    machine.write(1, 10);
+    PersistBatch batch;
+    for (std::uint64_t i = 2; i <= 5; ++i)
+      batch.append.push_back(command(i, 700'000));
+    batch.hard = {Term{1}, node_number(1), {5}, 0};
+    machine.disk.lose_power_at(nth);
+    ASSERT_TRUE(machine.log->write(batch, 2, std::nullopt));
+    Random random{nth};
+    Machine after{machine.disk.crash(random, TornEnd::holes)};
+    ASSERT_TRUE(after.open());
+    EXPECT_LE(after.log->contents().hard()->commit, after.log->contents().last());
+  }
+}
+
 /// It may as well be torn: nothing behind it says that it was confirmed.
 TEST(SegmentLog, DamageInTheLastWriteIsTakenForATornOne) {
   Machine machine;

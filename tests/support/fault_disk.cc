@@ -44,6 +44,8 @@ void put_back(std::string& bytes, const FaultDisk::File& file, Random& random) {
     const std::size_t torn = random.chance(0.1) ? random.below(old.size()) : 0;
     if (at + torn < bytes.size()) bytes.replace(at + torn, old.size() - torn, old, torn);
   }
+  for (const auto& [at, old] : file.lost)
+    bytes.replace(at, old.size(), old);
 }
 
 std::string end_after_crash(const FaultDisk::File& file,
@@ -58,7 +60,7 @@ std::string end_after_crash(const FaultDisk::File& file,
 
 std::string after_crash(const FaultDisk::File& file, Random& random, TornEnd end) {
   const bool is_synced = file.synced == file.bytes.size() && file.before.empty();
-  if (is_synced) return file.bytes;
+  if (is_synced && file.lost.empty()) return file.bytes;
   const std::uint64_t luck = random.below(4);
   std::string bytes = end_after_crash(file, luck, random, end);
   if (luck != 1 || file.lost_a_sync) put_back(bytes, file, random);
@@ -69,7 +71,7 @@ std::string after_crash(const FaultDisk::File& file, Random& random, TornEnd end
 
 FaultDisk::FaultDisk(const DiskImage& image) {
   for (const auto& [path, bytes] : image) {
-    state_.live[path] = std::make_shared<File>(File{path, bytes, bytes.size(), {}, false});
+    state_.live[path] = std::make_shared<File>(File{path, bytes, bytes.size(), {}, {}, false});
   }
   state_.durable = state_.live;
 }
@@ -121,7 +123,7 @@ std::optional<DiskFailure> FaultDisk::create(const std::string& path) {
   const std::lock_guard lock{mutex_};
   const auto failure = begin(DiskCall::directory, path);
   if (failure) return failure;
-  state_.pending.push_back({path, std::make_shared<File>(File{path, {}, 0, {}, false}), {}});
+  state_.pending.push_back({path, std::make_shared<File>(File{path, {}, 0, {}, {}, false}), {}});
   change(state_.live, state_.pending.back());
   return std::nullopt;
 }
@@ -154,8 +156,13 @@ std::optional<DiskFailure> FaultDisk::append(const FileRef& file, std::string_vi
 void FaultDisk::write_over(File& file, std::size_t at, std::string_view bytes) {
   const std::size_t end = at + bytes.size();
   for (std::size_t i = at / kSectorBytes * kSectorBytes; i < std::min(end, file.synced);
-       i += kSectorBytes)
-    file.before.try_emplace(i, file.bytes, i, std::min(kSectorBytes, file.synced - i));
+       i += kSectorBytes) {
+    auto lost = file.lost.extract(i);
+    if (lost)
+      file.before.insert(std::move(lost));
+    else
+      file.before.try_emplace(i, file.bytes, i, std::min(kSectorBytes, file.synced - i));
+  }
   file.bytes.resize(std::max(file.bytes.size(), end));
   file.bytes.replace(at, bytes.size(), bytes);
 }
@@ -182,9 +189,14 @@ std::optional<DiskFailure> FaultDisk::sync(const FileRef& file) {
   const std::lock_guard lock{mutex_};
   const auto failure = begin(DiskCall::sync, file->name);
   if (file->lost_a_sync) ++repeated_syncs_;
-  if (failure) file->lost_a_sync = true;
-  if (file->lost_a_sync) return failure;
-  file->synced = file->bytes.size();
+  if (failure) {
+    file->lost_a_sync = true;
+    file->lost.merge(file->before);
+    file->before.clear();
+    return failure;
+  }
+  // New bytes at the end of such a file never get there; what was written over once more does.
+  if (!file->lost_a_sync || file->synced == file->bytes.size()) file->synced = file->bytes.size();
   file->before.clear();
   return std::nullopt;
 }

@@ -42,6 +42,7 @@ class FaultDisk {
     std::string bytes;
     std::size_t synced = 0;
     std::map<std::size_t, std::string> before;  ///< of synced sectors written over since, by place
+    std::map<std::size_t, std::string> lost;    ///< the same, but a sync of the new ones failed
     bool lost_a_sync = false;                   ///< no later sync makes its bytes durable
   };
 
