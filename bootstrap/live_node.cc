@@ -59,6 +59,13 @@ web::SwarmStatus LiveNode::swarm() const {
 Result<> LiveNode::ready() const {
   const auto raft = parts_.group.status();
   if (!raft.leader) return Error{Errc::unavailable, "no leader is known"};
+  if (raft.recovering_to > raft.applied) {
+    return Error{
+        Errc::unavailable,
+        fmt::format("this node has just started and applies its log again: {} of {} entries",
+                    raft.applied.value,
+                    raft.recovering_to.value)};
+  }
   if (raft.applied < raft.commit)
     return Error{Errc::unavailable,
                  fmt::format("applied {} of {} entries", raft.applied.value, raft.commit.value)};

@@ -46,7 +46,9 @@ RaftEngine::RaftEngine(asio::any_io_executor core_executor,
       chain_(*store_->view()),
       timer_(executor_),
       watchdog_(executor_),
+      last_at_start_(core_.log().last_index()),
       applied_(core_.applied_index().value) {
+  status_.recovering_to = last_at_start_;
   update_status(true);
 }
 
@@ -403,6 +405,12 @@ void RaftEngine::arm_timer() {
   });
 }
 
+/// All that was ever applied here lay in the log at the start, and is applied again.
+bool RaftEngine::is_recovered() const {
+  const bool holds_all = core_.leader() && applied() == core_.log().last_index();
+  return applied() >= last_at_start_ || holds_all;
+}
+
 void RaftEngine::update_status(bool in_full) {
   const std::lock_guard lock{status_mutex_};
   status_.role = core_.role();
@@ -410,6 +418,7 @@ void RaftEngine::update_status(bool in_full) {
   status_.leader = core_.leader();
   status_.commit = core_.commit();
   status_.applied = applied();
+  if (is_recovered()) status_.recovering_to = {};
   status_.changing_voters = core_.config().is_joint();
   status_.disk_stalled = core_.is_disk_stalled();
   status_.forgetful = core_.forgetful();

@@ -103,6 +103,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void compact();
   void arm_timer();
   void update_status(bool in_full);
+  bool is_recovered() const;
   void report_role();
   void end_waits();
   void try_hand_over();
@@ -132,6 +133,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   bool write_hangs_ = false;
   MonoTime disk_looked_at_{0};
   std::uint64_t bytes_since_compaction_ = 0;
+  const LogIndex last_at_start_;
 
   std::vector<Proposed> proposed_;
   bool flush_posted_ = false;

@@ -53,7 +53,8 @@ struct RaftStatus {
   std::set<NodeId> voters;  ///< both halves while a change is under way
   std::set<NodeId> learners;
   bool changing_voters = false;
-  bool disk_stalled = false;   ///< A write has been waiting for the disk for seconds.
+  LogIndex recovering_to;     ///< until it is applied, the state may be older than before the start
+  bool disk_stalled = false;  ///< A write has been waiting for the disk for seconds.
   std::set<NodeId> forgetful;  ///< on the leader: lost what they had acknowledged, do not count
   std::map<NodeId, LogIndex> match;  ///< on the leader: what each peer is known to hold
 };

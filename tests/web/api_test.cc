@@ -30,6 +30,18 @@ TEST_F(ApiTest, GuardsEverythingButHealthAndThePageWithTheToken) {
   EXPECT_EQ(get("/api/v1/swarm").status, 200U);
 }
 
+TEST_F(ApiTest, DoesNotRefuseAnUnknownTokenForGoodWhileItIsBehind) {
+  node.not_ready = Error{Errc::unavailable, "it applies its log again"};
+  start();
+  const auto reply_to = [&](std::string_view extra) {
+    return ask(server->port(), request_text("GET", "/api/v1/studies", host, extra));
+  };
+  const Reply unknown = reply_to("Authorization: Bearer minted-a-moment-ago\r\n");
+  EXPECT_EQ(unknown.status, 503U);
+  EXPECT_NE(unknown.body.find("it applies its log again"), std::string::npos);
+  EXPECT_EQ(reply_to("").status, 401U) << "none is none";
+}
+
 TEST_F(ApiTest, ChecksHostAndOriginEvenWithoutTokens) {
   options.needs_token = false;
   node.member_urls = {"http://10.0.0.6:8400"};

@@ -146,6 +146,11 @@ struct Api::State {
                                     std::span<const std::string> urls) {
     const std::string& path = request.target.path;
     if (is_guarded(path) && core.options.needs_token && !has_valid_token(request)) {
+      // A state that is behind does not know all tokens.
+      const auto ready = core.node.ready();
+      if (bearer_token(request) && !ready)
+        co_return problem(
+            503, "unavailable", "the token is not known here yet: " + ready.error().detail);
       Response refused = problem(401,
                                  "unauthorized",
                                  "send Authorization: Bearer TOKEN; the founding node keeps it in "
