@@ -1,6 +1,5 @@
 #include "consensus/storage/disk_log_store.h"
 
-#include "consensus/storage/snapshot_pairs.h"
 #include "node/base/log.h"
 
 #include <fmt/format.h>
@@ -24,26 +23,6 @@ Error with_advice(const Error& error) {
   return error.code == Errc::corrupt ? damaged(error.detail) : error;
 }
 
-class ViewReader : public SnapshotReader {
- public:
-  explicit ViewReader(std::shared_ptr<const StateView> view) : view_(std::move(view)) {}
-
-  Result<std::string> next(std::size_t bytes_max) override {
-    std::string pairs;
-    view_->scan(from_, {}, [&](std::string_view key, std::string_view value) {
-      if (!pairs.empty() && pairs.size() + key.size() + value.size() > bytes_max) return false;
-      append_pair(pairs, key, value);
-      from_ = std::string{key} + '\0';
-      return true;
-    });
-    return pairs;
-  }
-
- private:
-  std::shared_ptr<const StateView> view_;
-  std::string from_;
-};
-
 /// The folder is there, and still is after a power failure.
 Result<std::string> made_dir(rocksdb::Env& env, const std::filesystem::path& dir) {
   std::unique_ptr<rocksdb::Directory> parent;
@@ -64,8 +43,13 @@ Result<std::unique_ptr<DiskLogStore>> DiskLogStore::open(const std::filesystem::
   rocksdb::Env& disk = env != nullptr ? *env : *rocksdb::Env::Default();
   const auto root = made_dir(disk, dir);
   if (!root) return root.error();
-  if (disk.FileExists((dir / "CURRENT").string()).ok())
-    return damaged("it is of an earlier build, which kept log and state in one database");
+  if (disk.FileExists((dir / "CURRENT").string()).ok()) {
+    return Error{Errc::conflict,
+                 fmt::format("{} is of an earlier build, which kept log and state in one database; "
+                             "go on with that build, or found the swarm anew in an empty data "
+                             "directory",
+                             dir.string())};
+  }
   const auto log_dir = made_dir(disk, dir / "log");
   if (!log_dir) return log_dir.error();
   auto state = AppliedState::open((dir / "applied").string(), disk);  // takes RocksDB's lock, too
@@ -211,7 +195,7 @@ std::unique_ptr<const StateView> DiskLogStore::live_view() const {
 }
 
 std::unique_ptr<SnapshotReader> DiskLogStore::read_snapshot() const {
-  return std::make_unique<ViewReader>(view());
+  return reader_of(view());
 }
 
 Result<> DiskLogStore::begin_staging() {

@@ -79,7 +79,7 @@ std::optional<Frame> frame_at(std::string_view file, std::size_t at) {
   if (!head) return std::nullopt;
   const std::string_view rest = file.substr(at);
   const std::size_t used = kHead + get<std::uint32_t>(rest, 40);
-  const std::size_t size = (used + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+  const std::size_t size = in_whole_sectors(used);
   if (size > rest.size()) return std::nullopt;
   const std::string_view whole = rest.substr(0, size);
   if (get<std::uint32_t>(rest, 4) != checksum(whole)) return std::nullopt;

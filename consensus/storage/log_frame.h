@@ -24,6 +24,11 @@ namespace starling::consensus {
 
 inline constexpr std::size_t kSectorBytes = 512;
 
+/// `size`, up to the end of its last sector.
+constexpr std::size_t in_whole_sectors(std::size_t size) {
+  return (size + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+}
+
 enum class RecordKind : std::uint8_t {
   owner = 1,   ///< text: whose log this is
   generation,  ///< number: of the applied state
@@ -62,10 +67,8 @@ class FrameWriter {
   void clear();
   void add(RecordKind kind, std::uint64_t number, std::string_view bytes);
 
-  bool is_empty() const { return end_ == kHeadBytes; }
-
   /// Of the frame as it is now, with its filling.
-  std::size_t size() const { return (end_ + kSectorBytes - 1) / kSectorBytes * kSectorBytes; }
+  std::size_t size() const { return in_whole_sectors(end_); }
 
   /// Makes it the frame at byte `at` of its file. Valid until the next call, as `bytes` is.
   Frame close(const FrameHead& head, std::size_t at);

@@ -26,6 +26,9 @@ class SnapshotReader {
   virtual Result<std::string> next(std::size_t bytes_max) = 0;
 };
 
+/// Of any view: the pairs in the order of their keys.
+std::unique_ptr<SnapshotReader> reader_of(std::shared_ptr<const StateView> view);
+
 class LogStore {
  public:
   virtual ~LogStore() = default;

@@ -8,27 +8,6 @@
 namespace starling::consensus {
 namespace {
 
-class MemorySnapshotReader : public SnapshotReader {
- public:
-  explicit MemorySnapshotReader(MapView state) : state_(std::move(state)) {}
-
-  Result<std::string> next(std::size_t bytes_max) override {
-    std::string pairs;
-    state_.scan(from_, {}, [&](std::string_view key, std::string_view value) {
-      if (STARLING_MUTANT(14) && key.starts_with("session/")) return true;
-      if (!pairs.empty() && pairs.size() + key.size() + value.size() > bytes_max) return false;
-      append_pair(pairs, key, value);
-      from_ = std::string{key} + '\0';
-      return true;
-    });
-    return pairs;
-  }
-
- private:
-  MapView state_;
-  std::string from_;
-};
-
 void write_to(MemoryLogStore::Disk& disk, const PersistBatch& batch, const MapView& staged) {
   if (batch.install) {
     disk.state = staged;
@@ -149,7 +128,13 @@ std::shared_ptr<const StateView> MemoryLogStore::view() const {
 }
 
 std::unique_ptr<SnapshotReader> MemoryLogStore::read_snapshot() const {
-  return std::make_unique<MemorySnapshotReader>(live_.state);
+  auto state = live_.state;
+  if (STARLING_MUTANT(14)) {
+    Changes lost;
+    lost.erase_range("session/", end_of_prefix("session/"));
+    state.commit(lost);
+  }
+  return reader_of(std::make_shared<const MapView>(std::move(state)));
 }
 
 Result<> MemoryLogStore::begin_staging() {

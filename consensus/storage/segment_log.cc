@@ -31,10 +31,6 @@ std::uint64_t drawn_salt() {
   return from_big_endian_key(as_text(secure_random_bytes(8)));
 }
 
-std::size_t up_to_sector(std::size_t size) {
-  return (size + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
-}
-
 Result<> checked(std::string_view doing, const std::string& path, const rocksdb::Status& status) {
   if (status.ok()) return {};
   return Error{Errc::io, fmt::format("{} {}: {}", doing, path, status.ToString())};
@@ -128,6 +124,9 @@ Result<bool> SegmentLog::recover_segment(Segment& segment, bool is_last) {
   const auto taken = take_frames(scan.frames);
   if (!taken) return taken.error();
   confirmed_ = scan.frames.back().head.confirmed;
+  unconfirmed_at_ = scan.end;
+  for (auto at = scan.frames.rbegin(); at != scan.frames.rend(); ++at)
+    if (at->head.number > confirmed_) unconfirmed_at_ = at->at;
   if (scan.has_more && scan.confirmed_by_more > written_) return rotten(segment.path, scan.end);
   segment.salt = scan.frames.front().head.salt;
   end_ = scan.end;
@@ -149,16 +148,18 @@ Result<> SegmentLog::take_frames(const std::vector<Frame>& frames) {
 /// rests on it. And what lies behind a torn write must not be there when the numbers of its frames
 /// come up again.
 Result<> SegmentLog::make_end_durable() {
-  const auto bytes = read_file(env_, current().path);
-  if (!bytes) return bytes.error();
-  std::string end = bytes->substr(0, end_);
-  const SegmentScan scan = scan_segment(end, current().number);
-  std::size_t from = end_;
-  for (const Frame& frame : scan.frames)
-    if (frame.head.number > confirmed_) from = std::min(from, frame.at);
-  end.resize(end_is_torn_ ? bytes->size() : end_);
-  const rocksdb::Slice again{end.data() + from, end.size() - from};
-  const auto written = checked("write", current().path, current().file->Write(from, again));
+  std::string end(end_ - unconfirmed_at_, '\0');
+  rocksdb::Slice found;
+  const auto read = checked("read",
+                            current().path,
+                            current().file->Read(unconfirmed_at_, end.size(), &found, end.data()));
+  if (!read) return read.error();
+  if (found.size() != end.size())
+    return Error{Errc::io, fmt::format("{} is shorter now", current().path)};
+  if (end_is_torn_) end.resize(current().size - unconfirmed_at_);
+  const rocksdb::Slice again{end};
+  const auto written =
+      checked("write", current().path, current().file->Write(unconfirmed_at_, again));
   if (!written) return written.error();
   if (end_is_torn_) torn_end_ = fmt::format("{} at byte {}", current().path, end_);
   const auto synced = checked("sync", current().path, current().file->Sync());
@@ -243,7 +244,7 @@ Result<> SegmentLog::begin_segment(std::size_t room) {
   head.add(RecordKind::generation, contents_.generation(), {});
   if (contents_.hard()) head.add(RecordKind::hard, 0, encode_hard_state(*contents_.hard()));
   head.add(RecordKind::base, 0, encode_snapshot_meta(contents_.base()));
-  auto segment = next_file(std::max(options_.segment_bytes, up_to_sector(room + head.size())));
+  auto segment = next_file(std::max(options_.segment_bytes, in_whole_sectors(room + head.size())));
   if (!segment) return segment.error();
   {
     const std::lock_guard lock{mutex_};

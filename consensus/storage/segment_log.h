@@ -114,10 +114,11 @@ class SegmentLog {
   std::deque<Segment> segments_;  ///< by number, without a gap
 
   FrameWriter frame_;
-  std::size_t end_ = 0;          ///< of what is written in the current segment
-  bool end_is_torn_ = false;     ///< Frames lie behind it that never were confirmed.
-  std::uint64_t written_ = 0;    ///< number of the last frame
-  std::uint64_t confirmed_ = 0;  ///< the last one that is on the disk
+  std::size_t end_ = 0;             ///< of what is written in the current segment
+  std::size_t unconfirmed_at_ = 0;  ///< at the start: what lies from here on may not be on the disk
+  bool end_is_torn_ = false;        ///< Frames lie behind it that never were confirmed.
+  std::uint64_t written_ = 0;       ///< number of the last frame
+  std::uint64_t confirmed_ = 0;     ///< the last one that is on the disk
 };
 
 }  // namespace starling::consensus

@@ -172,7 +172,7 @@ TEST(BitRot, InTheLogIsNamedUnlessOnlyItsUnprovenEndIsHit) {
 
 TEST(BitRot, AMissingFileIsNeverTakenForAFreshStore) {
   const ClosedStore closed = closed_store(true);
-  const std::string newest = paths_with(closed.image, ".log").back();
+  const std::string oldest = paths_with(closed.image, ".log").front();
   for (const char* part : {".sst", "MANIFEST", "CURRENT", ".log"}) {
     for (const std::string& path : paths_with(closed.image, part)) {
       if (path == paths_with(closed.image, ".log").front())

@@ -181,6 +181,7 @@ TEST_F(DiskLogStoreTest, NeverStartsFreshBesideTheStateOfAnEarlierBuild) {
   std::ofstream{dir_ / "CURRENT"} << "MANIFEST-000004";
   const auto opened = DiskLogStore::open(dir_, {}, node_number(1));
   ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::conflict) << "a node must not lay it aside by itself";
   EXPECT_NE(opened.error().detail.find("of an earlier build"), std::string::npos);
 }
 

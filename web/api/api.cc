@@ -148,9 +148,15 @@ struct Api::State {
     if (is_guarded(path) && core.options.needs_token && !has_valid_token(request)) {
       // A state that is behind does not know all tokens.
       const auto ready = core.node.ready();
-      if (bearer_token(request) && !ready)
-        co_return problem(
-            503, "unavailable", "the token is not known here yet: " + ready.error().detail);
+      if (bearer_token(request) && !ready) {
+        Response later = problem(503,
+                                 "unavailable",
+                                 fmt::format("the token is not known here yet: {}; try again in a "
+                                             "moment, or ask another node",
+                                             ready.error().detail));
+        later.set("Retry-After", "1");
+        co_return later;
+      }
       Response refused = problem(401,
                                  "unauthorized",
                                  "send Authorization: Bearer TOKEN; the founding node keeps it in "
