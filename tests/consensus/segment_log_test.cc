@@ -6,7 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <limits>
+#include <thread>
 
 namespace starling::tests {
 namespace {
@@ -48,6 +50,15 @@ struct Machine {
     ASSERT_TRUE(log->write(batch_of({command(index, size)}), 2, base));
   }
 };
+
+/// What a disk holds after entries 1 to `count`, each a write of its own.
+DiskImage image_after(std::uint64_t count, std::size_t size) {
+  Machine machine;
+  EXPECT_TRUE(machine.open());
+  for (std::uint64_t i = 1; i <= count; ++i)
+    machine.write(i, size);
+  return machine.disk.files();
+}
 
 std::string& newest(DiskImage& image) {
   return image.rbegin()->second;
@@ -121,6 +132,37 @@ TEST(SegmentLog, UsesFilesAgainWhoseEntriesAreCompacted) {
   EXPECT_EQ(again.log->contents().owner(), "owner");
 }
 
+/// While another thread reads, the file it reads from must not become the next segment.
+TEST(SegmentLog, AReaderIsNotOverwritten) {
+  Machine machine;
+  ASSERT_TRUE(machine.open());
+  machine.write(1, 1000);
+  std::atomic<std::uint64_t> last{1};
+  std::atomic<bool> is_done{false};
+  std::atomic<std::uint64_t> entries_read{0};
+  std::thread reader{[&] {
+    while (!is_done) {
+      const LogIndex until{last.load()};
+      const LogIndex after{until.value - std::min<std::uint64_t>(until.value, 12)};
+      const auto read = machine.log->read(after, until, std::numeric_limits<std::size_t>::max());
+      EXPECT_TRUE(read) << read.error().detail;
+      if (!read) break;
+      for (const EntryRef& entry : *read)
+        EXPECT_EQ(entry->command.size(), 1000U);
+      entries_read += read->size();
+    }
+  }};
+  for (std::uint64_t i = 2; i <= 200'000 && (i <= 2000 || entries_read < 2000); ++i) {
+    std::optional<SnapshotMeta> base;
+    if (i % 20 == 0) base = SnapshotMeta{{i - 18}, Term{1}, {}, {}};
+    machine.write(i, 1000, base);
+    last = i;
+  }
+  is_done = true;
+  reader.join();
+  EXPECT_GE(entries_read, 2000U);
+}
+
 TEST(SegmentLog, HoldsAWriteThatIsLargerThanASegment) {
   Machine machine;
   ASSERT_TRUE(machine.open());
@@ -137,10 +179,7 @@ TEST(SegmentLog, HoldsAWriteThatIsLargerThanASegment) {
 /// Two frames of one batch, the first of them torn: the second must not come back as the next
 /// write's successor.
 TEST(SegmentLog, WhatLiesBehindATornWriteNeverComesBack) {
-  Machine machine;
-  ASSERT_TRUE(machine.open());
-  machine.write(1, 10);
-  DiskImage image = machine.disk.files();
+  DiskImage image = image_after(1, 10);
   const std::uint64_t salt = frame_at(newest(image), 0)->head.salt;
   FrameWriter writer;
   for (std::uint64_t i = 2; i <= 3; ++i) {
@@ -165,11 +204,7 @@ TEST(SegmentLog, WhatLiesBehindATornWriteNeverComesBack) {
 }
 
 TEST(SegmentLog, DamageBeforeAConfirmedWriteIsNamed) {
-  Machine machine;
-  ASSERT_TRUE(machine.open());
-  for (std::uint64_t i = 1; i <= 3; ++i)
-    machine.write(i, 10);
-  DiskImage image = machine.disk.files();
+  DiskImage image = image_after(3, 10);
   newest(image)[2 * kSectorBytes] ^= 1;
   Machine rotten{image};
   const auto opened = rotten.open();
@@ -213,17 +248,15 @@ TEST(SegmentLog, ALargeBatchIsWholeOrNotThere) {
     Random random{nth};
     Machine after{machine.disk.crash(random, TornEnd::holes)};
     ASSERT_TRUE(after.open());
-    EXPECT_LE(after.log->contents().hard()->commit, after.log->contents().last());
+    const LogIndex last = after.log->contents().last();
+    EXPECT_TRUE(last == LogIndex{1} || last == LogIndex{5}) << last.value;
+    EXPECT_LE(after.log->contents().hard()->commit, last);
   }
 }
 
 /// It may as well be torn: nothing behind it says that it was confirmed.
 TEST(SegmentLog, DamageInTheLastWriteIsTakenForATornOne) {
-  Machine machine;
-  ASSERT_TRUE(machine.open());
-  for (std::uint64_t i = 1; i <= 3; ++i)
-    machine.write(i, 10);
-  DiskImage image = machine.disk.files();
+  DiskImage image = image_after(3, 10);
   newest(image)[3 * kSectorBytes] ^= 1;
   Machine shorter{image};
   ASSERT_TRUE(shorter.open());
@@ -231,11 +264,7 @@ TEST(SegmentLog, DamageInTheLastWriteIsTakenForATornOne) {
 }
 
 TEST(SegmentLog, AMissingSegmentIsNamed) {
-  Machine machine;
-  ASSERT_TRUE(machine.open());
-  for (std::uint64_t i = 1; i <= 60; ++i)
-    machine.write(i, 1000);
-  DiskImage image = machine.disk.files();
+  DiskImage image = image_after(60, 1000);
   image.erase("/log/000000000002.log");
   Machine lacking{image};
   const auto opened = lacking.open();
