@@ -1,6 +1,7 @@
 #include "tests/support/fault_disk.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace starling::tests {
 namespace {
@@ -237,6 +238,7 @@ std::vector<std::string> FaultDisk::children(const std::string& dir) const {
 }
 
 std::string FaultDisk::read(const FileRef& file, std::size_t offset, std::size_t size) const {
+  if (before_read_) std::exchange(before_read_, nullptr)();
   const std::lock_guard lock{mutex_};
   return offset >= file->bytes.size() ? std::string{} : file->bytes.substr(offset, size);
 }

@@ -11,6 +11,7 @@
 #include "node/base/random.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -78,6 +79,9 @@ class FaultDisk {
             const std::string& where = "",
             bool stays = false);
 
+  /// Runs before the next read of a file's bytes, once, on the thread that reads.
+  void before_next_read(std::function<void()> act) { before_read_ = std::move(act); }
+
   /// No call fails from now on.
   void heal();
 
@@ -125,6 +129,7 @@ class FaultDisk {
   mutable std::mutex mutex_;
   State state_;
   std::optional<State> at_power_loss_;
+  mutable std::function<void()> before_read_;
   std::uint64_t changes_ = 0;
   std::optional<std::uint64_t> power_loss_;
   std::optional<PlannedFailure> planned_;
