@@ -12,7 +12,6 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <sodium.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -114,19 +113,8 @@ Result<> Identity::create() {
                              "directory to join as a new node",
                              data_.string())};
   }
-  Bytes public_key(crypto_sign_PUBLICKEYBYTES);
-  Bytes secret_key(crypto_sign_SECRETKEYBYTES);
-  secure_random_bytes(1);  // initialises libsodium
-  crypto_sign_keypair(reinterpret_cast<unsigned char*>(public_key.data()),
-                      reinterpret_cast<unsigned char*>(secret_key.data()));
-  public_key_hex_ = to_hex(public_key);
-  secret_key_hex_ = to_hex(secret_key);
-  derive_node();
+  secret_ = node::NodeSecret::generate();
   return save();
-}
-
-void Identity::derive_node() {
-  node_.bytes = short_hash_of(to_bytes(public_key_hex_ + big_endian_key(disk_incarnation_)));
 }
 
 Result<> Identity::load(std::string_view text) {
@@ -136,17 +124,19 @@ Result<> Identity::load(std::string_view text) {
                ? json[name].get<std::string>()
                : std::string{};
   };
-  public_key_hex_ = field("public_key");
-  secret_key_hex_ = field("secret_key");
-  const auto node = NodeId::from_hex(field("node"));
-  if (!node || public_key_hex_.empty() || secret_key_hex_.empty()) {
+  const auto public_key = from_hex(field("public_key"));
+  const auto secret_key = from_hex(field("secret_key"));
+  auto secret = node::NodeSecret::from_bytes(
+      public_key.value_or(Bytes{}),
+      secret_key.value_or(Bytes{}),
+      json.is_object() ? json.value("disk_incarnation", std::uint64_t{0}) : 0);
+  if (!secret || field("node") != secret->node().hex()) {
     return Error{Errc::corrupt,
                  fmt::format("{}/identity does not parse; restore it, or empty the directory to "
                              "join as a new node",
                              data_.string())};
   }
-  node_ = *node;
-  disk_incarnation_ = json.value("disk_incarnation", std::uint64_t{0});
+  secret_ = *secret;
   swarm_ = SwarmId::from_hex(field("swarm"));
   is_founding_ = field("founding") == "true";
   return {};
@@ -184,19 +174,18 @@ Result<> Identity::leave_quarantine() {
 }
 
 Result<> Identity::renew(const std::string& why) {
-  ++disk_incarnation_;
+  secret_.set_disk_incarnation(secret_.key().disk_incarnation + 1);
   is_founding_ = false;
-  derive_node();
   renewed_because_ = why;
   return save();
 }
 
 Result<> Identity::save() const {
   Json json{{"version", kIdentityVersion},
-            {"public_key", public_key_hex_},
-            {"secret_key", secret_key_hex_},
-            {"disk_incarnation", disk_incarnation_},
-            {"node", node_.hex()}};
+            {"public_key", to_hex(view_of(secret_.key().public_key))},
+            {"secret_key", to_hex(secret_.secret_key())},
+            {"disk_incarnation", secret_.key().disk_incarnation},
+            {"node", node().hex()}};
   if (swarm_) json["swarm"] = swarm_->hex();
   if (is_founding_) json["founding"] = "true";
   return write_file_atomically(data_ / "identity", json.dump(1) + "\n", 0600);

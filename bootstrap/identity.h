@@ -3,6 +3,7 @@
 
 #include "node/base/error.h"
 #include "node/base/ids.h"
+#include "node/secure/node_key.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +25,10 @@ class Identity {
   Identity(const Identity&) = delete;
   Identity& operator=(const Identity&) = delete;
 
-  NodeId node() const { return node_; }
+  NodeId node() const { return secret_.node(); }
+
+  /// What proves it.
+  const node::NodeSecret& secret() const { return secret_; }
 
   /// What the state directory holds is not to be trusted: from the next start on this directory is
   /// a new node of the same swarm. Durable when it returns.
@@ -59,15 +63,11 @@ class Identity {
   Result<> load(std::string_view text);
   Result<> leave_quarantine();
   Result<> renew(const std::string& why);
-  void derive_node();
   Result<> save() const;
 
   std::filesystem::path data_;
   int lock_;
-  NodeId node_;
-  std::uint64_t disk_incarnation_ = 0;
-  std::string public_key_hex_;
-  std::string secret_key_hex_;
+  node::NodeSecret secret_;
   std::optional<std::string> renewed_because_;
   std::optional<SwarmId> swarm_;
   bool is_founding_ = false;

@@ -56,12 +56,6 @@ error_code bind_udp(udp::socket& socket, const tcp::endpoint& like) {
   return failed;
 }
 
-std::string to_text(const tcp::endpoint& endpoint) {
-  const auto address = endpoint.address().to_string();
-  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
-                                    : fmt::format("{}:{}", address, endpoint.port());
-}
-
 /// One attempt at all three.
 struct Attempt {
   std::optional<NodeSockets> sockets;  ///< nullopt: `why`
@@ -86,6 +80,12 @@ Attempt bind_once(const Settings& settings,
 }
 
 }  // namespace
+
+std::string to_text(const tcp::endpoint& endpoint) {
+  const auto address = endpoint.address().to_string();
+  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
+                                    : fmt::format("{}:{}", address, endpoint.port());
+}
 
 Result<NodeSockets> bind_sockets(const Settings& settings,
                                  asio::io_context& core,

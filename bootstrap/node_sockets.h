@@ -27,6 +27,9 @@ struct NodeSockets {
   std::string http_address;
 };
 
+/// HOST:PORT, numeric; [HOST]:PORT for IPv6.
+std::string to_text(const asio::ip::tcp::endpoint& endpoint);
+
 /// Blocks for up to `patience` while a port is in use.
 /// Errors: `io`, naming the option and what to do; `invalid_argument`: a name does not resolve.
 Result<NodeSockets> bind_sockets(const Settings& settings,

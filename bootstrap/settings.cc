@@ -1,5 +1,7 @@
 #include "bootstrap/settings.h"
 
+#include "node/secure/join_token.h"
+
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -15,26 +17,44 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-Result<> check_peer_address(std::string_view option, const std::string& text) {
-  const auto parsed = parse_host_port(option, text);
-  if (!parsed) return parsed.error();
-  if (is_loopback(parsed->host)) return {};
-  return Error{Errc::invalid_argument,
-               fmt::format("{} {}: peers speak without encryption in this version, so only "
-                           "loopback addresses are allowed; use 127.0.0.1:{}",
-                           option,
-                           text,
-                           parsed->port)};
+bool is_any_address(const std::string& host) {
+  return host == "0.0.0.0" || host == "::";
+}
+
+Result<> check_peer_addresses(const Settings& settings) {
+  const auto listen = parse_host_port("--listen", settings.listen);
+  if (!listen) return listen.error();
+  if (is_any_address(listen->host) && settings.advertise.empty()) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("--listen {} accepts on every address of this machine, so say with "
+                             "--advertise HOST:PORT which one others shall use",
+                             settings.listen)};
+  }
+  if (!settings.advertise.empty()) {
+    const auto advertise = parse_host_port("--advertise", settings.advertise);
+    if (!advertise) return advertise.error();
+    if (is_any_address(advertise->host)) {
+      return Error{Errc::invalid_argument,
+                   fmt::format("--advertise {}: nobody can connect to that; give the address that "
+                               "others reach this node by",
+                               settings.advertise)};
+    }
+  }
+  for (const auto& seed : settings.join) {
+    if (auto parsed = parse_host_port("--join", seed); !parsed) return parsed.error();
+  }
+  return {};
 }
 
 Result<> check_http_address(const Settings& settings) {
   const auto http = parse_host_port("--http", settings.http);
   if (!http) return http.error();
-  if (is_loopback(http->host)) return {};
+  if (is_loopback(http->host) || settings.insecure_http) return {};
   return Error{
       Errc::invalid_argument,
       fmt::format("--http {}: HTTP on an address that others reach needs TLS, which this "
-                  "version does not have; use 127.0.0.1:{} and a tunnel or a reverse proxy",
+                  "version does not have; use 127.0.0.1:{} and a tunnel or a reverse proxy, or "
+                  "--insecure-http where the network is trusted",
                   settings.http,
                   http->port)};
 }
@@ -85,9 +105,19 @@ CLI::App* add_node_command(CLI::App& app, Settings& settings) {
   };
   add("--data", settings.data, "Directory for identity, state and models (created if absent)")
       ->required();
-  add("--join", settings.join, "HOST:PORT of a member to join through; may be repeated");
+  add("--join",
+      settings.join,
+      "HOST:PORT of a member to join through; may be repeated. The node that owns the first "
+      "one founds the swarm if there is none");
   node->add_flag("--found", settings.found, "Found a new swarm (empty data directory only)")
       ->envname("STARLING_FOUND");
+  add("--secret-file",
+      settings.secret_file,
+      "File with the swarm's secret, 64 hex digits. With --found it is made if it does not exist "
+      "(default then: DATA/swarm-keys)");
+  add("--join-token",
+      settings.join_token,
+      "Join by a token of `starling member invite` instead of the secret");
   add("--listen", settings.listen, "HOST:PORT for peers, TCP and UDP")->capture_default_str();
   add("--advertise", settings.advertise, "HOST:PORT that peers are told, if not that of --listen");
   add("--http", settings.http, "HOST:PORT of dashboard and API")->capture_default_str();
@@ -106,6 +136,10 @@ CLI::App* add_node_command(CLI::App& app, Settings& settings) {
       ->capture_default_str();
   add("--log-level", settings.log_level, "debug, info, warn or error")->capture_default_str();
   add("--worker", settings.worker, "Path of starling-torch-worker (default: beside this program)");
+  node->add_flag("--insecure-http",
+                 settings.insecure_http,
+                 "Serve HTTP without TLS on an address that others reach")
+      ->envname("STARLING_INSECURE_HTTP");
   node->add_flag("--insecure-no-auth",
                  settings.insecure_no_auth,
                  "Let anyone on this machine use the API without a token")
@@ -113,8 +147,8 @@ CLI::App* add_node_command(CLI::App& app, Settings& settings) {
   node->footer(
       "Examples:\n"
       "  starling node --data /var/lib/starling --found\n"
-      "  starling node --data /tmp/n2 --join 127.0.0.1:7400 --listen 127.0.0.1:7401 "
-      "--http 127.0.0.1:8401\n"
+      "  starling node --data /tmp/n2 --secret-file /var/lib/starling/swarm-keys \\\n"
+      "      --join 127.0.0.1:7400 --listen 127.0.0.1:7401 --http 127.0.0.1:8401\n"
       "Every option may also be given as STARLING_NAME in the environment, or as a line like\n"
       "slots = 2 in a file named by --config FILE (STARLING_CONFIG). The command line wins over "
       "the\n"
@@ -175,12 +209,10 @@ Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::s
 }
 
 Result<> check(const Settings& settings) {
-  if (auto ok = check_peer_address("--listen", settings.listen); !ok) return ok;
-  if (!settings.advertise.empty()) {
-    if (auto ok = check_peer_address("--advertise", settings.advertise); !ok) return ok;
-  }
-  for (const auto& seed : settings.join) {
-    if (auto ok = check_peer_address("--join", seed); !ok) return ok;
+  if (auto ok = check_peer_addresses(settings); !ok) return ok;
+  if (!settings.join_token.empty()) {
+    if (auto token = node::parse_join_token(settings.join_token); !token)
+      return Error{Errc::invalid_argument, "--join-token: " + token.error().detail};
   }
   if (auto ok = check_http_address(settings); !ok) return ok;
   if (settings.slots > 1024) {

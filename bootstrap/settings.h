@@ -22,10 +22,13 @@ struct Settings {
   std::string http_advertise;             ///< URL shown to people. Empty: what `http` became.
   std::vector<std::string> join;          ///< Members to ask first.
   bool found = false;                     ///< Start a new swarm.
-  std::string name;                       ///< Empty: "node-" and the first digits of the id.
-  std::vector<std::string> labels;        ///< KEY=VALUE
-  std::string memory;       ///< like 512M; empty: the cgroup's limit, else MemAvailable
-  std::uint32_t slots = 0;  ///< Trials at a time. 0: one per core.
+  std::filesystem::path secret_file;      ///< The swarm's secret; empty: as the node knows it.
+  std::string join_token;
+  bool insecure_http = false;
+  std::string name;                 ///< Empty: "node-" and the first digits of the id.
+  std::vector<std::string> labels;  ///< KEY=VALUE
+  std::string memory;               ///< like 512M; empty: the cgroup's limit, else MemAvailable
+  std::uint32_t slots = 0;          ///< Trials at a time. 0: one per core.
   bool insecure_no_auth = false;
   std::string upload_limit = "4G";
   std::string disk_reserve = "256M";  ///< Free disk below which nothing that grows is taken.

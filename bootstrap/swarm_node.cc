@@ -1,13 +1,16 @@
 #include "bootstrap/swarm_node.h"
 
+#include "bootstrap/admission.h"
 #include "bootstrap/blob_sync.h"
 #include "bootstrap/disk_guard.h"
 #include "bootstrap/identity.h"
 #include "bootstrap/live_node.h"
+#include "bootstrap/member_watch.h"
 #include "bootstrap/node_facts.h"
 #include "bootstrap/node_sockets.h"
 #include "bootstrap/raft_ledger.h"
 #include "bootstrap/study_machine.h"
+#include "bootstrap/swarm_entry.h"
 #include "bootstrap/voter_keeper.h"
 #include "consensus/group/raft_group.h"
 #include "ml/serve/predictor.h"
@@ -50,14 +53,6 @@ constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
 constexpr int kLostStatesMax = 3;
 
-SwarmId random_swarm() {
-  SwarmId swarm;
-  const auto bytes = secure_random_bytes(swarm.bytes.size());
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    swarm.bytes[i] = std::to_integer<std::uint8_t>(bytes[i]);
-  return swarm;
-}
-
 std::uint64_t random_seed() {
   return from_big_endian_key(as_text(secure_random_bytes(8)));
 }
@@ -80,8 +75,11 @@ class RunningNode : public SwarmNode {
   int run() override;
 
  private:
-  Result<> decide_swarm();
-  void start_gossip();
+  void start();
+  asio::awaitable<void> enter_swarm();
+  Result<> start_in(SwarmId swarm);
+  Result<> start_gossip(SwarmId swarm);
+  void left_for_good();
   Result<> start_member(SwarmId swarm);
   Result<> start_web();
   void fail(const Error& error);
@@ -109,12 +107,16 @@ class RunningNode : public SwarmNode {
   StudyMachine machine_;
 
   // In the order they are built; destroyed in reverse.
+  std::unique_ptr<node::Trust> trust_;
   std::unique_ptr<node::PeerLinks> links_;
+  std::unique_ptr<SwarmEntry> entry_;
   std::unique_ptr<node::GossipService> gossip_;
   std::unique_ptr<node::BlobStore> blobs_;
   std::unique_ptr<node::BlobExchange> exchange_;
   std::unique_ptr<consensus::RaftGroup> group_;
   std::unique_ptr<RaftLedger> ledger_;
+  std::unique_ptr<MemberWatch> members_;
+  std::unique_ptr<Admission> admission_;
   std::unique_ptr<BlobSync> blob_sync_;
   std::unique_ptr<ml::WorkerPool> workers_;
   std::unique_ptr<ml::WorkHost> host_;
@@ -163,7 +165,9 @@ Result<> RunningNode::prepare() {
                                         return space->free_bytes(mono_now());
                                       });
   trim_ballast();
-  if (auto ok = decide_swarm(); !ok) return ok;
+  trust_ = std::make_unique<node::Trust>(identity_->secret());
+  entry_ = std::make_unique<SwarmEntry>(settings_, *identity_, *trust_);
+  if (auto ok = entry_->prepare(); !ok) return ok;
 
   auto blobs = node::BlobStore::open(settings_.data / "blobs");
   if (!blobs) return blobs.error();
@@ -174,66 +178,67 @@ Result<> RunningNode::prepare() {
   return {};
 }
 
-/// Founding needs --found, or the proof of owning the first --join address: this process is bound
-/// to it, so nobody else can answer there.
-Result<> RunningNode::decide_swarm() {
-  if (identity_->swarm()) return {};
-  const bool owns_first_seed =
-      !settings_.join.empty() && settings_.join.front() == sockets_->peer_address;
-  if (settings_.found && !settings_.join.empty() && !owns_first_seed) {
-    return Error{Errc::invalid_argument,
-                 "--found and --join were both given; --found starts a new swarm, --join enters "
-                 "one: use one of them"};
-  }
-  if (settings_.found || owns_first_seed) return identity_->found(random_swarm());
-  if (settings_.join.empty()) {
-    return Error{Errc::invalid_argument,
-                 fmt::format("{} is empty and neither --found nor --join was given; use --found to "
-                             "start a new swarm, or --join HOST:PORT to enter one",
-                             settings_.data.string())};
-  }
-  return {};
-}
-
 std::optional<std::string> RunningNode::address_of(NodeId id) const {
   const auto member = gossip_->member(id);
   if (!member || member->facts.address.empty()) return std::nullopt;
   return member->facts.address;
 }
 
-void RunningNode::start_gossip() {
+void RunningNode::start() {
   links_ = std::make_unique<node::PeerLinks>(
-      std::move(sockets_->peers), identity_->node(), node::PeerLinksLimits{});
+      std::move(sockets_->peers), *trust_, node::PeerLinksLimits{});
+  if (!identity_->swarm())
+    node::spawn(core_.get_executor(), enter_swarm());
+  else if (auto ok = start_in(*identity_->swarm()); !ok)
+    return fail(ok.error());
+  links_->start();
+}
+
+asio::awaitable<void> RunningNode::enter_swarm() {
+  auto entered = co_await entry_->enter(core_.get_executor(), *links_);
+  if (is_stopping_) co_return;
+  if (entered) entered = start_in(*identity_->swarm());
+  if (!entered) fail(entered.error());
+}
+
+Result<> RunningNode::start_in(SwarmId swarm) {
+  if (auto ok = start_gossip(swarm); !ok) return ok;
+  if (auto ok = start_member(swarm); !ok) return ok;
+  gossip_->start();
+  node::spawn(core_.get_executor(), admission_->admit_self(settings_.name));
+  return {};
+}
+
+Result<> RunningNode::start_gossip(SwarmId swarm) {
   peers_ = std::make_unique<KnownPeers>(settings_.data / "peers");
   facts_ = std::make_unique<FactsSource>(settings_, http_url_);
 
   node::GossipOptions options;
-  options.self = identity_->node();
-  options.swarm = identity_->swarm().value_or(SwarmId{});
+  options.swarm = swarm;
   options.facts = facts_->now(0);
   options.seeds = settings_.join;
   for (const auto& known : peers_->addresses())
     options.seeds.push_back(known);
   std::erase(options.seeds, settings_.advertise);
   const auto incarnation = identity_->next_incarnation();
-  if (!incarnation) return fail(incarnation.error());
+  if (!incarnation) return incarnation.error();
   options.incarnation = *incarnation;
   options.seed = random_seed();
   gossip_ = std::make_unique<node::GossipService>(
-      std::move(sockets_->gossip), *links_, std::move(options));
+      std::move(sockets_->gossip), *links_, *trust_, std::move(options));
   gossip_->on_change([this](const node::Member& member) {
     if (member.id != identity_->node()) peers_->note(member);
+    if (members_) members_->heard_of(member);
     if (planner_) planner_->wake();
   });
-  gossip_->on_swarm([this](SwarmId swarm) {
-    if (auto ok = identity_->join(swarm); !ok) return fail(ok.error());
-    if (auto ok = start_member(swarm); !ok) fail(ok.error());
-  });
-  if (identity_->swarm()) {
-    if (auto ok = start_member(*identity_->swarm()); !ok) return fail(ok.error());
-  }
-  links_->start();
-  gossip_->start();
+  return {};
+}
+
+/// `starling member rm` named this node.
+void RunningNode::left_for_good() {
+  log_->warn("was removed from the swarm and stops; empty {} to join again as a new node",
+             settings_.data.string());
+  node::spawn(core_.get_executor(), stop());
 }
 
 Result<> RunningNode::start_member(SwarmId swarm) {
@@ -265,6 +270,16 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   exchange_ = std::make_unique<node::BlobExchange>(core, *links_, *blobs_, settings_.advertise);
   ledger_ = std::make_unique<RaftLedger>(
       core, *group_, *links_, address, *disk_, Logger{"ledger", settings_.name});
+  members_ = std::make_unique<MemberWatch>(
+      *group_,
+      *gossip_,
+      *links_,
+      *trust_,
+      key_file_of(settings_.data),
+      [this] { left_for_good(); },
+      Logger{"members", settings_.name});
+  admission_ = std::make_unique<Admission>(
+      core, *ledger_, *group_, *links_, *trust_, address, Logger{"admission", settings_.name});
   blob_sync_ = std::make_unique<BlobSync>(core,
                                           *blobs_,
                                           *exchange_,
@@ -396,6 +411,7 @@ void RunningNode::write_addresses() const {
 
 void RunningNode::on_applied(LogIndex applied) {
   if (!machine_.take_news()) return;
+  members_->look();
   blob_sync_->wake();
   planner_->wake();
   host_->wake();
@@ -447,7 +463,9 @@ asio::awaitable<void> RunningNode::stop_on_signal() {
 }
 
 asio::awaitable<void> RunningNode::stop() {
-  is_stopping_ = true;
+  if (std::exchange(is_stopping_, true)) co_return;
+  entry_->stop();
+  if (admission_) admission_->stop();
   if (http_) http_->stop();
   if (voters_) voters_->stop();
   if (planner_) planner_->stop();
@@ -456,7 +474,7 @@ asio::awaitable<void> RunningNode::stop() {
   if (exchange_) exchange_->stop();
   if (group_) co_await group_->stop();
   if (workers_) workers_->stop();
-  gossip_->stop();
+  if (gossip_) gossip_->stop();
   links_->stop();
   core_.stop();
 }
@@ -464,7 +482,7 @@ asio::awaitable<void> RunningNode::stop() {
 int RunningNode::run() {
   signals_.emplace(core_, SIGTERM, SIGINT);
   node::spawn(core_.get_executor(), stop_on_signal());
-  start_gossip();
+  start();
   if (exit_code_ == 0) core_.run();
   if (web_thread_.joinable()) {
     web_.stop();

@@ -123,7 +123,10 @@ Result<> LocalSwarm::start_node(const std::string& found_or_join, const std::str
                                     "--memory",
                                     fmt::format("{}M", share),
                                     found_or_join};
-  if (!address.empty()) words.push_back(address);
+  if (!address.empty()) {
+    words.push_back(address);
+    words.insert(words.end(), {"--secret-file", nodes_.front().data / "swarm-keys"});
+  }
   if (plan_.slots > 0) words.insert(words.end(), {"--slots", std::to_string(plan_.slots)});
   std::vector<char*> arguments;
   for (std::string& word : words)

@@ -136,6 +136,48 @@ struct RaiseFeatureLevel {
   friend bool operator==(const RaiseFeatureLevel&, const RaiseFeatureLevel&) = default;
 };
 
+/// Lets a node in: from here on its key is a member's. `invite`: by that invitation, which is used.
+struct AddMember {
+  node::NodeKey key;
+  std::string name;
+  std::optional<node::KeyId> invite;
+};
+
+/// The node's key is refused from here on.
+struct RemoveMember {
+  NodeId node;
+};
+
+/// What people want of a member; what is not given stays.
+struct MarkMember {
+  NodeId node;
+  std::optional<bool> draining;    ///< gives up its roles and takes no work
+  std::optional<bool> wants_vote;  ///< is preferred where voters are chosen
+};
+
+/// A join token was minted; `key` is what both sides of its handshake prove.
+struct AddInvite {
+  node::SwarmKey key{};
+  std::uint64_t life_ms = 0;
+  std::uint32_t uses = 1;
+};
+
+/// Gives a new key to all members, who accept it from here on.
+struct AddSwarmKey {
+  node::SwarmKey key{};
+};
+
+/// Members speak by that key from here on.
+struct UseSwarmKey {
+  std::uint64_t generation = 0;
+};
+
+/// The leader decided about members or roles; for people only.
+struct NoteDecision {
+  std::string what;
+  std::string why;
+};
+
 using CommandBody = std::variant<AddToken,
                                  AddDataset,
                                  RemoveDataset,
@@ -151,7 +193,14 @@ using CommandBody = std::variant<AddToken,
                                  ExpireAttempts,
                                  SetRegister,
                                  RemoveRegister,
-                                 RaiseFeatureLevel>;
+                                 RaiseFeatureLevel,
+                                 AddMember,
+                                 RemoveMember,
+                                 MarkMember,
+                                 AddInvite,
+                                 AddSwarmKey,
+                                 UseSwarmKey,
+                                 NoteDecision>;
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.

@@ -200,6 +200,68 @@ RemoveRegister read(const wire::RemoveRegister& in) {
   return remove;
 }
 
+void fill_body(wire::Command* out, const AddMember& body) {
+  auto* add = out->mutable_add_member();
+  add->set_public_key(to_raw(body.key.public_key));
+  add->set_disk_incarnation(body.key.disk_incarnation);
+  add->set_name(body.name);
+  if (body.invite) add->set_invite(to_raw(*body.invite));
+}
+
+void fill_body(wire::Command* out, const RemoveMember& body) {
+  out->mutable_remove_member()->set_node(to_raw(body.node.bytes));
+}
+
+void fill_body(wire::Command* out, const MarkMember& body) {
+  auto* mark = out->mutable_mark_member();
+  mark->set_node(to_raw(body.node.bytes));
+  if (body.draining) mark->set_draining(*body.draining);
+  if (body.wants_vote) mark->set_wants_vote(*body.wants_vote);
+}
+
+void fill_body(wire::Command* out, const AddInvite& body) {
+  auto* add = out->mutable_add_invite();
+  add->set_key(to_raw(body.key));
+  add->set_life_ms(body.life_ms);
+  add->set_uses(body.uses);
+}
+
+void fill_body(wire::Command* out, const AddSwarmKey& body) {
+  out->mutable_add_swarm_key()->set_key(to_raw(body.key));
+}
+
+void fill_body(wire::Command* out, const UseSwarmKey& body) {
+  out->mutable_use_swarm_key()->set_generation(body.generation);
+}
+
+void fill_body(wire::Command* out, const NoteDecision& body) {
+  out->mutable_note_decision()->set_what(body.what);
+  out->mutable_note_decision()->set_why(body.why);
+}
+
+AddMember read(const wire::AddMember& in) {
+  AddMember add;
+  from_raw(in.public_key(), add.key.public_key);
+  add.key.disk_incarnation = in.disk_incarnation();
+  add.name = in.name();
+  if (!in.invite().empty()) from_raw(in.invite(), add.invite.emplace());
+  return add;
+}
+
+MarkMember read(const wire::MarkMember& in) {
+  MarkMember mark;
+  from_raw(in.node(), mark.node.bytes);
+  if (in.has_draining()) mark.draining = in.draining();
+  if (in.has_wants_vote()) mark.wants_vote = in.wants_vote();
+  return mark;
+}
+
+AddInvite read(const wire::AddInvite& in) {
+  AddInvite add{.key = {}, .life_ms = in.life_ms(), .uses = in.uses()};
+  from_raw(in.key(), add.key);
+  return add;
+}
+
 std::optional<CommandBody> read_body(const wire::Command& in) {
   switch (in.body_case()) {
     case wire::Command::kAddToken: {
@@ -237,6 +299,22 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
     case wire::Command::kRemoveRegister: return read(in.remove_register());
     case wire::Command::kRaiseFeatureLevel:
       return RaiseFeatureLevel{in.raise_feature_level().level()};
+    case wire::Command::kAddMember: return read(in.add_member());
+    case wire::Command::kRemoveMember: {
+      RemoveMember body;
+      from_raw(in.remove_member().node(), body.node.bytes);
+      return body;
+    }
+    case wire::Command::kMarkMember: return read(in.mark_member());
+    case wire::Command::kAddInvite: return read(in.add_invite());
+    case wire::Command::kAddSwarmKey: {
+      AddSwarmKey body;
+      from_raw(in.add_swarm_key().key(), body.key);
+      return body;
+    }
+    case wire::Command::kUseSwarmKey: return UseSwarmKey{in.use_swarm_key().generation()};
+    case wire::Command::kNoteDecision:
+      return NoteDecision{in.note_decision().what(), in.note_decision().why()};
     case wire::Command::BODY_NOT_SET: return std::nullopt;
   }
   return std::nullopt;

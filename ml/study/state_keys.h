@@ -3,6 +3,9 @@
 
 #include "node/base/bytes.h"
 #include "node/base/hash.h"
+#include "node/base/ids.h"
+#include "node/secure/node_key.h"
+#include "node/secure/swarm_keys.h"
 
 #include <cstdint>
 #include <string>
@@ -18,6 +21,8 @@ inline constexpr std::string_view kEvents = "event/";
 inline constexpr std::string_view kIdempotency = "idem/";
 inline constexpr std::string_view kIdempotencyAges = "idemage/";
 inline constexpr std::string_view kRegisters = "register/";
+inline constexpr std::string_view kMembers = "member/";
+inline constexpr std::string_view kInvites = "invite/";
 inline constexpr std::string_view kMeta = "meta/";
 inline constexpr std::string_view kTime = "meta/time";
 inline constexpr std::string_view kFeatures = "meta/features";
@@ -27,6 +32,9 @@ inline constexpr std::string_view kKeyCount = "meta/keys";
 inline constexpr std::string_view kLastDroppedAge = "meta/droppedkey";
 inline constexpr std::string_view kInternalKeyFloor = "meta/ownfloor";
 inline constexpr std::string_view kRegisterCount = "meta/registers";
+inline constexpr std::string_view kRing = "meta/ring";
+inline constexpr std::string_view kMemberChange = "meta/memberchange";
+inline constexpr std::string_view kMemberCount = "meta/members";
 
 inline std::string dataset(std::string_view id) {
   return std::string{kDatasets}.append(id);
@@ -74,6 +82,23 @@ inline std::string idempotency_age(std::uint64_t time_ms, std::string_view key) 
 
 inline std::string register_of(std::string_view key) {
   return std::string{kRegisters}.append(key);
+}
+
+inline std::string member(NodeId node) {
+  return std::string{kMembers} + node.hex();
+}
+
+/// The newest disk incarnation of a member's key.
+inline std::string member_key(const node::PublicKey& key) {
+  return "memberkey/" + to_hex(view_of(key));
+}
+
+inline std::string removed(const node::PublicKey& key) {
+  return "removed/" + to_hex(view_of(key));
+}
+
+inline std::string invite(const node::KeyId& id) {
+  return std::string{kInvites} + to_hex(view_of(id));
 }
 
 }  // namespace starling::ml::keys

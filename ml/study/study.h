@@ -6,6 +6,8 @@
 #include "ml/search/param_value.h"
 #include "node/base/hash.h"
 #include "node/base/ids.h"
+#include "node/secure/node_key.h"
+#include "node/secure/swarm_keys.h"
 
 #include <cstdint>
 #include <map>
@@ -216,6 +218,27 @@ struct ModelVersion {
   std::vector<std::string> classes;
 
   friend bool operator==(const ModelVersion&, const ModelVersion&) = default;
+};
+
+/// A node that was let in.
+struct SwarmMember {
+  NodeId node;
+  node::NodeKey key;
+  std::string name;
+  std::uint64_t admitted_ms = 0;  ///< wall clock, for people
+  bool is_draining = false;
+  bool wants_vote = false;
+
+  friend bool operator==(const SwarmMember&, const SwarmMember&) = default;
+};
+
+/// A minted join token, as far as the swarm needs to know it.
+struct Invite {
+  node::SwarmKey key{};
+  std::uint64_t expires_ms = 0;  ///< cluster time
+  std::uint32_t uses_left = 0;
+
+  friend bool operator==(const Invite&, const Invite&) = default;
 };
 
 /// A small value that programs around the swarm share (ml/study/registers.h).

@@ -4,6 +4,7 @@
 #include "ml/study/registers.h"
 #include "ml/study/state_keys.h"
 #include "ml/study/study_state.h"
+#include "ml/study/swarm_members.h"
 #include "ml/study/transaction.h"
 #include "node/base/assert.h"
 

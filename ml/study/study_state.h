@@ -2,8 +2,9 @@
 ///
 /// Keys, all in one ordered view (numbers as 8 bytes, big endian):
 ///   dataset/ID  study/ID  trial/STUDY/NUMBER  curve/STUDY/NUMBER  version/MODEL/NUMBER
+///   member/NODE  memberkey/PUBLIC KEY  removed/PUBLIC KEY  invite/KEY ID
 ///   token/HASH  event/INDEX SEQUENCE  register/KEY  idem/KEY  idemage/TIME KEY  idemown/TIME KEY
-///   meta/{time,events,keys,ownkeys,ownfloor,registers}
+///   meta/{time,events,keys,ownkeys,ownfloor,registers,ring,members,memberchange}
 ///
 /// Pure: a function of view, index and command; time comes inside the command.
 #pragma once

@@ -354,4 +354,47 @@ Result<Register> decode_register(std::string_view bytes) {
   return Register{.key = {}, .version = in.version(), .value = in.value()};
 }
 
+std::string encode(const SwarmMember& member) {
+  wire::SwarmMember out;
+  out.set_public_key(to_raw(member.key.public_key));
+  out.set_disk_incarnation(member.key.disk_incarnation);
+  out.set_name(member.name);
+  out.set_admitted_ms(member.admitted_ms);
+  out.set_draining(member.is_draining);
+  out.set_wants_vote(member.wants_vote);
+  return out.SerializeAsString();
+}
+
+Result<SwarmMember> decode_swarm_member(std::string_view bytes) {
+  wire::SwarmMember in;
+  if (!parse(in, bytes)) return corrupt("member", bytes);
+  SwarmMember member;
+  from_raw(in.public_key(), member.key.public_key);
+  member.key.disk_incarnation = in.disk_incarnation();
+  member.node = node_id_of(member.key);
+  member.name = in.name();
+  member.admitted_ms = in.admitted_ms();
+  member.is_draining = in.draining();
+  member.wants_vote = in.wants_vote();
+  return member;
+}
+
+std::string encode(const Invite& invite) {
+  wire::Invite out;
+  out.set_key(to_raw(invite.key));
+  out.set_expires_ms(invite.expires_ms);
+  out.set_uses_left(invite.uses_left);
+  return out.SerializeAsString();
+}
+
+Result<Invite> decode_invite(std::string_view bytes) {
+  wire::Invite in;
+  if (!parse(in, bytes)) return corrupt("invitation", bytes);
+  Invite invite;
+  from_raw(in.key(), invite.key);
+  invite.expires_ms = in.expires_ms();
+  invite.uses_left = in.uses_left();
+  return invite;
+}
+
 }  // namespace starling::ml

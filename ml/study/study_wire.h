@@ -16,6 +16,8 @@ std::string encode(const Trial& trial);
 std::string encode(const Curve& curve);
 std::string encode(const ModelVersion& version);
 std::string encode(const Register& entry);
+std::string encode(const SwarmMember& member);
+std::string encode(const Invite& invite);
 std::string encode(const Command& command);
 
 /// An encoded command with other times, which are above 0; nothing else of it changes.
@@ -30,6 +32,8 @@ Result<Trial> decode_trial(std::string_view bytes);
 Result<Curve> decode_curve(std::string_view bytes);
 Result<ModelVersion> decode_version(std::string_view bytes);
 Result<Register> decode_register(std::string_view bytes);  ///< without its key
+Result<SwarmMember> decode_swarm_member(std::string_view bytes);
+Result<Invite> decode_invite(std::string_view bytes);
 Result<Command> decode_command(std::string_view bytes);
 Result<Outcome> decode_outcome(std::string_view bytes);
 

@@ -21,6 +21,29 @@ inline std::string_view as_text(BytesView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// The same bytes, as libraries in C and their likes want them.
+inline unsigned char* raw(std::byte* bytes) {
+  return reinterpret_cast<unsigned char*>(bytes);
+}
+
+inline const unsigned char* raw(const std::byte* bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes);
+}
+
+inline const unsigned char* raw(BytesView bytes) {
+  return raw(bytes.data());
+}
+
+/// Of an array of small numbers; it must outlive the view.
+template <class Array>
+BytesView view_of(const Array& array) {
+  return std::as_bytes(std::span{array});
+}
+
+inline void append(Bytes& out, BytesView more) {
+  out.insert(out.end(), more.begin(), more.end());
+}
+
 /// 8 bytes, big endian, so that keys sort as their numbers do.
 std::string big_endian_key(std::uint64_t number);
 

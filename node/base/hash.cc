@@ -7,10 +7,6 @@
 namespace starling {
 namespace {
 
-const unsigned char* raw(BytesView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
 void ensure_sodium() {
   static const int ready = sodium_init();
   STARLING_ASSERT(ready >= 0, "libsodium initialises");
@@ -93,6 +89,14 @@ Bytes secure_random_bytes(std::size_t size) {
   Bytes bytes(size);
   randombytes_buf(bytes.data(), bytes.size());
   return bytes;
+}
+
+std::optional<Bytes> from_hex(std::string_view text) {
+  const bool is_lower = text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (!is_lower || text.size() % 2 != 0) return std::nullopt;
+  Bytes out(text.size() / 2);
+  sodium_hex2bin(raw(out.data()), out.size(), text.data(), text.size(), nullptr, nullptr, nullptr);
+  return out;
 }
 
 }  // namespace starling

@@ -55,4 +55,7 @@ Bytes secure_random_bytes(std::size_t size);
 /// Lower-case hex of any bytes.
 std::string to_hex(BytesView bytes);
 
+/// Nothing unless `text` is pairs of lower-case hex digits.
+std::optional<Bytes> from_hex(std::string_view text);
+
 }  // namespace starling

@@ -31,6 +31,9 @@ constexpr auto kJoinPauseMin = 100ms;
 constexpr auto kJoinPauseMax = 2000ms;
 constexpr auto kJoinLogEvery = 10s;
 constexpr auto kResolveEvery = 60s;
+constexpr std::size_t kStrangersMax = 1024;
+constexpr auto kCallPatience = 1500ms;
+constexpr int kCallsMax = 8;
 constexpr std::size_t kPushPullsMax = 4;  // that this node has under way
 
 struct HostPort {
@@ -60,23 +63,29 @@ std::optional<udp::endpoint> numeric_endpoint(const HostPort& at) {
 }  // namespace
 
 struct GossipService::State : std::enable_shared_from_this<State> {
-  State(udp::socket given, PeerLinks& peer_links, GossipOptions options)
+  State(udp::socket given, PeerLinks& peer_links, const Trust& given_trust, GossipOptions options)
       : socket(std::move(given)),
         links(peer_links),
+        trust(given_trust),
+        swarm(options.swarm),
+        recovery_epoch(options.recovery_epoch),
+        seal(trust.self(), options.incarnation),
         timer(socket.get_executor()),
         join_timer(socket.get_executor()),
         seeds(options.seeds),
-        log("gossip", options.self.hex().substr(0, 8)),
-        core(SwimConfig{.self = options.self,
+        self(trust.self().node()),
+        log("gossip", self.hex().substr(0, 8)),
+        core(SwimConfig{.self = self,
+                        .key = trust.self().key(),
                         .swarm = options.swarm,
                         .facts = std::move(options.facts),
                         .seeds = std::move(options.seeds),
                         .incarnation = options.incarnation,
                         .seed = options.seed,
                         .timings = options.timings},
-             mono_now()),
-        self(options.self) {
+             mono_now()) {
     remember({});
+    renew_keys();
   }
 
   struct Resolved {
@@ -88,32 +97,43 @@ struct GossipService::State : std::enable_shared_from_this<State> {
   static asio::awaitable<void> tick_all(std::shared_ptr<State> state);
   static asio::awaitable<void> join(std::shared_ptr<State> state);
   static asio::awaitable<void> repair(std::shared_ptr<State> state, std::string address);
+  static asio::awaitable<void> ask_for_life(std::shared_ptr<State> state, SwimCall call);
   static asio::awaitable<void> resolve(std::shared_ptr<State> state, std::string address);
   static asio::awaitable<Result<NodeId>> push_pull(std::shared_ptr<State> state,
                                                    std::string address);
   static asio::awaitable<Result<Bytes>> answer(std::shared_ptr<State> state, Bytes body);
 
   void carry_out(const SwimEffects& effects);
+
+  void renew_keys() { seal.set_scope(swarm, recovery_epoch, trust.ring()); }
+
+  Result<SwimMessage> open(BytesView datagram);
+  NodeKey key_of(NodeId node) const;
   void send(const SwimDatagram& datagram);
   std::optional<udp::endpoint> endpoint_of(const std::string& address);
   Result<> take_state(const SwimState& theirs);
-  void learn_swarm(SwarmId swarm);
+  Error other_swarm(SwarmId theirs) const;
   void remember(const std::vector<Member>& changed);
   void stop();
 
   udp::socket socket;
   PeerLinks& links;
+  const Trust& trust;
+  SwarmId swarm;
+  std::uint64_t recovery_epoch;
+  DatagramSeal seal;
   asio::steady_timer timer;
   asio::steady_timer join_timer;
   std::vector<std::string> seeds;
+  NodeId self;
   Logger log;
   SwimCore core;
-  NodeId self;
   std::function<void(const Member&)> on_change;
-  std::function<void(SwarmId)> on_swarm;
   std::array<std::byte, 65536> datagram{};
   std::map<std::string, Resolved> resolved;
+  std::map<NodeId, NodeKey> strangers;  ///< who spoke and is no known member (yet)
   std::set<std::string> repairing;
+  int calls = 0;  ///< for a sign of life, under way
   bool stopped = false;
 
   mutable std::mutex mutex;
@@ -128,7 +148,7 @@ asio::awaitable<void> GossipService::State::receive_all(std::shared_ptr<State> s
     const auto [ec, size] = co_await state->socket.async_receive_from(target, from, kAsTuple);
     if (state->stopped) co_return;
     if (ec) continue;  // An earlier datagram met a closed port; the probes will find out.
-    const auto message = decode_swim_message(BytesView{state->datagram}.first(size));
+    const auto message = state->open(BytesView{state->datagram}.first(size));
     if (message)
       state->carry_out(state->core.receive(mono_now(), *message));
     else
@@ -162,14 +182,12 @@ asio::awaitable<void> GossipService::State::join(std::shared_ptr<State> state) {
         continue;
       }
       if (joined) {
-        state->log.info("joined through {}", seed);
+        state->log.info("met the swarm at {}", seed);
         co_return;
       }
       if (mono_now() < log_at) continue;
       log_at = mono_now() + kJoinLogEvery;
-      state->log.warn("no one lets this node in at {} ({}); still trying; is that node running?",
-                      seed,
-                      joined.error().detail);
+      state->log.info("no member answers at {} ({}); still trying", seed, joined.error().detail);
     }
     state->join_timer.expires_after(pause);
     co_await state->join_timer.async_wait(kAsTuple);
@@ -182,6 +200,19 @@ asio::awaitable<void> GossipService::State::repair(std::shared_ptr<State> state,
   const auto done = co_await push_pull(state, address);
   state->repairing.erase(address);
   if (!done) state->log.debug("no exchange with {}: {}", address, done.error().detail);
+}
+
+/// Whoever is there says who it is: the address may be another node's by now.
+asio::awaitable<void> GossipService::State::ask_for_life(std::shared_ptr<State> state,
+                                                         SwimCall call) {
+  ++state->calls;
+  Bytes nothing;
+  const auto answer = co_await state->links.call(
+      call.address, Channel::membership, std::move(nothing), kCallPatience);
+  --state->calls;
+  if (state->stopped || !answer) co_return;
+  if (std::ranges::equal(*answer, view_of(call.to.bytes)))
+    state->core.take_call_answer(mono_now(), call);
 }
 
 asio::awaitable<Result<NodeId>> GossipService::State::push_pull(std::shared_ptr<State> state,
@@ -201,47 +232,58 @@ asio::awaitable<Result<NodeId>> GossipService::State::push_pull(std::shared_ptr<
 asio::awaitable<Result<Bytes>> GossipService::State::answer(std::shared_ptr<State> state,
                                                             Bytes body) {
   if (state->stopped) co_return Error{Errc::unavailable, "this node is stopping"};
+  if (body.empty()) {  // a call for a sign of life
+    append(body, view_of(state->self.bytes));
+    co_return body;
+  }
   const auto theirs = decode_swim_state(body);
   if (!theirs) co_return theirs.error();
-  const SwarmId swarm = state->core.swarm();
-  if (swarm.is_none() && theirs->from != state->self)
-    co_return Error{Errc::unavailable, "that node has not joined a swarm itself yet"};
-  if (!theirs->swarm.is_none() && theirs->swarm != swarm) {
-    co_return Error{Errc::conflict,
-                    fmt::format("that node belongs to swarm {}, this one to swarm {}",
-                                swarm.hex(),
-                                theirs->swarm.hex())};
-  }
+  if (theirs->swarm != state->swarm) co_return state->other_swarm(theirs->swarm);
   state->carry_out(state->core.merge(mono_now(), theirs->members));
   co_return encode_swim_state(state->core.state());
 }
 
+Error GossipService::State::other_swarm(SwarmId theirs) const {
+  return {Errc::conflict,
+          fmt::format("one node belongs to swarm {}, the other to {}", theirs.hex(), swarm.hex())};
+}
+
 Result<> GossipService::State::take_state(const SwimState& theirs) {
-  const SwarmId swarm = core.swarm();
   if (theirs.from == self) return {};
-  if (theirs.swarm.is_none())
-    return Error{Errc::unavailable, "that node has not joined a swarm itself yet"};
-  if (!swarm.is_none() && theirs.swarm != swarm) {
-    return Error{Errc::conflict,
-                 fmt::format("that node belongs to swarm {}, this one to swarm {}",
-                             theirs.swarm.hex(),
-                             swarm.hex())};
-  }
-  if (swarm.is_none()) learn_swarm(theirs.swarm);
+  if (theirs.swarm != swarm) return other_swarm(theirs.swarm);
   carry_out(core.merge(mono_now(), theirs.members));
   return {};
 }
 
-void GossipService::State::learn_swarm(SwarmId swarm) {
-  log.info("this node belongs to swarm {} from now on", swarm.hex());
-  core.set_swarm(swarm);
-  links.set_swarm(swarm);
-  if (on_swarm) on_swarm(swarm);
+/// Errors: as those of `DatagramSeal::open` and of the decoder, `unauthorized` if the sender was
+/// removed or speaks in another's name.
+Result<SwimMessage> GossipService::State::open(BytesView bytes) {
+  auto opened = seal.open(bytes);
+  if (!opened) return opened.error();
+  auto message = decode_swim_message(opened->content);
+  if (!message) return message.error();
+  if (message->from != node_id_of(opened->from))
+    return Error{Errc::unauthorized, "a member speaks in another's name"};
+  if (trust.standing(opened->from.public_key) == Standing::removed)
+    return Error{Errc::unauthorized, "a removed member speaks"};
+  if (strangers.size() >= kStrangersMax) strangers.clear();
+  if (!core.member(message->from)) strangers[message->from] = opened->from;
+  return message;
+}
+
+NodeKey GossipService::State::key_of(NodeId node) const {
+  const auto member = core.member(node);
+  if (member && !member->key.is_none()) return member->key;
+  const auto stranger = strangers.find(node);
+  return stranger == strangers.end() ? NodeKey{} : stranger->second;
 }
 
 void GossipService::State::carry_out(const SwimEffects& effects) {
   for (const auto& datagram_out : effects.send)
     send(datagram_out);
+  for (const auto& call : effects.call) {
+    if (calls < kCallsMax) spawn(socket.get_executor(), ask_for_life(shared_from_this(), call));
+  }
   for (const auto& address : effects.push_pull) {
     if (repairing.size() >= kPushPullsMax || !repairing.insert(address).second) continue;
     spawn(socket.get_executor(), repair(shared_from_this(), address));
@@ -262,12 +304,13 @@ void GossipService::State::carry_out(const SwimEffects& effects) {
 }
 
 void GossipService::State::send(const SwimDatagram& datagram_out) {
-  if (core.swarm().is_none()) return;
   const auto endpoint = endpoint_of(datagram_out.address);
   if (!endpoint) return;
-  const Bytes bytes = encode_swim_message(datagram_out.message);
+  // To whom there is no key nothing can be said; a push/pull will bring it.
+  const auto sealed = seal.seal(key_of(datagram_out.to), encode_swim_message(datagram_out.message));
+  if (!sealed) return;
   boost::system::error_code lost;  // A datagram may always be lost.
-  socket.send_to(asio::buffer(bytes), *endpoint, 0, lost);
+  socket.send_to(asio::buffer(*sealed), *endpoint, 0, lost);
 }
 
 std::optional<udp::endpoint> GossipService::State::endpoint_of(const std::string& address) {
@@ -313,8 +356,11 @@ void GossipService::State::stop() {
   join_timer.cancel();
 }
 
-GossipService::GossipService(udp::socket socket, PeerLinks& links, GossipOptions options)
-    : state_(std::make_shared<State>(std::move(socket), links, std::move(options))) {}
+GossipService::GossipService(udp::socket socket,
+                             PeerLinks& links,
+                             const Trust& trust,
+                             GossipOptions options)
+    : state_(std::make_shared<State>(std::move(socket), links, trust, std::move(options))) {}
 
 GossipService::~GossipService() {
   stop();
@@ -324,14 +370,9 @@ void GossipService::on_change(std::function<void(const Member&)> handler) {
   state_->on_change = std::move(handler);
 }
 
-void GossipService::on_swarm(std::function<void(SwarmId)> handler) {
-  state_->on_swarm = std::move(handler);
-}
-
 void GossipService::start() {
   boost::system::error_code ignored;  // Else a full buffer waits a moment instead of dropping.
   state_->socket.non_blocking(true, ignored);
-  if (!state_->core.swarm().is_none()) state_->links.set_swarm(state_->core.swarm());
   const auto state = state_;
   state_->links.on_request(Channel::membership, [state](NodeId, Bytes body) {
     return State::answer(state, std::move(body));
@@ -340,6 +381,14 @@ void GossipService::start() {
   spawn(executor, State::receive_all(state_));
   spawn(executor, State::tick_all(state_));
   spawn(executor, State::join(state_));
+}
+
+void GossipService::expel(NodeId node) {
+  state_->carry_out(state_->core.expel(mono_now(), node));
+}
+
+void GossipService::renew_keys() {
+  state_->renew_keys();
 }
 
 void GossipService::set_facts(MemberFacts facts) {

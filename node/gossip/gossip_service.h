@@ -1,4 +1,5 @@
-/// Runs `SwimCore` on a UDP socket and, for joining and periodic repair, on PeerLinks push/pull.
+/// Runs `SwimCore` on a UDP socket, each datagram sealed (node/secure/datagram_seal.h), and, for
+/// first contact and periodic repair, on PeerLinks push/pull. For nodes that were let in.
 ///
 /// Threads: the core thread, except `members()` and `member()`, which any thread may call.
 #pragma once
@@ -20,10 +21,10 @@
 namespace starling::node {
 
 struct GossipOptions {
-  NodeId self;
-  SwarmId swarm;  ///< none: learn it from the first seed that answers
+  SwarmId swarm;
+  std::uint64_t recovery_epoch = 0;
   MemberFacts facts;
-  std::vector<std::string> seeds;  ///< HOST:PORT to join through, tried forever
+  std::vector<std::string> seeds;  ///< HOST:PORT of members, tried until one answers, then on
   std::uint64_t incarnation = 0;   ///< above every one used before (persisted by the caller)
   std::uint64_t seed = 0;          ///< of the core's chance
   SwimTimings timings;
@@ -31,16 +32,23 @@ struct GossipOptions {
 
 class GossipService {
  public:
-  GossipService(asio::ip::udp::socket socket, PeerLinks& links, GossipOptions options);
+  /// `trust` says who this node is; it and `links` must outlive this.
+  GossipService(asio::ip::udp::socket socket,
+                PeerLinks& links,
+                const Trust& trust,
+                GossipOptions options);
   ~GossipService();
 
   /// Called whenever a member appears, changes state or changes its facts.
   void on_change(std::function<void(const Member& now)> handler);
 
-  /// Called once when a node without a swarm has learned which one it joined.
-  void on_swarm(std::function<void(SwarmId swarm)> handler);
-
   void start();
+
+  /// The node was removed from the swarm.
+  void expel(NodeId node);
+
+  /// The ring of `trust` changed.
+  void renew_keys();
 
   /// Changes what this node says of itself; spread with the next rounds.
   void set_facts(MemberFacts facts);

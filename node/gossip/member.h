@@ -2,6 +2,7 @@
 #pragma once
 
 #include "node/base/ids.h"
+#include "node/secure/node_key.h"
 
 #include <cstdint>
 #include <map>
@@ -31,6 +32,7 @@ inline constexpr std::size_t kMemberFactsBytesMax = 512;
 
 struct Member {
   NodeId id;
+  NodeKey key;  ///< that `id` is the hash of; none while only others' claims against it are known
   std::uint64_t incarnation = 0;
   MemberState state = MemberState::alive;
   MemberFacts facts;

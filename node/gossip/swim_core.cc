@@ -24,6 +24,7 @@ SwimCore::SwimCore(SwimConfig config, MonoTime now)
       probe_at_(now + timings_.probe_interval),
       gossip_at_(now + timings_.gossip_interval),
       rejoin_at_(now + timings_.rejoin_interval),
+      seeds_at_(now + timings_.seed_interval),
       push_pull_at_(now + timings_.push_pull_interval),
       facts_at_(now),
       stranger_at_(now) {
@@ -31,6 +32,7 @@ SwimCore::SwimCore(SwimConfig config, MonoTime now)
   STARLING_ASSERT(fault_of(config.facts).empty(), "own facts are within their limits");
   Record own;
   own.member = Member{.id = self_,
+                      .key = config.key,
                       .incarnation = config.incarnation,
                       .state = MemberState::alive,
                       .facts = std::move(config.facts)};
@@ -43,9 +45,10 @@ SwimCore::SwimCore(SwimConfig config, MonoTime now)
 // others: their answers may be waiting unread.
 void SwimCore::advance(MonoTime now) {
   const MonoTime gap = now - now_;
+  const bool is_late =
+      gap >= timings_.probe_interval && now >= next_deadline() + timings_.probe_interval;
   now_ = std::max(now_, now);
-  const MonoTime due = std::min({probe_at_, gossip_at_});
-  if (gap < timings_.probe_interval || now < due + timings_.probe_interval) return;
+  if (!is_late) return;
   worsen(1);
   for (auto& [id, record] : members_)
     if (record.suspicion) record.suspicion->postpone(gap);
@@ -67,6 +70,7 @@ SwimEffects SwimCore::tick(MonoTime now) {
   publish_facts(out);
   if (now_ >= push_pull_at_) push_pull(out);
   if (now_ >= rejoin_at_) rejoin(out);
+  if (now_ >= seeds_at_) call_seeds(out);
   if (now_ >= gossip_at_) gossip(out);
   reap();
   return out;
@@ -102,6 +106,7 @@ void SwimCore::ask_others(SwimEffects& out) {
   const std::string target_address = members_.at(probe_->target).member.facts.address;
   const auto helpers = choose(timings_.indirect_probes, probe_->target, false);
   probe_->expected_nacks = helpers.size();
+  out.call.push_back({probe_->target, target_address, probe_->sequence});
   for (const Member* helper : helpers) {
     SwimMessage request = make(SwimKind::ping_request, probe_->sequence, probe_->target);
     request.target_address = target_address;
@@ -135,13 +140,21 @@ void SwimCore::rejoin(SwimEffects& out) {
   std::vector<std::string> lost;
   for (const auto& [id, record] : members_)
     if (record.member.state == MemberState::dead) lost.push_back(record.member.facts.address);
-  for (const auto& seed : seeds_) {
-    const bool is_known = std::any_of(members_.begin(), members_.end(), [&](const auto& known) {
-      return known.second.member.facts.address == seed;
-    });
-    if (!is_known) lost.push_back(seed);
-  }
   if (!lost.empty()) out.push_pull.push_back(lost[random_.below(lost.size())]);
+}
+
+// A node that comes up at a seed's address with an empty disk would found a swarm if nobody called.
+void SwimCore::call_seeds(SwimEffects& out) {
+  seeds_at_ = now_ + timings_.seed_interval;
+  const double share =
+      static_cast<double>(timings_.seed_callers) / static_cast<double>(live_count());
+  for (const auto& seed : seeds_) {
+    const bool is_there = std::any_of(members_.begin(), members_.end(), [&](const auto& known) {
+      const Member& member = known.second.member;
+      return member.facts.address == seed && member.state == MemberState::alive;
+    });
+    if (!is_there && random_.chance(share)) out.push_pull.push_back(seed);
+  }
 }
 
 void SwimCore::push_pull(SwimEffects& out) {
@@ -203,11 +216,19 @@ void SwimCore::take_ping_request(const SwimMessage& message, SwimEffects& out) {
   send(message.target_address, message.target, make(SwimKind::ping, sequence, message.target), out);
 }
 
+bool SwimCore::take_probe_answer(NodeId target, std::uint64_t sequence) {
+  if (!probe_ || probe_->sequence != sequence || probe_->target != target) return false;
+  if (!std::exchange(probe_->acked, true)) health_ = std::max(0, health_ - 1);
+  return true;
+}
+
+void SwimCore::take_call_answer(MonoTime now, const SwimCall& call) {
+  advance(now);
+  take_probe_answer(call.to, call.sequence);
+}
+
 void SwimCore::take_ack(const SwimMessage& message, SwimEffects& out) {
-  if (probe_ && probe_->sequence == message.sequence && probe_->target == message.target) {
-    if (!std::exchange(probe_->acked, true)) health_ = std::max(0, health_ - 1);
-    return;
-  }
+  if (take_probe_answer(message.target, message.sequence)) return;
   const auto relay = std::find_if(relays_.begin(), relays_.end(), [&](const Relay& candidate) {
     return candidate.sequence == message.sequence && candidate.target == message.target;
   });
@@ -245,7 +266,7 @@ void SwimCore::send(const std::string& address, NodeId to, SwimMessage message, 
     message.updates.push_back(std::move(claim));
   }
   broadcast_.fill(message, transmits_max());
-  out.send.push_back(SwimDatagram{.address = address, .message = std::move(message)});
+  out.send.push_back(SwimDatagram{.to = to, .address = address, .message = std::move(message)});
 }
 
 void SwimCore::worsen(int by) {
@@ -253,7 +274,7 @@ void SwimCore::worsen(int by) {
 }
 
 MonoTime SwimCore::next_deadline() const {
-  MonoTime next = std::min({probe_at_, rejoin_at_, push_pull_at_});
+  MonoTime next = std::min({probe_at_, rejoin_at_, seeds_at_, push_pull_at_});
   if (!broadcast_.is_empty()) next = std::min(next, gossip_at_);
   if (new_facts_) next = std::min(next, facts_at_);
   if (probe_ && !probe_->acked && !probe_->asked_others) next = std::min(next, probe_->indirect_at);

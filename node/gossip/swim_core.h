@@ -2,9 +2,10 @@
 /// time come in, effects go out.
 ///
 /// Each probe period one member, in shuffled order, is pinged; if it stays silent, three others are
-/// asked to ping it; if it is silent still, it is suspected, and unless it refutes in time with a
-/// higher incarnation it is dead. News rides on every datagram and is gossiped between them. A node
-/// that misses answers it should have got first doubts itself and slows down.
+/// asked to ping it, and it is called over TCP; if it is silent still, it is suspected, and unless
+/// it refutes in time with a higher incarnation it is dead. News rides on every datagram and is
+/// gossiped between them. A node that misses answers it should have got first doubts itself and
+/// slows down.
 ///
 /// Source: Das, Gupta, Motivala, "SWIM: Scalable Weakly-consistent Infection-style Process Group
 ///         Membership Protocol" (2002); Dadgar, Phillips, Currey, "Lifeguard" (2018).
@@ -18,6 +19,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,10 +33,12 @@ struct SwimTimings {
   std::chrono::milliseconds gossip_to_dead{30000};  ///< so that the wrongly dead hear of it
   std::chrono::milliseconds facts_interval{1000};   ///< own facts are published at most this often
   std::chrono::milliseconds push_pull_interval{30000};
-  std::chrono::milliseconds rejoin_interval{10000};  ///< one dead member or seed is tried
+  std::chrono::milliseconds rejoin_interval{10000};  ///< one dead member is tried
+  std::chrono::milliseconds seed_interval{2000};     ///< seeds that are no members are tried
   std::chrono::milliseconds reap_after{24 * 3600 * 1000};
   std::size_t indirect_probes = 3;
   std::size_t gossip_fanout = 3;
+  std::size_t seed_callers = 8;  ///< Of all members so many call a lost seed in one interval.
   int suspicion_mult = 3;
   int suspicion_max_mult = 3;
   int retransmit_mult = 6;
@@ -43,6 +47,7 @@ struct SwimTimings {
 
 struct SwimConfig {
   NodeId self;
+  NodeKey key;
   SwarmId swarm;
   MemberFacts facts;
   std::vector<std::string> seeds;
@@ -52,12 +57,21 @@ struct SwimConfig {
 };
 
 struct SwimDatagram {
+  NodeId to;
   std::string address;
   SwimMessage message;
 };
 
+/// A member that answered no datagram may answer a call, where only UDP is lost.
+struct SwimCall {
+  NodeId to;
+  std::string address;
+  std::uint64_t sequence = 0;  ///< for `take_call_answer`
+};
+
 struct SwimEffects {
   std::vector<SwimDatagram> send;
+  std::vector<SwimCall> call;
   std::vector<Member> changed;         ///< as they are now
   std::vector<std::string> push_pull;  ///< exchange `state()` with whoever is there
 };
@@ -72,13 +86,17 @@ class SwimCore {
   /// Messages of another swarm are ignored.
   SwimEffects receive(MonoTime now, const SwimMessage& message);
 
+  /// The member itself answered that call.
+  void take_call_answer(MonoTime now, const SwimCall& call);
+
   /// Takes in what another node knows. Whom it calls dead is only suspected: it may be old news.
   SwimEffects merge(MonoTime now, const std::vector<Member>& theirs);
 
+  /// The node was removed for good: it has left, and no claim about it counts any more.
+  SwimEffects expel(MonoTime now, NodeId id);
+
   /// Publishes them with the next rounds, as a new incarnation.
   void set_facts(MemberFacts facts);
-
-  void set_swarm(SwarmId swarm) { swarm_ = swarm; }
 
   SwarmId swarm() const { return swarm_; }
 
@@ -137,10 +155,12 @@ class SwimCore {
   void answer_relays(SwimEffects& out);
   void gossip(SwimEffects& out);
   void rejoin(SwimEffects& out);
+  void call_seeds(SwimEffects& out);
   void push_pull(SwimEffects& out);
   void publish_facts(SwimEffects& out);
   void take_ping_request(const SwimMessage& message, SwimEffects& out);
   void take_ack(const SwimMessage& message, SwimEffects& out);
+  bool take_probe_answer(NodeId target, std::uint64_t sequence);
   void take_nack(const SwimMessage& message);
   SwimMessage make(SwimKind kind, std::uint64_t sequence, NodeId target) const;
   void send(const std::string& address, NodeId to, SwimMessage message, SwimEffects& out);
@@ -168,6 +188,7 @@ class SwimCore {
   SwimTimings timings_;
   Random random_;
   std::map<NodeId, Record> members_;
+  std::set<NodeId> expelled_;
   SwimBroadcast broadcast_;
   std::vector<NodeId> probe_order_;
   std::size_t probe_position_ = 0;
@@ -180,6 +201,7 @@ class SwimCore {
   MonoTime probe_at_;
   MonoTime gossip_at_;
   MonoTime rejoin_at_;
+  MonoTime seeds_at_;
   MonoTime push_pull_at_;
   MonoTime facts_at_;
   MonoTime stranger_at_;

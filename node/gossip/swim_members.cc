@@ -13,6 +13,7 @@ namespace {
 // A claim against someone needs to say whom and where, not how much memory it has.
 Member without_details(const Member& member) {
   Member brief = member;
+  brief.key = NodeKey{};
   brief.facts = MemberFacts{};
   brief.facts.name = member.facts.name;
   brief.facts.address = member.facts.address;
@@ -38,7 +39,19 @@ SwimEffects SwimCore::merge(MonoTime now, const std::vector<Member>& theirs) {
   return out;
 }
 
+SwimEffects SwimCore::expel(MonoTime now, NodeId id) {
+  SwimEffects out;
+  advance(now);
+  const auto found = members_.find(id);
+  if (id == self_ || !expelled_.insert(id).second || found == members_.end()) return out;
+  found->second.member.state = MemberState::left;
+  found->second.suspicion.reset();
+  changed(found->second, {}, out);
+  return out;
+}
+
 void SwimCore::take(const SwimUpdate& update, SwimEffects& out) {
+  if (expelled_.contains(update.member.id)) return;
   if (update.member.id == self_) return take_about_self(update, out);
   switch (update.member.state) {
     case MemberState::alive: return take_alive(update.member, out);
@@ -61,7 +74,16 @@ void SwimCore::take_about_self(const SwimUpdate& update, SwimEffects& out) {
 
 void SwimCore::take_alive(const Member& theirs, SwimEffects& out) {
   const auto found = members_.find(theirs.id);
-  if (found != members_.end() && theirs.incarnation <= found->second.member.incarnation) return;
+  if (found != members_.end() && theirs.incarnation <= found->second.member.incarnation) {
+    Member& known = found->second.member;
+    const bool tells_more =
+        known.key.is_none() && !theirs.key.is_none() && theirs.incarnation == known.incarnation;
+    if (!tells_more) return;
+    known.key = theirs.key;  // Until now there was only a claim against it.
+    known.facts = theirs.facts;
+    out.changed.push_back(known);
+    return;
+  }
   Record& record = found == members_.end() ? add(theirs) : found->second;
   record.member = theirs;
   record.suspicion.reset();

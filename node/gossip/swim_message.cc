@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kFieldBytes = 3;
 constexpr std::size_t kNumberBytes = 11;
 constexpr std::size_t kIdBytes = kFieldBytes + 16;
+constexpr std::size_t kKeyBytes = kFieldBytes + 32 + kNumberBytes;
 constexpr std::size_t kNameCharsMax = 64;
 constexpr std::size_t kAddressCharsMax = 255;
 
@@ -23,7 +24,8 @@ std::size_t size_bound(const MemberFacts& facts) {
 }  // namespace
 
 std::size_t encoded_size_bound(const SwimUpdate& update) {
-  return kFieldBytes + 2 * kIdBytes + 2 * kNumberBytes + size_bound(update.member.facts);
+  return kFieldBytes + 2 * kIdBytes + kKeyBytes + 2 * kNumberBytes +
+         size_bound(update.member.facts);
 }
 
 std::size_t encoded_size_bound(const SwimMessage& message) {

@@ -3,6 +3,7 @@
 
 #include "node/base/ids.h"
 #include "node/gossip/member.h"
+#include "node/secure/datagram_seal.h"
 
 #include <cstdint>
 #include <string>
@@ -10,8 +11,8 @@
 
 namespace starling::node {
 
-/// Ethernet's 1500 less IP and UDP headers, and room for encryption.
-inline constexpr std::size_t kSwimDatagramBytesMax = 1400;
+/// Sealed it is 1400: Ethernet's 1500 less IP and UDP headers, with some room for tunnels.
+inline constexpr std::size_t kSwimDatagramBytesMax = 1400 - kDatagramSealBytes;
 
 /// Values travel on the wire: append only.
 enum class SwimKind : std::uint8_t {

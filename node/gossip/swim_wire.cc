@@ -64,9 +64,24 @@ MemberFacts unpack(const wire::Facts& in) {
 
 void pack(const Member& member, wire::MemberClaim& out) {
   out.set_id(pack(member.id));
+  if (!member.key.is_none()) {
+    out.set_public_key({member.key.public_key.begin(), member.key.public_key.end()});
+    out.set_disk_incarnation(member.key.disk_incarnation);
+  }
   out.set_incarnation(member.incarnation);
   out.set_state(static_cast<std::uint32_t>(member.state));
   pack(member.facts, *out.mutable_facts());
+}
+
+// Nobody can be said to live whose id is not the hash of the key: it could not be spoken to safely.
+std::string unpack_key(const wire::MemberClaim& in, Member& member) {
+  const std::string& bytes = in.public_key();
+  if (bytes.empty())
+    return member.state == MemberState::alive ? "a member that is alive, without a key" : "";
+  if (bytes.size() != member.key.public_key.size()) return "a key of a wrong length";
+  std::copy(bytes.begin(), bytes.end(), member.key.public_key.begin());
+  member.key.disk_incarnation = in.disk_incarnation();
+  return node_id_of(member.key) == member.id ? "" : "a key that is not the member's";
 }
 
 Result<SwimUpdate> unpack(const wire::MemberClaim& in) {
@@ -80,6 +95,8 @@ Result<SwimUpdate> unpack(const wire::MemberClaim& in) {
   update.member.incarnation = in.incarnation();
   update.member.state = static_cast<MemberState>(in.state());
   update.member.facts = unpack(in.facts());
+  const std::string key_fault = unpack_key(in, update.member);
+  if (!key_fault.empty()) return corrupt(key_fault);
   const std::string fault = fault_of(update.member.facts);
   if (!fault.empty()) return corrupt(fault);
   return update;

@@ -17,11 +17,9 @@ constexpr std::size_t kRunningMax = 1024;  // requests of one connection that ar
 // The peer closes first: it knows whether it still waits for an answer.
 constexpr int kIdleFactor = 2;
 
-asio::awaitable<Result<Bytes>> guarded(const PeerLinks::RequestHandler& handler,
-                                       NodeId from,
-                                       Bytes body) {
+asio::awaitable<Result<Bytes>> guarded(asio::awaitable<Result<Bytes>> work) {
   try {
-    co_return co_await handler(from, std::move(body));
+    co_return co_await std::move(work);
   } catch (const std::exception& failure) {
     co_return Error{Errc::timed_out, fmt::format("the peer failed: {}", failure.what())};
   }
@@ -30,12 +28,13 @@ asio::awaitable<Result<Bytes>> guarded(const PeerLinks::RequestHandler& handler,
 }  // namespace
 
 IncomingSession::IncomingSession(asio::ip::tcp::socket socket, std::shared_ptr<PeerHouse> house)
-    : house_(std::move(house)), wire_(std::move(socket)), idle_(wire_.executor()) {}
+    : house_(std::move(house)), wire_(std::move(socket)), idle_(wire_.executor()) {
+  source_ = wire_.remote_address();
+}
 
 void IncomingSession::start() {
   wire_.set_options();
   spawn(idle_.get_executor(), run(shared_from_this()));
-  spawn(idle_.get_executor(), write(shared_from_this()));
   spawn(idle_.get_executor(), close_when_idle(shared_from_this()));
 }
 
@@ -44,7 +43,66 @@ void IncomingSession::close() {
   idle_.cancel();
 }
 
+asio::awaitable<Result<>> IncomingSession::shake() {
+  const Bytes hello = encode_hello(house_->hello);
+  HandshakeResponder handshake{house_->trust.self(), hello, ephemeral_seed()};
+  const auto first = co_await wire_.read_message();
+  if (!first) co_return first.error();
+  const auto find_key = [this](CredentialKind kind, const KeyId& id) {
+    return house_->trust.find(kind, id);
+  };
+  auto second = handshake.take_first(*first, find_key);
+  if (!second) co_return second.error();
+  auto written = co_await wire_.write_message(std::move(*second));
+  if (!written) co_return written;
+  const auto third = co_await wire_.read_message();
+  if (!third) co_return third.error();
+  if (auto taken = handshake.take_last(*third); !taken) co_return taken;
+  co_return meet(handshake);
+}
+
+/// Who is there is proven; whether it may speak is another question, which it gets an answer to.
+Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
+  const auto hello = decode_hello(handshake.peer().hello);
+  if (!hello) return hello.error();
+  if (hello->node != node_id_of(handshake.peer().key))
+    return Error{Errc::unauthorized, "its hello names another node than its key"};
+  peer_ = *hello;
+  caller_ = {.key = handshake.peer().key, .kind = handshake.kind(), .key_id = handshake.key_id()};
+  wire_.secure(handshake.keys().to_initiator, handshake.keys().to_responder);
+  const PeerVerdict verdict =
+      house_->trust.judge(handshake.peer().key, handshake.kind(), handshake.key_id());
+  rights_ = verdict.rights;
+  greet(verdict.rights == PeerRights::none ? verdict.why : refusal_of(*hello, house_->hello));
+  return {};
+}
+
+void IncomingSession::greet(const std::string& refusal) {
+  const Envelope reply{.kind = refusal.empty() ? FrameKind::hello : FrameKind::refusal};
+  if (refusal.empty()) {
+    wire_.push(reply, encode_hello(house_->hello));
+    return;
+  }
+  refused_ = true;
+  house_->log.debug("refused node {}: {}", peer_->node.hex(), refusal);
+  wire_.push(reply, to_bytes(refusal));
+}
+
+bool IncomingSession::is_with_removed() const {
+  return peer_ && house_->trust.standing(caller_.key.public_key) == Standing::removed;
+}
+
 asio::awaitable<void> IncomingSession::run(std::shared_ptr<IncomingSession> self) {
+  const auto met = co_await self->shake();
+  if (!met) {
+    const bool is_worth_a_line = met.error().code != Errc::io;
+    if (is_worth_a_line)
+      self->house_->log.warn(
+          "closed a connection from {}: {}", self->source_.to_string(), met.error().detail);
+    self->close();
+    co_return;
+  }
+  spawn(self->idle_.get_executor(), write(self));
   while (!self->is_over()) {
     const auto payload = co_await self->wire_.read();
     if (!payload) break;
@@ -64,6 +122,9 @@ asio::awaitable<void> IncomingSession::write(std::shared_ptr<IncomingSession> se
 
 asio::awaitable<void> IncomingSession::close_when_idle(std::shared_ptr<IncomingSession> self) {
   const auto patience = kIdleFactor * self->house_->limits.idle_patience;
+  self->idle_.expires_after(self->house_->limits.handshake_patience);
+  co_await self->idle_.async_wait(kAsTuple);
+  if (!self->peer_) self->close();
   while (!self->is_over()) {
     self->idle_.expires_at(self->wire_.last_used() + patience);
     co_await self->idle_.async_wait(kAsTuple);
@@ -79,7 +140,6 @@ Result<> IncomingSession::take(const Bytes& payload) {
   if (!envelope) return envelope.error();
   const BytesView body = BytesView{payload}.subspan(kEnvelopeBytes);
   if (envelope->kind == FrameKind::hello) return take_hello(body);
-  if (!peer_) return Error{Errc::corrupt, "the first frame is not a hello"};
 
   const auto refusal = why_not(envelope->channel);
   if (envelope->kind == FrameKind::message) {
@@ -101,42 +161,44 @@ Result<> IncomingSession::take(const Bytes& payload) {
 Result<> IncomingSession::take_hello(BytesView body) {
   const auto hello = decode_hello(body);
   if (!hello) return hello.error();
+  if (hello->node != peer_->node)
+    return Error{Errc::unauthorized, "a hello names another node than the handshake's"};
   peer_ = *hello;
-  const std::string refusal = refusal_of(*hello, house_->hello);
-  const Envelope reply{.kind = refusal.empty() ? FrameKind::hello : FrameKind::refusal};
-  if (refusal.empty()) {
-    wire_.push(reply, encode_hello(house_->hello));
-    return {};
-  }
-  refused_ = true;
-  house_->log.debug("refused node {}: {}", hello->node.hex(), refusal);
-  wire_.push(reply, to_bytes(refusal));
+  greet(refusal_of(*hello, house_->hello));
   return {};
 }
 
 std::optional<Error> IncomingSession::why_not(std::uint8_t channel) const {
+  const bool is_admission = channel == static_cast<std::uint8_t>(Channel::admission);
   const bool is_membership = channel == static_cast<std::uint8_t>(Channel::membership);
-  if (!is_membership && house_->hello.swarm.is_none())
+  const bool has_joined = !house_->hello.swarm.is_none();
+  // Who has no swarm yet learns from a member's call that there is one.
+  if (!has_joined && !is_membership)
     return Error{Errc::unavailable, "this node has not joined a swarm yet"};
-  if (!is_membership && peer_->swarm != house_->hello.swarm)
+  const bool is_member = rights_ == PeerRights::all && !peer_->swarm.is_none() &&
+                         (!has_joined || peer_->swarm == house_->hello.swarm);
+  if (!is_admission && !is_member)
     return Error{Errc::unavailable, "you have not joined this swarm yet"};
   if (running_ >= kRunningMax)
     return Error{Errc::unavailable, fmt::format("{} requests of yours are running", running_)};
   return std::nullopt;
 }
 
+asio::awaitable<Result<Bytes>> IncomingSession::handle(std::uint8_t channel, Bytes body) {
+  const bool is_admission = channel == static_cast<std::uint8_t>(Channel::admission);
+  if (is_admission && house_->on_admission)
+    co_return co_await guarded(house_->on_admission(caller_, std::move(body)));
+  const auto& handler = house_->on_request[channel];
+  if (handler) co_return co_await guarded(handler(peer_->node, std::move(body)));
+  co_return Error{Errc::unsupported,
+                  fmt::format("this node answers nothing on channel {}", channel)};
+}
+
 asio::awaitable<void> IncomingSession::answer(std::shared_ptr<IncomingSession> self,
                                               Envelope envelope,
                                               Bytes body) {
-  const auto& handler = self->house_->on_request[envelope.channel];
-  if (handler) {
-    const auto result = co_await guarded(handler, self->peer_->node, std::move(body));
-    self->send_answer(envelope, result);
-  } else {
-    const Error none{Errc::unsupported,
-                     fmt::format("this node answers nothing on channel {}", envelope.channel)};
-    self->send_answer(envelope, none);
-  }
+  const auto result = co_await self->handle(envelope.channel, std::move(body));
+  self->send_answer(envelope, result);
   --self->running_;
 }
 

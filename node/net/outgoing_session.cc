@@ -12,7 +12,7 @@ namespace starling::node {
 namespace {
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kHelloFrameBytes = 64;  // or a little less
+constexpr std::size_t kHelloFrameBytes = 80;  // or a little less
 constexpr int kLooksPerAnswer = 4;
 constexpr int kWritingFactor = 24;  // two minutes: then it is given up whatever is on its way
 
@@ -24,10 +24,10 @@ OutgoingSession::OutgoingSession(const asio::any_io_executor& executor,
     : address_(std::move(address)),
       house_(std::move(house)),
       wire_(asio::ip::tcp::socket{executor}),
-      look_(executor) {}
+      look_(executor),
+      opened_(executor, asio::steady_timer::time_point::max()) {}
 
 void OutgoingSession::start() {
-  send_hello();
   spawn(look_.get_executor(), run(shared_from_this()));
 }
 
@@ -74,6 +74,7 @@ asio::awaitable<Result<Bytes>> OutgoingSession::call(std::uint64_t id,
 
 void OutgoingSession::close(const std::string& why) {
   if (wire_.is_closed()) return;
+  why_over_ = {peer_ ? Errc::unavailable : why_over_.code, why};
   for (const auto& [id, call] : pending_) {
     const bool never_done = wire_.is_queued(id) || refused_;
     if (!call->outcome) {
@@ -84,6 +85,70 @@ void OutgoingSession::close(const std::string& why) {
   }
   wire_.close();
   look_.cancel();
+  opened_.cancel();
+}
+
+asio::awaitable<void> OutgoingSession::opened() {
+  const auto keep_alive = shared_from_this();
+  if (!peer_ && !wire_.is_closed()) co_await opened_.async_wait(kAsTuple);
+}
+
+bool OutgoingSession::is_with_removed() const {
+  return peer_ && house_->trust.standing(peer_key_) == Standing::removed;
+}
+
+/// Of several shared keys the next is shown when one was refused, which is done without a word.
+asio::awaitable<Result<>> OutgoingSession::shake() {
+  const auto credentials = house_->trust.credentials();
+  if (credentials.empty()) {
+    co_return Error{Errc::unauthorized,
+                    "this node has no secret: give --secret-file or --join-token"};
+  }
+  auto& shown = house_->next_credential[address_];
+  const Credential credential = credentials[shown % credentials.size()];
+  const Bytes hello = encode_hello(house_->hello);
+  HandshakeInitiator handshake{house_->trust.self(), credential, hello, ephemeral_seed()};
+  auto written = co_await wire_.write_message(handshake.first());
+  if (!written) co_return written;
+  const auto second = co_await wire_.read_message();
+  if (!second && wire_.is_closed()) co_return second.error();
+  if (!second) {
+    ++shown;
+    co_return Error{Errc::unauthorized,
+                    fmt::format("{} says nothing to this node: it does not know the same secret "
+                                "(--secret-file, --join-token), or is no node of this kind ({})",
+                                address_,
+                                second.error().detail)};
+  }
+  auto last = handshake.take_answer(*second);
+  if (!last) co_return last.error();
+  if (auto met = meet(handshake.peer()); !met) co_return met;
+  written = co_await wire_.write_message(std::move(*last));
+  if (!written) co_return written;
+  wire_.secure(handshake.keys().to_responder, handshake.keys().to_initiator);
+  co_return Result<>{};
+}
+
+Result<> OutgoingSession::meet(const HandshakePeer& peer) {
+  const auto hello = decode_hello(peer.hello);
+  if (!hello) return hello.error();
+  if (hello->node != node_id_of(peer.key))
+    return Error{Errc::unauthorized, "its hello names another node than its key"};
+  if (house_->trust.standing(peer.key.public_key) == Standing::removed)
+    return Error{Errc::unauthorized, "that node was removed from the swarm"};
+  peer_ = *hello;
+  peer_key_ = peer.key.public_key;
+  return {};
+}
+
+asio::awaitable<void> OutgoingSession::give_up_slow_handshake(
+    std::shared_ptr<OutgoingSession> self) {
+  const auto patience = self->house_->limits.handshake_patience;
+  self->look_.expires_after(patience);
+  co_await self->look_.async_wait(kAsTuple);
+  if (self->peer_) co_return;
+  self->close(fmt::format(
+      "{} did not finish the handshake within {} ms", self->address_, patience.count()));
 }
 
 asio::awaitable<void> OutgoingSession::run(std::shared_ptr<OutgoingSession> self) {
@@ -95,6 +160,16 @@ asio::awaitable<void> OutgoingSession::run(std::shared_ptr<OutgoingSession> self
     self->close(connected.error().detail);
     co_return;
   }
+  spawn(self->look_.get_executor(), give_up_slow_handshake(self));
+  const auto opened = co_await self->shake();
+  if (!opened) {
+    self->why_over_.code = opened.error().code;
+    self->refused(opened.error().detail);
+    self->close(opened.error().detail);
+    co_return;
+  }
+  self->opened_.cancel();
+  self->look_.cancel();
   spawn(self->look_.get_executor(), write(self));
   spawn(self->look_.get_executor(), watch(self));
   for (;;) {
@@ -177,7 +252,7 @@ void OutgoingSession::refused(std::string_view sentence) {
   auto& last = house_->last_refusal[address_];
   if (last == sentence) return;
   last = sentence;
-  house_->log.warn("{} refuses this node: {}", address_, sentence);
+  house_->log.warn("no talk with {}: {}", address_, sentence);
 }
 
 }  // namespace starling::node

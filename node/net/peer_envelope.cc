@@ -8,16 +8,8 @@
 namespace starling::node {
 namespace {
 
-constexpr std::size_t kHelloBytes = 36;
+constexpr std::size_t kHelloBytes = 60;
 constexpr auto kLastErrc = static_cast<std::uint8_t>(Errc::no_space);
-
-unsigned char* raw(std::byte* bytes) {
-  return reinterpret_cast<unsigned char*>(bytes);
-}
-
-const unsigned char* raw(const std::byte* bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes);
-}
 
 }  // namespace
 
@@ -44,11 +36,13 @@ Result<Envelope> decode_envelope(BytesView payload) {
 
 Bytes encode_hello(const Hello& hello) {
   Bytes out(kHelloBytes);
-  const BytesView swarm = std::as_bytes(std::span{hello.swarm.bytes});
-  const BytesView node = std::as_bytes(std::span{hello.node.bytes});
+  const BytesView swarm = view_of(hello.swarm.bytes);
+  const BytesView node = view_of(hello.node.bytes);
   std::copy(swarm.begin(), swarm.end(), out.begin());
   std::copy(node.begin(), node.end(), out.begin() + 16);
   boost::endian::store_little_u32(raw(out.data() + 32), hello.protocol);
+  boost::endian::store_little_u64(raw(out.data() + 36), hello.recovery_epoch);
+  std::ranges::copy(view_of(hello.boot.bytes), out.begin() + 44);
   return out;
 }
 
@@ -60,6 +54,8 @@ Result<Hello> decode_hello(BytesView body) {
   std::copy_n(raw(body.data()), 16, hello.swarm.bytes.begin());
   std::copy_n(raw(body.data() + 16), 16, hello.node.bytes.begin());
   hello.protocol = boost::endian::load_little_u32(raw(body.data() + 32));
+  hello.recovery_epoch = boost::endian::load_little_u64(raw(body.data() + 36));
+  std::copy_n(raw(body.data() + 44), 16, hello.boot.bytes.begin());
   return hello;
 }
 
@@ -76,6 +72,13 @@ std::string refusal_of(const Hello& theirs, const Hello& ours) {
         "directory to join this swarm",
         ours.swarm.hex(),
         theirs.swarm.hex());
+  }
+  if (both_joined && theirs.recovery_epoch != ours.recovery_epoch) {
+    return fmt::format(
+        "this node is in recovery epoch {}, you are in {}: who has the lower one missed a "
+        "`starling recover` and must come back as a new member",
+        ours.recovery_epoch,
+        theirs.recovery_epoch);
   }
   return {};
 }

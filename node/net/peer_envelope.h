@@ -12,7 +12,7 @@
 
 namespace starling::node {
 
-inline constexpr std::uint32_t kPeerProtocol = 1;
+inline constexpr std::uint32_t kPeerProtocol = 2;
 inline constexpr std::size_t kEnvelopeBytes = 10;
 
 /// Values travel on the wire: append only.
@@ -37,11 +37,16 @@ std::array<std::byte, kEnvelopeBytes> encode_envelope(const Envelope& envelope);
 /// Errors: `corrupt`. The body is what follows the first `kEnvelopeBytes`.
 Result<Envelope> decode_envelope(BytesView payload);
 
-/// Who opens a connection.
+/// Drawn anew with every start of a program, so that a node knows itself when it meets itself.
+using BootId = StrongId<struct BootIdTag>;
+
+/// What a node says of itself in the handshake, and again when it changed or asks for life.
 struct Hello {
   SwarmId swarm;  ///< none: has not joined yet
   NodeId node;
   std::uint32_t protocol = kPeerProtocol;
+  std::uint64_t recovery_epoch = 0;
+  BootId boot;
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };

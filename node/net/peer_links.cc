@@ -1,5 +1,6 @@
 #include "node/net/peer_links.h"
 
+#include "node/base/hash.h"
 #include "node/net/peer_session.h"
 #include "node/net/spawn.h"
 
@@ -7,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -28,6 +30,23 @@ Error above_limit(std::size_t size) {
 }
 
 }  // namespace
+
+EphemeralSeed ephemeral_seed() {
+  EphemeralSeed seed{};
+  const Bytes random = secure_random_bytes(seed.size());
+  std::copy_n(raw(random), seed.size(), seed.begin());
+  return seed;
+}
+
+PeerHouse::PeerHouse(const Trust& given_trust, PeerLinksLimits given, asio::ip::address own)
+    : trust(given_trust),
+      limits(given),
+      own_address(std::move(own)),
+      log("net", given_trust.self().node().hex().substr(0, 8)) {
+  hello.node = trust.self().node();
+  const Bytes random = secure_random_bytes(hello.boot.bytes.size());
+  std::copy_n(raw(random), hello.boot.bytes.size(), hello.boot.bytes.begin());
+}
 
 struct PeerLinks::State : std::enable_shared_from_this<State> {
   using Key = std::pair<std::string, bool>;
@@ -82,14 +101,18 @@ void PeerLinks::State::take(asio::ip::tcp::socket socket) {
     return;
   }
   const auto session = std::make_shared<IncomingSession>(std::move(socket), house);
+  const auto strangers = std::ranges::count_if(incoming, [&](const auto& other) {
+    return other->is_stranger() && other->source() == session->source();
+  });
+  if (static_cast<std::size_t>(strangers) >= house->limits.strangers_max) return session->close();
   incoming.insert(session);
   session->start();
 }
 
-PeerLinks::PeerLinks(asio::ip::tcp::acceptor listener, NodeId self, PeerLinksLimits limits) {
+PeerLinks::PeerLinks(asio::ip::tcp::acceptor listener, const Trust& trust, PeerLinksLimits limits) {
   boost::system::error_code unknown;  // Then the system chooses where connections leave from.
   const auto own = listener.local_endpoint(unknown).address();
-  auto house = std::make_shared<PeerHouse>(self, limits, own);
+  auto house = std::make_shared<PeerHouse>(trust, limits, own);
   state_ = std::make_shared<State>(std::move(listener), std::move(house));
 }
 
@@ -97,12 +120,39 @@ PeerLinks::~PeerLinks() {
   stop();
 }
 
-void PeerLinks::set_swarm(SwarmId swarm) {
-  if (state_->house->hello.swarm == swarm) return;
-  state_->house->hello.swarm = swarm;
+void PeerLinks::set_swarm(SwarmId swarm, std::uint64_t recovery_epoch) {
+  Hello& hello = state_->house->hello;
+  if (hello.swarm == swarm && hello.recovery_epoch == recovery_epoch) return;
+  hello.swarm = swarm;
+  hello.recovery_epoch = recovery_epoch;
   for (const auto& [key, session] : state_->outgoing) {
-    if (!session->is_over()) session->send_hello();
+    if (!session->is_over() && session->peer()) session->send_hello();
   }
+}
+
+const Hello& PeerLinks::hello() const {
+  return state_->house->hello;
+}
+
+void PeerLinks::drop_removed() {
+  for (const auto& [key, session] : state_->outgoing) {
+    if (session->is_with_removed()) session->close("that node was removed from the swarm");
+  }
+  for (const auto& session : state_->incoming) {
+    if (session->is_with_removed()) session->close();
+  }
+}
+
+asio::awaitable<Result<Hello>> PeerLinks::who_is(std::string address) {
+  const auto state = state_;
+  const auto session =
+      std::make_shared<OutgoingSession>(state->executor, std::move(address), state->house);
+  session->start();
+  co_await session->opened();
+  const auto peer = session->peer();
+  session->close("that was all");
+  if (!peer) co_return session->why_over();
+  co_return *peer;
 }
 
 void PeerLinks::on_message(Channel channel, MessageHandler handler) {
@@ -111,6 +161,10 @@ void PeerLinks::on_message(Channel channel, MessageHandler handler) {
 
 void PeerLinks::on_request(Channel channel, RequestHandler handler) {
   state_->house->on_request[static_cast<std::size_t>(channel)] = std::move(handler);
+}
+
+void PeerLinks::on_admission(AdmissionHandler handler) {
+  state_->house->on_admission = std::move(handler);
 }
 
 void PeerLinks::start() {

@@ -21,20 +21,22 @@ namespace starling::node {
 struct PeerHouse {
   static constexpr std::size_t kChannels = 256;
 
-  PeerHouse(NodeId self, PeerLinksLimits given, asio::ip::address own)
-      : hello{.swarm = {}, .node = self},
-        limits(given),
-        own_address(std::move(own)),
-        log("net", self.hex().substr(0, 8)) {}
+  PeerHouse(const Trust& given_trust, PeerLinksLimits given, asio::ip::address own);
 
+  const Trust& trust;
   Hello hello;
   PeerLinksLimits limits;
   asio::ip::address own_address;  ///< where this node listens; its connections leave from there
   Logger log;
   std::array<PeerLinks::MessageHandler, kChannels> on_message{};
   std::array<PeerLinks::RequestHandler, kChannels> on_request{};
-  std::map<std::string, std::string> last_refusal;  ///< address -> sentence, to log each once
+  PeerLinks::AdmissionHandler on_admission;
+  std::map<std::string, std::string> last_refusal;     ///< address -> sentence, to log each once
+  std::map<std::string, std::size_t> next_credential;  ///< address -> which of ours to show there
 };
+
+/// Fresh randomness for one handshake.
+EphemeralSeed ephemeral_seed();
 
 /// One call that waits for its answer.
 struct PendingCall {
@@ -62,6 +64,16 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
   void send_message(Channel channel, BytesView body);
   void send_hello();
 
+  /// Who is there, once the handshake is over.
+  const std::optional<Hello>& peer() const { return peer_; }
+
+  /// Returns when the handshake is over or the connection ended, which `why_over` then explains.
+  asio::awaitable<void> opened();
+
+  const Error& why_over() const { return why_over_; }
+
+  bool is_with_removed() const;
+
   asio::awaitable<Result<Bytes>> call(std::uint64_t id,
                                       Channel channel,
                                       Bytes body,
@@ -72,6 +84,9 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
 
  private:
   static asio::awaitable<void> run(std::shared_ptr<OutgoingSession> self);
+  static asio::awaitable<void> give_up_slow_handshake(std::shared_ptr<OutgoingSession> self);
+  asio::awaitable<Result<>> shake();
+  Result<> meet(const HandshakePeer& peer);
   static asio::awaitable<void> write(std::shared_ptr<OutgoingSession> self);
   static asio::awaitable<void> watch(std::shared_ptr<OutgoingSession> self);
   void close_if_idle();
@@ -87,6 +102,10 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
   asio::steady_timer look_;
   std::optional<PeerWire::Clock::time_point> asked_;  ///< whether the peer still answers
   std::map<std::uint64_t, std::shared_ptr<PendingCall>> pending_;
+  asio::steady_timer opened_;  ///< ends when the handshake is over
+  std::optional<Hello> peer_;
+  PublicKey peer_key_{};
+  Error why_over_{Errc::unavailable, "not connected"};
   bool accepted_ = false;  ///< The peer took our hello, so it may carry out what we sent.
   bool refused_ = false;   ///< It took no hello of ours, so it carried out nothing.
 };
@@ -100,10 +119,20 @@ class IncomingSession : public std::enable_shared_from_this<IncomingSession> {
 
   bool is_over() const { return wire_.is_closed(); }
 
+  /// Its handshake is not over yet.
+  bool is_stranger() const { return !peer_; }
+
+  const asio::ip::address& source() const { return source_; }
+
+  bool is_with_removed() const;
+
   void close();
 
  private:
   static asio::awaitable<void> run(std::shared_ptr<IncomingSession> self);
+  asio::awaitable<Result<>> shake();
+  Result<> meet(const HandshakeResponder& handshake);
+  void greet(const std::string& refusal);
   static asio::awaitable<void> write(std::shared_ptr<IncomingSession> self);
   static asio::awaitable<void> close_when_idle(std::shared_ptr<IncomingSession> self);
   static asio::awaitable<void> answer(std::shared_ptr<IncomingSession> self,
@@ -113,12 +142,16 @@ class IncomingSession : public std::enable_shared_from_this<IncomingSession> {
   Result<> take(const Bytes& payload);
   Result<> take_hello(BytesView body);
   std::optional<Error> why_not(std::uint8_t channel) const;
+  asio::awaitable<Result<Bytes>> handle(std::uint8_t channel, Bytes body);
   void send_answer(const Envelope& request, const Result<Bytes>& result);
 
   std::shared_ptr<PeerHouse> house_;
   PeerWire wire_;
   asio::steady_timer idle_;
+  asio::ip::address source_;
   std::optional<Hello> peer_;
+  PeerCaller caller_;
+  PeerRights rights_ = PeerRights::none;
   bool refused_ = false;  ///< Reads on, and ignores, so that the refusal is not lost in a reset.
   std::size_t running_ = 0;
 };

@@ -1,10 +1,15 @@
 #include "node/net/peer_wire.h"
 
+#include "node/base/assert.h"
+#include "node/base/clock.h"
+#include "node/secure/handshake.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/endian/conversion.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,7 +25,7 @@ using namespace asio::experimental::awaitable_operators;
 using asio::ip::tcp;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kFramesPerWrite = 64;
+constexpr std::size_t kBytesPerWrite = 256 << 10;
 constexpr int kUnansweredMs =
     5000;  // TCP_USER_TIMEOUT: data without an ACK this long is a dead peer
 
@@ -81,6 +86,11 @@ PeerWire::PeerWire(tcp::socket socket)
     : socket_(std::move(socket)),
       pushed_(socket_.get_executor()),
       drained_(socket_.get_executor()) {}
+
+asio::ip::address PeerWire::remote_address() const {
+  boost::system::error_code gone;
+  return socket_.remote_endpoint(gone).address();
+}
 
 void PeerWire::push(const Envelope& envelope, BytesView body) {
   if (closed_) return;
@@ -155,45 +165,118 @@ void PeerWire::set_options() {
   socket_.set_option(UserTimeout{kUnansweredMs}, ignored);
 }
 
+asio::awaitable<Result<>> PeerWire::write_message(Bytes message) {
+  Bytes framed(2);
+  boost::endian::store_little_u16(raw(framed.data()), static_cast<std::uint16_t>(message.size()));
+  append(framed, message);
+  const auto buffer = asio::buffer(framed);
+  const auto [ec, written] = co_await asio::async_write(socket_, buffer, kAsTuple);
+  if (ec) co_return Error{Errc::io, ec.message()};
+  co_return Result<>{};
+}
+
+asio::awaitable<Result<Bytes>> PeerWire::read_message() {
+  for (;;) {
+    const std::size_t length =
+        arrived_.size() < 2 ? 0 : boost::endian::load_little_u16(raw(arrived_.data()));
+    if (length > kHandshakeBytesMax) {
+      co_return Error{Errc::corrupt,
+                      fmt::format("a handshake's message of {} bytes is above the limit of {}",
+                                  length,
+                                  kHandshakeBytesMax)};
+    }
+    if (arrived_.size() >= 2 + length && arrived_.size() >= 2) {
+      const auto end = arrived_.begin() + 2 + static_cast<std::ptrdiff_t>(length);
+      Bytes message(arrived_.begin() + 2, end);
+      arrived_.erase(arrived_.begin(), end);
+      co_return message;
+    }
+    if (auto more = co_await read_some(); !more) co_return more.error();
+  }
+}
+
+void PeerWire::secure(const std::array<std::uint8_t, 32>& send_key,
+                      const std::array<std::uint8_t, 32>& receive_key) {
+  sealer_.emplace(send_key);
+  opener_.emplace(receive_key);
+}
+
+/// At most `kBytesPerWrite` of what is queued, sealed. Returns: how much of the queue that is.
+std::size_t PeerWire::seal_some(Bytes& sealed) {
+  std::size_t total = 0;
+  Bytes plain;
+  const auto flush = [&] {
+    if (!plain.empty()) sealer_->seal(plain, mono_now(), sealed);
+    plain.clear();
+  };
+  while (total < kBytesPerWrite && (current_taken_ < current_.size() || !outbox_.empty())) {
+    if (current_taken_ == current_.size()) {
+      current_ = std::move(outbox_.front().frame);
+      current_taken_ = 0;
+      outbox_.pop_front();
+    }
+    const std::size_t fits =
+        std::min(kRecordPlainMax - plain.size(), current_.size() - current_taken_);
+    append(plain, BytesView{current_}.subspan(current_taken_, fits));
+    current_taken_ += fits;
+    total += fits;
+    if (plain.size() == kRecordPlainMax) flush();
+  }
+  flush();
+  if (current_taken_ == current_.size()) {
+    current_ = {};
+    current_taken_ = 0;
+  }
+  return total;
+}
+
 asio::awaitable<void> PeerWire::write_all() {
-  std::vector<Bytes> frames;
-  std::vector<asio::const_buffer> buffers;
+  STARLING_ASSERT(sealer_.has_value(), "frames are written after the handshake");
+  Bytes sealed;
   while (!closed_) {
-    if (outbox_.empty()) {
+    if (outbox_.empty() && current_.empty()) {
+      sealed = {};  // An idle connection keeps no memory of its largest message.
       pushed_.expires_at(Clock::time_point::max());
       co_await pushed_.async_wait(kAsTuple);
       continue;
     }
-    frames.clear();
-    buffers.clear();
-    while (!outbox_.empty() && frames.size() < kFramesPerWrite) {
-      frames.push_back(std::move(outbox_.front().frame));
-      outbox_.pop_front();
-    }
-    std::size_t total = 0;
-    for (const Bytes& frame : frames) {
-      buffers.push_back(asio::buffer(frame));
-      total += frame.size();
-    }
-    const auto [ec, written] = co_await asio::async_write(socket_, buffers, kAsTuple);
+    sealed.clear();
+    const std::size_t total = seal_some(sealed);
+    const auto buffer = asio::buffer(sealed);
+    const auto [ec, written] = co_await asio::async_write(socket_, buffer, kAsTuple);
     queued_bytes_ -= total;
     drained_.cancel();
     if (ec) close();
   }
 }
 
+/// Appends to `arrived_`.
+asio::awaitable<Result<>> PeerWire::read_some() {
+  const auto target = asio::buffer(chunk_);
+  const auto [ec, byte_count] = co_await socket_.async_read_some(target, kAsTuple);
+  if (ec) co_return Error{Errc::io, ec.message()};
+  last_used_ = last_heard_ = Clock::now();
+  append(arrived_, BytesView{chunk_}.first(byte_count));
+  co_return Result<>{};
+}
+
 asio::awaitable<Result<Bytes>> PeerWire::read() {
+  STARLING_ASSERT(opener_.has_value(), "frames are read after the handshake");
+  Bytes plain;
   for (;;) {
     if (closed_) co_return Error{Errc::io, "the connection was closed"};
     auto payload = decoder_.next();
     if (!payload) co_return payload.error();
     if (*payload) co_return std::move(**payload);
 
-    const auto target = asio::buffer(chunk_);
-    const auto [ec, byte_count] = co_await socket_.async_read_some(target, kAsTuple);
-    if (ec) co_return Error{Errc::io, ec.message()};
-    last_used_ = last_heard_ = Clock::now();
-    decoder_.feed(BytesView{chunk_}.first(byte_count));
+    if (arrived_.empty()) {
+      if (auto more = co_await read_some(); !more) co_return more.error();
+    }
+    plain.clear();
+    const auto opened = opener_->feed(arrived_, plain);
+    arrived_.clear();
+    decoder_.feed(plain);
+    if (!opened) co_return opened.error();
   }
 }
 

@@ -1,11 +1,12 @@
-/// One TCP stream of frames: a queue of bytes to write, bounded by its user, and whole payloads
-/// read.
+/// One TCP stream between nodes: first the messages of a handshake, then frames in sealed records.
+/// A queue of frames to write, bounded by its user, and whole payloads read.
 ///
 /// Threads: lives on its socket's executor. One reader and one writer run at the same time.
 #pragma once
 
 #include "node/net/frame.h"
 #include "node/net/peer_envelope.h"
+#include "node/secure/record_stream.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -25,6 +26,15 @@ class PeerWire {
 
   explicit PeerWire(asio::ip::tcp::socket socket);
 
+  /// A message of the handshake: length u16 little endian | that many bytes, at most
+  /// `kHandshakeBytesMax`. Errors: `io` when the peer is gone, `corrupt` above the limit.
+  asio::awaitable<Result<>> write_message(Bytes message);
+  asio::awaitable<Result<Bytes>> read_message();
+
+  /// The handshake is over: what follows is sealed.
+  void secure(const std::array<std::uint8_t, 32>& send_key,
+              const std::array<std::uint8_t, 32>& receive_key);
+
   /// Queues a frame. Nothing is written before `write_all` runs.
   void push(const Envelope& envelope, BytesView body);
 
@@ -42,6 +52,9 @@ class PeerWire {
   bool is_closed() const { return closed_; }
 
   asio::any_io_executor executor() { return socket_.get_executor(); }
+
+  /// Unspecified when the connection is already gone.
+  asio::ip::address remote_address() const;
 
   Clock::time_point last_pushed() const { return last_pushed_; }
 
@@ -62,10 +75,11 @@ class PeerWire {
   /// No delay, keep-alive, and a dead peer noticed after some seconds of unanswered data.
   void set_options();
 
-  /// Writes what is pushed until closed.
+  /// Writes what is pushed until closed. Only after `secure`.
   asio::awaitable<void> write_all();
 
-  /// The next payload. Errors: `corrupt`, or `io` when the peer is gone or the wire closed.
+  /// The next payload, after `secure`. Errors: `corrupt`, or `io` when the peer is gone or the wire
+  /// closed.
   asio::awaitable<Result<Bytes>> read();
 
   /// Returns when at most `bytes` are queued, or the wire is closed.
@@ -82,11 +96,19 @@ class PeerWire {
   asio::awaitable<boost::system::error_code> connect_to(asio::ip::tcp::endpoint peer,
                                                         asio::ip::address own);
 
+  asio::awaitable<Result<>> read_some();
+  std::size_t seal_some(Bytes& sealed);
+
   asio::ip::tcp::socket socket_;
   asio::steady_timer pushed_;
   asio::steady_timer drained_;
+  std::optional<RecordSealer> sealer_;
+  std::optional<RecordOpener> opener_;
   FrameDecoder decoder_;
   std::array<std::byte, 16384> chunk_{};
+  Bytes arrived_;  ///< and not looked at yet; after the handshake only what came with its end
+  Bytes current_;  ///< the frame whose first `current_taken_` bytes are sealed
+  std::size_t current_taken_ = 0;
   std::deque<Item> outbox_;
   std::size_t queued_bytes_ = 0;
   bool closed_ = false;

@@ -1,5 +1,6 @@
 starling_test(settings_test SOURCES settings_test.cc USES starling::bootstrap)
 starling_test(identity_test SOURCES identity_test.cc USES starling::bootstrap)
+starling_test(founding_test SOURCES founding_test.cc USES starling::bootstrap)
 starling_test(voter_plan_test SOURCES voter_plan_test.cc USES starling::bootstrap)
 starling_test(raft_ledger_test SOURCES raft_ledger_test.cc USES starling::bootstrap)
 starling_test(disk_guard_test SOURCES disk_guard_test.cc USES starling::bootstrap)

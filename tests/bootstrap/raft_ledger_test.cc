@@ -3,7 +3,7 @@
 
 #include "ml/study/study_wire.h"
 #include "tests/node/loop.h"
-#include "tests/support/test_ids.h"
+#include "tests/support/test_trust.h"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using consensus::Role;
-using tests::node_number;
+using tests::keyed_node;
 
 /// Believes what it is told about who leads, and counts what it is asked to commit.
 class GullibleGroup : public consensus::RaftGroup {
@@ -78,6 +78,7 @@ class RaftLedgerTest : public testing::Test {
  protected:
   struct Node {
     std::unique_ptr<GullibleGroup> group;
+    std::unique_ptr<node::Trust> trust;
     std::unique_ptr<node::PeerLinks> links;
     std::unique_ptr<RaftLedger> ledger;
   };
@@ -96,11 +97,12 @@ class RaftLedgerTest : public testing::Test {
 
   void add(std::uint8_t name) {
     auto listener = loop_.listen();
-    addresses_[node_number(name)] = tests::address_of(listener);
+    addresses_[keyed_node(name)] = tests::address_of(listener);
     Node& node = nodes_[name];
-    node.group = std::make_unique<GullibleGroup>(node_number(name));
+    node.group = std::make_unique<GullibleGroup>(keyed_node(name));
+    node.trust = tests::trust_of(name);
     node.links = std::make_unique<node::PeerLinks>(
-        std::move(listener), node_number(name), node::PeerLinksLimits{});
+        std::move(listener), *node.trust, node::PeerLinksLimits{});
     node.links->set_swarm(swarm_);
     node.ledger = std::make_unique<RaftLedger>(
         loop_.io().get_executor(),
@@ -131,7 +133,7 @@ class RaftLedgerTest : public testing::Test {
 
 TEST_F(RaftLedgerTest, TakesACommandToTheLeaderInOneHop) {
   for (auto& [name, node] : nodes_)
-    node.group->believe_in(node_number(2));
+    node.group->believe_in(keyed_node(2));
   const auto recorded = append_at(1, 10s);
   ASSERT_TRUE(recorded) << recorded.error().detail;
   EXPECT_EQ(recorded->index, LogIndex{7});
@@ -141,9 +143,9 @@ TEST_F(RaftLedgerTest, TakesACommandToTheLeaderInOneHop) {
 
 TEST_F(RaftLedgerTest, NeverSendsACommandInCircles) {
   // Each holds the next one for the leader.
-  nodes_.at(1).group->believe_in(node_number(2));
-  nodes_.at(2).group->believe_in(node_number(3));
-  nodes_.at(3).group->believe_in(node_number(1));
+  nodes_.at(1).group->believe_in(keyed_node(2));
+  nodes_.at(2).group->believe_in(keyed_node(3));
+  nodes_.at(3).group->believe_in(keyed_node(1));
   const auto recorded = append_at(1, 500ms);
   ASSERT_FALSE(recorded);
   EXPECT_EQ(recorded.error().code, Errc::unavailable) << recorded.error().detail;
@@ -159,15 +161,15 @@ TEST_F(RaftLedgerTest, NeverSendsACommandInCircles) {
 }
 
 TEST_F(RaftLedgerTest, AReadIsAskedForInOneHopToo) {
-  nodes_.at(1).group->believe_in(node_number(2));
-  nodes_.at(2).group->believe_in(node_number(3));
-  nodes_.at(3).group->believe_in(node_number(3));
+  nodes_.at(1).group->believe_in(keyed_node(2));
+  nodes_.at(2).group->believe_in(keyed_node(3));
+  nodes_.at(3).group->believe_in(keyed_node(3));
   const auto lost = loop_.await(nodes_.at(1).ledger->read_index(300ms));
   ASSERT_FALSE(lost);
   EXPECT_EQ(nodes_.at(3).group->asked(), 0);
 
   // It looks for the leader again at each try.
-  nodes_.at(1).group->believe_in(node_number(3));
+  nodes_.at(1).group->believe_in(keyed_node(3));
   const auto index = loop_.await(nodes_.at(1).ledger->read_index(10s));
   ASSERT_TRUE(index) << index.error().detail;
   EXPECT_EQ(*index, LogIndex{7});

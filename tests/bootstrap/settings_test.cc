@@ -124,8 +124,9 @@ INSTANTIATE_TEST_SUITE_P(
     BadSettings,
     testing::Values(
         BadCase{"listen", [](auto& s) { s.listen = "0.0.0.0:7400"; }, "--listen 0.0.0.0:7400"},
-        BadCase{"advertise", [](auto& s) { s.advertise = "10.0.0.1:1"; }, "loopback"},
-        BadCase{"join", [](auto& s) { s.join = {"10.0.0.1:1"}; }, "--join 10.0.0.1:1"},
+        BadCase{"advertise", [](auto& s) { s.advertise = "0.0.0.0:1"; }, "nobody can connect"},
+        BadCase{"join", [](auto& s) { s.join = {"10.0.0.1"}; }, "--join 10.0.0.1"},
+        BadCase{"token", [](auto& s) { s.join_token = "abc"; }, "--join-token"},
         BadCase{"http", [](auto& s) { s.http = "0.0.0.0:80"; }, "--http 0.0.0.0:80"},
         BadCase{"slots", [](auto& s) { s.slots = 2000; }, "--slots 2000"},
         BadCase{"name", [](auto& s) { s.name = std::string(65, 'x'); }, "--name"},

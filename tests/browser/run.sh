@@ -30,8 +30,8 @@ field() { sed "s/.*\"$2\":\"\{0,1\}\([^\",}]*\).*/\1/" "$folder/$1/addresses.jso
 
 start_node node-1 --found
 seed=$(field node-1 listen)
-start_node node-2 --join "$seed"
-start_node node-3 --join "$seed"
+start_node node-2 --join "$seed" --secret-file "$folder/node-1/swarm-keys"
+start_node node-3 --join "$seed" --secret-file "$folder/node-1/swarm-keys"
 
 cd "$here"
 [ -d node_modules ] || npm ci --no-audit --no-fund

@@ -1,7 +1,7 @@
 #include "consensus/group/raft_group.h"
 
 #include "node/base/assert.h"
-#include "tests/support/test_ids.h"
+#include "tests/support/test_trust.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,7 +17,7 @@
 namespace starling::consensus {
 namespace {
 
-using tests::node_number;
+using tests::keyed_node;
 
 using namespace std::chrono_literals;
 
@@ -60,6 +60,7 @@ class RaftGroupTest : public testing::Test {
  protected:
   struct Node {
     KeepingMachine machine;
+    std::unique_ptr<node::Trust> trust;
     std::unique_ptr<node::PeerLinks> links;
     std::unique_ptr<RaftGroup> group;
   };
@@ -88,13 +89,15 @@ class RaftGroupTest : public testing::Test {
   void start(int number, bool found = false) {
     using asio::ip::tcp;
     tcp::acceptor listener{io_, {asio::ip::address_v4::loopback(), 0}};
-    addresses_[node_number(number)] = fmt::format("127.0.0.1:{}", listener.local_endpoint().port());
+    addresses_[keyed_node(static_cast<std::uint8_t>(number))] =
+        fmt::format("127.0.0.1:{}", listener.local_endpoint().port());
     Node& node = nodes_[number];
+    node.trust = tests::trust_of(static_cast<std::uint8_t>(number));
     node.links = std::make_unique<node::PeerLinks>(
-        std::move(listener), node_number(number), node::PeerLinksLimits{});
+        std::move(listener), *node.trust, node::PeerLinksLimits{});
     node.links->set_swarm(test_swarm());
     RaftGroupOptions options;
-    options.self = node_number(number);
+    options.self = keyed_node(static_cast<std::uint8_t>(number));
     options.swarm = test_swarm();
     options.state_dir = dir_ / std::to_string(number);
     options.found = found;
@@ -171,9 +174,9 @@ class RaftGroupTest : public testing::Test {
     ASSERT_EQ(wait_for_leader(), 1);
     start(2);
     start(3);
-    const std::set<NodeId> one{node_number(1)};
-    const std::set<NodeId> others{node_number(2), node_number(3)};
-    const std::set<NodeId> all{node_number(1), node_number(2), node_number(3)};
+    const std::set<NodeId> one{keyed_node(1)};
+    const std::set<NodeId> others{keyed_node(2), keyed_node(3)};
+    const std::set<NodeId> all{keyed_node(1), keyed_node(2), keyed_node(3)};
     // The new leader must have committed an entry of its own first.
     ASSERT_TRUE(run_until([&] { return group(1).applied() >= LogIndex{2}; }));
     const auto learning = run(group(1).change_members(one, others, kPatience));
@@ -275,11 +278,11 @@ TEST_F(RaftGroupTest, SendsASnapshotToAFreshNodeThatIsTooFarBehind) {
   for (int i = 0; i < 60; ++i)
     propose(large + std::to_string(i));  // several chunks
   start(2);
-  const std::set<NodeId> one{node_number(1)};
-  const std::set<NodeId> two{node_number(2)};
+  const std::set<NodeId> one{keyed_node(1)};
+  const std::set<NodeId> two{keyed_node(2)};
   change_when_ready(1, one, two);
   expect_all_equal();
-  change_when_ready(1, {node_number(1), node_number(2)}, {});
+  change_when_ready(1, {keyed_node(1), keyed_node(2)}, {});
   propose("with two");
   expect_all_equal();
 
@@ -297,7 +300,7 @@ TEST_F(RaftGroupTest, AnswersAtOnceWhatItCannotDo) {
   const auto refused = run(group(other).propose("x", kPatience));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::not_leader);
-  EXPECT_EQ(refused.error().detail, node_number(leader()).hex());
+  EXPECT_EQ(refused.error().detail, keyed_node(static_cast<std::uint8_t>(leader())).hex());
   const std::string huge(300 << 10, 'x');
   EXPECT_EQ(run(group(leader()).propose(huge, kPatience)).error().code, Errc::too_large);
   const auto late = run(group(other).wait_applied(LogIndex{1000000}, 10ms));
@@ -311,10 +314,11 @@ TEST_F(RaftGroupTest, RefusesTheStateOfAnotherNode) {
   kill(1);
   std::filesystem::rename(dir_ / "1", dir_ / "2");
   asio::ip::tcp::acceptor listener{io_, {asio::ip::address_v4::loopback(), 0}};
-  node::PeerLinks links{std::move(listener), node_number(2), node::PeerLinksLimits{}};
+  const auto trust = tests::trust_of(2);
+  node::PeerLinks links{std::move(listener), *trust, node::PeerLinksLimits{}};
   KeepingMachine machine;
   RaftGroupOptions options;
-  options.self = node_number(2);
+  options.self = keyed_node(2);
   options.swarm = test_swarm();
   options.state_dir = dir_ / "2";
   const auto group = RaftGroup::open(

@@ -10,7 +10,10 @@
 #include "node/gossip/swim_wire.h"
 #include "node/net/frame.h"
 #include "node/net/peer_envelope.h"
+#include "node/secure/admitted.h"
+#include "tests/fuzz/recorded_talk.h"
 #include "tests/support/test_ids.h"
+#include "tests/support/test_trust.h"
 
 #include <fmt/format.h>
 
@@ -142,17 +145,34 @@ void write_net() {
 
   const auto envelope = encode_envelope({FrameKind::answer, 3, 1ULL << 40});
   write_chosen("peer_envelope", "envelope", 0, as_text(envelope));
-  const Bytes hello = encode_hello({swarm(), node_number(4), kPeerProtocol});
+  const Bytes hello = encode_hello({swarm(), node_number(4), kPeerProtocol, 2, {}});
   write_chosen("peer_envelope", "hello", 1, as_text(hello));
   write_chosen("peer_envelope", "answer", 2, as_text(encode_answer(to_bytes("content"))));
   const Result<Bytes> error = Error{Errc::not_found, "no such blob"};
   write_chosen("peer_envelope", "refused_answer", 2, as_text(encode_answer(error)));
 }
 
+void write_secure() {
+  using namespace node;
+  const auto talk = fuzz::recorded_talk();
+  write_chosen("secure", "first", 0, as_text(talk.first));
+  write_chosen("secure", "second", 1, as_text(talk.second));
+  write_chosen("secure", "third", 2, as_text(talk.third));
+  write_chosen("secure", "records", 3, as_text(fuzz::recorded_records()));
+  write_chosen("secure", "datagram", 4, as_text(fuzz::recorded_datagram()));
+  SwarmKeyRing ring = tests::ring_of(3, 12);
+  ring.push_back(tests::ring_of(2, 11)[0]);
+  ring[1].use = KeyUse::retired;
+  write_chosen("secure", "ring", 5, to_text(ring));
+  write_chosen("secure", "token", 6, to_text(JoinToken{swarm(), ring[0].key}));
+  write_chosen("secure", "admitted", 7, as_text(encode_admitted({swarm(), 3, ring})));
+}
+
 void write_gossip() {
   using namespace node;
   Member member;
-  member.id = node_number(3);
+  member.id = tests::keyed_node(3);
+  member.key = tests::keyed_secret(3).key();
   member.incarnation = 1ULL << 60;
   member.state = MemberState::alive;
   member.facts.name = "ann";
@@ -167,6 +187,7 @@ void write_gossip() {
   member.facts.labels = {{"zone", "a"}, {"gpu", ""}};
   Member suspect = member;
   suspect.id = node_number(5);
+  suspect.key = {};
   suspect.state = MemberState::suspect;
   suspect.facts = {};
   suspect.facts.address = "10.0.0.5:7400";
@@ -242,7 +263,14 @@ void write_commands() {
       ExpireAttempts{{{"s-1", 0, 2}, {"s-1", std::nullopt, 9}}, "node is gone"},
       SetRegister{"config", "value", 7},
       RemoveRegister{"config", std::nullopt},
-      RaiseFeatureLevel{1}};
+      RaiseFeatureLevel{1},
+      AddMember{tests::keyed_secret(4).key(), "node-4", node::KeyId{1, 2}},
+      RemoveMember{node_number(5)},
+      MarkMember{node_number(6), true, {}},
+      AddInvite{tests::ring_of(5)[0].key, 1000, 2},
+      AddSwarmKey{tests::ring_of(6)[0].key},
+      UseSwarmKey{2},
+      NoteDecision{"voters", "node-2 is dead"}};
   for (std::size_t i = 0; i < bodies.size(); ++i)
     write("command",
           fmt::format("kind_{:02}", i),
@@ -287,6 +315,12 @@ void write_commands() {
   write_chosen("study_values", "curve", 3, encode(Curve{{1, 2.5}, {2, 2.25}}));
   write_chosen("study_values", "register", 5, encode(Register{"k", 7, "value"}));
   write_chosen("study_values", "version", 4, encode(version));
+  const node::NodeKey key = tests::keyed_secret(4).key();
+  write_chosen("study_values",
+               "swarm_member",
+               7,
+               encode(SwarmMember{node::node_id_of(key), key, "node-4", 5, true, false}));
+  write_chosen("study_values", "invite", 8, encode(Invite{tests::ring_of(5)[0].key, 1000, 2}));
   write_chosen(
       "study_values", "outcome", 6, encode(Outcome{"s-1", 3, Error{Errc::conflict, "why"}}));
 }
@@ -337,6 +371,7 @@ int main(int argc, char** argv) {
   starling::g_corpus = argv[1];
   starling::write_raft_messages();
   starling::write_net();
+  starling::write_secure();
   starling::write_gossip();
   starling::write_commands();
   starling::write_work();

@@ -1,6 +1,7 @@
 // Everything that is stored or proposed survives its own bytes; foreign bytes are refused.
 #include "node/base/random.h"
 #include "tests/ml/study_fixture.h"
+#include "tests/support/test_trust.h"
 
 namespace starling::ml {
 namespace {
@@ -30,7 +31,14 @@ std::vector<std::string> encoded_commands() {
       ExpireAttempts{{{"s", 0, 1}, {"s", std::nullopt, 2}}, "r"},
       SetRegister{"k", std::string("\0\xff", 2), 0},
       RemoveRegister{"k", 7},
-      RaiseFeatureLevel{2}};
+      RaiseFeatureLevel{2},
+      AddMember{tests::keyed_secret(4).key(), "node-4", node::KeyId{1, 2}},
+      RemoveMember{node_of(5)},
+      MarkMember{node_of(6), true, {}},
+      AddInvite{tests::ring_of(5)[0].key, 1000, 2},
+      AddSwarmKey{tests::ring_of(6)[0].key},
+      UseSwarmKey{2},
+      NoteDecision{"voters", "node-2 is dead"}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
     all.push_back(encode(Command{"key", "hash", 9, 10, body}));

@@ -3,6 +3,7 @@
 #include "node/blobs/blob_store.h"
 #include "tests/node/loop.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/test_trust.h"
 
 #include <gtest/gtest.h>
 
@@ -125,14 +126,12 @@ TEST(BlobPacketsTest, requests_survive_the_wire_and_cut_ones_are_refused) {
 }
 
 struct BlobNode {
-  BlobNode(tests::Loop& loop, std::uint8_t name) {
+  BlobNode(tests::Loop& loop, std::uint8_t name) : trust(tests::trust_of(name)) {
     auto listener = loop.listen();
     address = address_of(listener);
-    NodeId id;
-    id.bytes[0] = name;
     SwarmId swarm;
     swarm.bytes[0] = 1;
-    links = std::make_unique<PeerLinks>(std::move(listener), id, PeerLinksLimits{});
+    links = std::make_unique<PeerLinks>(std::move(listener), *trust, PeerLinksLimits{});
     links->set_swarm(swarm);
     store = BlobStore::open(folder.path()).value();
     exchange = std::make_unique<BlobExchange>(loop.io().get_executor(), *links, *store, address);
@@ -141,6 +140,7 @@ struct BlobNode {
 
   ScratchFolder folder;
   std::string address;
+  std::unique_ptr<Trust> trust;
   std::unique_ptr<PeerLinks> links;
   std::unique_ptr<BlobStore> store;
   std::unique_ptr<BlobExchange> exchange;

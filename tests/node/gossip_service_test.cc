@@ -3,6 +3,7 @@
 #include "node/base/hash.h"
 #include "tests/node/loop.h"
 #include "tests/support/test_ids.h"
+#include "tests/support/test_trust.h"
 
 #include <gtest/gtest.h>
 
@@ -20,7 +21,8 @@ struct Node {
        std::uint8_t name,
        SwarmId swarm,
        std::vector<std::string> seeds,
-       std::uint64_t incarnation = 1) {
+       std::uint64_t incarnation = 1)
+      : id(tests::keyed_node(name)), trust(tests::trust_of(name)) {
     for (boost::system::error_code taken = asio::error::address_in_use; taken;) {
       auto listener = loop.listen();
       const auto at = listener.local_endpoint();
@@ -28,18 +30,16 @@ struct Node {
       asio::ip::udp::socket udp{loop.io(), asio::ip::udp::v4()};
       udp.bind({at.address(), at.port()}, taken);
       if (taken) continue;
-      id.bytes[0] = name;
       GossipOptions options;
-      options.self = id;
       options.swarm = swarm;
       options.facts.name = "node-" + std::to_string(name);
       options.facts.address = address;
       options.seeds = std::move(seeds);
       options.incarnation = incarnation;
       options.seed = name;
-      links = std::make_unique<PeerLinks>(std::move(listener), id, PeerLinksLimits{});
-      service = std::make_unique<GossipService>(std::move(udp), *links, std::move(options));
-      service->on_swarm([this](SwarmId learned) { learned_swarm = learned; });
+      links = std::make_unique<PeerLinks>(std::move(listener), *trust, PeerLinksLimits{});
+      links->set_swarm(swarm);
+      service = std::make_unique<GossipService>(std::move(udp), *links, *trust, std::move(options));
       service->on_change([this](const Member&) { ++changes; });
       service->start();
       links->start();
@@ -52,26 +52,23 @@ struct Node {
   }
 
   NodeId id;
+  std::unique_ptr<Trust> trust;
   std::string address;
-  std::optional<SwarmId> learned_swarm;
   int changes = 0;
   std::unique_ptr<PeerLinks> links;
   std::unique_ptr<GossipService> service;
 };
 
-TEST(GossipServiceTest, three_nodes_meet_learn_their_swarm_and_notice_a_death_and_a_return) {
+TEST(GossipServiceTest, three_nodes_meet_and_notice_a_death_and_a_return) {
   tests::Loop loop;
   const Node a{loop, 1, swarm_number(7), {}};
-  const Node b{loop, 2, {}, {a.address}};
-  auto c = std::make_unique<Node>(loop, std::uint8_t{3}, SwarmId{}, std::vector{b.address});
+  const Node b{loop, 2, swarm_number(7), {a.address}};
+  auto c = std::make_unique<Node>(loop, std::uint8_t{3}, swarm_number(7), std::vector{b.address});
   const NodeId c_id = c->id;
   ASSERT_TRUE(loop.run_until([&] {
     return a.service->members().size() == 3 && b.service->members().size() == 3 &&
            c->service->members().size() == 3;
   }));
-  EXPECT_EQ(b.learned_swarm, swarm_number(7));
-  EXPECT_EQ(c->learned_swarm, swarm_number(7));
-  EXPECT_FALSE(a.learned_swarm);
   EXPECT_GE(a.changes, 2);
 
   MemberFacts facts = b.service->member(b.id)->facts;
@@ -103,31 +100,29 @@ TEST(GossipServiceTest, another_swarm_stays_another_swarm) {
 
 TEST(GossipServiceTest, a_seed_that_comes_late_is_found) {
   tests::Loop loop;
-  asio::ip::tcp::endpoint later;
   std::string address;
+  asio::ip::tcp::endpoint later;
   {
     const auto listener = loop.listen();
     later = listener.local_endpoint();
     address = address_of(listener);
   }
-  const Node joiner{loop, 1, {}, {address}};
+  const Node early{loop, 1, swarm_number(7), {address}};
   const auto until = std::chrono::steady_clock::now() + 200ms;
   loop.run_until([&] { return std::chrono::steady_clock::now() > until; });
-  EXPECT_FALSE(joiner.learned_swarm);
+  EXPECT_EQ(early.service->members().size(), 1U);
 
-  NodeId id;
-  id.bytes[0] = 9;
-  PeerLinks links{asio::ip::tcp::acceptor{loop.io(), later}, id, PeerLinksLimits{}};
+  const auto trust = tests::trust_of(9);
+  PeerLinks links{asio::ip::tcp::acceptor{loop.io(), later}, *trust, PeerLinksLimits{}};
+  links.set_swarm(swarm_number(7));
   GossipOptions options;
-  options.self = id;
   options.swarm = swarm_number(7);
   options.facts.address = address;
   GossipService service{
-      asio::ip::udp::socket{loop.io(), {later.address(), later.port()}}, links, options};
+      asio::ip::udp::socket{loop.io(), {later.address(), later.port()}}, links, *trust, options};
   service.start();
   links.start();
-  EXPECT_TRUE(loop.run_until([&] { return joiner.learned_swarm.has_value(); }));
-  EXPECT_EQ(joiner.learned_swarm, swarm_number(7));
+  EXPECT_TRUE(loop.run_until([&] { return early.service->members().size() == 2; }));
 }
 
 }  // namespace

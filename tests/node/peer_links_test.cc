@@ -4,9 +4,10 @@
 #include "node/net/peer_envelope.h"
 #include "tests/node/loop.h"
 #include "tests/support/test_ids.h"
+#include "tests/support/test_trust.h"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -17,26 +18,30 @@
 namespace starling::node {
 namespace {
 
-using tests::node_number;
 using tests::swarm_number;
+using tests::trust_of;
 
 using namespace std::chrono_literals;
 using tests::address_of;
 
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+
 struct Peer {
-  Peer(tests::Loop& loop, std::uint8_t name, std::uint8_t swarm, PeerLinksLimits limits = {}) {
+  Peer(tests::Loop& loop, std::uint8_t name, std::uint8_t swarm, PeerLinksLimits limits = {})
+      : trust(trust_of(name)) {
     auto listener = loop.listen();
     address = address_of(listener);
-    links = std::make_unique<PeerLinks>(std::move(listener), node_number(name), limits);
+    links = std::make_unique<PeerLinks>(std::move(listener), *trust, limits);
     if (swarm != 0) links->set_swarm(swarm_number(swarm));
   }
 
   std::string address;
+  std::unique_ptr<Trust> trust;
   std::unique_ptr<PeerLinks> links;
 };
 
 asio::awaitable<Result<Bytes>> echo(NodeId from, Bytes body) {
-  std::string text = std::to_string(from.bytes[15]) + " says " + std::string{as_text(body)};
+  std::string text = std::to_string(tests::number_of(from)) + " says " + std::string{as_text(body)};
   co_return to_bytes(text);
 }
 
@@ -87,7 +92,8 @@ TEST_F(PeerLinksTest, connections_leave_from_the_address_that_is_listened_on) {
   for (const char* own : {"127.0.0.7", "127.0.0.1"}) {
     asio::ip::tcp::acceptor peer = loop_.listen();
     asio::ip::tcp::acceptor listener{loop_.io(), {asio::ip::make_address(own), 0}};
-    PeerLinks links{std::move(listener), node_number(1), {}};
+    const auto trust = trust_of(1);
+    PeerLinks links{std::move(listener), *trust, {}};
     links.send(address_of(peer), Channel::raft, to_bytes("x"));
     EXPECT_EQ(loop_.await(next_caller(peer)), own);
   }
@@ -96,7 +102,8 @@ TEST_F(PeerLinksTest, connections_leave_from_the_address_that_is_listened_on) {
 TEST_F(PeerLinksTest, a_node_that_listens_everywhere_lets_the_system_choose) {
   asio::ip::tcp::acceptor peer = loop_.listen();
   asio::ip::tcp::acceptor listener{loop_.io(), {asio::ip::address_v4::any(), 0}};
-  PeerLinks links{std::move(listener), node_number(1), {}};
+  const auto trust = trust_of(1);
+  PeerLinks links{std::move(listener), *trust, {}};
   links.send(address_of(peer), Channel::raft, to_bytes("x"));
   EXPECT_EQ(loop_.await(next_caller(peer)), "127.0.0.1");
 }
@@ -144,13 +151,15 @@ TEST_F(PeerLinksTest, another_swarm_is_refused_with_a_sentence) {
   EXPECT_FALSE(heard);
 }
 
-TEST_F(PeerLinksTest, a_node_without_a_swarm_may_only_talk_membership_until_it_joins) {
+TEST_F(PeerLinksTest, a_node_without_a_swarm_may_only_ask_to_be_let_in_until_it_joins) {
   Peer a{loop_, 1, 0};
   Peer b{loop_, 2, 7};
-  b.links->on_request(Channel::membership, echo);
+  b.links->on_admission([](const PeerCaller& caller, Bytes body) {
+    return echo(node_id_of(caller.key), std::move(body));
+  });
   b.links->on_request(Channel::ledger, echo);
   b.links->start();
-  EXPECT_TRUE(call(a, b.address, Channel::membership, "x"));
+  EXPECT_TRUE(call(a, b.address, Channel::admission, "x"));
   const auto early = call(a, b.address, Channel::ledger, "x");
   ASSERT_FALSE(early);
   EXPECT_EQ(early.error().code, Errc::unavailable);
@@ -210,7 +219,8 @@ TEST_F(PeerLinksTest, the_next_send_connects_again) {
   auto listener = loop_.listen();
   const auto endpoint = listener.local_endpoint();
   const std::string address = address_of(listener);
-  auto first = std::make_unique<PeerLinks>(std::move(listener), node_number(2), PeerLinksLimits{});
+  const auto trust = trust_of(2);
+  auto first = std::make_unique<PeerLinks>(std::move(listener), *trust, PeerLinksLimits{});
   first->set_swarm(swarm_number(7));
   first->on_request(Channel::ledger, echo);
   first->start();
@@ -218,7 +228,7 @@ TEST_F(PeerLinksTest, the_next_send_connects_again) {
   first.reset();
 
   asio::ip::tcp::acceptor again{loop_.io(), endpoint};
-  PeerLinks second{std::move(again), node_number(2), PeerLinksLimits{}};
+  PeerLinks second{std::move(again), *trust, PeerLinksLimits{}};
   second.set_swarm(swarm_number(7));
   second.on_request(Channel::ledger, echo);
   second.start();
@@ -273,24 +283,163 @@ TEST_F(PeerLinksTest, garbage_closes_the_connection) {
   EXPECT_TRUE(loop_.run_until([&] { return closed; }));
 }
 
-/// Accepts one connection, takes all it is sent until it ends, and says nothing.
-asio::awaitable<void> listen_only(asio::ip::tcp::acceptor& listener) {
-  auto socket = co_await listener.async_accept(asio::use_awaitable);
-  std::vector<char> taken(1 << 20);
-  const auto buffer = asio::buffer(taken);
-  co_await asio::async_read(socket, buffer, asio::use_awaitable);
-}
+/// Between a caller and a peer: hands bytes on both ways, until it is deaf and swallows them.
+struct Relay {
+  Relay(tests::Loop& loop, const std::string& to) : listener(loop.listen()), peer(loop.io()) {
+    address = address_of(listener);
+    const auto port = static_cast<std::uint16_t>(std::stoi(to.substr(to.find(':') + 1)));
+    peer.connect({asio::ip::address_v4::loopback(), port});
+    asio::co_spawn(loop.io(), run(), asio::detached);
+  }
+
+  asio::awaitable<void> run() {
+    caller.emplace(co_await listener.async_accept(asio::use_awaitable));
+    asio::co_spawn(listener.get_executor(), hand_on(*caller, peer), asio::detached);
+    co_await hand_on(peer, *caller);
+  }
+
+  asio::awaitable<void> hand_on(asio::ip::tcp::socket& from, asio::ip::tcp::socket& to) {
+    std::array<char, 4096> bytes{};
+    const auto all = asio::buffer(bytes);
+    for (;;) {
+      const auto [ended, size] = co_await from.async_read_some(all, kAsTuple);
+      is_ended = is_ended || ended;
+      boost::system::error_code ignored;
+      if (ended) to.close(ignored);
+      if (ended) co_return;
+      taken += size;
+      if (is_deaf) continue;
+      const auto part = asio::buffer(bytes, size);
+      co_await asio::async_write(to, part, kAsTuple);
+    }
+  }
+
+  asio::ip::tcp::acceptor listener;
+  asio::ip::tcp::socket peer;
+  std::optional<asio::ip::tcp::socket> caller;
+  std::string address;
+  std::size_t taken = 0;
+  bool is_deaf = false;
+  bool is_ended = false;
+};
 
 TEST_F(PeerLinksTest, a_peer_that_takes_everything_and_says_nothing_is_given_up) {
   Peer a{loop_, 1, 7, {.answer_patience = 100ms}};
-  auto listener = loop_.listen();
-  const std::string address = address_of(listener);
-  asio::co_spawn(loop_.io(), listen_only(listener), asio::detached);
-  const auto answer = call(a, address, Channel::ledger, "x", 50s);
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  Relay relay{loop_, b.address};
+  ASSERT_TRUE(call(a, relay.address, Channel::ledger, "x"));
+  relay.is_deaf = true;
+  const auto answer = call(a, relay.address, Channel::ledger, "x", 50s);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::timed_out);
   EXPECT_NE(answer.error().detail.find("has not answered for 1"), std::string::npos)
       << answer.error().detail;
+}
+
+TEST_F(PeerLinksTest, a_peer_that_does_not_answer_the_handshake_is_given_up_and_did_nothing) {
+  Peer a{loop_, 1, 7, {.handshake_patience = 100ms}};
+  Peer b{loop_, 2, 7};
+  b.links->start();
+  Relay relay{loop_, b.address};
+  relay.is_deaf = true;
+  const auto answer = call(a, relay.address, Channel::ledger, "x", 50s);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::unavailable);
+  EXPECT_NE(answer.error().detail.find("did not finish the handshake within 100 ms"),
+            std::string::npos)
+      << answer.error().detail;
+}
+
+TEST_F(PeerLinksTest, who_connects_and_says_nothing_is_not_waited_for) {
+  Peer b{loop_, 2, 7, {.strangers_max = 2, .handshake_patience = 100ms}};
+  b.links->start();
+  const auto port =
+      static_cast<std::uint16_t>(std::stoi(b.address.substr(b.address.find(':') + 1)));
+  std::vector<asio::ip::tcp::socket> silent;
+  std::vector<bool> ended(3);
+  std::array<char, 1> byte{};
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    silent.emplace_back(loop_.io()).connect({asio::ip::address_v4::loopback(), port});
+    silent[i].async_read_some(asio::buffer(byte), [&ended, i](boost::system::error_code ec, auto) {
+      ended[i] = bool{ec};
+    });
+  }
+  EXPECT_TRUE(loop_.run_until([&] { return ended[2]; })) << "above the limit: at once";
+  EXPECT_TRUE(loop_.run_until([&] { return ended[0] && ended[1]; }));
+}
+
+TEST_F(PeerLinksTest, who_knows_another_secret_is_not_answered_and_learns_nothing) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  a.trust->set_ring(tests::ring_of(98));
+  bool heard = false;
+  b.links->on_message(Channel::raft, [&heard](NodeId, Bytes) { heard = true; });
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  Relay relay{loop_, b.address};
+  a.links->send(relay.address, Channel::raft, to_bytes("x"));
+  const auto answer = call(a, relay.address, Channel::ledger, "x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::unavailable);
+  EXPECT_NE(answer.error().detail.find("does not know the same secret"), std::string::npos);
+  EXPECT_FALSE(heard);
+  EXPECT_EQ(relay.taken, 80U) << "only what was asked went over the wire, no byte came back";
+}
+
+TEST_F(PeerLinksTest, of_two_secrets_the_second_is_shown_when_the_first_is_refused) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  a.trust->set_ring(tests::ring_of(98));
+  a.trust->set_given(tests::ring_of(99));
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  EXPECT_FALSE(call(a, b.address, Channel::ledger, "x"));
+  EXPECT_TRUE(call(a, b.address, Channel::ledger, "x"));
+}
+
+TEST_F(PeerLinksTest, a_removed_member_is_told_so_and_what_is_open_is_closed) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  bool is_removed = false;
+  b.trust->set_standing([&is_removed](const PublicKey& key) {
+    const bool is_a = key == tests::keyed_secret(1).key().public_key;
+    return is_a && is_removed ? Standing::removed : Standing::member;
+  });
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  Relay relay{loop_, b.address};
+  ASSERT_TRUE(call(a, relay.address, Channel::ledger, "x"));
+  is_removed = true;
+  b.links->drop_removed();
+  EXPECT_TRUE(loop_.run_until([&] { return relay.is_ended; }));
+  const auto answer = call(a, b.address, Channel::ledger, "x");
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().detail.find("was removed from the swarm"), std::string::npos)
+      << answer.error().detail;
+}
+
+TEST_F(PeerLinksTest, two_recovery_epochs_do_not_talk) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  b.links->set_swarm(swarm_number(7), 1);
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  const auto answer = call(a, b.address, Channel::ledger, "x");
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().detail.find("recovery epoch 1"), std::string::npos)
+      << answer.error().detail;
+}
+
+TEST_F(PeerLinksTest, a_node_recognises_itself_and_others) {
+  Peer a{loop_, 1, 7};
+  Peer b{loop_, 2, 7};
+  a.links->start();
+  b.links->start();
+  EXPECT_EQ(loop_.await(a.links->who_is(a.address)).value(), a.links->hello());
+  EXPECT_EQ(loop_.await(a.links->who_is(b.address)).value(), b.links->hello());
+  EXPECT_NE(a.links->hello().boot, b.links->hello().boot);
 }
 
 TEST_F(PeerLinksTest, a_peer_that_works_long_on_a_call_is_not_given_up) {
@@ -306,24 +455,13 @@ TEST_F(PeerLinksTest, a_peer_that_works_long_on_a_call_is_not_given_up) {
 
 TEST_F(PeerLinksTest, idle_connections_close_and_come_back) {
   Peer a{loop_, 1, 7, {.idle_patience = 20ms}};
-  auto listener = loop_.listen();
-  const std::string address = address_of(listener);
-  std::optional<asio::ip::tcp::socket> accepted;
-  a.links->send(address, Channel::raft, to_bytes("x"));
-  listener.async_accept([&](boost::system::error_code, asio::ip::tcp::socket socket) {
-    accepted.emplace(std::move(socket));
-  });
-  ASSERT_TRUE(loop_.run_until([&] { return accepted.has_value(); }));
-  std::size_t total = 0;
-  bool ended = false;
-  std::vector<char> buffer(4096);
-  asio::async_read(
-      *accepted, asio::buffer(buffer), [&](boost::system::error_code ec, std::size_t size) {
-        total = size;
-        ended = ec == asio::error::eof;
-      });
-  EXPECT_TRUE(loop_.run_until([&] { return ended; }));
-  EXPECT_GT(total, 0U);
+  Peer b{loop_, 2, 7};
+  b.links->on_request(Channel::ledger, echo);
+  b.links->start();
+  Relay relay{loop_, b.address};
+  EXPECT_TRUE(call(a, relay.address, Channel::ledger, "x"));
+  EXPECT_TRUE(loop_.run_until([&] { return relay.is_ended; }));
+  EXPECT_TRUE(call(a, b.address, Channel::ledger, "x"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ class Conversation {
     if (step.command == "start") return start(step);
     if (step.command == "until") return until(number(step, "ms"));
     if (step.command == "hear") return hear(step);
+    if (step.command == "answered") return answered(step);
     if (step.command == "push_pull") return show(core_->merge(now_, updates(step, "members")));
     if (step.command == "members") return members();
     return "unknown command " + step.command;
@@ -64,7 +65,7 @@ class Conversation {
   std::string show(const SwimEffects& effects) const {
     std::string text;
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now_).count();
-    for (const auto& [address, message] : effects.send) {
+    for (const auto& [to, address, message] : effects.send) {
       text += fmt::format("{} ms: {} to {} seq={} target={}",
                           ms,
                           to_string(message.kind),
@@ -77,6 +78,8 @@ class Conversation {
     }
     for (const auto& member : effects.changed)
       text += fmt::format("{} ms: now {}\n", ms, show(member));
+    for (const auto& call : effects.call)
+      text += fmt::format("{} ms: call {} seq={}\n", ms, call.address, call.sequence);
     for (const auto& address : effects.push_pull)
       text += fmt::format("{} ms: push_pull {}\n", ms, address);
     if (!text.empty()) text.pop_back();
@@ -128,6 +131,12 @@ class Conversation {
     }
     const std::string text = show(core_->receive(now_, message));
     return text.empty() ? "quiet" : text;
+  }
+
+  /// A call for a sign of life is answered by the one that was called.
+  std::string answered(const tests::Step& step) {
+    core_->take_call_answer(now_, {id_of(step.args.at("by").at(0)), "", number(step, "seq")});
+    return "quiet";
   }
 
   std::string members() const {

@@ -3,6 +3,7 @@
 #include "node/base/random.h"
 #include "node/gossip/suspicion.h"
 #include "tests/support/test_ids.h"
+#include "tests/support/test_trust.h"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +25,8 @@ SwimMessage full_message() {
   message.target_address = "127.0.0.1:7401";
   for (std::uint8_t i = 3; i < 6; ++i) {
     SwimUpdate update;
-    update.member = {.id = node_number(i),
+    update.member = {.id = tests::keyed_node(i),
+                     .key = tests::keyed_secret(i).key(),
                      .incarnation = 1ULL << 60,
                      .state = MemberState::suspect,
                      .facts = {}};
@@ -71,6 +73,13 @@ TEST(SwimWireTest, what_breaks_a_promise_is_corrupt) {
   EXPECT_TRUE(refused([](SwimMessage& m) { m.updates[0].member.state = MemberState{5}; }));
   EXPECT_TRUE(refused([](SwimMessage& m) { m.updates[0].member.facts.name.assign(65, 'x'); }));
   EXPECT_TRUE(refused([](SwimMessage& m) { m.updates[0].member.facts.http.assign(600, 'x'); }));
+  EXPECT_TRUE(refused([](SwimMessage& m) { m.updates[0].member.key.disk_incarnation = 1; }))
+      << "an id that is not the key's";
+  EXPECT_TRUE(refused([](SwimMessage& m) {
+    m.updates[0].member.state = MemberState::alive;
+    m.updates[0].member.key = {};
+  })) << "who lives has a key";
+  EXPECT_FALSE(refused([](SwimMessage& m) { m.updates[0].member.key = {}; }));
   EXPECT_FALSE(refused([](SwimMessage&) {}));
 }
 

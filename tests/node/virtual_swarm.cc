@@ -70,7 +70,7 @@ bool VirtualSwarm::can_hear(std::size_t a, std::size_t b) const {
 
 void VirtualSwarm::carry_out(std::size_t node, const node::SwimEffects& effects) {
   due_[node] = cores_[node]->next_deadline();
-  for (const auto& [address, message] : effects.send) {
+  for (const auto& [addressee, address, message] : effects.send) {
     largest_datagram_ = std::max(largest_datagram_, encode_swim_message(message).size());
     const auto to = static_cast<std::size_t>(std::stoul(address.substr(1)));
     if (random_.chance(loss_) || !can_hear(node, to)) continue;
@@ -80,6 +80,16 @@ void VirtualSwarm::carry_out(std::size_t node, const node::SwimEffects& effects)
                        .to = to,
                        .message = message,
                        .push_pull_from = 0});
+  }
+  for (const auto& call : effects.call) {
+    const auto to = static_cast<std::size_t>(std::stoul(call.address.substr(1)));
+    if (can_hear(node, to))
+      events_.push(Event{.at = now_ + 2ms,
+                         .order = next_order_++,
+                         .to = to,
+                         .message = {},
+                         .push_pull_from = node,
+                         .call = call});
   }
   for (const auto& address : effects.push_pull)
     push_pull(node, static_cast<std::size_t>(std::stoul(address.substr(1))));
@@ -122,6 +132,11 @@ bool VirtualSwarm::step(MonoTime until) {
     }
     const std::size_t from = event.push_pull_from;
     if (!cores_[from] || !can_hear(from, event.to)) return true;
+    if (event.call) {
+      cores_[from]->take_call_answer(now_, *event.call);
+      due_[from] = cores_[from]->next_deadline();
+      return true;
+    }
     carry_out(event.to, cores_[event.to]->merge(now_, cores_[from]->state().members));
     carry_out(from, cores_[from]->merge(now_, cores_[event.to]->state().members));
     return true;

@@ -53,7 +53,8 @@ class VirtualSwarm {
     std::uint64_t order = 0;
     std::size_t to = 0;
     std::optional<node::SwimMessage> message;
-    std::size_t push_pull_from = 0;  // if there is no message
+    std::size_t push_pull_from = 0;        // if there is no message
+    std::optional<node::SwimCall> call{};  ///< for a sign of life, by `push_pull_from`
 
     bool operator<(const Event& other) const {
       return std::tie(other.at, other.order) < std::tie(at, order);

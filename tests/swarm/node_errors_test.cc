@@ -20,6 +20,12 @@ class NodeErrors : public testing::Test {
     return run_program(arguments, output_, 20s);
   }
 
+  std::filesystem::path secret_file(const std::string& content) {
+    const auto path = folder_ / "secret";
+    EXPECT_TRUE(bootstrap::write_file_atomically(path, content, 0600));
+    return path;
+  }
+
   const ScratchFolder scratch_;
   const std::filesystem::path folder_ = scratch_.path();
   std::string output_;
@@ -31,10 +37,38 @@ TEST_F(NodeErrors, WithNeitherFoundNorJoinItSaysWhichToUse) {
   EXPECT_THAT(output_, HasSubstr("--join"));
 }
 
-TEST_F(NodeErrors, APublicPeerAddressIsRefused) {
+TEST_F(NodeErrors, ListeningEverywhereNeedsAnAddressForOthers) {
   EXPECT_EQ(node({"--data", folder_ / "n", "--found", "--listen", "0.0.0.0:7400"}), 2);
-  EXPECT_THAT(output_, HasSubstr("loopback"));
+  EXPECT_THAT(output_, HasSubstr("--advertise HOST:PORT"));
+  EXPECT_EQ(node({"--data", folder_ / "n", "--found", "--advertise", "0.0.0.0:7400"}), 2);
+  EXPECT_THAT(output_, HasSubstr("nobody can connect to that"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "n")) << "nothing was changed";
+}
+
+TEST_F(NodeErrors, JoiningNeedsASecretOrAToken) {
+  const std::vector<std::string> join{"--data",
+                                      folder_ / "n",
+                                      "--join",
+                                      "127.0.0.1:1",
+                                      "--listen",
+                                      "127.0.0.1:0",
+                                      "--http",
+                                      "127.0.0.1:0"};
+  EXPECT_EQ(node(join), 2);
+  EXPECT_THAT(output_, HasSubstr("--secret-file"));
+  EXPECT_THAT(output_, HasSubstr("--join-token"));
+  auto with = join;
+  with.insert(with.end(), {"--secret-file", folder_ / "absent"});
+  EXPECT_EQ(node(with), 2);
+  EXPECT_THAT(output_, HasSubstr("openssl rand -hex 32"));
+  with.back() = secret_file("not a secret");
+  EXPECT_EQ(node(with), 2);
+  EXPECT_THAT(output_, HasSubstr("64 hex digits"));
+  EXPECT_THAT(output_, testing::Not(HasSubstr("not a secret"))) << "secrets are not repeated";
+  with = join;
+  with.insert(with.end(), {"--join-token", "starling-join-123"});
+  EXPECT_EQ(node(with), 2);
+  EXPECT_THAT(output_, HasSubstr("96 hex digits"));
 }
 
 TEST_F(NodeErrors, AnUnknownOptionAndAMissingDirectoryAreUsage) {
@@ -70,6 +104,8 @@ TEST_F(NodeErrors, JoiningWhereNobodyListensKeepsTryingAndSaysSo) {
                                      folder_ / "n",
                                      "--join",
                                      nobody,
+                                     "--secret-file",
+                                     swarm.folder() / "node-1" / "swarm-keys",
                                      "--listen",
                                      "127.0.0.1:0",
                                      "--http",
@@ -81,8 +117,9 @@ TEST_F(NodeErrors, JoiningWhereNobodyListensKeepsTryingAndSaysSo) {
 }
 
 TEST_F(NodeErrors, ADirectoryOfAnotherSwarmIsNotLetIn) {
-  ProcessSwarm one{1};
-  ProcessSwarm other{1};
+  const auto secret = secret_file(std::string(64, 'a'));
+  ProcessSwarm one{SwarmPlan{.nodes = 1, .secret_file = secret}};
+  ProcessSwarm other{SwarmPlan{.nodes = 1, .secret_file = secret}};
   const auto peer = bootstrap::read_file(one.folder() / "node-1" / "addresses.json").value();
   const std::string seed = Json::parse(peer)["listen"];
   other.kill(0);
@@ -98,9 +135,31 @@ TEST_F(NodeErrors, ADirectoryOfAnotherSwarmIsNotLetIn) {
                "127.0.0.1:0"},
               output_,
               5s);
-  EXPECT_THAT(output_, HasSubstr("swarm")) << output_;
+  EXPECT_THAT(output_, HasSubstr("this node belongs to swarm")) << output_;
   auto client = one.client(0);
   EXPECT_EQ(client.get("/api/v1/swarm").value()["members"].size(), 1U);
+}
+
+TEST_F(NodeErrors, WhoHasAnotherSecretIsNotAnswered) {
+  ProcessSwarm swarm{1};
+  const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
+  const std::string seed = Json::parse(peer)["listen"];
+  run_program({STARLING_PROGRAM,
+               "node",
+               "--data",
+               folder_ / "n",
+               "--join",
+               seed,
+               "--secret-file",
+               secret_file(std::string(64, 'a')),
+               "--listen",
+               "127.0.0.1:0",
+               "--http",
+               "127.0.0.1:0"},
+              output_,
+              5s);
+  EXPECT_THAT(output_, HasSubstr("does not know the same secret")) << output_;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "n" / "state"));
 }
 
 TEST_F(NodeErrors, AWrongTokenIsRefused) {

@@ -102,6 +102,11 @@ void ProcessSwarm::launch(std::size_t node) {
     arguments.emplace_back("--join");
     arguments.push_back(nodes_[0].advertise.empty() ? nodes_[0].listen : nodes_[0].advertise);
   }
+  if (node > 0 || !plan_.secret_file.empty()) {
+    arguments.emplace_back("--secret-file");
+    arguments.push_back(plan_.secret_file.empty() ? nodes_[0].data / "swarm-keys"
+                                                  : plan_.secret_file);
+  }
   if (!one.advertise.empty()) {
     arguments.emplace_back("--advertise");
     arguments.push_back(one.advertise);

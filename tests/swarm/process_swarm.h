@@ -20,6 +20,7 @@ using Json = nlohmann::json;
 struct SwarmPlan {
   std::size_t nodes = 3;
   std::uint32_t slots = 1;
+  std::filesystem::path secret_file{};                       ///< empty: the founder's own
   std::function<std::string(std::size_t node)> listen{};     ///< HOST:PORT for peers
   std::function<std::string(std::size_t node)> advertise{};  ///< what peers are told instead
   /// Called when a node listens: where it really does.

@@ -22,23 +22,16 @@ constexpr std::chrono::milliseconds kPatience{5000};
 constexpr std::chrono::milliseconds kPauseAfterFailure{10};
 
 struct PeerLoad {
-  PeerLoad(std::string to, SwarmId swarm, WriteKeys carried, const LoadPlan& plan)
+  PeerLoad(std::string to, const PeerAccess& access, WriteKeys carried, const LoadPlan& plan)
       : address(std::move(to)),
         keys(carried),
         run(to_hex(secure_random_bytes(8))),
         links(tcp::acceptor{context, tcp::endpoint{asio::ip::address_v4::loopback(), 0}},
-              own_id(),
+              trust,
               node::PeerLinksLimits{}),
         tally(plan) {
-    links.set_swarm(swarm);
-  }
-
-  static NodeId own_id() {
-    NodeId id;
-    const auto bytes = secure_random_bytes(id.bytes.size());
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-      id.bytes[i] = std::to_integer<std::uint8_t>(bytes[i]);
-    return id;
+    trust.set_ring(access.ring);
+    links.set_swarm(access.swarm);
   }
 
   Bytes request(std::size_t writer, std::size_t number) const {
@@ -60,6 +53,7 @@ struct PeerLoad {
   std::string run;   ///< Makes the keys of this load its own.
   LogIndex applied;  ///< of the last answer
   asio::io_context context{1};
+  node::Trust trust{node::NodeSecret::generate()};
   node::PeerLinks links;
   Tally tally;
   std::size_t active = 0;
@@ -97,8 +91,11 @@ asio::awaitable<void> PeerLoad::write_on(std::size_t writer) {
 
 }  // namespace
 
-Json peer_load(const std::string& address, SwarmId swarm, WriteKeys keys, const LoadPlan& plan) {
-  PeerLoad load{address, swarm, keys, plan};
+Json peer_load(const std::string& address,
+               const PeerAccess& access,
+               WriteKeys keys,
+               const LoadPlan& plan) {
+  PeerLoad load{address, access, keys, plan};
   load.active = plan.writers;
   for (std::size_t writer = 0; writer < plan.writers; ++writer)
     node::spawn(load.context.get_executor(), load.write_on(writer));

@@ -69,7 +69,7 @@ void write_entries(StarlingSwarm& swarm, std::size_t leader, std::uint64_t entri
   plan.warm_up = 0s;
   const auto deadline = Clock::now() + 2min;
   while (swarm.commit_index(leader) < until && Clock::now() < deadline)
-    peer_load(swarm.address(leader), swarm.swarm(), WriteKeys::none, plan);
+    peer_load(swarm.address(leader), swarm.access(), WriteKeys::none, plan);
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ Result<Json> measure_writes(StarlingSwarm& swarm, const BenchOptions& options, c
   using Load = std::function<Json(std::size_t leader, const LoadPlan& plan)>;
   const auto peer = [&](WriteKeys keys) {
     return [&swarm, keys](std::size_t leader, const LoadPlan& plan) {
-      return peer_load(swarm.address(leader), swarm.swarm(), keys, plan);
+      return peer_load(swarm.address(leader), swarm.access(), keys, plan);
     };
   };
   const std::vector<std::pair<std::string, Load>> loads{
@@ -120,7 +120,7 @@ Result<Json> measure_memory(StarlingSwarm& swarm, const Say& say) {
   fill.keys_per_writer = kFillKeysEach;
   fill.value_bytes = kFillValueBytes;
   fill.warm_up = 0s;
-  peer_load(swarm.address(*leader), swarm.swarm(), WriteKeys::none, fill);
+  peer_load(swarm.address(*leader), swarm.access(), WriteKeys::none, fill);
   const std::size_t late = (*leader + 1) % swarm.size();
   swarm.kill(late);
   write_entries(swarm, *leader, kEntriesMissed);
@@ -132,7 +132,7 @@ Result<Json> measure_memory(StarlingSwarm& swarm, const Say& say) {
   plan.time = 15s;
   plan.servers = {swarm.pid(*leader)};
   auto load = std::async(std::launch::async, [&] {
-    return peer_load(swarm.address(*leader), swarm.swarm(), WriteKeys::internal, plan);
+    return peer_load(swarm.address(*leader), swarm.access(), WriteKeys::internal, plan);
   });
   const auto up = swarm.start_again(late);
   const auto together = up ? swarm.wait_until_together(kTogetherPatience) : up;

@@ -1,5 +1,7 @@
 #include "tools/bench_core/starling_swarm.h"
 
+#include "bootstrap/member_watch.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -53,7 +55,9 @@ Result<> StarlingSwarm::start_all() {
   const auto status = status_of(0);
   const auto swarm = SwarmId::from_hex(status ? text_field(*status, "swarm_id") : std::string{});
   if (!swarm) return failure("the founder names no swarm");
-  swarm_ = *swarm;
+  auto ring = bootstrap::read_key_ring(nodes_.front().data / "swarm-keys");
+  if (!ring) return ring.error();
+  access_ = {.swarm = *swarm, .ring = std::move(*ring)};
   return {};
 }
 
@@ -81,7 +85,9 @@ Result<> StarlingSwarm::launch(std::size_t node) {
   if (node == 0)
     words.emplace_back("--found");
   else
-    words.insert(words.end(), {"--join", nodes_.front().listen});
+    words.insert(
+        words.end(),
+        {"--join", nodes_.front().listen, "--secret-file", nodes_.front().data / "swarm-keys"});
   auto process = ChildProcess::start(words, dir_ / (one.name + ".out"));
   if (!process) return process.error();
   one.process = std::move(*process);

@@ -5,6 +5,7 @@
 #include "node/base/ids.h"
 #include "tools/bench_core/child_process.h"
 #include "tools/bench_core/samples.h"
+#include "tools/bench_core/write_load.h"
 
 #include <memory>
 #include <optional>
@@ -36,7 +37,7 @@ class StarlingSwarm {
 
   const std::string& token() const { return token_; }
 
-  SwarmId swarm() const { return swarm_; }
+  const PeerAccess& access() const { return access_; }
 
   /// By the word of any node that runs. Errors: `unavailable` after 30 s.
   Result<std::size_t> leader();
@@ -77,7 +78,7 @@ class StarlingSwarm {
   std::filesystem::path program_;
   std::vector<Node> nodes_;
   std::string token_;
-  SwarmId swarm_;
+  PeerAccess access_;
 };
 
 }  // namespace starling::bench

@@ -6,6 +6,7 @@
 
 #include "node/base/error.h"
 #include "node/base/ids.h"
+#include "node/secure/swarm_keys.h"
 #include "tools/bench_core/samples.h"
 #include "tools/bench_core/usage.h"
 
@@ -68,8 +69,17 @@ std::string value_of(const LoadPlan& plan, std::size_t writer, std::size_t numbe
 /// Whether a write carries a key under which it counts once, as those that a node forwards do.
 enum class WriteKeys { none, internal };
 
+/// What lets a load speak to nodes as one of them.
+struct PeerAccess {
+  SwarmId swarm;
+  node::SwarmKeyRing ring;
+};
+
 /// Over the peer protocol to the leader, as another node forwards writes: one connection.
-Json peer_load(const std::string& address, SwarmId swarm, WriteKeys keys, const LoadPlan& plan);
+Json peer_load(const std::string& address,
+               const PeerAccess& access,
+               WriteKeys keys,
+               const LoadPlan& plan);
 
 /// Over HTTP: a connection for each writer, kept alive. `url` is http://IP:PORT.
 Json http_load(const std::string& url, const std::string& token, const LoadPlan& plan);
