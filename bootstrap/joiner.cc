@@ -68,13 +68,13 @@ asio::awaitable<Result<std::optional<node::Admitted>>> Joiner::run() {
       }
       case FoundingStep::Kind::ask: {
         auto admitted = co_await ask_admission(links_, step.address, name_);
-        if (admitted && expected_ && admitted->swarm != *expected_) {
+        if (admitted && expected_ && admitted->admitted.swarm != *expected_) {
           admitted = Error{Errc::conflict,
                            fmt::format("it is of swarm {}, the join token is of swarm {}",
-                                       admitted->swarm.hex(),
+                                       admitted->admitted.swarm.hex(),
                                        expected_->hex())};
         }
-        if (admitted) co_return std::optional<node::Admitted>{std::move(*admitted)};
+        if (admitted) co_return std::optional<node::Admitted>{std::move(admitted->admitted)};
         founding_.asked(mono_now(), step.address, admitted.error());
         break;
       }

@@ -48,7 +48,7 @@ void MemberWatch::look() {
   const std::uint64_t change = ml::member_change(*view);
   if (change == seen_) return;
   seen_ = change;
-  take_ring();
+  take_ring(ml::swarm_key_ring(*view));
   links_.drop_removed();
   for (const auto& member : gossip_.members())
     heard_of(member);
@@ -63,9 +63,10 @@ void MemberWatch::heard_of(const node::Member& member) {
   if (is_removed) gossip_.expel(member.id);
 }
 
-void MemberWatch::take_ring() {
-  auto ring = ml::swarm_key_ring(*group_.view());
-  if (ring.empty() || ring == trust_.ring()) return;
+void MemberWatch::take_ring(node::SwarmKeyRing ring) {
+  // A state that is behind says less than this node knows.
+  const bool is_older = newest_generation(ring) < newest_generation(trust_.ring());
+  if (ring.empty() || is_older || ring == trust_.ring()) return;
   if (auto written = write_key_ring(key_file_, ring); !written)
     log_.error("the swarm's keys were not written why={}", written.error().detail);
   trust_.set_ring(std::move(ring));

@@ -30,12 +30,13 @@ class MemberWatch {
   /// Something was applied.
   void look();
 
+  /// These are the swarm's keys, by the state or by a member's word.
+  void take_ring(node::SwarmKeyRing ring);
+
   /// Gossip speaks of that member.
   void heard_of(const node::Member& member);
 
  private:
-  void take_ring();
-
   consensus::RaftGroup& group_;
   node::GossipService& gossip_;
   node::PeerLinks& links_;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kPeersKept = 64;
 constexpr std::uint64_t kMegabyte = 1 << 20;
+constexpr std::uint64_t kMemoryStepMb = 16;
 
 }  // namespace
 
@@ -28,10 +29,14 @@ FactsSource::FactsSource(const Settings& settings, std::string http_url) {
   fixed_.labels = parse_labels(settings.labels).value();
 }
 
-node::MemberFacts FactsSource::now(std::uint32_t trials_running) const {
+node::MemberFacts FactsSource::now(std::uint32_t trials_running,
+                                   std::uint64_t key_generation) const {
   node::MemberFacts facts = fixed_;
+  facts.key_generation = key_generation;
   facts.trials_running = trials_running;
-  facts.memory_used_mb = node::memory_used_bytes() / kMegabyte;
+  // In steps, or every node would have news about itself every second.
+  const std::uint64_t used = node::memory_used_bytes() / kMegabyte;
+  facts.memory_used_mb = (used + kMemoryStepMb / 2) / kMemoryStepMb * kMemoryStepMb;
   return facts;
 }
 

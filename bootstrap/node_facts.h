@@ -16,7 +16,8 @@ class FactsSource {
  public:
   FactsSource(const Settings& settings, std::string http_url);
 
-  node::MemberFacts now(std::uint32_t trials_running) const;
+  /// `key_generation`: the newest of the swarm's keys that this node knows.
+  node::MemberFacts now(std::uint32_t trials_running, std::uint64_t key_generation) const;
 
  private:
   node::MemberFacts fixed_;

@@ -140,6 +140,12 @@ Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
   if (grows(body)) {
     if (auto room = disk_.room_to_grow(); !room) return room;
   }
+  const auto* remove = std::get_if<ml::RemoveMember>(&body);
+  if (remove != nullptr && group_.status().voters.contains(remove->node)) {
+    return Error{Errc::conflict,
+                 "it votes: drain it first (starling member drain), so that another can take its "
+                 "place"};
+  }
   const std::uint32_t needed = ml::feature_level_of(body);
   if (needed <= 1) return {};  // what every version understands
   const std::uint32_t level = ml::feature_level(*group_.view());

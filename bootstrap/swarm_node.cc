@@ -37,6 +37,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <unistd.h>
@@ -89,6 +90,8 @@ class RunningNode : public SwarmNode {
   asio::awaitable<void> stop_on_signal();
   asio::awaitable<void> stop();
   std::optional<std::string> address_of(NodeId id) const;
+  std::vector<std::string> other_addresses() const;
+  bool is_alone() const;
   void write_addresses() const;
   void trim_ballast() const;
   void come_back_as_new(const std::string& why);
@@ -184,6 +187,25 @@ std::optional<std::string> RunningNode::address_of(NodeId id) const {
   return member->facts.address;
 }
 
+std::vector<std::string> RunningNode::other_addresses() const {
+  std::vector<std::string> addresses = settings_.join;
+  for (const auto& member : gossip_->members())
+    if (member.id != identity_->node()) addresses.push_back(member.facts.address);
+  for (const auto& known : peers_->addresses())
+    addresses.push_back(known);
+  std::ranges::sort(addresses);
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  std::erase(addresses, settings_.advertise);
+  return addresses;
+}
+
+bool RunningNode::is_alone() const {
+  const auto members = gossip_->members();
+  return std::ranges::none_of(members, [this](const node::Member& member) {
+    return member.id != identity_->node() && member.state == node::MemberState::alive;
+  });
+}
+
 void RunningNode::start() {
   links_ = std::make_unique<node::PeerLinks>(
       std::move(sockets_->peers), *trust_, node::PeerLinksLimits{});
@@ -197,15 +219,17 @@ void RunningNode::start() {
 asio::awaitable<void> RunningNode::enter_swarm() {
   auto entered = co_await entry_->enter(core_.get_executor(), *links_);
   if (is_stopping_) co_return;
+  links_->connect_anew();
   if (entered) entered = start_in(*identity_->swarm());
   if (!entered) fail(entered.error());
 }
 
 Result<> RunningNode::start_in(SwarmId swarm) {
+  links_->on_removed([this] { left_for_good(); });
   if (auto ok = start_gossip(swarm); !ok) return ok;
   if (auto ok = start_member(swarm); !ok) return ok;
   gossip_->start();
-  node::spawn(core_.get_executor(), admission_->admit_self(settings_.name));
+  node::spawn(core_.get_executor(), admission_->stay(settings_.name));
   return {};
 }
 
@@ -215,7 +239,7 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
 
   node::GossipOptions options;
   options.swarm = swarm;
-  options.facts = facts_->now(0);
+  options.facts = facts_->now(0, node::newest_generation(trust_->ring()));
   options.seeds = settings_.join;
   for (const auto& known : peers_->addresses())
     options.seeds.push_back(known);
@@ -278,8 +302,20 @@ Result<> RunningNode::start_member(SwarmId swarm) {
       key_file_of(settings_.data),
       [this] { left_for_good(); },
       Logger{"members", settings_.name});
-  admission_ = std::make_unique<Admission>(
-      core, *ledger_, *group_, *links_, *trust_, address, Logger{"admission", settings_.name});
+  Admission::Parts parts{.ledger = *ledger_,
+                         .group = *group_,
+                         .links = *links_,
+                         .trust = *trust_,
+                         .address_of = address,
+                         .addresses = [this] { return other_addresses(); },
+                         .is_alone = [this] { return is_alone(); },
+                         .on_ring =
+                             [this](node::SwarmKeyRing ring) {
+                               members_->take_ring(std::move(ring));
+                               links_->connect_anew();
+                             }};
+  admission_ =
+      std::make_unique<Admission>(core, std::move(parts), Logger{"admission", settings_.name});
   blob_sync_ = std::make_unique<BlobSync>(core,
                                           *blobs_,
                                           *exchange_,
@@ -442,7 +478,7 @@ asio::awaitable<void> RunningNode::ensure_admin_token() {
 asio::awaitable<void> RunningNode::refresh_facts() {
   asio::steady_timer alarm{core_};
   while (!is_stopping_) {
-    gossip_->set_facts(facts_->now(host_->running()));
+    gossip_->set_facts(facts_->now(host_->running(), node::newest_generation(trust_->ring())));
     trim_ballast();
     alarm.expires_after(kFactsEvery);
     co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));

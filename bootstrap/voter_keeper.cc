@@ -1,11 +1,15 @@
 #include "bootstrap/voter_keeper.h"
 
-#include "bootstrap/voter_plan.h"
 #include "ml/study/study_state.h"
+#include "ml/study/swarm_members.h"
+#include "node/base/clock.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
 
 namespace starling::bootstrap {
 namespace {
@@ -15,6 +19,9 @@ using namespace std::chrono_literals;
 constexpr auto kLookEvery = 250ms;
 constexpr auto kChangePatience = 5s;
 constexpr std::uint64_t kCaughtUpEntries = 64;  // behind by so few is as good as not behind
+constexpr std::uint64_t kVoterMemoryMb = 256;
+constexpr std::size_t kFormedVoters = 3;
+constexpr std::uint64_t kFormingMs = 10 * 60 * 1000;  // so long a swarm is new
 
 }  // namespace
 
@@ -50,36 +57,104 @@ asio::awaitable<void> VoterKeeper::run() {
   }
 }
 
+VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) const {
+  const auto view = group_.view();
+  const std::uint32_t level = ml::feature_level(*view);
+  VoterInput input{.now = mono_now(),
+                   .self = self_,
+                   .voters = status.voters,
+                   .learners = status.learners,
+                   .nodes = {},
+                   .is_forming = status.voters.size() < kFormedVoters};
+  std::map<NodeId, ml::SwarmMember> listed;
+  std::uint64_t oldest_ms = wall_now_ms();
+  for (auto& member : ml::list_members(*view)) {
+    oldest_ms = std::min(oldest_ms, member.admitted_ms);
+    listed[member.node] = std::move(member);
+  }
+  if (wall_now_ms() - oldest_ms < kFormingMs) input.is_forming = true;
+  for (const auto& member : gossip_.members()) {
+    const auto found = listed.find(member.id);
+    const auto match = status.match.find(member.id);
+    const auto zone = member.facts.labels.find("zone");
+    VoterCandidate one;
+    one.id = member.id;
+    one.name = member.facts.name;
+    one.is_alive = member.id == self_ || (member.state <= node::MemberState::suspect &&
+                                          !status.forgetful.contains(member.id));
+    one.is_heard = member.id == self_ ||
+                   (status.heard.contains(member.id) && !status.forgetful.contains(member.id));
+    one.is_fit =
+        member.facts.memory_budget_mb >= kVoterMemoryMb && member.facts.feature_level >= level;
+    one.is_caught_up = match != status.match.end() && match->second > LogIndex{} &&
+                       match->second.value + kCaughtUpEntries >= status.commit.value;
+    one.is_member = found != listed.end();
+    one.is_removed = !member.key.is_none() &&
+                     ml::standing_of(*view, member.key.public_key) == node::Standing::removed;
+    if (one.is_member) {
+      one.is_draining = found->second.is_draining;
+      one.wants_vote = found->second.wants_vote;
+    }
+    if (zone != member.facts.labels.end()) one.domain = zone->second;
+    input.nodes.push_back(std::move(one));
+  }
+  return input;
+}
+
 asio::awaitable<void> VoterKeeper::one_look() {
   const auto status = group_.status();
   if (status.role != consensus::Role::leader || status.changing_voters) co_return;
-  VoterInput input{.alive = {self_},
-                   .voters = status.voters,
-                   .learners = status.learners,
-                   .caught_up = {},
-                   .self = self_};
-  for (const auto& member : gossip_.members()) {
-    // A suspect is not dead yet: replacing it now and taking it back later would help nobody.
-    const bool counts =
-        member.state == node::MemberState::alive ||
-        (member.state == node::MemberState::suspect && status.voters.contains(member.id));
-    if (counts && !status.forgetful.contains(member.id)) input.alive.insert(member.id);
-  }
-  for (const auto& [peer, match] : status.match) {
-    if (match.value > 0 && match.value + kCaughtUpEntries >= status.commit.value)
-      input.caught_up.insert(peer);
-  }
-  auto next = next_voters(input);
-  if (!next) {
-    co_await raise_feature_level(status);
+  if (std::exchange(plan_term_, status.term) != status.term) plan_ = VoterPlan{};
+  const auto input = input_of(status);
+  if (auto next = plan_.next(input)) {
+    co_await change(std::move(*next));
     co_return;
   }
-  log_.info("changing members voters={} standbys={}", next->voters.size(), next->learners.size());
-  auto voters = std::move(next->voters);
-  auto learners = std::move(next->learners);
+  const auto own = ml::member_of(*group_.view(), self_);
+  if (own && own->is_draining && status.voters.size() > 1) {
+    log_.info("hands leadership over why=this node is draining");
+    co_await group_.hand_over();
+    co_return;
+  }
+  co_await use_newest_key();
+  co_await raise_feature_level(status);
+}
+
+asio::awaitable<void> VoterKeeper::change(VoterChange change) {
+  log_.info("changing members voters={} standbys={} why={}",
+            change.voters.size(),
+            change.learners.size(),
+            change.why.empty() ? "who holds a copy of the log" : change.why);
+  ml::NoteDecision note{.what = "voters", .why = change.why.substr(0, ml::kWhyMax)};
+  auto voters = std::move(change.voters);
+  auto learners = std::move(change.learners);
   const auto changed =
       co_await group_.change_members(std::move(voters), std::move(learners), kChangePatience);
-  if (!changed) log_.info("members did not change, trying again why={}", changed.error().detail);
+  if (!changed) {
+    log_.info("members did not change, trying again why={}", changed.error().detail);
+    co_return;
+  }
+  if (note.why.empty()) co_return;
+  ml::Command command;
+  command.body = std::move(note);
+  const auto noted = co_await ledger_.append(std::move(command), kChangePatience);
+  if (!noted) log_.info("the decision is not in the event log why={}", noted.error().detail);
+}
+
+/// A member that is alive and does not know the key yet could not be spoken to.
+asio::awaitable<void> VoterKeeper::use_newest_key() {
+  const auto ring = ml::swarm_key_ring(*group_.view());
+  if (ring.empty() || ring.front().use != node::KeyUse::accepted) co_return;
+  const std::uint64_t newest = ring.front().generation;
+  for (const auto& member : gossip_.members()) {
+    const bool counts = member.state <= node::MemberState::suspect;
+    if (counts && member.facts.key_generation < newest) co_return;
+  }
+  log_.info("every member knows the new key, which is used from now on generation={}", newest);
+  ml::Command command;
+  command.body = ml::UseSwarmKey{newest};
+  const auto used = co_await ledger_.append(std::move(command), kChangePatience);
+  if (!used) log_.info("the old key stays for now why={}", used.error().detail);
 }
 
 asio::awaitable<void> VoterKeeper::raise_feature_level(consensus::RaftStatus status) {

@@ -1,15 +1,20 @@
-/// On the leader: carries out `next_voters` while the swarm changes, and raises the feature level
-/// once every voter runs a program that understands it.
+/// On the leader: looks after the members. Carries out `VoterPlan`, moves the swarm on to its
+/// newest key once every member knows it, and raises the feature level once every voter runs a
+/// program that understands it. Each decision about voters is an event, with its reason.
 ///
 /// Threads: the core thread.
 #pragma once
 
 #include "bootstrap/raft_ledger.h"
+#include "bootstrap/voter_plan.h"
 #include "consensus/group/raft_group.h"
 #include "node/base/log.h"
 #include "node/gossip/gossip_service.h"
 
 #include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <string>
 
 namespace starling::bootstrap {
 
@@ -30,7 +35,10 @@ class VoterKeeper {
  private:
   asio::awaitable<void> run();
   asio::awaitable<void> one_look();
+  asio::awaitable<void> change(VoterChange change);
+  asio::awaitable<void> use_newest_key();
   asio::awaitable<void> raise_feature_level(consensus::RaftStatus status);
+  VoterInput input_of(const consensus::RaftStatus& status) const;
 
   asio::any_io_executor core_;
   consensus::RaftGroup& group_;
@@ -39,6 +47,8 @@ class VoterKeeper {
   NodeId self_;
   Logger log_;
   asio::steady_timer alarm_;
+  VoterPlan plan_;
+  Term plan_term_;  ///< what an earlier leadership saw is forgotten
   bool is_stopped_ = false;
 };
 

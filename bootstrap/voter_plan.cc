@@ -1,49 +1,254 @@
 #include "bootstrap/voter_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 namespace starling::bootstrap {
 namespace {
 
-std::size_t voters_wanted(std::size_t alive) {
-  return alive >= 5 ? 5 : alive >= 3 ? 3 : 1;
+const VoterCandidate* find(const VoterInput& input, NodeId id) {
+  const auto found = std::ranges::find(input.nodes, id, &VoterCandidate::id);
+  return found == input.nodes.end() ? nullptr : &*found;
+}
+
+std::string name_of(const VoterInput& input, NodeId id) {
+  const auto* node = find(input, id);
+  return node == nullptr || node->name.empty() ? id.hex().substr(0, 8) : node->name;
+}
+
+std::string domain_of(const VoterCandidate& node) {
+  return node.domain.empty() ? node.id.hex() : node.domain;
+}
+
+bool is_told_to_go(const VoterCandidate* node) {
+  return node != nullptr && (node->is_draining || node->is_removed);
+}
+
+std::string_view why_gone(const VoterCandidate* node) {
+  if (node != nullptr && node->is_removed) return "was removed";
+  if (node != nullptr && node->is_draining) return "is draining";
+  if (node != nullptr && !node->is_member) return "came back with another disk";
+  return "is gone";
+}
+
+std::size_t quorum_of(std::size_t voters) {
+  return voters / 2 + 1;
 }
 
 }  // namespace
 
-std::optional<VoterChange> next_voters(const VoterInput& input) {
-  VoterChange next{.voters = input.voters, .learners = input.learners};
-  for (const NodeId node : input.alive) {
-    if (!next.voters.contains(node)) next.learners.insert(node);
+std::size_t voters_wanted(std::size_t alive, std::size_t domains) {
+  if (alive >= 9 && domains >= 3 && domains < alive) return 7;
+  return alive >= 5 ? 5 : alive >= 3 ? 3 : 1;
+}
+
+/// The configuration while it is thought over.
+struct VoterPlan::Draft {
+  const VoterInput& input;
+  std::set<NodeId> voters;
+  std::vector<const VoterCandidate*> ready;  ///< may be promoted, the best last
+  std::vector<std::string> reasons;
+
+  std::set<std::string> domains() const {
+    std::set<std::string> all;
+    for (const NodeId voter : voters)
+      if (const auto* node = find(input, voter)) all.insert(domain_of(*node));
+    return all;
   }
 
-  std::vector<NodeId> ready;
-  for (const NodeId node : next.learners) {
-    if (input.alive.contains(node) && input.caught_up.contains(node)) ready.push_back(node);
+  /// Who makes the best voter beside those there are: wanted by a person, then in a domain of its
+  /// own.
+  const VoterCandidate* take_best() {
+    if (ready.empty()) return nullptr;
+    const auto taken = domains();
+    const auto rank = [&taken](const VoterCandidate* node) {
+      return std::tuple{node->wants_vote, !taken.contains(domain_of(*node)), node->id};
+    };
+    const auto best = std::ranges::max_element(ready, {}, rank);
+    const VoterCandidate* const node = *best;
+    ready.erase(best);
+    voters.insert(node->id);
+    return node;
   }
-  // Dead voters first: each is swapped for one that is ready, in one change.
-  const auto is_dead = [&input](NodeId node) {
-    return node != input.self && !input.alive.contains(node);
-  };
+};
+
+void VoterPlan::watch(const VoterInput& input) {
+  std::map<NodeId, Watched> now;
+  for (const VoterCandidate& node : input.nodes) {
+    Watched& watched = now[node.id] = watched_[node.id];
+    const bool is_well = node.is_alive && node.is_fit;
+    const bool is_gone = !node.is_alive && !node.is_heard;
+    if (!is_well) watched.well_since.reset();
+    if (is_well && !watched.well_since) watched.well_since = input.now;
+    if (!is_gone) watched.gone_since.reset();
+    if (is_gone && !watched.gone_since) watched.gone_since = input.now;
+  }
   for (const NodeId voter : input.voters) {
-    if (!is_dead(voter) || ready.empty()) continue;
-    next.voters.erase(voter);
-    next.voters.insert(ready.back());
-    next.learners.erase(ready.back());
-    ready.pop_back();
+    if (find(input, voter) != nullptr) continue;  // Nobody speaks of it at all.
+    Watched& watched = now[voter] = watched_[voter];
+    if (!watched.gone_since) watched.gone_since = input.now;
   }
-  // Then growth, only to an odd number: four voters tolerate no more failures than three.
-  const std::size_t wanted = std::max(voters_wanted(input.alive.size()), input.voters.size());
-  if (next.voters.size() < wanted && next.voters.size() + ready.size() >= wanted) {
-    while (next.voters.size() < wanted) {
-      next.voters.insert(ready.back());
-      next.learners.erase(ready.back());
-      ready.pop_back();
+  watched_ = std::move(now);
+}
+
+bool VoterPlan::may_vote(const VoterInput& input, const VoterCandidate& node) const {
+  const bool is_able = node.is_fit && node.is_alive && node.is_caught_up && node.is_member;
+  if (!is_able || is_told_to_go(&node)) return false;
+  const auto& since = watched_.at(node.id).well_since;
+  return since && (input.is_forming || node.wants_vote || input.now - *since >= timings_.settle);
+}
+
+/// For good, as far as one can tell.
+bool VoterPlan::is_lost(const VoterInput& input, const VoterCandidate* node, NodeId id) const {
+  if (id == input.self || (node != nullptr && (node->is_alive || node->is_heard))) return false;
+  const auto live = static_cast<std::size_t>(std::ranges::count_if(input.voters, [&](NodeId voter) {
+    const auto* other = find(input, voter);
+    return voter == input.self || (other != nullptr && (other->is_alive || other->is_heard));
+  }));
+  const bool is_edge = live <= quorum_of(input.voters.size());
+  const auto& since = watched_.at(id).gone_since;
+  return since && input.now - *since >= (is_edge ? timings_.grace_at_edge : timings_.grace);
+}
+
+/// Each is swapped for one that is ready, in one change; without one it stays, because to take it
+/// away would not help.
+void VoterPlan::replace_lost(Draft& draft) const {
+  for (const NodeId voter : draft.input.voters) {
+    if (voter == draft.input.self) continue;  // It hands over first; its successor replaces it.
+    const auto* node = find(draft.input, voter);
+    const bool must_go = is_told_to_go(node) || (node != nullptr && !node->is_member);
+    if (!must_go && !is_lost(draft.input, node, voter)) continue;
+    if (draft.ready.empty()) continue;
+    draft.voters.erase(voter);
+    const auto* next = draft.take_best();
+    draft.reasons.push_back(fmt::format("{} votes instead of {}, which {}",
+                                        name_of(draft.input, next->id),
+                                        name_of(draft.input, voter),
+                                        why_gone(node)));
+  }
+}
+
+/// Only where a person said that someone shall go, and nobody takes the place.
+void VoterPlan::shrink(Draft& draft) const {
+  std::set<NodeId> going;
+  for (const NodeId voter : draft.voters)
+    if (voter != draft.input.self && is_told_to_go(find(draft.input, voter))) going.insert(voter);
+  if (going.empty()) return;
+  std::vector<NodeId> staying;
+  for (const NodeId voter : draft.voters)
+    if (!going.contains(voter)) staying.push_back(voter);
+  if (staying.empty()) return;
+  // The leader stays if it may, then whoever is heard.
+  std::ranges::stable_sort(staying, std::ranges::greater{}, [&](NodeId voter) {
+    const auto* node = find(draft.input, voter);
+    return std::pair{voter == draft.input.self, node != nullptr && node->is_heard};
+  });
+  const std::size_t odd = staying.size() % 2 == 1 ? staying.size() : staying.size() - 1;
+  staying.resize(odd);
+  draft.voters = {staying.begin(), staying.end()};
+  for (const NodeId voter : going)
+    draft.reasons.push_back(fmt::format("{} votes no more, because it {}",
+                                        name_of(draft.input, voter),
+                                        why_gone(find(draft.input, voter))));
+}
+
+/// A leader that drains and votes alone needs someone to hand over to.
+void VoterPlan::find_successor(Draft& draft) const {
+  const NodeId self = draft.input.self;
+  const bool needs_one = is_told_to_go(find(draft.input, self)) && draft.voters.size() == 1;
+  if (!needs_one || draft.ready.empty()) return;
+  const auto* next = draft.take_best();
+  draft.reasons.push_back(fmt::format("{} is to take over from {}, which is draining",
+                                      name_of(draft.input, next->id),
+                                      name_of(draft.input, self)));
+}
+
+/// Only to an odd number: four voters tolerate no more failures than three.
+void VoterPlan::grow(Draft& draft) const {
+  std::set<std::string> domains;
+  std::size_t alive = 0;
+  for (const VoterCandidate& node : draft.input.nodes) {
+    if (!node.is_alive || !node.is_fit || !node.is_member || is_told_to_go(&node)) continue;
+    ++alive;
+    domains.insert(domain_of(node));
+  }
+  const std::size_t wanted = voters_wanted(alive, domains.size());
+  const bool is_enough = draft.voters.size() >= wanted;
+  if (is_enough || draft.voters.size() + draft.ready.size() < wanted) return;
+  while (draft.voters.size() < wanted)
+    draft.take_best();
+  draft.reasons.push_back(fmt::format("{} of {} nodes vote now", wanted, alive));
+}
+
+/// A healthy voter makes room for a learner that a person prefers, or that brings a new failure
+/// domain for a long time already.
+void VoterPlan::improve(Draft& draft) {
+  const auto by_domain = [&](NodeId voter) {
+    const auto* node = find(draft.input, voter);
+    return node == nullptr ? std::string{} : domain_of(*node);
+  };
+  for (const VoterCandidate* node : draft.ready) {
+    const auto weakest = std::ranges::find_if(draft.voters, [&](NodeId voter) {
+      const auto* other = find(draft.input, voter);
+      if (voter == draft.input.self || other == nullptr || other->wants_vote) return false;
+      if (node->wants_vote) return true;
+      const auto shared = std::ranges::count(draft.voters, by_domain(voter), by_domain);
+      return shared > 1 && !draft.domains().contains(domain_of(*node));
+    });
+    auto& since = watched_.at(node->id).better_since;
+    if (weakest == draft.voters.end()) {
+      since.reset();
+      continue;
     }
+    if (!since) since = draft.input.now;
+    if (!node->wants_vote && draft.input.now - *since < timings_.better_for) continue;
+    draft.reasons.push_back(
+        fmt::format("{} votes instead of {}: {}",
+                    name_of(draft.input, node->id),
+                    name_of(draft.input, *weakest),
+                    node->wants_vote ? "a person prefers it" : "it is in another failure domain"));
+    draft.voters.erase(weakest);
+    draft.voters.insert(node->id);
+    return;
   }
-  if (next.voters == input.voters && next.learners == input.learners) return std::nullopt;
-  return next;
+}
+
+std::optional<VoterChange> VoterPlan::next(const VoterInput& input) {
+  watch(input);
+  Draft draft{.input = input, .voters = input.voters, .ready = {}, .reasons = {}};
+  VoterChange change{.voters = {}, .learners = input.learners, .why = {}};
+  for (const VoterCandidate& node : input.nodes) {
+    const bool votes = input.voters.contains(node.id);
+    const auto& gone = watched_.at(node.id).gone_since;
+    const bool is_gone = gone && input.now - *gone >= timings_.grace;
+    if (!node.is_member || is_gone) change.learners.erase(node.id);
+    if (node.is_member && node.is_alive && !votes) change.learners.insert(node.id);
+    if (!votes && input.learners.contains(node.id) && may_vote(input, node))
+      draft.ready.push_back(&node);
+  }
+  const bool may_change =
+      input.is_forming || !changed_at_ || input.now - *changed_at_ >= timings_.pause;
+  if (may_change) {
+    replace_lost(draft);
+    shrink(draft);
+    find_successor(draft);
+    if (draft.reasons.empty()) grow(draft);
+    if (draft.reasons.empty()) improve(draft);
+  }
+  change.voters = draft.voters;
+  for (const NodeId voter : input.voters) {
+    const auto* node = find(input, voter);
+    const bool stays = node != nullptr && node->is_member && (node->is_alive || node->is_heard);
+    if (!change.voters.contains(voter) && stays) change.learners.insert(voter);
+  }
+  for (const NodeId voter : change.voters)
+    change.learners.erase(voter);
+  if (change.voters == input.voters && change.learners == input.learners) return std::nullopt;
+  if (change.voters != input.voters) changed_at_ = input.now;
+  change.why = fmt::format("{}", fmt::join(draft.reasons, "; "));
+  return change;
 }
 
 }  // namespace starling::bootstrap

@@ -1,33 +1,97 @@
-/// Which nodes should vote. Pure: members and the present configuration in, the next one out.
+/// Which nodes should vote. Pure: what is known of the nodes, the present configuration and the
+/// time come in, the next configuration and the reason for it goes out.
 ///
-/// Rules: 1 voter below three live nodes, 3 below five, 5 from there on; everyone else who is alive
-/// is a learner that holds the whole log, ready to be promoted. A dead voter is replaced by a
-/// live learner that has caught up; without one it stays, because taking it away would not help.
+/// 1 voter below three nodes, 3 below five, 5 from there on; 7 only with nine nodes in three
+/// failure domains. Everyone else is a learner that holds the whole log. Nothing is changed on a
+/// whim: who is to be promoted has been well for a while, who is gone gets time to come back, and
+/// two changes lie apart. A voter that the leader still hears is never taken away because gossip
+/// calls it dead. A swarm that shrinks keeps its voters, unless a person says so (drain, remove):
+/// to lose two of three and then count to one would be guessing.
+///
+/// Source: core rules GV-1 to GV-7; Consul's autopilot for the order of steps.
 #pragma once
 
 #include "node/base/ids.h"
 
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace starling::bootstrap {
 
+struct VoterTimings {
+  MonoTime settle = std::chrono::seconds{10};        ///< well for so long before it may vote
+  MonoTime grace = std::chrono::seconds{30};         ///< a voter that is gone may come back
+  MonoTime grace_at_edge = std::chrono::seconds{5};  ///< when one more loss would stop the swarm
+  MonoTime pause = std::chrono::seconds{10};         ///< between two changes of voters
+  MonoTime better_for = std::chrono::minutes{10};    ///< before a healthy voter is replaced
+};
+
+/// What is known of one node.
+struct VoterCandidate {
+  NodeId id;
+  std::string name;
+  bool is_alive = false;      ///< by gossip; a suspect is alive
+  bool is_heard = false;      ///< it answered the leader's heartbeats lately; the leader itself too
+  bool is_fit = true;         ///< memory, disk and version suffice
+  bool is_caught_up = false;  ///< holds (nearly) the whole log
+  bool is_member = true;      ///< false: not let in, or came back with another disk
+  bool is_removed = false;    ///< by a person
+  bool is_draining = false;
+  bool wants_vote = false;  ///< a person prefers it
+  std::string domain;       ///< failure domain; empty: its own
+
+  friend bool operator==(const VoterCandidate&, const VoterCandidate&) = default;
+};
+
 struct VoterInput {
-  std::set<NodeId> alive;  ///< members that gossip says are alive, this node included
+  MonoTime now{0};
+  NodeId self;  ///< the leader; it stays a voter unless it drains
   std::set<NodeId> voters;
   std::set<NodeId> learners;
-  std::set<NodeId> caught_up;  ///< hold (nearly) the whole log
-  NodeId self;                 ///< the leader; it stays a voter
+  std::vector<VoterCandidate> nodes;
+  bool is_forming = false;  ///< the swarm is new: what joins is taken at once
 };
 
 struct VoterChange {
   std::set<NodeId> voters;
   std::set<NodeId> learners;
-
-  friend bool operator==(const VoterChange&, const VoterChange&) = default;
+  std::string why;  ///< for people; empty if only learners change
 };
 
-/// Nothing when all is as it should be. Adding learners comes first, promotion when they caught up.
-std::optional<VoterChange> next_voters(const VoterInput& input);
+class VoterPlan {
+ public:
+  explicit VoterPlan(VoterTimings timings = {}) : timings_(timings) {}
+
+  /// Nothing when all is as it should be, or it is not time yet.
+  std::optional<VoterChange> next(const VoterInput& input);
+
+ private:
+  struct Watched {
+    std::optional<MonoTime> well_since;
+    std::optional<MonoTime> gone_since;
+    std::optional<MonoTime> better_since;  ///< a learner that would make a better voter
+  };
+
+  struct Draft;
+
+  void watch(const VoterInput& input);
+  bool may_vote(const VoterInput& input, const VoterCandidate& node) const;
+  bool is_lost(const VoterInput& input, const VoterCandidate* node, NodeId id) const;
+  void replace_lost(Draft& draft) const;
+  void shrink(Draft& draft) const;
+  void find_successor(Draft& draft) const;
+  void grow(Draft& draft) const;
+  void improve(Draft& draft);
+
+  VoterTimings timings_;
+  std::map<NodeId, Watched> watched_;
+  std::optional<MonoTime> changed_at_;
+};
+
+/// How many voters `alive` nodes in `domains` failure domains should have.
+std::size_t voters_wanted(std::size_t alive, std::size_t domains);
 
 }  // namespace starling::bootstrap

@@ -67,18 +67,6 @@ Ending download_model(const DownloadOptions& options) {
   return kDone;
 }
 
-Ending list_members(const ClientOptions& options) {
-  auto swarm = client_of(options);
-  if (!swarm) return swarm.error();
-  const auto members = swarm->get("/api/v1/swarm");
-  if (!members) return members.error();
-  if (options.json)
-    print_json(*members);
-  else
-    Screen(stdout).say(members_text(*members, style_of(stdout)));
-  return kDone;
-}
-
 void declare_model(CLI::App& command, ModelOptions& options) {
   command.add_option("MODEL", options.model, "Name of the model")->required();
 }
@@ -114,14 +102,6 @@ void add_model_commands(CLI::App& app, Chosen& chosen) {
             ->check(CLI::PositiveNumber);
         command.add_option("--out", options.out, "File to write (default: MODEL.starling.zip)");
       });
-  CLI::App* members = add_group(app, "member", "The nodes of the swarm");
-  add_command<ClientOptions>(*members,
-                             "list",
-                             "List the members: state, role, load",
-                             "Example: starling member list",
-                             chosen,
-                             list_members,
-                             [](CLI::App&, ClientOptions&) {});
 }
 
 }  // namespace starling::bootstrap

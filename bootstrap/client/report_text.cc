@@ -368,7 +368,8 @@ std::string members_text(const Json& swarm, const TextStyle& style) {
     table.rows.push_back(
         {text_field(member, "name"),
          text_field(member, "state"),
-         text_field(member, "role") + (is_leader ? " (leader)" : ""),
+         text_field(member, "role") + (is_leader ? " (leader)" : "") +
+             (field(member, "draining") == Json(true) ? " (draining)" : ""),
          fmt::format("{}/{}", count_field(member, "trials_running"), count_field(member, "slots")),
          fmt::format("{} of {} MB",
                      count_text(count_field(memory, "free_mb")),

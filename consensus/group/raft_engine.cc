@@ -430,8 +430,11 @@ void RaftEngine::update_status(bool in_full) {
                         core_.config().voters_outgoing.end());
   status_.learners = core_.config().learners;
   status_.match.clear();
-  for (const auto& [peer, progress] : core_.progress())
+  status_.heard.clear();
+  for (const auto& [peer, progress] : core_.progress()) {
     status_.match[peer] = progress.match;
+    if (mono_now() - progress.last_ack <= options_.timings.election) status_.heard.insert(peer);
+  }
 }
 
 RaftStatus RaftEngine::status() const {

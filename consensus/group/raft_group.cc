@@ -68,6 +68,8 @@ class EngineGroup : public RaftGroup {
 
   LogIndex applied() const override { return engine_->applied(); }
 
+  asio::awaitable<void> hand_over() override { return hand_over_engine(engine_); }
+
   asio::awaitable<void> stop() override { return stop_engine(engine_); }
 
  private:
@@ -95,12 +97,16 @@ class EngineGroup : public RaftGroup {
     }
   }
 
-  static asio::awaitable<void> stop_engine(std::shared_ptr<RaftEngine> engine) {
+  static asio::awaitable<void> hand_over_engine(std::shared_ptr<RaftEngine> engine) {
     constexpr std::chrono::milliseconds kPatience{3000};
     const auto handed_over = engine->hand_over();
     const auto ended =
         co_await RaftEngine::Reached::wait(handed_over, kPatience, "nobody took over");
     static_cast<void>(ended);
+  }
+
+  static asio::awaitable<void> stop_engine(std::shared_ptr<RaftEngine> engine) {
+    co_await hand_over_engine(engine);
     engine->close();
   }
 

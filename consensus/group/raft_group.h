@@ -56,6 +56,7 @@ struct RaftStatus {
   LogIndex recovering_to;     ///< until it is applied, the state may be older than before the start
   bool disk_stalled = false;  ///< A write has been waiting for the disk for seconds.
   std::set<NodeId> forgetful;  ///< on the leader: lost what they had acknowledged, do not count
+  std::set<NodeId> heard;      ///< on the leader: who answered within an election wait
   std::map<NodeId, LogIndex> match;  ///< on the leader: what each peer is known to hold
 };
 
@@ -111,6 +112,9 @@ class RaftGroup {
 
   /// The index that `view()` would have.
   virtual LogIndex applied() const = 0;
+
+  /// Returns when another voter leads, or none can take over. Does something only on the leader.
+  virtual asio::awaitable<void> hand_over() = 0;
 
   /// Hands leadership over if this node leads, then stops; nothing is written afterwards.
   virtual asio::awaitable<void> stop() = 0;

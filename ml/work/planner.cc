@@ -1,6 +1,7 @@
 #include "ml/work/planner.h"
 
 #include "ml/schedule/scheduler.h"
+#include "ml/study/swarm_members.h"
 #include "node/base/clock.h"
 #include "node/net/spawn.h"
 
@@ -116,6 +117,8 @@ asio::awaitable<void> Planner::one_round() {
   SchedulerInput input{.view = *view, .alive = {}, .gone = {}, .now_ms = sources_.cluster_now_ms()};
   for (const auto& member : members) {
     if (member.state != node::MemberState::alive) continue;
+    const auto listed = member_of(*view, member.id);
+    if (listed && listed->is_draining) continue;
     const auto& facts = member.facts;
     input.alive.push_back({.id = member.id,
                            .slots = facts.slots,

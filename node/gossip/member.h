@@ -18,7 +18,8 @@ struct MemberFacts {
   std::string address;  ///< HOST:PORT for peers (TCP and UDP)
   std::string http;     ///< URL for people
   std::string version;
-  std::uint32_t feature_level = 0;  ///< the newest kind of log command it understands
+  std::uint32_t feature_level = 0;   ///< the newest kind of log command it understands
+  std::uint64_t key_generation = 0;  ///< the newest of the swarm's keys that it knows
   std::uint32_t slots = 0;
   std::uint32_t trials_running = 0;
   std::uint64_t memory_budget_mb = 0;

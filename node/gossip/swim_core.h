@@ -31,11 +31,11 @@ struct SwimTimings {
   std::chrono::milliseconds probe_timeout{200};  ///< then others are asked
   std::chrono::milliseconds gossip_interval{100};
   std::chrono::milliseconds gossip_to_dead{30000};  ///< so that the wrongly dead hear of it
-  std::chrono::milliseconds facts_interval{1000};   ///< own facts are published at most this often
+  std::chrono::milliseconds facts_interval{2000};   ///< own facts are published at most this often
   std::chrono::milliseconds push_pull_interval{30000};
   std::chrono::milliseconds rejoin_interval{10000};  ///< one dead member is tried
   std::chrono::milliseconds seed_interval{2000};     ///< seeds that are no members are tried
-  std::chrono::milliseconds reap_after{24 * 3600 * 1000};
+  std::chrono::milliseconds reap_after{72 * 3600 * 1000};
   std::size_t indirect_probes = 3;
   std::size_t gossip_fanout = 3;
   std::size_t seed_callers = 8;  ///< Of all members so many call a lost seed in one interval.

@@ -38,6 +38,7 @@ void pack(const MemberFacts& facts, wire::Facts& out) {
   out.set_http(facts.http);
   out.set_version(facts.version);
   out.set_feature_level(facts.feature_level);
+  out.set_key_generation(facts.key_generation);
   out.set_slots(facts.slots);
   out.set_trials_running(facts.trials_running);
   out.set_memory_budget_mb(facts.memory_budget_mb);
@@ -53,6 +54,7 @@ MemberFacts unpack(const wire::Facts& in) {
   facts.http = in.http();
   facts.version = in.version();
   facts.feature_level = in.feature_level();
+  facts.key_generation = in.key_generation();
   facts.slots = in.slots();
   facts.trials_running = in.trials_running();
   facts.memory_budget_mb = in.memory_budget_mb();

@@ -73,14 +73,16 @@ Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
   const PeerVerdict verdict =
       house_->trust.judge(handshake.peer().key, handshake.kind(), handshake.key_id());
   rights_ = verdict.rights;
-  greet(verdict.rights == PeerRights::none ? verdict.why : refusal_of(*hello, house_->hello));
+  const auto reason = is_with_removed() ? RefusalReason::removed : RefusalReason::other;
+  greet(verdict.rights == PeerRights::none ? verdict.why : refusal_of(*hello, house_->hello),
+        reason);
   return {};
 }
 
-void IncomingSession::greet(const std::string& refusal) {
-  const Envelope reply{.kind = refusal.empty() ? FrameKind::hello : FrameKind::refusal};
+void IncomingSession::greet(const std::string& refusal, RefusalReason reason) {
+  const Envelope reply{.kind = FrameKind::refusal, .channel = static_cast<std::uint8_t>(reason)};
   if (refusal.empty()) {
-    wire_.push(reply, encode_hello(house_->hello));
+    wire_.push(Envelope{.kind = FrameKind::hello}, encode_hello(house_->hello));
     return;
   }
   refused_ = true;
@@ -164,7 +166,7 @@ Result<> IncomingSession::take_hello(BytesView body) {
   if (hello->node != peer_->node)
     return Error{Errc::unauthorized, "a hello names another node than the handshake's"};
   peer_ = *hello;
-  greet(refusal_of(*hello, house_->hello));
+  greet(refusal_of(*hello, house_->hello), RefusalReason::other);
   return {};
 }
 

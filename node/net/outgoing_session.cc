@@ -164,7 +164,7 @@ asio::awaitable<void> OutgoingSession::run(std::shared_ptr<OutgoingSession> self
   const auto opened = co_await self->shake();
   if (!opened) {
     self->why_over_.code = opened.error().code;
-    self->refused(opened.error().detail);
+    self->refused(opened.error().detail, RefusalReason::other);
     self->close(opened.error().detail);
     co_return;
   }
@@ -234,7 +234,7 @@ std::string OutgoingSession::take(BytesView payload) {
   switch (envelope->kind) {
     case FrameKind::hello: accepted_ = true; return {};
     case FrameKind::refusal:
-      refused(as_text(body));
+      refused(as_text(body), static_cast<RefusalReason>(envelope->channel));
       return fmt::format("refused: {}", as_text(body));
     case FrameKind::answer: break;
     case FrameKind::message:
@@ -247,8 +247,12 @@ std::string OutgoingSession::take(BytesView payload) {
   return {};
 }
 
-void OutgoingSession::refused(std::string_view sentence) {
+void OutgoingSession::refused(std::string_view sentence, RefusalReason reason) {
   refused_ = !accepted_;
+  // Only a member's word counts, as this node knows the members.
+  const bool is_believed = house_->trust.standing(peer_key_) == Standing::member;
+  if (reason == RefusalReason::removed && is_believed && house_->on_removed)
+    std::exchange(house_->on_removed, {})();
   auto& last = house_->last_refusal[address_];
   if (last == sentence) return;
   last = sentence;

@@ -24,9 +24,12 @@ enum class FrameKind : std::uint8_t {
   refusal = 5
 };
 
+/// Why a peer is refused, in the place of a refusal's channel. Values travel: append only.
+enum class RefusalReason : std::uint8_t { other = 0, removed = 1 };
+
 struct Envelope {
   FrameKind kind = FrameKind::hello;
-  std::uint8_t channel = 0;
+  std::uint8_t channel = 0;  ///< of a refusal: its RefusalReason
   std::uint64_t request = 0;
 
   friend bool operator==(const Envelope&, const Envelope&) = default;

@@ -143,6 +143,16 @@ void PeerLinks::drop_removed() {
   }
 }
 
+void PeerLinks::connect_anew() {
+  for (const auto& [key, session] : state_->outgoing)
+    session->close("this node has another key to show");
+  state_->house->next_credential.clear();
+}
+
+void PeerLinks::on_removed(std::function<void()> handler) {
+  state_->house->on_removed = std::move(handler);
+}
+
 asio::awaitable<Result<Hello>> PeerLinks::who_is(std::string address) {
   const auto state = state_;
   const auto session =

@@ -83,6 +83,12 @@ class PeerLinks {
   /// Closes what `trust` would not let begin any more.
   void drop_removed();
 
+  /// `trust` can show a better key than before: what this node connected by another ends.
+  void connect_anew();
+
+  /// Called when a member says that this node was removed from the swarm.
+  void on_removed(std::function<void()> handler);
+
   /// Connects, makes sure of who is there, and closes.
   /// Errors: `unavailable` (nobody there), `unauthorized` (no one who knows a key of this node).
   asio::awaitable<Result<Hello>> who_is(std::string address);

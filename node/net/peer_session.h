@@ -31,6 +31,7 @@ struct PeerHouse {
   std::array<PeerLinks::MessageHandler, kChannels> on_message{};
   std::array<PeerLinks::RequestHandler, kChannels> on_request{};
   PeerLinks::AdmissionHandler on_admission;
+  std::function<void()> on_removed;
   std::map<std::string, std::string> last_refusal;     ///< address -> sentence, to log each once
   std::map<std::string, std::size_t> next_credential;  ///< address -> which of ours to show there
 };
@@ -94,7 +95,7 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
 
   /// Nothing wrong, or why the connection must end.
   std::string take(BytesView payload);
-  void refused(std::string_view sentence);
+  void refused(std::string_view sentence, RefusalReason reason);
 
   std::string address_;
   std::shared_ptr<PeerHouse> house_;
@@ -132,7 +133,7 @@ class IncomingSession : public std::enable_shared_from_this<IncomingSession> {
   static asio::awaitable<void> run(std::shared_ptr<IncomingSession> self);
   asio::awaitable<Result<>> shake();
   Result<> meet(const HandshakeResponder& handshake);
-  void greet(const std::string& refusal);
+  void greet(const std::string& refusal, RefusalReason reason);
   static asio::awaitable<void> write(std::shared_ptr<IncomingSession> self);
   static asio::awaitable<void> close_when_idle(std::shared_ptr<IncomingSession> self);
   static asio::awaitable<void> answer(std::shared_ptr<IncomingSession> self,

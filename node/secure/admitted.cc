@@ -7,6 +7,14 @@ namespace {
 
 constexpr std::size_t kScopeBytes = 24;
 
+Bytes signed_text(NodeId to, BytesView said) {
+  Bytes text;
+  append(text, to_bytes("starling admitted 1"));
+  append(text, view_of(to.bytes));
+  append(text, said);
+  return text;
+}
+
 }  // namespace
 
 Bytes encode_admitted(const Admitted& admitted) {
@@ -27,6 +35,32 @@ Result<Admitted> decode_admitted(BytesView bytes) {
   if (!ring || admitted.swarm.is_none()) return bad;
   admitted.ring = std::move(*ring);
   return admitted;
+}
+
+Bytes sign_admitted(const NodeSecret& by, NodeId to, const Admitted& admitted) {
+  const Bytes said = encode_admitted(admitted);
+  const Signature signature = by.sign(signed_text(to, said));
+  Bytes out;
+  append(out, encode_node_key(by.key()));
+  append(out, view_of(signature));
+  append(out, said);
+  return out;
+}
+
+Result<SignedAdmitted> open_admitted(NodeId to, BytesView bytes) {
+  Signature signature{};
+  const std::size_t head = kNodeKeyBytes + signature.size();
+  if (bytes.size() < head)
+    return Error{Errc::corrupt, "the answer of who lets nodes in is too short"};
+  std::copy_n(raw(bytes.subspan(kNodeKeyBytes)), signature.size(), signature.begin());
+  SignedAdmitted opened{.by = decode_node_key(bytes.first(kNodeKeyBytes)), .admitted = {}};
+  const BytesView said = bytes.subspan(head);
+  if (!is_signed_by(opened.by.public_key, signed_text(to, said), signature))
+    return Error{Errc::unauthorized, "the answer of who lets nodes in is not by that member"};
+  auto admitted = decode_admitted(said);
+  if (!admitted) return admitted.error();
+  opened.admitted = std::move(*admitted);
+  return opened;
 }
 
 }  // namespace starling::node

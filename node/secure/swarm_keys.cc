@@ -75,6 +75,13 @@ std::optional<RingKey> key_in_use(const SwarmKeyRing& ring) {
   return *found;
 }
 
+std::uint64_t newest_generation(const SwarmKeyRing& ring) {
+  std::uint64_t newest = 0;
+  for (const RingKey& key : ring)
+    newest = std::max(newest, key.generation);
+  return newest;
+}
+
 std::string to_text(const SwarmKeyRing& ring) {
   std::string text;
   for (const RingKey& key : ring) {

@@ -49,6 +49,9 @@ inline constexpr std::size_t kRingKeysMax = 8;
 /// The key to speak by; nothing in an empty ring.
 std::optional<RingKey> key_in_use(const SwarmKeyRing& ring);
 
+/// 0 of an empty ring.
+std::uint64_t newest_generation(const SwarmKeyRing& ring);
+
 /// One line a key: 64 hex digits, its use and its generation. A line with the digits alone is the
 /// key in use of generation 1, so a file made by `openssl rand -hex 32` is a ring.
 std::string to_text(const SwarmKeyRing& ring);

@@ -26,9 +26,8 @@ std::vector<Credential> Trust::credentials() const {
   if (const auto used = key_in_use(ring_)) add({CredentialKind::swarm_key, used->key});
   if (const auto given = key_in_use(given_)) add({CredentialKind::swarm_key, given->key});
   if (token_) add(credential_of(*token_));
-  // A peer may use the next key already, or know only the one before.
-  for (const RingKey& key : ring_)
-    add({CredentialKind::swarm_key, key.key});
+  for (const RingKey& key : ring_)  // A peer may know only the next one.
+    if (key.use == KeyUse::accepted) add({CredentialKind::swarm_key, key.key});
   return all;
 }
 

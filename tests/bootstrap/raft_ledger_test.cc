@@ -66,6 +66,8 @@ class GullibleGroup : public consensus::RaftGroup {
 
   LogIndex applied() const override { return {}; }
 
+  asio::awaitable<void> hand_over() override { co_return; }
+
   asio::awaitable<void> stop() override { co_return; }
 
  private:

@@ -1,13 +1,16 @@
-// Who votes: a table of swarms, and what becomes of each.
+// Who votes: a table of swarms in time, and what becomes of each.
 #include "bootstrap/voter_plan.h"
 
 #include "tests/support/test_ids.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace starling::bootstrap {
 namespace {
 
+using namespace std::chrono_literals;
+using testing::HasSubstr;
 using tests::node_number;
 
 std::set<NodeId> nodes(std::initializer_list<int> digits) {
@@ -17,67 +20,259 @@ std::set<NodeId> nodes(std::initializer_list<int> digits) {
   return set;
 }
 
-VoterInput swarm(std::set<NodeId> alive, std::set<NodeId> voters, std::set<NodeId> learners) {
-  return {.alive = alive,
-          .voters = std::move(voters),
-          .learners = learners,
-          .caught_up = learners,
-          .self = node_number(1)};
-}
+/// Nodes 1 to n, all well, 1 leads.
+class VoterPlanTest : public testing::Test {
+ protected:
+  void have(int count) {
+    for (int i = 1; i <= count; ++i) {
+      VoterCandidate node;
+      node.id = node_number(static_cast<std::uint64_t>(i));
+      node.name = "node-" + std::to_string(i);
+      node.is_alive = node.is_heard = node.is_caught_up = true;
+      input_.nodes.push_back(node);
+    }
+  }
 
-TEST(NextVoters, AJoinerBecomesALearnerFirst) {
-  const auto next = next_voters(swarm(nodes({1, 2}), nodes({1}), {})).value();
+  VoterCandidate& node(int number) { return input_.nodes[static_cast<std::size_t>(number - 1)]; }
+
+  void die(int number) { node(number).is_alive = node(number).is_heard = false; }
+
+  void with(std::set<NodeId> voters, std::set<NodeId> learners) {
+    input_.voters = std::move(voters);
+    input_.learners = std::move(learners);
+  }
+
+  std::optional<VoterChange> look_at(MonoTime now) {
+    input_.now = now;
+    return plan_.next(input_);
+  }
+
+  /// Carries out what is decided until `end`, looking every second. Returns: changes of voters.
+  int run_until(MonoTime end) {
+    int changes = 0;
+    for (; input_.now <= end; input_.now += 1s) {
+      const auto change = plan_.next(input_);
+      if (!change) continue;
+      changes += change->voters != input_.voters ? 1 : 0;
+      with(change->voters, change->learners);
+      if (!change->why.empty()) why_ = change->why;
+    }
+    return changes;
+  }
+
+  VoterPlan plan_;
+  VoterInput input_{.now = 0s,
+                    .self = node_number(1),
+                    .voters = nodes({1}),
+                    .learners = {},
+                    .nodes = {},
+                    .is_forming = false};
+  std::string why_;
+};
+
+TEST_F(VoterPlanTest, AJoinerBecomesALearnerFirst) {
+  have(2);
+  const auto next = look_at(0s).value();
   EXPECT_EQ(next.voters, nodes({1}));
   EXPECT_EQ(next.learners, nodes({2}));
+  EXPECT_EQ(next.why, "");
+  with(next.voters, next.learners);
+  EXPECT_EQ(run_until(1h), 0) << "two nodes keep one voter";
 }
 
-TEST(NextVoters, TwoNodesKeepOneVoter) {
-  EXPECT_FALSE(next_voters(swarm(nodes({1, 2}), nodes({1}), nodes({2}))));
-}
-
-TEST(NextVoters, ThreeNodesMakeThreeVotersInOneChange) {
-  const auto next = next_voters(swarm(nodes({1, 2, 3}), nodes({1}), nodes({2, 3}))).value();
+TEST_F(VoterPlanTest, ANewSwarmDoesNotWait) {
+  have(3);
+  with(nodes({1}), nodes({2, 3}));
+  input_.is_forming = true;
+  const auto next = look_at(0s).value();
   EXPECT_EQ(next.voters, nodes({1, 2, 3}));
   EXPECT_TRUE(next.learners.empty());
+  EXPECT_THAT(next.why, HasSubstr("3 of 3 nodes vote now"));
 }
 
-TEST(NextVoters, NobodyIsPromotedBeforeAllThatAreNeededCaughtUp) {
-  auto input = swarm(nodes({1, 2, 3}), nodes({1}), nodes({2, 3}));
-  input.caught_up = nodes({2});
-  EXPECT_FALSE(next_voters(input));
+TEST_F(VoterPlanTest, WhoComesLaterHasToBeWellForAWhile) {
+  have(5);
+  with(nodes({1, 2, 3}), nodes({4, 5}));
+  EXPECT_FALSE(look_at(0s));
+  EXPECT_FALSE(look_at(9s));
+  node(5).is_alive = false;
+  EXPECT_FALSE(look_at(9500ms));
+  node(5).is_alive = true;
+  EXPECT_FALSE(look_at(10s)) << "it begins anew";
+  EXPECT_FALSE(look_at(19s));
+  EXPECT_EQ(look_at(20s).value().voters.size(), 5U);
 }
 
-TEST(NextVoters, FourNodesKeepThreeVotersAndFiveMakeFive) {
-  EXPECT_FALSE(next_voters(swarm(nodes({1, 2, 3, 4}), nodes({1, 2, 3}), nodes({4}))));
-  const auto next =
-      next_voters(swarm(nodes({1, 2, 3, 4, 5}), nodes({1, 2, 3}), nodes({4, 5}))).value();
+TEST_F(VoterPlanTest, NobodyIsPromotedBeforeAllThatAreNeededCaughtUpAndAreFit) {
+  have(3);
+  with(nodes({1}), nodes({2, 3}));
+  node(3).is_caught_up = false;
+  EXPECT_EQ(run_until(60s), 0);
+  node(3).is_caught_up = true;
+  node(3).is_fit = false;
+  EXPECT_EQ(run_until(120s), 0);
+  node(3).is_fit = true;
+  EXPECT_EQ(run_until(180s), 1);
+}
+
+TEST_F(VoterPlanTest, ADeadVoterIsSwappedAfterItsGraceForALearnerThatIsReady) {
+  have(7);
+  with(nodes({1, 2, 3, 4, 5}), nodes({6, 7}));
+  run_until(60s);
+  die(5);
+  const MonoTime died = input_.now;
+  EXPECT_FALSE(look_at(died));
+  EXPECT_FALSE(look_at(died + 29s));
+  const auto next = look_at(died + 30s).value();
   EXPECT_EQ(next.voters.size(), 5U);
+  EXPECT_FALSE(next.voters.contains(node_number(5)));
+  EXPECT_FALSE(next.learners.contains(node_number(5)));
+  EXPECT_THAT(next.why, HasSubstr("votes instead of node-5, which is gone"));
 }
 
-TEST(NextVoters, ADeadVoterIsSwappedForALearnerThatIsReady) {
-  const auto next = next_voters(swarm(nodes({1, 2, 4}), nodes({1, 2, 3}), nodes({4}))).value();
-  EXPECT_EQ(next.voters, nodes({1, 2, 4}));
+TEST_F(VoterPlanTest, AtTheEdgeTheGraceIsShort) {
+  have(4);
+  with(nodes({1, 2, 3}), nodes({4}));
+  run_until(60s);
+  die(3);
+  const MonoTime died = input_.now;
+  EXPECT_FALSE(look_at(died));
+  EXPECT_FALSE(look_at(died + 4s));
+  EXPECT_EQ(look_at(died + 5s).value().voters, nodes({1, 2, 4}));
 }
 
-TEST(NextVoters, WithoutASpareADeadVoterStays) {
-  EXPECT_FALSE(next_voters(swarm(nodes({1, 2}), nodes({1, 2, 3}), {})));
+TEST_F(VoterPlanTest, WhoIsStillHeardStaysWhateverGossipSays) {
+  have(4);
+  with(nodes({1, 2, 3}), nodes({4}));
+  node(3).is_alive = false;
+  EXPECT_EQ(run_until(1h), 0);
 }
 
-TEST(NextVoters, SettlesAndNeverProposesAnEvenNumber) {
-  for (int alive = 1; alive <= 9; ++alive) {
-    std::set<NodeId> all;
-    for (int i = 1; i <= alive; ++i)
-      all.insert(node_number(static_cast<std::uint8_t>(i)));
-    auto input = swarm(all, nodes({1}), {});
-    int changes = 0;
-    while (const auto next = next_voters(input)) {
-      ASSERT_LT(++changes, 5) << alive;
-      EXPECT_EQ(next->voters.size() % 2, 1U);
-      input = swarm(all, next->voters, next->learners);
-    }
-    EXPECT_EQ(input.voters.size(), alive >= 5 ? 5U : alive >= 3 ? 3U : 1U);
-    EXPECT_EQ(input.voters.size() + input.learners.size(), all.size());
+TEST_F(VoterPlanTest, WithoutASpareADeadVoterStaysAndVotersAreNotCountedDown) {
+  have(3);
+  with(nodes({1, 2, 3}), {});
+  die(3);
+  EXPECT_EQ(run_until(24h), 0);
+}
+
+TEST_F(VoterPlanTest, AVoterThatNobodySpeaksOfIsGoneToo) {
+  have(4);
+  with(nodes({1, 2, 9}), nodes({3, 4}));
+  EXPECT_EQ(run_until(60s), 1);
+  EXPECT_FALSE(input_.voters.contains(node_number(9)));
+}
+
+TEST_F(VoterPlanTest, ADrainingVoterIsReplacedAtOnceAndKeepsACopy) {
+  have(4);
+  with(nodes({1, 2, 3}), nodes({4}));
+  run_until(60s);
+  node(2).is_draining = true;
+  const auto next = look_at(input_.now).value();
+  EXPECT_EQ(next.voters, nodes({1, 3, 4}));
+  EXPECT_EQ(next.learners, nodes({2}));
+  EXPECT_THAT(next.why, HasSubstr("node-4 votes instead of node-2, which is draining"));
+}
+
+TEST_F(VoterPlanTest, WithoutASpareADrainingVoterLeavesAnOddNumberBehind) {
+  have(3);
+  with(nodes({1, 2, 3}), {});
+  node(2).is_draining = true;
+  const auto next = look_at(0s).value();
+  EXPECT_EQ(next.voters, nodes({1})) << "two voters survive nothing that one does not";
+  EXPECT_EQ(next.learners, nodes({2, 3}));
+  with(next.voters, next.learners);
+  EXPECT_EQ(run_until(1h), 0);
+}
+
+TEST_F(VoterPlanTest, ALeaderThatDrainsAloneFindsSomeoneToHandOverTo) {
+  have(2);
+  with(nodes({1}), nodes({2}));
+  run_until(60s);
+  node(1).is_draining = true;
+  EXPECT_EQ(look_at(input_.now).value().voters, nodes({1, 2}));
+  // Node 2 leads now.
+  with(nodes({1, 2}), {});
+  input_.self = node_number(2);
+  input_.now += 20s;
+  EXPECT_EQ(plan_.next(input_).value().voters, nodes({2}));
+}
+
+TEST_F(VoterPlanTest, WhoCameBackWithAnotherDiskIsReplacedAndNobodyElseLoses) {
+  have(3);
+  with(nodes({1, 2, 3}), {});
+  node(3).is_member = false;
+  EXPECT_EQ(run_until(60s), 0);
+  have(1);
+  input_.nodes.back().id = node_number(9);
+  run_until(120s);
+  EXPECT_EQ(input_.voters, nodes({1, 2, 9}));
+  EXPECT_THAT(why_, HasSubstr("came back with another disk"));
+}
+
+TEST_F(VoterPlanTest, ANewFailureDomainReplacesAHealthyVoterOnlyAfterTenMinutes) {
+  have(4);
+  for (int i = 1; i <= 3; ++i)
+    node(i).domain = "a";
+  node(4).domain = "b";
+  with(nodes({1, 2, 3}), nodes({4}));
+  EXPECT_EQ(run_until(9min), 0);
+  EXPECT_EQ(run_until(30min), 1);
+  EXPECT_TRUE(input_.voters.contains(node_number(4)));
+  EXPECT_TRUE(input_.voters.contains(node_number(1))) << "the leader stays";
+  EXPECT_EQ(run_until(24h), 0) << "and nothing goes back and forth";
+}
+
+TEST_F(VoterPlanTest, WhomAPersonPrefersVotesSoon) {
+  have(4);
+  with(nodes({1, 2, 3}), nodes({4}));
+  run_until(60s);
+  node(4).wants_vote = true;
+  const auto next = look_at(input_.now).value();
+  EXPECT_TRUE(next.voters.contains(node_number(4)));
+  EXPECT_THAT(next.why, HasSubstr("a person prefers it"));
+  with(next.voters, next.learners);
+  EXPECT_EQ(run_until(1h), 0);
+}
+
+TEST_F(VoterPlanTest, TwoChangesLieApart) {
+  have(5);
+  with(nodes({1, 2, 3}), nodes({4, 5}));
+  run_until(60s);
+  node(2).is_draining = true;
+  const auto first = look_at(input_.now).value();
+  with(first.voters, first.learners);
+  node(3).is_draining = true;
+  EXPECT_FALSE(look_at(input_.now + 9s));
+  EXPECT_TRUE(look_at(input_.now + 10s));
+}
+
+TEST_F(VoterPlanTest, ALearnerThatIsGoneIsForgotten) {
+  have(3);
+  with(nodes({1}), nodes({2, 3}));
+  node(2).is_fit = node(3).is_fit = false;
+  die(3);
+  EXPECT_FALSE(look_at(0s));
+  EXPECT_EQ(look_at(30s).value().learners, nodes({2}));
+}
+
+TEST_F(VoterPlanTest, SettlesAtAnOddNumberForEveryNumberOfNodes) {
+  for (int alive = 1; alive <= 12; ++alive) {
+    input_.nodes.clear();
+    have(alive);
+    with(nodes({1}), {});
+    input_.now = 0s;
+    plan_ = VoterPlan{};
+    EXPECT_LE(run_until(10min), 3) << alive;
+    EXPECT_EQ(input_.voters.size(), alive >= 5 ? 5U : alive >= 3 ? 3U : 1U);
+    EXPECT_EQ(input_.voters.size() + input_.learners.size(), static_cast<std::size_t>(alive));
   }
+}
+
+TEST(VotersWanted, SevenNeedNineNodesInThreeDomains) {
+  EXPECT_EQ(voters_wanted(9, 3), 7U);
+  EXPECT_EQ(voters_wanted(9, 2), 5U);
+  EXPECT_EQ(voters_wanted(9, 9), 5U) << "no domains are named";
+  EXPECT_EQ(voters_wanted(8, 3), 5U);
 }
 
 }  // namespace

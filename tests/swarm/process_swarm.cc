@@ -62,8 +62,13 @@ ProcessSwarm::ProcessSwarm(SwarmPlan plan) : plan_(std::move(plan)) {
     if (plan_.advertise) node.advertise = plan_.advertise(i);
     node.data = folder_ / ("node-" + std::to_string(i + 1));
     nodes_.push_back(std::move(node));
-    start(i);
+    if (plan_.at_once)
+      launch(i);
+    else
+      start(i);
   }
+  for (std::size_t i = 0; i < count && plan_.at_once; ++i)
+    if (!serves(i)) ADD_FAILURE() << "node " << i + 1 << " does not serve\n" << logs();
   auto first = client(0);
   const bool is_together = wait_until(30s, [&] {
     const auto swarm = first.get("/api/v1/swarm");
@@ -82,6 +87,33 @@ ProcessSwarm::~ProcessSwarm() {
   if (!testing::Test::HasFailure()) std::filesystem::remove_all(folder_);
 }
 
+std::vector<std::string> ProcessSwarm::options_of(std::size_t node) const {
+  std::vector<std::string> options;
+  if (node == 0 && !plan_.at_once) {
+    options.emplace_back("--found");
+  } else {
+    options.emplace_back("--join");
+    options.push_back(nodes_[0].advertise.empty() ? nodes_[0].listen : nodes_[0].advertise);
+  }
+  const bool is_founder_alone = node == 0 && plan_.secret_file.empty();
+  if (is_founder_alone) return options;
+  options.emplace_back("--secret-file");
+  options.push_back(plan_.secret_file.empty() ? nodes_[0].data / "swarm-keys" : plan_.secret_file);
+  return options;
+}
+
+std::size_t ProcessSwarm::add(std::vector<std::string> options) {
+  Node& node = nodes_.emplace_back();
+  node.data = folder_ / ("node-" + std::to_string(nodes_.size()));
+  node.options = std::move(options);
+  launch(nodes_.size() - 1);
+  return nodes_.size() - 1;
+}
+
+std::string ProcessSwarm::output(std::size_t node) const {
+  return text_of(nodes_[node].data.string() + ".out");
+}
+
 void ProcessSwarm::launch(std::size_t node) {
   auto& one = nodes_[node];
   std::vector<std::string> arguments{STARLING_PROGRAM,
@@ -96,17 +128,8 @@ void ProcessSwarm::launch(std::size_t node) {
                                      one.http_listen,
                                      "--slots",
                                      std::to_string(plan_.slots)};
-  if (node == 0) {
-    arguments.emplace_back("--found");
-  } else {
-    arguments.emplace_back("--join");
-    arguments.push_back(nodes_[0].advertise.empty() ? nodes_[0].listen : nodes_[0].advertise);
-  }
-  if (node > 0 || !plan_.secret_file.empty()) {
-    arguments.emplace_back("--secret-file");
-    arguments.push_back(plan_.secret_file.empty() ? nodes_[0].data / "swarm-keys"
-                                                  : plan_.secret_file);
-  }
+  const auto options = one.options.empty() ? options_of(node) : one.options;
+  arguments.insert(arguments.end(), options.begin(), options.end());
   if (!one.advertise.empty()) {
     arguments.emplace_back("--advertise");
     arguments.push_back(one.advertise);
@@ -114,11 +137,9 @@ void ProcessSwarm::launch(std::size_t node) {
   one.pid = launch_program(arguments, one.data.string() + ".out");
 }
 
-void ProcessSwarm::start(std::size_t node) {
+bool ProcessSwarm::serves(std::size_t node) {
   auto& one = nodes_[node];
-  std::filesystem::remove(one.data / "addresses.json");
-  launch(node);
-  const bool is_up = wait_until(20s, [&] {
+  return wait_until(20s, [&] {
     const Json addresses = parse_file(one.data / "addresses.json");
     if (!addresses.is_object()) return false;
     one.listen = addresses["listen"];
@@ -126,6 +147,13 @@ void ProcessSwarm::start(std::size_t node) {
     one.http_listen = one.http.substr(std::string{"http://"}.size());
     return true;
   });
+}
+
+void ProcessSwarm::start(std::size_t node) {
+  auto& one = nodes_[node];
+  std::filesystem::remove(one.data / "addresses.json");
+  launch(node);
+  const bool is_up = serves(node);
   if (!is_up) ADD_FAILURE() << "node " << node + 1 << " does not listen\n" << logs();
   if (is_up && plan_.started) plan_.started(node, one.listen);
   if (node == 0) wait_until(10s, [&] { return std::filesystem::exists(one.data / "admin-token"); });
@@ -187,7 +215,9 @@ std::size_t ProcessSwarm::leader() {
 }
 
 std::string ProcessSwarm::token() const {
-  return text_of(nodes_[0].data / "admin-token");
+  // The founder's directory may be wiped later.
+  if (token_.empty()) token_ = text_of(nodes_[0].data / "admin-token");
+  return token_;
 }
 
 bootstrap::SwarmClient ProcessSwarm::client(std::size_t node) const {

@@ -20,7 +20,10 @@ using Json = nlohmann::json;
 struct SwarmPlan {
   std::size_t nodes = 3;
   std::uint32_t slots = 1;
-  std::filesystem::path secret_file{};                       ///< empty: the founder's own
+  std::filesystem::path secret_file{};  ///< empty: the founder's own
+  /// All are started at once, with the same --join; nobody is told to found. Needs `listen` of node
+  /// 0 and `secret_file`.
+  bool at_once = false;
   std::function<std::string(std::size_t node)> listen{};     ///< HOST:PORT for peers
   std::function<std::string(std::size_t node)> advertise{};  ///< what peers are told instead
   /// Called when a node listens: where it really does.
@@ -35,6 +38,19 @@ class ProcessSwarm {
   ~ProcessSwarm();
   ProcessSwarm(const ProcessSwarm&) = delete;
   ProcessSwarm& operator=(const ProcessSwarm&) = delete;
+
+  /// Starts one more node with these options beside those for addresses and data, and returns its
+  /// number at once.
+  std::size_t add(std::vector<std::string> options);
+
+  /// Waits until it serves. False after 20 s.
+  bool serves(std::size_t node);
+
+  std::string output(std::size_t node) const;
+
+  const std::filesystem::path& data(std::size_t node) const { return nodes_[node].data; }
+
+  const std::string& listen(std::size_t node) const { return nodes_[node].listen; }
 
   std::size_t size() const { return nodes_.size(); }
 
@@ -92,11 +108,14 @@ class ProcessSwarm {
     std::string advertise;  ///< empty: the same
     std::string http_listen = "127.0.0.1:0";
     std::string http;
+    std::vector<std::string> options;  ///< empty: as the plan says
   };
 
   void launch(std::size_t node);
+  std::vector<std::string> options_of(std::size_t node) const;
 
   std::filesystem::path folder_;
+  mutable std::string token_;
   SwarmPlan plan_;
   std::vector<Node> nodes_;
 };

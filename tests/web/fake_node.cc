@@ -60,6 +60,7 @@ web::SwarmStatus FakeNode::swarm() const {
   self.role = "voter";
   self.is_leader = true;
   web::SwarmStatus swarm;
+  swarm.swarm.bytes[0] = 7;
   swarm.self = test_node_id();
   swarm.leader = test_node_id();
   swarm.term = 3;

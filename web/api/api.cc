@@ -87,7 +87,8 @@ struct Api::State {
                               study_routes(),
                               model_routes(),
                               event_routes(),
-                              register_routes()}) {
+                              register_routes(),
+                              member_routes()}) {
       for (const RouteEntry& route : group) {
         router.add(route.method, route.pattern, static_cast<int>(functions.size()));
         functions.push_back(route.run);

@@ -19,5 +19,6 @@ std::vector<RouteEntry> study_routes();
 std::vector<RouteEntry> model_routes();
 std::vector<RouteEntry> event_routes();
 std::vector<RouteEntry> register_routes();
+std::vector<RouteEntry> member_routes();
 
 }  // namespace starling::web

@@ -1,5 +1,6 @@
 // /healthz, /readyz, /api/v1/swarm, /metrics.
 #include "ml/study/study_state.h"
+#include "ml/study/swarm_members.h"
 #include "web/api/routes.h"
 
 #include <fmt/format.h>
@@ -64,8 +65,13 @@ asio::awaitable<Response> get_swarm(Call& call) {
   json["applied_index"] = swarm.applied_index;
   json["self"] = swarm.self.hex();
   json["members"] = Json::array();
-  for (const MemberStatus& member : swarm.members)
-    json["members"].push_back(member_json(member));
+  const auto view = call.node().state();
+  for (const MemberStatus& member : swarm.members) {
+    const auto listed = ml::member_of(*view, member.member.id);
+    Json entry = member_json(member);
+    entry["draining"] = listed && listed->is_draining;
+    json["members"].push_back(std::move(entry));
+  }
   json["notes"] = swarm.notes;
   co_return json_response(200, json);
 }

@@ -1,0 +1,169 @@
+// Who gets into a swarm of real nodes, who does not, and who goes.
+#include "bootstrap/identity.h"
+#include "bootstrap/member_watch.h"
+#include "tests/support/scratch_folder.h"
+#include "tests/swarm/process_swarm.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace starling::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+/// Free a moment ago. A node that finds it taken waits for some seconds.
+std::string free_address() {
+  boost::asio::io_context io;
+  const boost::asio::ip::tcp::acceptor probe{io, {boost::asio::ip::address_v4::loopback(), 0}};
+  return fmt::format("127.0.0.1:{}", probe.local_endpoint().port());
+}
+
+class Membership : public testing::Test {
+ protected:
+  std::filesystem::path secret_file(char digit) {
+    const auto path = scratch_.path() / std::string(1, digit);
+    EXPECT_TRUE(bootstrap::write_file_atomically(path, std::string(64, digit), 0600));
+    return path;
+  }
+
+  static std::size_t alive(ProcessSwarm& swarm, std::size_t asked) {
+    const auto status = swarm.client(asked).get("/api/v1/swarm");
+    if (!status) return 0;
+    return static_cast<std::size_t>(std::ranges::count_if(
+        (*status)["members"], [](const Json& member) { return member["state"] == "alive"; }));
+  }
+
+  static std::string role(ProcessSwarm& swarm, std::size_t asked, const std::string& name) {
+    const auto status = swarm.client(asked).get("/api/v1/swarm");
+    if (!status) return "unknown";
+    for (const auto& member : (*status)["members"])
+      if (member["name"] == name && member["state"] != "left") return member["role"];
+    return "absent";
+  }
+
+  static std::vector<std::string> join(ProcessSwarm& swarm,
+                                       const std::string& secret_option,
+                                       const std::string& secret) {
+    return {"--join", swarm.listen(0), secret_option, secret};
+  }
+
+  int starling(ProcessSwarm& swarm, std::vector<std::string> words) {
+    words.insert(words.begin(), STARLING_PROGRAM);
+    words.insert(words.end(), {"--url", swarm.url(0), "--token", swarm.token()});
+    return run_program(words, output_, 90s);
+  }
+
+  static bool has_key(ProcessSwarm& swarm, std::size_t node, std::uint64_t generation) {
+    const auto ring = bootstrap::read_key_ring(swarm.data(node) / "swarm-keys");
+    const auto used = ring ? node::key_in_use(*ring) : std::nullopt;
+    return used && used->generation == generation;
+  }
+
+  const ScratchFolder scratch_;
+  std::string output_;
+};
+
+TEST_F(Membership, TheSameCommandOnAllNodesAtOnceMakesOneSwarm) {
+  const auto first = free_address();
+  ProcessSwarm swarm{
+      SwarmPlan{.nodes = 3,
+                .secret_file = secret_file('a'),
+                .at_once = true,
+                .listen = [&](std::size_t node) { return node == 0 ? first : "127.0.0.1:0"; }}};
+  std::set<std::string> swarms;
+  for (std::size_t i = 0; i < 3; ++i)
+    swarms.insert(swarm.client(i).get("/api/v1/swarm").value()["swarm_id"]);
+  EXPECT_EQ(swarms.size(), 1U);
+  EXPECT_THAT(swarm.output(0), HasSubstr("founded a swarm"));
+
+  // The founder's disk is lost while the others are away: they come back and adopt it.
+  swarm.kill(0);
+  std::filesystem::remove_all(swarm.data(0));
+  swarm.start(0);
+  EXPECT_TRUE(wait_until(30s, [&] { return alive(swarm, 1) == 3; })) << swarm.logs();
+  EXPECT_EQ(swarm.client(0).get("/api/v1/swarm").value()["swarm_id"], *swarms.begin());
+}
+
+TEST_F(Membership, ATokenLetsOneInAndIsUsedThen) {
+  ProcessSwarm swarm{1};
+  ASSERT_EQ(starling(swarm, {"member", "invite"}), 0) << output_;
+  const std::string token = output_.substr(output_.find("starling-join-"), 14 + 96);
+  const std::size_t second = swarm.add(join(swarm, "--join-token", token));
+  ASSERT_TRUE(swarm.serves(second)) << swarm.logs();
+  EXPECT_TRUE(has_key(swarm, second, 1)) << "it has the swarm's keys now";
+  EXPECT_TRUE(wait_until(20s, [&] { return alive(swarm, 0) == 2; }));
+
+  const std::size_t third = swarm.add(join(swarm, "--join-token", token));
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return swarm.output(third).find("still trying") != std::string::npos; }));
+  EXPECT_FALSE(std::filesystem::exists(swarm.data(third) / "state"));
+  EXPECT_EQ(alive(swarm, 0), 2U);
+}
+
+TEST_F(Membership, WhoIsRemovedHandsItsVoteOverStopsAndIsRefusedFromThenOn) {
+  ProcessSwarm swarm{4};
+  const std::size_t leader = swarm.leader();
+  const std::string name = fmt::format("node-{}", leader + 1);
+  const std::size_t other = (leader + 1) % 4;
+  std::vector<std::string> words{
+      STARLING_PROGRAM, "member", "rm", name, "--url", swarm.url(other), "--token", swarm.token()};
+  ASSERT_EQ(run_program(words, output_, 90s), 0) << output_ << swarm.logs();
+  EXPECT_EQ(swarm.wait_for_end(leader), 0) << swarm.logs();
+  EXPECT_THAT(swarm.output(leader), HasSubstr("was removed from the swarm"));
+  EXPECT_EQ(alive(swarm, other), 3U);
+  EXPECT_NE(swarm.leader(), leader);
+
+  const std::size_t again = leader;
+  std::vector<std::string> start{STARLING_PROGRAM,
+                                 "node",
+                                 "--data",
+                                 swarm.data(again),
+                                 "--listen",
+                                 "127.0.0.1:0",
+                                 "--http",
+                                 "127.0.0.1:0",
+                                 "--join",
+                                 swarm.listen(other)};
+  EXPECT_EQ(run_program(start, output_, 20s), 0) << "it does not try for ever";
+  EXPECT_THAT(output_, HasSubstr("was removed from the swarm"));
+  EXPECT_EQ(alive(swarm, other), 3U);
+}
+
+TEST_F(Membership, ANewSecretReachesAllAndShutsTheOldOneOut) {
+  ProcessSwarm swarm{SwarmPlan{.nodes = 4, .secret_file = secret_file('b')}};
+  // One is away meanwhile; it does not vote, so that three go on.
+  std::size_t away = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    if (role(swarm, i, fmt::format("node-{}", i + 1)) != "voter") away = i;
+  swarm.kill(away);
+  const std::size_t asked = away == 0 ? 1 : 0;
+  EXPECT_TRUE(wait_until(60s, [&] { return alive(swarm, asked) == 3; }));
+  ASSERT_TRUE(swarm.client(asked).post("/api/v1/swarm/rotate-secret", Json::object()));
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (i == away) continue;
+    EXPECT_TRUE(wait_until(60s, [&] { return has_key(swarm, i, 2); })) << i << swarm.logs();
+  }
+  const std::vector<std::string> stale{
+      "--join", swarm.listen(asked), "--secret-file", secret_file('b')};
+  const std::size_t late = swarm.add(stale);
+  EXPECT_TRUE(wait_until(20s, [&] {
+    return swarm.output(late).find("the swarm's secret was changed since") != std::string::npos;
+  })) << swarm.output(late);
+  EXPECT_FALSE(std::filesystem::exists(swarm.data(late) / "state"));
+  swarm.kill(late);
+
+  swarm.start(away);
+  EXPECT_TRUE(wait_until(60s, [&] { return has_key(swarm, away, 2); })) << swarm.logs();
+  EXPECT_TRUE(wait_until(60s, [&] { return alive(swarm, asked) == 4; })) << swarm.logs();
+}
+
+}  // namespace
+}  // namespace starling::tests

@@ -1,0 +1,132 @@
+// /api/v1/swarm/...: who may come in, who shall go, and the key that members speak by.
+#include "ml/study/swarm_members.h"
+#include "node/secure/join_token.h"
+#include "web/api/routes.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace starling::web {
+
+namespace {
+
+constexpr std::uint64_t kInviteLifeS = 24 * 3600;
+
+/// What a request with an Idempotency-Key makes is the same when it is repeated: it follows from
+/// that key, and from the swarm's, which nobody outside knows.
+node::SwarmKey drawn_key(const Call& call, std::string_view purpose) {
+  const auto idempotency = call.request.header("Idempotency-Key");
+  const auto ring = ml::swarm_key_ring(*call.node().state());
+  const auto used = node::key_in_use(ring);
+  if (idempotency && used)
+    return node::derive_key(used->key, fmt::format("{} {}", purpose, *idempotency));
+  node::SwarmKey key{};
+  const Bytes random = secure_random_bytes(key.size());
+  std::copy_n(raw(random), key.size(), key.begin());
+  return key;
+}
+
+/// An absent body is an empty object.
+asio::awaitable<OrResponse<ParsedJson>> object_of(Call& call, std::string& content) {
+  auto text = co_await buffered_body(call, kBufferedBodyMax);
+  if (!text) co_return text.error();
+  content = std::move(*text);
+  auto body = parse_json(content.empty() ? "{}" : content);
+  if (!body) co_return problem(400, "invalid_argument", body.error().detail);
+  co_return std::move(*body);
+}
+
+asio::awaitable<Response> add_invite(Call& call) {
+  static constexpr std::array<std::string_view, 2> kFields{"uses", "expires_s"};
+  std::string content;
+  const auto body = co_await object_of(call, content);
+  if (!body) co_return body.error();
+  const auto fields = JsonFields::open(body->value, kFields);
+  if (!fields) co_return problem_from(fields.error());
+  const auto uses = fields->whole("uses", 1, ml::kInviteUsesMax);
+  if (!uses) co_return problem_from(uses.error());
+  const auto life_s = fields->whole("expires_s", 1, ml::kInviteLifeMaxMs / 1000);
+  if (!life_s) co_return problem_from(life_s.error());
+
+  node::JoinToken token{.swarm = call.node().swarm().swarm, .secret = drawn_key(call, "invite")};
+  ml::AddInvite invite{.key = node::credential_of(token).key,
+                       .life_ms = life_s->value_or(kInviteLifeS) * 1000,
+                       .uses = static_cast<std::uint32_t>(uses->value_or(1))};
+  const Json json{
+      {"token", node::to_text(token)}, {"uses", invite.uses}, {"expires_s", invite.life_ms / 1000}};
+  ml::CommandBody command = invite;
+  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(content)));
+  if (!done) co_return done.error();
+  co_return with_index(json_response(201, json), done->index);
+}
+
+asio::awaitable<Response> rotate_key(Call& call) {
+  const auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  const node::SwarmKey key = drawn_key(call, "rotate");
+  ml::CommandBody command = ml::AddSwarmKey{key};
+  const auto done = co_await record(call, std::move(command), hash_of(to_bytes(*content)));
+  if (!done) co_return done.error();
+  if (done->outcome.error) co_return problem_from(*done->outcome.error);
+  const Json json{{"generation", done->outcome.number}};
+  co_return with_index(json_response(202, json), done->index);
+}
+
+asio::awaitable<Response> mark(Call& call, std::string_view field) {
+  const std::array<std::string_view, 1> known{field};
+  std::string content;
+  const auto body = co_await object_of(call, content);
+  if (!body) co_return body.error();
+  const auto fields = JsonFields::open(body->value, known);
+  if (!fields) co_return problem_from(fields.error());
+  const Json* value = fields->find(field);
+  if (value != nullptr && !value->is_boolean())
+    co_return problem_from(field_error(field, "must be true or false, not " + shown(*value)));
+  const bool wanted = value == nullptr || value->get<bool>();
+  const auto member = ml::find_member(*call.node().state(), call.param("member"));
+  if (!member) co_return problem_from(member.error());
+
+  ml::MarkMember marked{.node = member->node, .draining = {}, .wants_vote = {}};
+  (field == "draining" ? marked.draining : marked.wants_vote) = wanted;
+  ml::CommandBody command = marked;
+  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(content)));
+  if (!done) co_return done.error();
+  Json json{{"id", member->node.hex()}, {"name", member->name}};
+  json[std::string{field}] = wanted;
+  co_return with_index(json_response(200, json), done->index);
+}
+
+asio::awaitable<Response> drain_member(Call& call) {
+  return mark(call, "draining");
+}
+
+asio::awaitable<Response> promote_member(Call& call) {
+  return mark(call, "wants_vote");
+}
+
+asio::awaitable<Response> remove_member(Call& call) {
+  const auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  const ContentHash hash = hash_of(to_bytes(*content));
+  const auto before = answered_before(call, hash);
+  const auto member = ml::find_member(*call.node().state(), call.param("member"));
+  if (!member && !before) co_return problem_from(member.error());
+  ml::CommandBody command = ml::RemoveMember{member ? member->node : NodeId{}};
+  const auto done = co_await commit(call, std::move(command), hash);
+  if (!done) co_return done.error();
+  const Json json{{"id", done->id}};
+  co_return with_index(json_response(200, json), done->index);
+}
+
+}  // namespace
+
+std::vector<RouteEntry> member_routes() {
+  return {{"POST", "/api/v1/swarm/invites", &add_invite},
+          {"POST", "/api/v1/swarm/rotate-secret", &rotate_key},
+          {"POST", "/api/v1/swarm/members/{member}/drain", &drain_member},
+          {"POST", "/api/v1/swarm/members/{member}/promote", &promote_member},
+          {"DELETE", "/api/v1/swarm/members/{member}", &remove_member}};
+}
+
+}  // namespace starling::web
