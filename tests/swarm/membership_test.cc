@@ -11,7 +11,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <iostream>
 #include <set>
+#include <thread>
 
 namespace starling::tests {
 namespace {
@@ -163,6 +166,67 @@ TEST_F(Membership, ANewSecretReachesAllAndShutsTheOldOneOut) {
   swarm.start(away);
   EXPECT_TRUE(wait_until(60s, [&] { return has_key(swarm, away, 2); })) << swarm.logs();
   EXPECT_TRUE(wait_until(60s, [&] { return alive(swarm, asked) == 4; })) << swarm.logs();
+}
+
+/// Writes without a pause, to whoever answers, and knows the longest time in which nothing worked.
+class SteadyWriter {
+ public:
+  explicit SteadyWriter(bootstrap::SwarmClient client)
+      : client_(std::move(client)), thread_([this] { run(); }) {}
+
+  ~SteadyWriter() { finish(); }
+
+  struct Tally {
+    int done = 0;
+    std::chrono::milliseconds longest_gap{0};
+  };
+
+  Tally finish() {
+    is_over_ = true;
+    if (thread_.joinable()) thread_.join();
+    return tally_;
+  }
+
+ private:
+  void run() {
+    using Clock = std::chrono::steady_clock;
+    auto last = Clock::now();
+    while (!is_over_) {
+      if (!client_.post("/api/v1/swarm/invites", {{"expires_s", 1}})) continue;
+      const auto gap = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - last);
+      tally_.longest_gap = std::max(tally_.longest_gap, gap);
+      last = Clock::now();
+      ++tally_.done;
+      std::this_thread::sleep_for(20ms);  // the invitations of a second must stay below their limit
+    }
+  }
+
+  bootstrap::SwarmClient client_;
+  std::atomic<bool> is_over_ = false;
+  Tally tally_;
+  std::thread thread_;
+};
+
+TEST_F(Membership, ARollingRestartUnderAStudyStopsNeitherStudyNorWrites) {
+  ProcessSwarm swarm{5};
+  auto client = swarm.client(0);
+  const auto study = swarm.start_study(
+      client,
+      std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv",
+      {{"target", "charges"}, {"trials", 40}, {"parallelism", 4}, {"epochs", 25}});
+  SteadyWriter writer{swarm.client(0)};
+  for (std::size_t i = 0; i < swarm.size(); ++i) {
+    EXPECT_EQ(swarm.stop(i), 0) << swarm.logs();
+    swarm.start(i);
+    bootstrap::SwarmClient one{swarm.url(i), swarm.token(), {.attempts = 1, .pause = 1ms}};
+    EXPECT_TRUE(wait_until(30s, [&] { return one.get("/readyz").has_value(); })) << swarm.logs();
+  }
+  const auto tally = writer.finish();
+  std::cout << tally.done << " writes, the longest gap " << tally.longest_gap.count() << " ms\n";
+  EXPECT_GT(tally.done, 20);
+  EXPECT_LT(tally.longest_gap, 20s) << "far above what it takes, for machines that are busy";
+  const auto ended = swarm.wait_for_study(client, study, 240s);
+  EXPECT_EQ(ended["trials"]["completed"], 40) << ended.dump(1) << swarm.logs();
 }
 
 }  // namespace

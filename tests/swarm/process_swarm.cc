@@ -59,6 +59,7 @@ ProcessSwarm::ProcessSwarm(SwarmPlan plan) : plan_(std::move(plan)) {
   for (std::size_t i = 0; i < count; ++i) {
     Node node;
     if (plan_.listen) node.listen = plan_.listen(i);
+    if (plan_.http) node.http_listen = plan_.http(i);
     if (plan_.advertise) node.advertise = plan_.advertise(i);
     node.data = folder_ / ("node-" + std::to_string(i + 1));
     nodes_.push_back(std::move(node));
@@ -116,18 +117,22 @@ std::string ProcessSwarm::output(std::size_t node) const {
 
 void ProcessSwarm::launch(std::size_t node) {
   auto& one = nodes_[node];
-  std::vector<std::string> arguments{STARLING_PROGRAM,
-                                     "node",
-                                     "--data",
-                                     one.data,
-                                     "--name",
-                                     "node-" + std::to_string(node + 1),
-                                     "--listen",
-                                     one.listen,
-                                     "--http",
-                                     one.http_listen,
-                                     "--slots",
-                                     std::to_string(plan_.slots)};
+  std::vector<std::string> arguments;
+  if (plan_.before) arguments = plan_.before(node);
+  const std::vector<std::string> command{STARLING_PROGRAM,
+                                         "node",
+                                         "--data",
+                                         one.data,
+                                         "--name",
+                                         "node-" + std::to_string(node + 1),
+                                         "--listen",
+                                         one.listen,
+                                         "--http",
+                                         one.http_listen,
+                                         "--slots",
+                                         std::to_string(plan_.slots)};
+  arguments.insert(arguments.end(), command.begin(), command.end());
+  if (plan_.http) arguments.emplace_back("--insecure-http");
   const auto options = one.options.empty() ? options_of(node) : one.options;
   arguments.insert(arguments.end(), options.begin(), options.end());
   if (!one.advertise.empty()) {
@@ -157,6 +162,11 @@ void ProcessSwarm::start(std::size_t node) {
   if (!is_up) ADD_FAILURE() << "node " << node + 1 << " does not listen\n" << logs();
   if (is_up && plan_.started) plan_.started(node, one.listen);
   if (node == 0) wait_until(10s, [&] { return std::filesystem::exists(one.data / "admin-token"); });
+}
+
+void ProcessSwarm::move(std::size_t node, const std::string& listen, const std::string& http) {
+  nodes_[node].listen = listen;
+  nodes_[node].http_listen = http;
 }
 
 void ProcessSwarm::kill(std::size_t node) {

@@ -26,6 +26,9 @@ struct SwarmPlan {
   bool at_once = false;
   std::function<std::string(std::size_t node)> listen{};     ///< HOST:PORT for peers
   std::function<std::string(std::size_t node)> advertise{};  ///< what peers are told instead
+  std::function<std::string(std::size_t node)> http{};       ///< HOST:PORT for people
+  /// Words before the program, which run it elsewhere.
+  std::function<std::vector<std::string>(std::size_t node)> before{};
   /// Called when a node listens: where it really does.
   std::function<void(std::size_t node, const std::string& address)> started{};
 };
@@ -69,6 +72,9 @@ class ProcessSwarm {
   /// Waits until it ends by itself, 20 s at most. Returns: its exit code, 128 and the signal that
   /// ended it, or -1 if it had to be killed.
   int wait_for_end(std::size_t node);
+
+  /// It listens there from its next start on.
+  void move(std::size_t node, const std::string& listen, const std::string& http);
 
   /// With the same data directory and ports; returns once it listens.
   void start(std::size_t node);
