@@ -32,15 +32,23 @@ asio::awaitable<Result<Bytes>> Admission::answer(node::PeerCaller caller, Bytes 
                     fmt::format("name: 1 to {} characters", kMemberNameMax)};
   }
   if (caller.kind == node::CredentialKind::join_token) add.invite = caller.key_id;
-  ml::Command command;
-  command.body = std::move(add);
-  const auto recorded = co_await parts_.ledger.append(std::move(command), kCommitPatience);
-  if (!recorded) co_return recorded.error();
-  if (recorded->outcome.error) co_return *recorded->outcome.error;
-  log_.info("let in node={} name={}", node_id_of(caller.key).hex(), as_text(name));
+  const auto known = ml::member_of(*parts_.group.view(), node_id_of(caller.key));
+  if (!known || known->name != add.name) {
+    ml::Command command;
+    command.body = std::move(add);
+    const auto recorded = co_await parts_.ledger.append(std::move(command), kCommitPatience);
+    if (!recorded) co_return recorded.error();
+    if (recorded->outcome.error) co_return *recorded->outcome.error;
+    log_.info("let in node={} name={}", node_id_of(caller.key).hex(), as_text(name));
+    // Or the answer could hold keys that the swarm has left behind already.
+    const auto applied = co_await parts_.group.wait_applied(recorded->index, kCommitPatience);
+    if (!applied) co_return Error{Errc::unavailable, applied.error().detail};
+  }
+  auto ring = ml::swarm_key_ring(*parts_.group.view());
+  if (is_further(parts_.trust.ring(), ring)) ring = parts_.trust.ring();
   const node::Hello& own = parts_.links.hello();
   const node::Admitted admitted{
-      .swarm = own.swarm, .recovery_epoch = own.recovery_epoch, .ring = parts_.trust.ring()};
+      .swarm = own.swarm, .recovery_epoch = own.recovery_epoch, .ring = std::move(ring)};
   co_return node::sign_admitted(parts_.trust.self(), node_id_of(caller.key), admitted);
 }
 
@@ -76,8 +84,7 @@ asio::awaitable<void> Admission::ask_for_keys(std::string name) {
       log_.debug("heard no keys from {} why={}", address, answer.error().detail);
       continue;
     }
-    const bool is_newer =
-        newest_generation(answer->admitted.ring) > newest_generation(parts_.trust.ring());
+    const bool is_newer = is_further(answer->admitted.ring, parts_.trust.ring());
     const bool is_believed = parts_.trust.standing(answer->by.public_key) == node::Standing::member;
     if (!is_newer || !is_believed) continue;
     log_.info("learned the swarm's new key at {}", address);

@@ -59,6 +59,9 @@ class FoundingCore {
   /// A member of a swarm spoke from there.
   void heard_of_member(MonoTime now, const std::string& address);
 
+  /// A member of a swarm spoke; from where is not known.
+  void heard_of_swarm(MonoTime now) { heard_at_ = now; }
+
   /// What keeps this node out, for a person; it changes with what is learned.
   std::string why_not() const;
 

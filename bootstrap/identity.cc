@@ -212,7 +212,8 @@ Result<std::uint64_t> Identity::next_incarnation() {
   std::uint64_t last = 0;
   if (const auto text = read_file(path)) last = std::strtoull(text->c_str(), nullptr, 10);
   const std::uint64_t by_clock = (wall_now_ms() / 1000) << 20;
-  const std::uint64_t next = std::max(last + (1U << 20), by_clock);
+  // A clock that is behind must not let numbers come again that this node's datagrams have used.
+  const std::uint64_t next = by_clock > last ? by_clock : last + (std::uint64_t{1} << 40);
   if (auto saved = write_file_atomically(path, std::to_string(next) + "\n", 0600); !saved)
     return saved.error();
   return next;

@@ -76,6 +76,7 @@ asio::awaitable<Result<std::optional<node::Admitted>>> Joiner::run() {
         }
         if (admitted) co_return std::optional<node::Admitted>{std::move(admitted->admitted)};
         founding_.asked(mono_now(), step.address, admitted.error());
+        co_await look_for_a_swarm(step.address);
         break;
       }
     }
@@ -94,6 +95,12 @@ void Joiner::complain() {
   log_.warn("still trying: {}", founding_.why_not());
 }
 
+/// Who did not let this node in may be of a swarm all the same.
+asio::awaitable<void> Joiner::look_for_a_swarm(std::string address) {
+  const auto peer = co_await links_.who_is(address);
+  if (peer && !peer->swarm.is_none()) founding_.heard_of_member(mono_now(), address);
+}
+
 asio::awaitable<std::vector<OwnerProbe>> Joiner::probe(std::string address) {
   std::vector<OwnerProbe> answers;
   const auto endpoints = co_await resolve_all(std::move(address));
@@ -107,13 +114,18 @@ asio::awaitable<std::vector<OwnerProbe>> Joiner::probe(std::string address) {
 
 /// A member exchanges states with everyone; this node has none, but now knows whom to ask.
 asio::awaitable<Result<Bytes>> Joiner::hear(Bytes state) {
+  const Error not_joined{Errc::unavailable, "this node has not joined a swarm yet"};
+  if (state.empty()) {  // a call for a sign of life: only members make those
+    founding_.heard_of_swarm(mono_now());
+    co_return not_joined;
+  }
   const auto theirs = node::decode_swim_state(state);
   if (!theirs) co_return theirs.error();
   if (!theirs->swarm.is_none() && !theirs->from_address.empty()) {
     founding_.heard_of_member(mono_now(), theirs->from_address);
     alarm_.cancel();
   }
-  co_return Error{Errc::unavailable, "this node has not joined a swarm yet"};
+  co_return not_joined;
 }
 
 }  // namespace starling::bootstrap

@@ -37,6 +37,7 @@ class Joiner : public std::enable_shared_from_this<Joiner> {
 
  private:
   asio::awaitable<std::vector<OwnerProbe>> probe(std::string address);
+  asio::awaitable<void> look_for_a_swarm(std::string address);
   asio::awaitable<Result<Bytes>> hear(Bytes state);
   void complain();
 

@@ -49,7 +49,7 @@ void MemberWatch::look() {
   if (change == seen_) return;
   seen_ = change;
   take_ring(ml::swarm_key_ring(*view));
-  links_.drop_removed();
+  links_.drop_distrusted();
   for (const auto& member : gossip_.members())
     heard_of(member);
   const auto own = trust_.self().key().public_key;
@@ -65,8 +65,7 @@ void MemberWatch::heard_of(const node::Member& member) {
 
 void MemberWatch::take_ring(node::SwarmKeyRing ring) {
   // A state that is behind says less than this node knows.
-  const bool is_older = newest_generation(ring) < newest_generation(trust_.ring());
-  if (ring.empty() || is_older || ring == trust_.ring()) return;
+  if (ring.empty() || is_further(trust_.ring(), ring) || ring == trust_.ring()) return;
   if (auto written = write_key_ring(key_file_, ring); !written)
     log_.error("the swarm's keys were not written why={}", written.error().detail);
   trust_.set_ring(std::move(ring));

@@ -49,6 +49,7 @@ Result<> SwarmEntry::prepare() {
     known = read_key_ring(key_file_of(settings_.data));
     if (!known) return known.error();
   }
+  if (identity_.swarm()) add_given_key(*known);
   trust_.set_ring(std::move(*known));
   trust_.set_given(given_keys_);
   trust_.set_join_token(token_);
@@ -66,13 +67,29 @@ Result<> SwarmEntry::prepare() {
 }
 
 Result<> SwarmEntry::make_first_key() {
-  if (!given_keys_.empty()) return {};
   node::RingKey key{.generation = 1, .use = node::KeyUse::in_use, .key = {}};
-  const Bytes random = secure_random_bytes(key.key.size());
-  std::copy_n(raw(random), key.key.size(), key.key.begin());
-  given_keys_ = {key};
-  if (settings_.secret_file.empty()) return {};
+  const bool is_given = !given_keys_.empty();
+  if (is_given) {
+    key.key = node::key_in_use(given_keys_)->key;
+  } else {
+    const Bytes random = secure_random_bytes(key.key.size());
+    std::copy_n(raw(random), key.key.size(), key.key.begin());
+  }
+  given_keys_ = {key};  // The ring of another swarm may have been given: its history is not ours.
+  if (is_given || settings_.secret_file.empty()) return {};
   return write_key_ring(settings_.secret_file, given_keys_);
+}
+
+/// Who lost its state cannot tell a newer key by the log of members. What a person gave is good
+/// beside what it knew.
+void SwarmEntry::add_given_key(node::SwarmKeyRing& ring) const {
+  const auto given = node::key_in_use(given_keys_);
+  if (!given || (!ring.empty() && !identity_.renewed_because())) return;
+  const bool is_known = std::ranges::any_of(
+      ring, [&given](const node::RingKey& key) { return key.key == given->key; });
+  if (is_known) return;
+  const auto use = ring.empty() ? node::KeyUse::in_use : node::KeyUse::accepted;
+  ring.insert(ring.begin(), node::RingKey{node::newest_generation(ring) + 1, use, given->key});
 }
 
 Result<> SwarmEntry::found() {

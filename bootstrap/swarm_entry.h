@@ -35,6 +35,7 @@ class SwarmEntry {
  private:
   Result<> found();
   Result<> make_first_key();
+  void add_given_key(node::SwarmKeyRing& ring) const;
   Result<> take_in(const node::Admitted& admitted);
 
   const Settings& settings_;

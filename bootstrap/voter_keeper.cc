@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 250ms;
 constexpr auto kChangePatience = 5s;
+constexpr auto kHandOverPause = 10s;            // if nobody could take over
 constexpr std::uint64_t kCaughtUpEntries = 64;  // behind by so few is as good as not behind
 constexpr std::uint64_t kVoterMemoryMb = 256;
 constexpr std::size_t kFormedVoters = 3;
@@ -111,8 +112,10 @@ asio::awaitable<void> VoterKeeper::one_look() {
     co_return;
   }
   const auto own = ml::member_of(*group_.view(), self_);
-  if (own && own->is_draining && status.voters.size() > 1) {
+  const bool wants_out = own && own->is_draining && status.voters.size() > 1;
+  if (wants_out && mono_now() >= hand_over_at_) {
     log_.info("hands leadership over why=this node is draining");
+    hand_over_at_ = mono_now() + kHandOverPause;
     co_await group_.hand_over();
     co_return;
   }
@@ -143,11 +146,13 @@ asio::awaitable<void> VoterKeeper::change(VoterChange change) {
 
 /// A member that is alive and does not know the key yet could not be spoken to.
 asio::awaitable<void> VoterKeeper::use_newest_key() {
-  const auto ring = ml::swarm_key_ring(*group_.view());
+  const auto view = group_.view();
+  const auto ring = ml::swarm_key_ring(*view);
   if (ring.empty() || ring.front().use != node::KeyUse::accepted) co_return;
   const std::uint64_t newest = ring.front().generation;
   for (const auto& member : gossip_.members()) {
-    const bool counts = member.state <= node::MemberState::suspect;
+    const bool counts =
+        member.state <= node::MemberState::suspect && ml::member_of(*view, member.id);
     if (counts && member.facts.key_generation < newest) co_return;
   }
   log_.info("every member knows the new key, which is used from now on generation={}", newest);

@@ -49,6 +49,7 @@ class VoterKeeper {
   asio::steady_timer alarm_;
   VoterPlan plan_;
   Term plan_term_;  ///< what an earlier leadership saw is forgotten
+  MonoTime hand_over_at_{0};
   bool is_stopped_ = false;
 };
 

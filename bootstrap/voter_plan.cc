@@ -143,7 +143,8 @@ void VoterPlan::shrink(Draft& draft) const {
   // The leader stays if it may, then whoever is heard.
   std::ranges::stable_sort(staying, std::ranges::greater{}, [&](NodeId voter) {
     const auto* node = find(draft.input, voter);
-    return std::pair{voter == draft.input.self, node != nullptr && node->is_heard};
+    const bool leads_on = voter == draft.input.self && !is_told_to_go(node);
+    return std::tuple{leads_on, voter != draft.input.self, node != nullptr && node->is_heard};
   });
   const std::size_t odd = staying.size() % 2 == 1 ? staying.size() : staying.size() - 1;
   staying.resize(odd);

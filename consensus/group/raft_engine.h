@@ -52,6 +52,9 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   /// Set when the role is not leader any more, or never.
   std::shared_ptr<Reached> hand_over();
 
+  /// Nobody waits for it any more: it is not tried again.
+  void give_up_hand_over() { handing_over_.clear(); }
+
   void on_applied(std::function<void(LogIndex)> handler) { applied_handler_ = std::move(handler); }
 
   void on_role(std::function<void(const RaftStatus&)> handler) {

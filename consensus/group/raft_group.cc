@@ -102,7 +102,7 @@ class EngineGroup : public RaftGroup {
     const auto handed_over = engine->hand_over();
     const auto ended =
         co_await RaftEngine::Reached::wait(handed_over, kPatience, "nobody took over");
-    static_cast<void>(ended);
+    if (!ended) engine->give_up_hand_over();
   }
 
   static asio::awaitable<void> stop_engine(std::shared_ptr<RaftEngine> engine) {

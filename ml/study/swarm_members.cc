@@ -53,11 +53,9 @@ std::optional<Error> use_invite(Transaction& tx, const node::KeyId& id) {
                  "the join token was used, is too old or was never made; ask an admin for another "
                  "(starling member invite)"};
   }
+  // A used one stays until it expires: who was let in by it and did not hear so asks again.
   --invite->uses_left;
-  if (invite->uses_left == 0)
-    tx.erase(keys::invite(id));
-  else
-    tx.put_raw(keys::invite(id), encode(*invite));
+  tx.put_raw(keys::invite(id), encode(*invite));
   return std::nullopt;
 }
 
@@ -116,7 +114,7 @@ node::Standing standing_of(const StateView& view, const node::PublicKey& key) {
 
 std::optional<node::SwarmKey> invite_key(const StateView& view, const node::KeyId& id) {
   const auto invite = find_invite(view, id);
-  if (!invite || invite->uses_left == 0) return std::nullopt;
+  if (!invite) return std::nullopt;
   return invite->key;
 }
 
@@ -223,9 +221,10 @@ Outcome run(Transaction& tx, const AddInvite& command) {
                    fmt::format("uses: {} is outside 1 to {}", command.uses, kInviteUsesMax));
   }
   auto invites = list_invites(tx.view());
-  for (const auto& [key, invite] : invites)
-    if (!is_open(invite, tx.now_ms())) tx.erase(key);
-  std::erase_if(invites, [&](const auto& known) { return !is_open(known.second, tx.now_ms()); });
+  const auto is_over = [&tx](const auto& known) { return known.second.expires_ms <= tx.now_ms(); };
+  for (const auto& known : invites)
+    if (is_over(known)) tx.erase(known.first);
+  std::erase_if(invites, is_over);
   if (invites.size() >= kInvitesMax) {
     return refused(Errc::too_large,
                    fmt::format("{} invitations are open, which is the limit", invites.size()));

@@ -28,7 +28,7 @@ std::vector<SwarmMember> list_members(const StateView& view);  ///< by id
 
 node::Standing standing_of(const StateView& view, const node::PublicKey& key);
 
-/// The shared key of an invitation that may be used still.
+/// The shared key of an invitation, used up or not, until it is swept out.
 std::optional<node::SwarmKey> invite_key(const StateView& view, const node::KeyId& id);
 
 /// Empty in a swarm whose founder has not written it yet.

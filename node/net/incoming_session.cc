@@ -17,6 +17,8 @@ constexpr std::size_t kRunningMax = 1024;  // requests of one connection that ar
 // The peer closes first: it knows whether it still waits for an answer.
 constexpr int kIdleFactor = 2;
 
+constexpr std::chrono::seconds kWarningPause{1};
+
 asio::awaitable<Result<Bytes>> guarded(asio::awaitable<Result<Bytes>> work) {
   try {
     co_return co_await std::move(work);
@@ -73,7 +75,8 @@ Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
   const PeerVerdict verdict =
       house_->trust.judge(handshake.peer().key, handshake.kind(), handshake.key_id());
   rights_ = verdict.rights;
-  const auto reason = is_with_removed() ? RefusalReason::removed : RefusalReason::other;
+  const bool is_removed = house_->trust.standing(caller_.key.public_key) == Standing::removed;
+  const auto reason = is_removed ? RefusalReason::removed : RefusalReason::other;
   greet(verdict.rights == PeerRights::none ? verdict.why : refusal_of(*hello, house_->hello),
         reason);
   return {};
@@ -90,14 +93,18 @@ void IncomingSession::greet(const std::string& refusal, RefusalReason reason) {
   wire_.push(reply, to_bytes(refusal));
 }
 
-bool IncomingSession::is_with_removed() const {
-  return peer_ && house_->trust.standing(caller_.key.public_key) == Standing::removed;
+bool IncomingSession::may_go_on() const {
+  if (!peer_ || refused_) return true;
+  return house_->trust.judge(caller_.key, caller_.kind, caller_.key_id).rights != PeerRights::none;
 }
 
 asio::awaitable<void> IncomingSession::run(std::shared_ptr<IncomingSession> self) {
   const auto met = co_await self->shake();
   if (!met) {
-    const bool is_worth_a_line = met.error().code != Errc::io;
+    const auto now = PeerWire::Clock::now();
+    const bool is_worth_a_line =
+        met.error().code != Errc::io && now - self->house_->warned_at > kWarningPause;
+    if (is_worth_a_line) self->house_->warned_at = now;
     if (is_worth_a_line)
       self->house_->log.warn(
           "closed a connection from {}: {}", self->source_.to_string(), met.error().detail);
@@ -126,7 +133,8 @@ asio::awaitable<void> IncomingSession::close_when_idle(std::shared_ptr<IncomingS
   const auto patience = kIdleFactor * self->house_->limits.idle_patience;
   self->idle_.expires_after(self->house_->limits.handshake_patience);
   co_await self->idle_.async_wait(kAsTuple);
-  if (!self->peer_) self->close();
+  // Who was refused has had the time to read why.
+  if (!self->peer_ || self->refused_) self->close();
   while (!self->is_over()) {
     self->idle_.expires_at(self->wire_.last_used() + patience);
     co_await self->idle_.async_wait(kAsTuple);

@@ -37,6 +37,7 @@ bool OutgoingSession::has_room(std::size_t body_bytes) const {
 }
 
 void OutgoingSession::send_message(Channel channel, BytesView body) {
+  if (!may_carry(channel)) return;
   const Envelope envelope{
       .kind = FrameKind::message, .channel = static_cast<std::uint8_t>(channel), .request = 0};
   wire_.push(envelope, body);
@@ -52,6 +53,10 @@ asio::awaitable<Result<Bytes>> OutgoingSession::call(std::uint64_t id,
                                                      Bytes body,
                                                      std::chrono::milliseconds patience) {
   const auto keep_alive = shared_from_this();
+  if (!may_carry(channel)) {
+    co_return Error{Errc::unavailable,
+                    fmt::format("{} has not shown that it is a member", address_)};
+  }
   const auto pending = std::make_shared<PendingCall>(look_.get_executor());
   const Envelope envelope{
       .kind = FrameKind::request, .channel = static_cast<std::uint8_t>(channel), .request = id};
@@ -93,8 +98,18 @@ asio::awaitable<void> OutgoingSession::opened() {
   if (!peer_ && !wire_.is_closed()) co_await opened_.async_wait(kAsTuple);
 }
 
-bool OutgoingSession::is_with_removed() const {
-  return peer_ && house_->trust.standing(peer_key_) == Standing::removed;
+bool OutgoingSession::may_go_on() const {
+  if (!peer_) return true;
+  const Standing standing = house_->trust.standing(peer_key_);
+  const bool is_outdated = !house_->trust.ring().empty() && !house_->trust.is_current(shown_);
+  return standing != Standing::removed && (!is_outdated || standing == Standing::member);
+}
+
+/// By a key that is not the swarm's any more, or not known to be, the other side may be anyone who
+/// once knew it: it is only asked to let this node in.
+bool OutgoingSession::may_carry(Channel channel) const {
+  return channel == Channel::admission || !peer_ || house_->trust.is_current(shown_) ||
+         house_->trust.standing(peer_key_) == Standing::member;
 }
 
 /// Of several shared keys the next is shown when one was refused, which is done without a word.
@@ -104,8 +119,7 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
     co_return Error{Errc::unauthorized,
                     "this node has no secret: give --secret-file or --join-token"};
   }
-  auto& shown = house_->next_credential[address_];
-  const Credential credential = credentials[shown % credentials.size()];
+  const Credential credential = credentials[house_->next_credential[address_] % credentials.size()];
   const Bytes hello = encode_hello(house_->hello);
   HandshakeInitiator handshake{house_->trust.self(), credential, hello, ephemeral_seed()};
   auto written = co_await wire_.write_message(handshake.first());
@@ -113,7 +127,7 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
   const auto second = co_await wire_.read_message();
   if (!second && wire_.is_closed()) co_return second.error();
   if (!second) {
-    ++shown;
+    ++house_->next_credential[address_];
     co_return Error{Errc::unauthorized,
                     fmt::format("{} says nothing to this node: it does not know the same secret "
                                 "(--secret-file, --join-token), or is no node of this kind ({})",
@@ -123,6 +137,8 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
   auto last = handshake.take_answer(*second);
   if (!last) co_return last.error();
   if (auto met = meet(handshake.peer()); !met) co_return met;
+  house_->next_credential.erase(address_);
+  shown_ = credential;
   written = co_await wire_.write_message(std::move(*last));
   if (!written) co_return written;
   wire_.secure(handshake.keys().to_responder, handshake.keys().to_initiator);

@@ -101,10 +101,16 @@ void PeerLinks::State::take(asio::ip::tcp::socket socket) {
     return;
   }
   const auto session = std::make_shared<IncomingSession>(std::move(socket), house);
-  const auto strangers = std::ranges::count_if(incoming, [&](const auto& other) {
-    return other->is_stranger() && other->source() == session->source();
-  });
-  if (static_cast<std::size_t>(strangers) >= house->limits.strangers_max) return session->close();
+  std::size_t strangers = 0;
+  std::size_t from_there = 0;
+  for (const auto& other : incoming) {
+    strangers += other->is_stranger() ? 1 : 0;
+    from_there += other->is_stranger() && other->source() == session->source() ? 1 : 0;
+  }
+  const auto& limits = house->limits;
+  // Members always find room beside them.
+  if (from_there >= limits.strangers_max || strangers >= limits.connections_max / 2)
+    return session->close();
   incoming.insert(session);
   session->start();
 }
@@ -134,12 +140,12 @@ const Hello& PeerLinks::hello() const {
   return state_->house->hello;
 }
 
-void PeerLinks::drop_removed() {
+void PeerLinks::drop_distrusted() {
   for (const auto& [key, session] : state_->outgoing) {
-    if (session->is_with_removed()) session->close("that node was removed from the swarm");
+    if (!session->may_go_on()) session->close("who is there is not trusted any more");
   }
   for (const auto& session : state_->incoming) {
-    if (session->is_with_removed()) session->close();
+    if (!session->may_go_on()) session->close();
   }
 }
 

@@ -46,7 +46,7 @@ enum class Channel : std::uint8_t {
 struct PeerLinksLimits {
   std::size_t queued_bytes_max = 8 << 20;  ///< per address; one-way messages above it are dropped
   std::size_t connections_max = 512;       ///< incoming
-  std::size_t strangers_max = 64;  ///< incoming, of one address, before their handshake is over
+  std::size_t strangers_max = 64;  ///< incoming, of one address, of who is not proven a member
   std::chrono::milliseconds connect_patience{1000};
   std::chrono::milliseconds handshake_patience{3000};
   std::chrono::milliseconds idle_patience{60000};   ///< an idle connection is closed
@@ -81,7 +81,7 @@ class PeerLinks {
   const Hello& hello() const;
 
   /// Closes what `trust` would not let begin any more.
-  void drop_removed();
+  void drop_distrusted();
 
   /// `trust` can show a better key than before: what this node connected by another ends.
   void connect_anew();

@@ -33,6 +33,7 @@ struct PeerHouse {
   PeerLinks::AdmissionHandler on_admission;
   std::function<void()> on_removed;
   std::map<std::string, std::string> last_refusal;     ///< address -> sentence, to log each once
+  PeerWire::Clock::time_point warned_at{};             ///< of strangers, once a second at most
   std::map<std::string, std::size_t> next_credential;  ///< address -> which of ours to show there
 };
 
@@ -73,7 +74,8 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
 
   const Error& why_over() const { return why_over_; }
 
-  bool is_with_removed() const;
+  /// False: by what is known now, it would not have begun.
+  bool may_go_on() const;
 
   asio::awaitable<Result<Bytes>> call(std::uint64_t id,
                                       Channel channel,
@@ -88,6 +90,7 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
   static asio::awaitable<void> give_up_slow_handshake(std::shared_ptr<OutgoingSession> self);
   asio::awaitable<Result<>> shake();
   Result<> meet(const HandshakePeer& peer);
+  bool may_carry(Channel channel) const;
   static asio::awaitable<void> write(std::shared_ptr<OutgoingSession> self);
   static asio::awaitable<void> watch(std::shared_ptr<OutgoingSession> self);
   void close_if_idle();
@@ -106,6 +109,7 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
   asio::steady_timer opened_;  ///< ends when the handshake is over
   std::optional<Hello> peer_;
   PublicKey peer_key_{};
+  Credential shown_;  ///< what this node proved to know
   Error why_over_{Errc::unavailable, "not connected"};
   bool accepted_ = false;  ///< The peer took our hello, so it may carry out what we sent.
   bool refused_ = false;   ///< It took no hello of ours, so it carried out nothing.
@@ -120,12 +124,13 @@ class IncomingSession : public std::enable_shared_from_this<IncomingSession> {
 
   bool is_over() const { return wire_.is_closed(); }
 
-  /// Its handshake is not over yet.
-  bool is_stranger() const { return !peer_; }
+  /// Its handshake is not over yet, or it may not do everything.
+  bool is_stranger() const { return rights_ != PeerRights::all || refused_; }
 
   const asio::ip::address& source() const { return source_; }
 
-  bool is_with_removed() const;
+  /// False: by what is known now, it would not have been let in.
+  bool may_go_on() const;
 
   void close();
 

@@ -82,6 +82,14 @@ std::uint64_t newest_generation(const SwarmKeyRing& ring) {
   return newest;
 }
 
+bool is_further(const SwarmKeyRing& ring, const SwarmKeyRing& other) {
+  const auto how_far = [](const SwarmKeyRing& one) {
+    const auto used = key_in_use(one);
+    return std::pair{newest_generation(one), used ? used->generation : 0};
+  };
+  return how_far(ring) > how_far(other);
+}
+
 std::string to_text(const SwarmKeyRing& ring) {
   std::string text;
   for (const RingKey& key : ring) {

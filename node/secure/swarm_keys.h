@@ -30,7 +30,7 @@ SwarmKey derive_key(const SwarmKey& key, std::string_view purpose);
 enum class KeyUse : std::uint8_t {
   accepted = 1,  ///< given out, not used yet: every member must know it before one speaks by it
   in_use = 2,    ///< what members speak by
-  retired = 3,   ///< opens only the way for a known member to learn the new one
+  retired = 3,   ///< a known member may still connect by it, to learn the new one
 };
 
 struct RingKey {
@@ -51,6 +51,9 @@ std::optional<RingKey> key_in_use(const SwarmKeyRing& ring);
 
 /// 0 of an empty ring.
 std::uint64_t newest_generation(const SwarmKeyRing& ring);
+
+/// Whether `ring` is further on than `other`: it has a newer key, or uses a newer one.
+bool is_further(const SwarmKeyRing& ring, const SwarmKeyRing& other);
 
 /// One line a key: 64 hex digits, its use and its generation. A line with the digits alone is the
 /// key in use of generation 1, so a file made by `openssl rand -hex 32` is a ring.

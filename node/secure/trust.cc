@@ -23,12 +23,23 @@ std::vector<Credential> Trust::credentials() const {
   const auto add = [&all](const Credential& credential) {
     if (std::ranges::find(all, credential) == all.end()) all.push_back(credential);
   };
-  if (const auto used = key_in_use(ring_)) add({CredentialKind::swarm_key, used->key});
-  if (const auto given = key_in_use(given_)) add({CredentialKind::swarm_key, given->key});
-  if (token_) add(credential_of(*token_));
+  const auto used = key_in_use(ring_);
+  if (used) add({CredentialKind::swarm_key, used->key});
   for (const RingKey& key : ring_)  // A peer may know only the next one.
     if (key.use == KeyUse::accepted) add({CredentialKind::swarm_key, key.key});
+  // What was given by hand may be newer than all that this node knows; never what it knows as old.
+  const auto given = key_in_use(given_);
+  if (given && key_named(ring_, key_id_of(given->key)) == nullptr)
+    add({CredentialKind::swarm_key, given->key});
+  if (token_ && !used) add(credential_of(*token_));
   return all;
+}
+
+bool Trust::is_current(const Credential& credential) const {
+  return std::ranges::any_of(ring_, [&credential](const RingKey& key) {
+    return key.use != KeyUse::retired && credential.kind == CredentialKind::swarm_key &&
+           key.key == credential.key;
+  });
 }
 
 std::optional<SwarmKey> Trust::find(CredentialKind kind, const KeyId& id) const {
@@ -46,9 +57,11 @@ PeerVerdict Trust::judge(const NodeKey& key, CredentialKind kind, const KeyId& i
             "this node was removed from the swarm; empty its data directory to join as a new one"};
   }
   if (kind == CredentialKind::join_token) return {PeerRights::admission, {}};
-  const RingKey* used = key_named(ring_, id);
-  if (used == nullptr || used->use != KeyUse::retired) return {PeerRights::all, {}};
-  if (known == Standing::member) return {PeerRights::admission, {}};
+  if (ring_.empty() || known == Standing::member) return {PeerRights::all, {}};
+  // A stranger who shows an old key, or the one that is being replaced, may be why it is replaced.
+  const RingKey* shown = key_named(ring_, id);
+  const bool is_newest = shown != nullptr && shown->generation == newest_generation(ring_);
+  if (is_newest) return {PeerRights::all, {}};
   return {PeerRights::none,
           "the swarm's secret was changed since; give the new one with --secret-file"};
 }

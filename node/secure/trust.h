@@ -20,7 +20,7 @@ enum class Standing : std::uint8_t { unknown, member, removed };
 /// What a proven peer may do here.
 enum class PeerRights : std::uint8_t {
   none,       ///< nothing; `PeerVerdict::why` is the sentence it is refused with
-  admission,  ///< ask to be let in, nothing else
+  admission,  ///< ask to be let in, nothing else (by a token)
   all,
 };
 
@@ -56,6 +56,11 @@ class Trust {
 
   /// What this node can show when it connects, best first. Empty: nobody lets it in.
   std::vector<Credential> credentials() const;
+
+  /// Whether members speak by that key now: who knows only another is not to be told anything.
+  bool is_current(const Credential& credential) const;
+
+  const SwarmKeyRing& given() const { return given_; }
 
   /// For `HandshakeResponder`.
   std::optional<SwarmKey> find(CredentialKind kind, const KeyId& id) const;

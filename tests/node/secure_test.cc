@@ -356,22 +356,56 @@ class TrustTest : public testing::Test {
   Trust trust_{keyed_secret(1)};
 };
 
-TEST_F(TrustTest, a_retired_key_lets_only_members_ask_for_the_new_one) {
+TEST_F(TrustTest, an_old_key_is_good_for_members_only) {
   SwarmKeyRing ring{ring_of(10, 2)[0], ring_of(9)[0]};
-  ring[1].use = KeyUse::retired;
+  ring[0].use = KeyUse::accepted;
   trust_.set_ring(ring);
   trust_.set_standing([](const PublicKey& key) {
     return key == keyed_secret(2).key().public_key   ? Standing::member
            : key == keyed_secret(3).key().public_key ? Standing::removed
                                                      : Standing::unknown;
   });
-  EXPECT_EQ(judge(2, 10).rights, PeerRights::all);
-  EXPECT_EQ(judge(4, 10).rights, PeerRights::all);
-  EXPECT_EQ(judge(2, 9).rights, PeerRights::admission);
-  EXPECT_EQ(judge(4, 9).rights, PeerRights::none);
-  EXPECT_THAT(judge(4, 9).why, HasSubstr("--secret-file"));
-  EXPECT_EQ(judge(3, 10).rights, PeerRights::none);
-  EXPECT_THAT(judge(3, 10).why, HasSubstr("removed"));
+  for (const bool is_retired : {false, true}) {
+    if (is_retired) {
+      ring[0].use = KeyUse::in_use;
+      ring[1].use = KeyUse::retired;
+      trust_.set_ring(ring);
+    }
+    EXPECT_EQ(judge(2, 10).rights, PeerRights::all);
+    EXPECT_EQ(judge(2, 9).rights, PeerRights::all) << "it may have missed the change";
+    EXPECT_EQ(judge(4, 10).rights, PeerRights::all);
+    EXPECT_EQ(judge(4, 9).rights, PeerRights::none) << "it may be why the key changes";
+    EXPECT_THAT(judge(4, 9).why, HasSubstr("--secret-file"));
+    EXPECT_EQ(judge(4, 7).rights, PeerRights::none) << "a key that is not the swarm's";
+    EXPECT_EQ(judge(3, 10).rights, PeerRights::none);
+    EXPECT_THAT(judge(3, 10).why, HasSubstr("removed"));
+  }
+}
+
+TEST_F(TrustTest, what_is_known_as_old_is_never_shown_and_no_token_beside_a_key) {
+  SwarmKeyRing ring{ring_of(10, 2)[0], ring_of(9)[0]};
+  ring[1].use = KeyUse::retired;
+  trust_.set_ring(ring);
+  trust_.set_given(ring_of(9));
+  trust_.set_join_token(JoinToken{.swarm = swarm_number(7), .secret = {}});
+  ASSERT_EQ(trust_.credentials().size(), 1U);
+  EXPECT_EQ(trust_.credentials()[0], credential_of_ring(10));
+  EXPECT_TRUE(trust_.is_current(credential_of_ring(10)));
+  EXPECT_FALSE(trust_.is_current(credential_of_ring(9)));
+}
+
+TEST(KeyRingTest, a_ring_is_further_by_a_newer_key_or_by_using_it) {
+  const SwarmKeyRing old = ring_of(9);
+  SwarmKeyRing both{ring_of(10, 2)[0], old[0]};
+  both[0].use = KeyUse::accepted;
+  SwarmKeyRing moved = both;
+  moved[0].use = KeyUse::in_use;
+  moved[1].use = KeyUse::retired;
+  EXPECT_TRUE(is_further(both, old));
+  EXPECT_TRUE(is_further(moved, both)) << "the same keys, and the change was missed";
+  EXPECT_FALSE(is_further(both, moved));
+  EXPECT_FALSE(is_further(moved, moved));
+  EXPECT_TRUE(is_further(old, {}));
 }
 
 TEST_F(TrustTest, shows_its_best_key_first_and_finds_no_key_by_hand_once_it_has_a_ring) {

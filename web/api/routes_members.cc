@@ -13,18 +13,20 @@ namespace {
 
 constexpr std::uint64_t kInviteLifeS = 24 * 3600;
 
-/// What a request with an Idempotency-Key makes is the same when it is repeated: it follows from
-/// that key, and from the swarm's, which nobody outside knows.
-node::SwarmKey drawn_key(const Call& call, std::string_view purpose) {
-  const auto idempotency = call.request.header("Idempotency-Key");
-  const auto ring = ml::swarm_key_ring(*call.node().state());
-  const auto used = node::key_in_use(ring);
-  if (idempotency && used)
-    return node::derive_key(used->key, fmt::format("{} {}", purpose, *idempotency));
+node::SwarmKey random_key() {
   node::SwarmKey key{};
   const Bytes random = secure_random_bytes(key.size());
   std::copy_n(raw(random), key.size(), key.begin());
   return key;
+}
+
+/// The secret of an invitation is the same when it is asked for again with its Idempotency-Key: it
+/// follows from that key, and from the swarm's, which nobody outside knows.
+node::SwarmKey invite_secret(const Call& call) {
+  const auto idempotency = call.request.header("Idempotency-Key");
+  const auto used = node::key_in_use(ml::swarm_key_ring(*call.node().state()));
+  if (!idempotency || !used) return random_key();
+  return node::derive_key(used->key, fmt::format("invite {}", *idempotency));
 }
 
 /// An absent body is an empty object.
@@ -49,7 +51,7 @@ asio::awaitable<Response> add_invite(Call& call) {
   const auto life_s = fields->whole("expires_s", 1, ml::kInviteLifeMaxMs / 1000);
   if (!life_s) co_return problem_from(life_s.error());
 
-  node::JoinToken token{.swarm = call.node().swarm().swarm, .secret = drawn_key(call, "invite")};
+  node::JoinToken token{.swarm = call.node().swarm().swarm, .secret = invite_secret(call)};
   ml::AddInvite invite{.key = node::credential_of(token).key,
                        .life_ms = life_s->value_or(kInviteLifeS) * 1000,
                        .uses = static_cast<std::uint32_t>(uses->value_or(1))};
@@ -58,14 +60,19 @@ asio::awaitable<Response> add_invite(Call& call) {
   ml::CommandBody command = invite;
   const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(content)));
   if (!done) co_return done.error();
+  if (!ml::invite_key(*call.node().state(), node::key_id_of(invite.key))) {
+    co_return problem(409,
+                      "conflict",
+                      "this request was answered before, and its token cannot be told again: ask "
+                      "anew with another Idempotency-Key");
+  }
   co_return with_index(json_response(201, json), done->index);
 }
 
 asio::awaitable<Response> rotate_key(Call& call) {
   const auto content = co_await buffered_body(call, kBufferedBodyMax);
   if (!content) co_return content.error();
-  const node::SwarmKey key = drawn_key(call, "rotate");
-  ml::CommandBody command = ml::AddSwarmKey{key};
+  ml::CommandBody command = ml::AddSwarmKey{random_key()};
   const auto done = co_await record(call, std::move(command), hash_of(to_bytes(*content)));
   if (!done) co_return done.error();
   if (done->outcome.error) co_return problem_from(*done->outcome.error);
