@@ -94,6 +94,7 @@ Bytes secure_random_bytes(std::size_t size) {
 std::optional<Bytes> from_hex(std::string_view text) {
   const bool is_lower = text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   if (!is_lower || text.size() % 2 != 0) return std::nullopt;
+  if (text.empty()) return Bytes{};
   Bytes out(text.size() / 2);
   sodium_hex2bin(raw(out.data()), out.size(), text.data(), text.size(), nullptr, nullptr, nullptr);
   return out;

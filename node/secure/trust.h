@@ -60,8 +60,6 @@ class Trust {
   /// Whether members speak by that key now: who knows only another is not to be told anything.
   bool is_current(const Credential& credential) const;
 
-  const SwarmKeyRing& given() const { return given_; }
-
   /// For `HandshakeResponder`.
   std::optional<SwarmKey> find(CredentialKind kind, const KeyId& id) const;
 
