@@ -106,9 +106,10 @@ asio::awaitable<Result<>> Admission::admit_once(std::string name) {
     if (!admitted) co_return admitted.error();
     co_return Error{Errc::unavailable, "let in, and not applied here yet"};
   }
-  std::vector<ml::Command> commands(2);
-  commands[0].body = ml::AddSwarmKey{node::key_in_use(parts_.trust.ring())->key};
-  commands[1].body = ml::AddMember{parts_.trust.self().key(), std::move(name), {}};
+  std::vector<ml::Command> commands;
+  if (!has_keys)
+    commands.emplace_back().body = ml::AddSwarmKey{key_in_use(parts_.trust.ring())->key};
+  commands.emplace_back().body = ml::AddMember{parts_.trust.self().key(), std::move(name), {}};
   for (auto& command : commands) {
     const auto recorded = co_await parts_.ledger.append(std::move(command), kCommitPatience);
     if (!recorded) co_return recorded.error();

@@ -29,7 +29,7 @@ FoundingCore::FoundingCore(FoundingConfig config, MonoTime now)
 }
 
 bool FoundingCore::may_found(MonoTime now) const {
-  return owner_ == Owner::self && owned_rounds_ >= kOwnedRoundsWanted && !heard_at_ &&
+  return owner_ == Owner::self && owned_rounds_ >= kOwnedRoundsWanted && !has_heard_ &&
          now - started_ >= config_.patience;
 }
 
@@ -56,11 +56,11 @@ void FoundingCore::begin_round(MonoTime now) {
   pause_ = std::min(pause_ * 2, owner_ == Owner::self ? kOwnerPauseMax : kPauseMax);
 }
 
-void FoundingCore::asked(MonoTime, const std::string& address, const Error& why) {
+void FoundingCore::asked(const std::string& address, const Error& why) {
   last_refusal_ = fmt::format("{}: {}", address, why.detail);
 }
 
-void FoundingCore::probed(MonoTime, const std::vector<OwnerProbe>& answers) {
+void FoundingCore::probed(const std::vector<OwnerProbe>& answers) {
   const auto is_other = [this](const OwnerProbe& probe) {
     return probe.answered && *probe.answered != config_.self;
   };
@@ -87,14 +87,14 @@ void FoundingCore::probed(MonoTime, const std::vector<OwnerProbe>& answers) {
 }
 
 void FoundingCore::heard_of_member(MonoTime now, const std::string& address) {
-  heard_at_ = now;
+  has_heard_ = true;
   const bool is_known = std::ranges::find(candidates_, address) != candidates_.end();
   if (!is_known && candidates_.size() < kCandidatesMax) candidates_.push_back(address);
   resume_at_ = std::min(resume_at_, now);
 }
 
 std::string FoundingCore::why_not() const {
-  if (heard_at_) {
+  if (has_heard_) {
     return fmt::format("members of a swarm know this node's address; waiting to be let in ({})",
                        last_refusal_);
   }

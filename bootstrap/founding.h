@@ -52,15 +52,15 @@ class FoundingCore {
   FoundingStep next(MonoTime now);
 
   /// It did not let this node in.
-  void asked(MonoTime now, const std::string& address, const Error& why);
+  void asked(const std::string& address, const Error& why);
 
-  void probed(MonoTime now, const std::vector<OwnerProbe>& answers);
+  void probed(const std::vector<OwnerProbe>& answers);
 
   /// A member of a swarm spoke from there.
   void heard_of_member(MonoTime now, const std::string& address);
 
   /// A member of a swarm spoke; from where is not known.
-  void heard_of_swarm(MonoTime now) { heard_at_ = now; }
+  void heard_of_swarm() { has_heard_ = true; }
 
   /// What keeps this node out, for a person; it changes with what is learned.
   std::string why_not() const;
@@ -79,7 +79,7 @@ class FoundingCore {
   int owned_rounds_ = 0;
   Owner owner_ = Owner::unknown;
   std::string owner_fault_;  ///< why the first seed is not this node's
-  std::optional<MonoTime> heard_at_;
+  bool has_heard_ = false;
   std::string last_refusal_;
   MonoTime pause_;
   MonoTime resume_at_;

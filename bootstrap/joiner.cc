@@ -63,7 +63,7 @@ asio::awaitable<Result<std::optional<node::Admitted>>> Joiner::run() {
         break;
       case FoundingStep::Kind::probe: {
         const auto answers = co_await probe(step.address);
-        founding_.probed(mono_now(), answers);
+        founding_.probed(answers);
         break;
       }
       case FoundingStep::Kind::ask: {
@@ -75,7 +75,7 @@ asio::awaitable<Result<std::optional<node::Admitted>>> Joiner::run() {
                                        expected_->hex())};
         }
         if (admitted) co_return std::optional<node::Admitted>{std::move(admitted->admitted)};
-        founding_.asked(mono_now(), step.address, admitted.error());
+        founding_.asked(step.address, admitted.error());
         co_await look_for_a_swarm(step.address);
         break;
       }
@@ -116,7 +116,7 @@ asio::awaitable<std::vector<OwnerProbe>> Joiner::probe(std::string address) {
 asio::awaitable<Result<Bytes>> Joiner::hear(Bytes state) {
   const Error not_joined{Errc::unavailable, "this node has not joined a swarm yet"};
   if (state.empty()) {  // a call for a sign of life: only members make those
-    founding_.heard_of_swarm(mono_now());
+    founding_.heard_of_swarm();
     co_return not_joined;
   }
   const auto theirs = node::decode_swim_state(state);

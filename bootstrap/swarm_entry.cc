@@ -8,18 +8,6 @@
 #include <algorithm>
 
 namespace starling::bootstrap {
-namespace {
-
-SwarmId random_swarm() {
-  SwarmId swarm;
-  const auto bytes = secure_random_bytes(swarm.bytes.size());
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    swarm.bytes[i] = std::to_integer<std::uint8_t>(bytes[i]);
-  return swarm;
-}
-
-}  // namespace
-
 std::filesystem::path key_file_of(const std::filesystem::path& data) {
   return data / "swarm-keys";
 }
@@ -69,12 +57,7 @@ Result<> SwarmEntry::prepare() {
 Result<> SwarmEntry::make_first_key() {
   node::RingKey key{.generation = 1, .use = node::KeyUse::in_use, .key = {}};
   const bool is_given = !given_keys_.empty();
-  if (is_given) {
-    key.key = node::key_in_use(given_keys_)->key;
-  } else {
-    const Bytes random = secure_random_bytes(key.key.size());
-    std::copy_n(raw(random), key.key.size(), key.key.begin());
-  }
+  key.key = is_given ? node::key_in_use(given_keys_)->key : secure_random<32>();
   given_keys_ = {key};  // The ring of another swarm may have been given: its history is not ours.
   if (is_given || settings_.secret_file.empty()) return {};
   return write_key_ring(settings_.secret_file, given_keys_);
@@ -100,7 +83,7 @@ Result<> SwarmEntry::found() {
   }
   if (auto ok = make_first_key(); !ok) return ok;
   if (auto ok = write_key_ring(key_file_of(settings_.data), given_keys_); !ok) return ok;
-  return identity_.found(random_swarm());
+  return identity_.found(SwarmId{secure_random<16>()});
 }
 
 asio::awaitable<Result<>> SwarmEntry::enter(asio::any_io_executor core, node::PeerLinks& links) {

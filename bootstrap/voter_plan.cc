@@ -48,7 +48,7 @@ std::size_t voters_wanted(std::size_t alive, std::size_t domains) {
 struct VoterPlan::Draft {
   const VoterInput& input;
   std::set<NodeId> voters;
-  std::vector<const VoterCandidate*> ready;  ///< may be promoted, the best last
+  std::vector<const VoterCandidate*> ready;  ///< may be promoted
   std::vector<std::string> reasons;
 
   std::set<std::string> domains() const {

@@ -3,6 +3,7 @@
 
 #include "node/base/bytes.h"
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -51,6 +52,15 @@ std::array<std::uint8_t, 16> short_hash_of(BytesView bytes);
 
 /// `size` bytes from the operating system's generator: keys, tokens, ids. Not for pure rooms.
 Bytes secure_random_bytes(std::size_t size);
+
+/// The same as an array: `key.key = secure_random<32>()`.
+template <std::size_t kSize>
+std::array<std::uint8_t, kSize> secure_random() {
+  std::array<std::uint8_t, kSize> out{};
+  const Bytes random = secure_random_bytes(kSize);
+  std::copy_n(raw(random), kSize, out.begin());
+  return out;
+}
 
 /// Lower-case hex of any bytes.
 std::string to_hex(BytesView bytes);

@@ -1,3 +1,4 @@
+#include "node/base/hash.h"
 #include "node/net/peer_session.h"
 #include "node/net/spawn.h"
 
@@ -47,7 +48,7 @@ void IncomingSession::close() {
 
 asio::awaitable<Result<>> IncomingSession::shake() {
   const Bytes hello = encode_hello(house_->hello);
-  HandshakeResponder handshake{house_->trust.self(), hello, ephemeral_seed()};
+  HandshakeResponder handshake{house_->trust.self(), hello, secure_random<32>()};
   const auto first = co_await wire_.read_message();
   if (!first) co_return first.error();
   const auto find_key = [this](CredentialKind kind, const KeyId& id) {

@@ -1,3 +1,4 @@
+#include "node/base/hash.h"
 #include "node/net/peer_session.h"
 #include "node/net/spawn.h"
 
@@ -121,7 +122,7 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
   }
   const Credential credential = credentials[house_->next_credential[address_] % credentials.size()];
   const Bytes hello = encode_hello(house_->hello);
-  HandshakeInitiator handshake{house_->trust.self(), credential, hello, ephemeral_seed()};
+  HandshakeInitiator handshake{house_->trust.self(), credential, hello, secure_random<32>()};
   auto written = co_await wire_.write_message(handshake.first());
   if (!written) co_return written;
   const auto second = co_await wire_.read_message();

@@ -8,7 +8,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -31,21 +30,13 @@ Error above_limit(std::size_t size) {
 
 }  // namespace
 
-EphemeralSeed ephemeral_seed() {
-  EphemeralSeed seed{};
-  const Bytes random = secure_random_bytes(seed.size());
-  std::copy_n(raw(random), seed.size(), seed.begin());
-  return seed;
-}
-
 PeerHouse::PeerHouse(const Trust& given_trust, PeerLinksLimits given, asio::ip::address own)
     : trust(given_trust),
       limits(given),
       own_address(std::move(own)),
       log("net", given_trust.self().node().hex().substr(0, 8)) {
   hello.node = trust.self().node();
-  const Bytes random = secure_random_bytes(hello.boot.bytes.size());
-  std::copy_n(raw(random), hello.boot.bytes.size(), hello.boot.bytes.begin());
+  hello.boot.bytes = secure_random<16>();
 }
 
 struct PeerLinks::State : std::enable_shared_from_this<State> {

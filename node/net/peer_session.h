@@ -37,9 +37,6 @@ struct PeerHouse {
   std::map<std::string, std::size_t> next_credential;  ///< address -> which of ours to show there
 };
 
-/// Fresh randomness for one handshake.
-EphemeralSeed ephemeral_seed();
-
 /// One call that waits for its answer.
 struct PendingCall {
   explicit PendingCall(const asio::any_io_executor& executor) : alarm(executor) {}

@@ -43,10 +43,7 @@ NodeSecret NodeSecret::from_seed(const std::array<std::uint8_t, 32>& seed,
 }
 
 NodeSecret NodeSecret::generate() {
-  std::array<std::uint8_t, 32> seed{};
-  const Bytes random = secure_random_bytes(seed.size());
-  std::copy_n(raw(random), seed.size(), seed.begin());
-  return from_seed(seed, 0);
+  return from_seed(secure_random<32>(), 0);
 }
 
 Result<NodeSecret> NodeSecret::from_bytes(BytesView public_key,

@@ -161,7 +161,7 @@ class VirtualNet {
     if (other && machines_[*other].swarm) return settle(i, *machines_[*other].swarm);
     const Error why{Errc::unavailable,
                     other ? "that node has not joined a swarm itself yet" : "nobody there"};
-    machines_[i].core->asked(now_, address, why);
+    machines_[i].core->asked(address, why);
     at(now_ + delay(), [=, this] { step(i, life); });
   }
 
@@ -173,7 +173,7 @@ class VirtualNet {
       answers.push_back({.address = endpoint, .answered = {}});
       if (other) answers.back().answered = machines_[*other].boot;
     }
-    machines_[i].core->probed(now_, answers);
+    machines_[i].core->probed(answers);
     at(now_ + delay(), [=, this] { step(i, life); });
   }
 

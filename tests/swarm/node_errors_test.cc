@@ -14,10 +14,17 @@ using testing::HasSubstr;
 
 class NodeErrors : public testing::Test {
  protected:
-  int node(std::vector<std::string> options) {
+  int node(std::vector<std::string> options, std::chrono::seconds patience = 20s) {
     std::vector<std::string> arguments{STARLING_PROGRAM, "node"};
     arguments.insert(arguments.end(), options.begin(), options.end());
-    return run_program(arguments, output_, 20s);
+    return run_program(arguments, output_, patience);
+  }
+
+  /// One that joins with these options beside, for five seconds.
+  int joining(const std::string& seed, std::vector<std::string> options) {
+    options.insert(options.end(),
+                   {"--join", seed, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"});
+    return node(std::move(options), 5s);
   }
 
   std::filesystem::path secret_file(const std::string& content) {
@@ -98,19 +105,8 @@ TEST_F(NodeErrors, JoiningWhereNobodyListensKeepsTryingAndSaysSo) {
   const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
   const std::string nobody = Json::parse(peer)["listen"];
   swarm.kill(0);
-  std::vector<std::string> arguments{STARLING_PROGRAM,
-                                     "node",
-                                     "--data",
-                                     folder_ / "n",
-                                     "--join",
-                                     nobody,
-                                     "--secret-file",
-                                     swarm.folder() / "node-1" / "swarm-keys",
-                                     "--listen",
-                                     "127.0.0.1:0",
-                                     "--http",
-                                     "127.0.0.1:0"};
-  const int status = run_program(arguments, output_, 5s);
+  const int status = joining(
+      nobody, {"--data", folder_ / "n", "--secret-file", swarm.folder() / "node-1" / "swarm-keys"});
   EXPECT_EQ(status, 128 + SIGKILL) << "it was still trying when the test ended it";
   EXPECT_THAT(output_, HasSubstr(nobody));
   EXPECT_THAT(output_, HasSubstr("trying"));
@@ -123,18 +119,7 @@ TEST_F(NodeErrors, ADirectoryOfAnotherSwarmIsNotLetIn) {
   const auto peer = bootstrap::read_file(one.folder() / "node-1" / "addresses.json").value();
   const std::string seed = Json::parse(peer)["listen"];
   other.kill(0);
-  run_program({STARLING_PROGRAM,
-               "node",
-               "--data",
-               other.folder() / "node-1",
-               "--join",
-               seed,
-               "--listen",
-               "127.0.0.1:0",
-               "--http",
-               "127.0.0.1:0"},
-              output_,
-              5s);
+  joining(seed, {"--data", other.folder() / "node-1"});
   EXPECT_THAT(output_, HasSubstr("this node belongs to swarm")) << output_;
   auto client = one.client(0);
   EXPECT_EQ(client.get("/api/v1/swarm").value()["members"].size(), 1U);
@@ -144,20 +129,7 @@ TEST_F(NodeErrors, WhoHasAnotherSecretIsNotAnswered) {
   ProcessSwarm swarm{1};
   const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
   const std::string seed = Json::parse(peer)["listen"];
-  run_program({STARLING_PROGRAM,
-               "node",
-               "--data",
-               folder_ / "n",
-               "--join",
-               seed,
-               "--secret-file",
-               secret_file(std::string(64, 'a')),
-               "--listen",
-               "127.0.0.1:0",
-               "--http",
-               "127.0.0.1:0"},
-              output_,
-              5s);
+  joining(seed, {"--data", folder_ / "n", "--secret-file", secret_file(std::string(64, 'a'))});
   EXPECT_THAT(output_, HasSubstr("does not know the same secret")) << output_;
   EXPECT_FALSE(std::filesystem::exists(folder_ / "n" / "state"));
 }

@@ -13,19 +13,12 @@ namespace {
 
 constexpr std::uint64_t kInviteLifeS = 24 * 3600;
 
-node::SwarmKey random_key() {
-  node::SwarmKey key{};
-  const Bytes random = secure_random_bytes(key.size());
-  std::copy_n(raw(random), key.size(), key.begin());
-  return key;
-}
-
 /// The secret of an invitation is the same when it is asked for again with its Idempotency-Key: it
 /// follows from that key, and from the swarm's, which nobody outside knows.
 node::SwarmKey invite_secret(const Call& call) {
   const auto idempotency = call.request.header("Idempotency-Key");
   const auto used = node::key_in_use(ml::swarm_key_ring(*call.node().state()));
-  if (!idempotency || !used) return random_key();
+  if (!idempotency || !used) return secure_random<32>();
   return node::derive_key(used->key, fmt::format("invite {}", *idempotency));
 }
 
@@ -72,7 +65,7 @@ asio::awaitable<Response> add_invite(Call& call) {
 asio::awaitable<Response> rotate_key(Call& call) {
   const auto content = co_await buffered_body(call, kBufferedBodyMax);
   if (!content) co_return content.error();
-  ml::CommandBody command = ml::AddSwarmKey{random_key()};
+  ml::CommandBody command = ml::AddSwarmKey{secure_random<32>()};
   const auto done = co_await record(call, std::move(command), hash_of(to_bytes(*content)));
   if (!done) co_return done.error();
   if (done->outcome.error) co_return problem_from(*done->outcome.error);
