@@ -34,6 +34,8 @@ web::SwarmStatus LiveNode::swarm() const {
   status.term = raft.term.value;
   status.commit_index = raft.commit.value;
   status.applied_index = raft.applied.value;
+  status.upstream = raft.upstream;
+  status.depth = raft.depth;
   const auto running = trials_running_by_node(*parts_.group.view());
   for (auto& member : parts_.gossip.members()) {
     web::MemberStatus shown;

@@ -91,7 +91,7 @@ class RunningNode : public SwarmNode {
   asio::awaitable<void> stop();
   std::optional<std::string> address_of(NodeId id) const;
   std::vector<std::string> other_addresses() const;
-  bool is_alone() const;
+  std::vector<NodeId> others_alive() const;
   void write_addresses() const;
   void trim_ballast() const;
   void come_back_as_new(const std::string& why);
@@ -199,11 +199,12 @@ std::vector<std::string> RunningNode::other_addresses() const {
   return addresses;
 }
 
-bool RunningNode::is_alone() const {
-  const auto members = gossip_->members();
-  return std::ranges::none_of(members, [this](const node::Member& member) {
-    return member.id != identity_->node() && member.state == node::MemberState::alive;
-  });
+std::vector<NodeId> RunningNode::others_alive() const {
+  std::vector<NodeId> others;
+  for (const auto& member : gossip_->members())
+    if (member.id != identity_->node() && member.state == node::MemberState::alive)
+      others.push_back(member.id);
+  return others;
 }
 
 void RunningNode::start() {
@@ -274,6 +275,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   options.state_dir = settings_.data / "state";
   options.found = identity_->is_founding();
   options.seed = random_seed();
+  options.alive = [this] { return others_alive(); };
   options.disk_is_full = [this] { return disk_->is_full(); };
   options.on_lost = [this](const std::string& why) { come_back_as_new(why); };
   const auto address = [this](NodeId id) { return address_of(id); };
@@ -308,7 +310,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                          .trust = *trust_,
                          .address_of = address,
                          .addresses = [this] { return other_addresses(); },
-                         .is_alone = [this] { return is_alone(); },
+                         .is_alone = [this] { return others_alive().empty(); },
                          .on_ring =
                              [this](node::SwarmKeyRing ring) {
                                members_->take_ring(std::move(ring));

@@ -33,6 +33,8 @@ std::string_view why_gone(const VoterCandidate* node) {
   return "is gone";
 }
 
+constexpr std::size_t kStandbys = 2;
+
 std::size_t quorum_of(std::size_t voters) {
   return voters / 2 + 1;
 }
@@ -176,11 +178,39 @@ void VoterPlan::grow(Draft& draft) const {
     domains.insert(domain_of(node));
   }
   const std::size_t wanted = voters_wanted(alive, domains.size());
+  const std::size_t next = std::min(wanted, draft.voters.size() + kStandbys);
   const bool is_enough = draft.voters.size() >= wanted;
-  if (is_enough || draft.voters.size() + draft.ready.size() < wanted) return;
-  while (draft.voters.size() < wanted)
+  if (is_enough || draft.voters.size() + draft.ready.size() < next) return;
+  while (draft.voters.size() < next)
     draft.take_best();
-  draft.reasons.push_back(fmt::format("{} of {} nodes vote now", wanted, alive));
+  draft.reasons.push_back(fmt::format("{} of {} nodes vote now", next, alive));
+}
+
+/// Who holds the whole log to take a voter's place at once: two, preferably whom a person wants to
+/// vote and who brings a failure domain; among equals those that are it already. All others are
+/// leaves.
+std::set<NodeId> VoterPlan::standbys(const Draft& draft) const {
+  const VoterInput& input = draft.input;
+  std::vector<const VoterCandidate*> candidates;
+  for (const VoterCandidate& node : input.nodes) {
+    const bool is_able = node.is_member && node.is_fit && !is_told_to_go(&node);
+    if (!is_able || draft.voters.contains(node.id)) continue;
+    const auto& gone = watched_.at(node.id).gone_since;
+    const bool is_lost = gone && input.now - *gone >= timings_.grace;
+    if (node.is_alive || (input.learners.contains(node.id) && !is_lost))
+      candidates.push_back(&node);
+  }
+  const auto taken = draft.domains();
+  std::ranges::sort(candidates, std::ranges::greater{}, [&](const VoterCandidate* node) {
+    return std::tuple{node->wants_vote,
+                      !taken.contains(domain_of(*node)),
+                      input.learners.contains(node->id),
+                      node->id};
+  });
+  std::set<NodeId> chosen;
+  for (const VoterCandidate* node : candidates)
+    if (chosen.size() < kStandbys) chosen.insert(node->id);
+  return chosen;
 }
 
 /// A healthy voter makes room for a learner that a person prefers, or that brings a new failure
@@ -219,15 +249,9 @@ void VoterPlan::improve(Draft& draft) {
 std::optional<VoterChange> VoterPlan::next(const VoterInput& input) {
   watch(input);
   Draft draft{.input = input, .voters = input.voters, .ready = {}, .reasons = {}};
-  VoterChange change{.voters = {}, .learners = input.learners, .why = {}};
   for (const VoterCandidate& node : input.nodes) {
-    const bool votes = input.voters.contains(node.id);
-    const auto& gone = watched_.at(node.id).gone_since;
-    const bool is_gone = gone && input.now - *gone >= timings_.grace;
-    if (!node.is_member || is_gone) change.learners.erase(node.id);
-    if (node.is_member && node.is_alive && !votes) change.learners.insert(node.id);
-    if (!votes && input.learners.contains(node.id) && may_vote(input, node))
-      draft.ready.push_back(&node);
+    const bool is_standby = input.learners.contains(node.id) && !input.voters.contains(node.id);
+    if (is_standby && may_vote(input, node)) draft.ready.push_back(&node);
   }
   const bool may_change =
       input.is_forming || !changed_at_ || input.now - *changed_at_ >= timings_.pause;
@@ -238,14 +262,7 @@ std::optional<VoterChange> VoterPlan::next(const VoterInput& input) {
     if (draft.reasons.empty()) grow(draft);
     if (draft.reasons.empty()) improve(draft);
   }
-  change.voters = draft.voters;
-  for (const NodeId voter : input.voters) {
-    const auto* node = find(input, voter);
-    const bool stays = node != nullptr && node->is_member && (node->is_alive || node->is_heard);
-    if (!change.voters.contains(voter) && stays) change.learners.insert(voter);
-  }
-  for (const NodeId voter : change.voters)
-    change.learners.erase(voter);
+  VoterChange change{.voters = draft.voters, .learners = standbys(draft), .why = {}};
   if (change.voters == input.voters && change.learners == input.learners) return std::nullopt;
   if (change.voters != input.voters) changed_at_ = input.now;
   change.why = fmt::format("{}", fmt::join(draft.reasons, "; "));

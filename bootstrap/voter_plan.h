@@ -2,11 +2,11 @@
 /// time come in, the next configuration and the reason for it goes out.
 ///
 /// 1 voter below three nodes, 3 below five, 5 from there on; 7 only with nine nodes in three
-/// failure domains. Everyone else is a learner that holds the whole log. Nothing is changed on a
-/// whim: who is to be promoted has been well for a while, who is gone gets time to come back, and
-/// two changes lie apart. A voter that the leader still hears is never taken away because gossip
-/// calls it dead. A swarm that shrinks keeps its voters, unless a person says so (drain, remove):
-/// to lose two of three and then count to one would be guessing.
+/// failure domains. Two more are standbys, learners that hold the whole log; everyone else is a
+/// leaf. Nothing is changed on a whim: who is to be promoted has been well for a while, who is gone
+/// gets time to come back, and two changes lie apart. A voter that the leader still hears is never
+/// taken away because gossip calls it dead. A swarm that shrinks keeps its voters, unless a person
+/// says so (drain, remove): to lose two of three and then count to one would be guessing.
 ///
 /// Source: core rules GV-1 to GV-7; Consul's autopilot for the order of steps.
 #pragma once
@@ -85,6 +85,7 @@ class VoterPlan {
   void find_successor(Draft& draft) const;
   void grow(Draft& draft) const;
   void improve(Draft& draft);
+  std::set<NodeId> standbys(const Draft& draft) const;
 
   VoterTimings timings_;
   std::map<NodeId, Watched> watched_;

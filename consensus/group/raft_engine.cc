@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <cstdlib>
 
@@ -19,6 +20,13 @@ constexpr std::chrono::seconds kDiskLookedAtEvery{1};
 
 Error stopped() {
   return Error{Errc::timed_out, "this node stops; whether the command is committed is unknown"};
+}
+
+asio::awaitable<Result<std::vector<EntryRef>>> read_from(std::shared_ptr<DiskLogStore> store,
+                                                         LogIndex after,
+                                                         LogIndex until,
+                                                         std::size_t bytes_max) {
+  co_return store->read_log(after, until, bytes_max);
 }
 
 }  // namespace
@@ -46,6 +54,7 @@ RaftEngine::RaftEngine(asio::any_io_executor core_executor,
       chain_(*store_->view()),
       timer_(executor_),
       watchdog_(executor_),
+      heard_leader_at_(mono_now()),
       last_at_start_(core_.log().last_index()),
       applied_(core_.applied_index().value) {
   status_.recovering_to = last_at_start_;
@@ -106,6 +115,7 @@ void RaftEngine::carry_out(Effects& effects) {
     read_log(read);
   update_status(effects.role.has_value());
   if (effects.role) report_role();
+  report_commit();
   if (!effects.apply.empty()) {
     const std::weak_ptr<RaftEngine> weak = weak_from_this();
     asio::post(executor_, [weak, entries = std::move(effects.apply)] {
@@ -174,6 +184,12 @@ void RaftEngine::read_log(const LogRead& read) {
       });
     });
   });
+}
+
+asio::awaitable<Result<std::vector<EntryRef>>> RaftEngine::read_entries(
+    std::shared_ptr<RaftEngine> self, LogIndex after, LogIndex until, std::size_t bytes_max) {
+  auto work = read_from(self->store_, after, until, bytes_max);
+  co_return co_await asio::co_spawn(self->reader_, std::move(work), asio::use_awaitable);
 }
 
 void RaftEngine::after_write(std::uint64_t batch_id) {
@@ -405,57 +421,6 @@ void RaftEngine::arm_timer() {
   });
 }
 
-/// All that was ever applied here lay in the log at the start, and is applied again.
-bool RaftEngine::is_recovered() const {
-  const bool holds_all = core_.leader() && applied() == core_.log().last_index();
-  return applied() >= last_at_start_ || holds_all;
-}
-
-void RaftEngine::update_status(bool in_full) {
-  const std::lock_guard lock{status_mutex_};
-  status_.role = core_.role();
-  status_.term = core_.term();
-  status_.leader = core_.leader();
-  status_.commit = core_.commit();
-  status_.applied = applied();
-  if (is_recovered()) status_.recovering_to = {};
-  status_.changing_voters = core_.config().is_joint();
-  status_.disk_stalled = core_.is_disk_stalled();
-  status_.forgetful = core_.forgetful();
-  const bool is_settled =
-      status_.voters == core_.config().voters && status_.learners == core_.config().learners;
-  if (!in_full && is_settled) return;
-  status_.voters = core_.config().voters;
-  status_.voters.insert(core_.config().voters_outgoing.begin(),
-                        core_.config().voters_outgoing.end());
-  status_.learners = core_.config().learners;
-  status_.match.clear();
-  status_.heard.clear();
-  for (const auto& [peer, progress] : core_.progress()) {
-    status_.match[peer] = progress.match;
-    if (mono_now() - progress.last_ack <= options_.timings.election) status_.heard.insert(peer);
-  }
-}
-
-RaftStatus RaftEngine::status() const {
-  const std::lock_guard lock{status_mutex_};
-  return status_;
-}
-
-void RaftEngine::report_role() {
-  log_.info("became {} term={} leader={} last={}",
-            to_string(core_.role()),
-            core_.term().value,
-            core_.leader().value_or(NodeId{}).hex().substr(0, 8),
-            core_.log().last_index().value);
-  if (core_.role() != Role::leader) {
-    for (auto& waiter : handing_over_)
-      waiter->set({});
-    handing_over_.clear();
-  }
-  if (role_handler_) role_handler_(status());
-}
-
 void RaftEngine::take_message(NodeId from, const Bytes& body) {
   const auto message = decode_message(body);
   if (!message || message->from != from) {
@@ -465,6 +430,11 @@ void RaftEngine::take_message(NodeId from, const Bytes& body) {
     return;
   }
   input([&](RaftCore& core, Effects& effects) { core.step(mono_now(), *message, effects); });
+  if (core_.leader() == from) heard_leader_at_ = mono_now();
+}
+
+void RaftEngine::take_relayed(const Message& message) {
+  input([&](RaftCore& core, Effects& effects) { core.step(mono_now(), message, effects); });
 }
 
 asio::awaitable<Result<Bytes>> RaftEngine::take_chunk(std::shared_ptr<RaftEngine> self,
@@ -542,6 +512,12 @@ asio::awaitable<void> RaftEngine::send_snapshot(std::shared_ptr<RaftEngine> self
   self->input([&](RaftCore& core, Effects& effects) {
     core.snapshot_sent(mono_now(), wanted, sent, effects);
   });
+}
+
+void RaftEngine::offer_snapshot(NodeId to) {
+  if (is_closed_ || core_.is_installing() || (outgoing_ && outgoing_->is_moving)) return;
+  const SnapshotSend wanted{to, core_.term(), 0};
+  asio::co_spawn(executor_, send_snapshot(shared_from_this(), wanted), asio::detached);
 }
 
 void RaftEngine::drop_old_snapshot() {

@@ -61,6 +61,9 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
     role_handler_ = std::move(handler);
   }
 
+  /// Called when more is known to be committed.
+  void on_commit(std::function<void(LogIndex)> handler) { commit_handler_ = std::move(handler); }
+
   RaftStatus status() const;
 
   std::shared_ptr<const StateView> view() const { return store_->view(); }
@@ -72,6 +75,26 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   const asio::any_io_executor& executor() const { return executor_; }
 
   void take_message(NodeId from, const Bytes& body);
+
+  /// When the leader itself spoke last, or this node started.
+  MonoTime heard_leader_at() const { return heard_leader_at_; }
+
+  /// What an upstream says in the leader's name; it passed `may_take_relayed`.
+  void take_relayed(const Message& message);
+
+  /// Whom this node follows for the committed log, and over how many hops.
+  void note_upstream(std::optional<NodeId> upstream, std::size_t depth);
+
+  /// The first time: until this is applied, the state is older than others'.
+  void expect_state_of(LogIndex commit);
+
+  /// From the disk, as DiskLogStore::read_log.
+  static asio::awaitable<Result<std::vector<EntryRef>>> read_entries(
+      std::shared_ptr<RaftEngine> self, LogIndex after, LogIndex until, std::size_t bytes_max);
+
+  /// Sends a follower the state, unless a snapshot is on its way to somebody already.
+  void offer_snapshot(NodeId to);
+
   static asio::awaitable<Result<Bytes>> take_chunk(std::shared_ptr<RaftEngine> self,
                                                    NodeId from,
                                                    Bytes body);
@@ -108,6 +131,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void update_status(bool in_full);
   bool is_recovered() const;
   void report_role();
+  void report_commit();
   void end_waits();
   void try_hand_over();
   void drop_old_snapshot();
@@ -136,7 +160,9 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   bool write_hangs_ = false;
   MonoTime disk_looked_at_{0};
   std::uint64_t bytes_since_compaction_ = 0;
-  const LogIndex last_at_start_;
+  MonoTime heard_leader_at_;
+  LogIndex last_at_start_;  ///< or what the first upstream knew
+  bool knows_state_to_expect_ = false;
 
   std::vector<Proposed> proposed_;
   bool flush_posted_ = false;
@@ -148,6 +174,8 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   std::uint64_t next_context_ = 1;
   std::function<void(LogIndex)> applied_handler_;
   std::function<void(const RaftStatus&)> role_handler_;
+  std::function<void(LogIndex)> commit_handler_;
+  LogIndex commit_told_;
 
   std::atomic<std::uint64_t> applied_;
   mutable std::mutex status_mutex_;

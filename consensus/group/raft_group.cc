@@ -1,5 +1,6 @@
 #include "consensus/group/raft_group.h"
 
+#include "consensus/group/log_relay.h"
 #include "consensus/group/raft_engine.h"
 
 #include <fmt/format.h>
@@ -13,14 +14,21 @@ asio::awaitable<Result<Bytes>> refuse_chunk() {
 
 class EngineGroup : public RaftGroup {
  public:
-  explicit EngineGroup(std::shared_ptr<RaftEngine> engine) : engine_(std::move(engine)) {}
+  EngineGroup(std::shared_ptr<RaftEngine> engine, std::shared_ptr<LogRelay> relay)
+      : engine_(std::move(engine)), relay_(std::move(relay)) {}
 
-  ~EngineGroup() override { engine_->close(); }
+  ~EngineGroup() override {
+    relay_->close();
+    engine_->close();
+  }
 
   EngineGroup(const EngineGroup&) = delete;
   EngineGroup& operator=(const EngineGroup&) = delete;
 
-  void start() override { engine_->start(); }
+  void start() override {
+    engine_->start();
+    relay_->start();
+  }
 
   asio::awaitable<Result<AppliedCommand>> propose(std::string command,
                                                   std::chrono::milliseconds patience) override {
@@ -70,7 +78,10 @@ class EngineGroup : public RaftGroup {
 
   asio::awaitable<void> hand_over() override { return hand_over_engine(engine_); }
 
-  asio::awaitable<void> stop() override { return stop_engine(engine_); }
+  asio::awaitable<void> stop() override {
+    relay_->close();
+    return stop_engine(engine_);
+  }
 
  private:
   /// A joint config is followed by the final one, so there may be two entries to wait for.
@@ -111,6 +122,7 @@ class EngineGroup : public RaftGroup {
   }
 
   std::shared_ptr<RaftEngine> engine_;
+  std::shared_ptr<LogRelay> relay_;
 };
 
 }  // namespace
@@ -133,13 +145,8 @@ Result<std::unique_ptr<RaftGroup>> RaftGroup::open(asio::any_io_executor core,
     restored = store->load();
     if (!restored) return restored.error();
   }
-  auto engine = std::make_shared<RaftEngine>(std::move(core),
-                                             std::move(options),
-                                             machine,
-                                             links,
-                                             std::move(address_of),
-                                             std::move(store),
-                                             std::move(*restored));
+  auto engine = std::make_shared<RaftEngine>(
+      std::move(core), options, machine, links, address_of, std::move(store), std::move(*restored));
   const std::weak_ptr<RaftEngine> weak = engine;
   links.on_message(node::Channel::raft, [weak](NodeId from, const Bytes& body) {
     if (const auto self = weak.lock()) self->take_message(from, body);
@@ -148,7 +155,10 @@ Result<std::unique_ptr<RaftGroup>> RaftGroup::open(asio::any_io_executor core,
     const auto self = weak.lock();
     return self ? RaftEngine::take_chunk(self, from, std::move(body)) : refuse_chunk();
   });
-  return std::unique_ptr<RaftGroup>{std::make_unique<EngineGroup>(std::move(engine))};
+  LogRelayParts parts{engine, links, std::move(address_of), options.alive};
+  auto relay = std::make_shared<LogRelay>(std::move(parts), options);
+  return std::unique_ptr<RaftGroup>{
+      std::make_unique<EngineGroup>(std::move(engine), std::move(relay))};
 }
 
 }  // namespace starling::consensus

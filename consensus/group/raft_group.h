@@ -21,6 +21,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace starling::consensus {
 
@@ -35,6 +36,10 @@ struct RaftGroupOptions {
   std::uint64_t seed = 0;
   std::uint64_t compact_after_entries = 20000;   ///< Applied entries kept before the log is cut.
   std::uint64_t compact_after_bytes = 32 << 20;  ///< The same, in bytes of commands.
+
+  /// Who is alive, as far as gossip knows: whom a leaf may follow. Without it nobody is followed.
+  std::function<std::vector<NodeId>()> alive;
+  std::size_t followers_max = 16;  ///< leaves that follow this node
 
   /// Asked every second: this node can hardly write any more, so it does not lead.
   std::function<bool()> disk_is_full;
@@ -55,8 +60,10 @@ struct RaftStatus {
   bool changing_voters = false;
   LogIndex recovering_to;     ///< until it is applied, the state may be older than before the start
   bool disk_stalled = false;  ///< A write has been waiting for the disk for seconds.
-  std::set<NodeId> forgetful;  ///< on the leader: lost what they had acknowledged, do not count
-  std::set<NodeId> heard;      ///< on the leader: who answered within an election wait
+  std::set<NodeId> forgetful;      ///< on the leader: lost what they had acknowledged, do not count
+  std::set<NodeId> heard;          ///< on the leader: who answered within an election wait
+  std::optional<NodeId> upstream;  ///< whom a leaf follows
+  std::size_t depth = 0;           ///< hops from a leaf to a voter or standby
   std::map<NodeId, LogIndex> match;  ///< on the leader: what each peer is known to hold
 };
 

@@ -82,7 +82,7 @@ struct AppendRequest {
   LogIndex commit;
   std::vector<EntryRef> entries;
   std::uint64_t sent_at = 0;  ///< the leader's clock, only ever compared with itself
-  bool is_news = false;       ///< only tells of `commit`: no answer, unless it is refused
+  bool is_news = false;       ///< tells of `commit` only, or is relayed: answered only if refused
 };
 
 struct AppendResponse {
@@ -135,5 +135,9 @@ struct Message {
       0;  ///< the leader's record of `to`; echoed, so that old answers are known
   MessageBody body;
 };
+
+/// An append that a follower passes on in its leader's name: committed entries, as news, of no
+/// session (consensus/relay/relay.h).
+bool is_relayed(const Message& message);
 
 }  // namespace starling::consensus

@@ -99,7 +99,7 @@ void RaftCore::tick(MonoTime now, Effects& effects) {
     if (may_campaign())
       become_pre_candidate();
     else
-      redraw_election_wait();
+      become_follower(term_, std::nullopt);  // no leader is heard any more
   }
   finish();
 }

@@ -167,7 +167,7 @@ class RaftCore {
                      std::optional<LogIndex> index,
                      Effects& effects);
 
-  /// A snapshot from the current leader is staged, whole and verified.
+  /// A snapshot of committed state, from the leader or an upstream, is staged, whole and verified.
   void snapshot_received(MonoTime now, const SnapshotMeta& meta, Effects& effects);
 
   /// The entries that `read` asked for, from the disk; empty if they are compacted meanwhile.
@@ -278,7 +278,9 @@ class RaftCore {
   void on(const Message& message, const TimeoutNow& request);
 
   // raft_follower.cc
+  bool contradicts_leader(NodeId leader);
   void follow(NodeId leader);
+  void hear_of(NodeId leader);
   void on(const Message& message, const AppendRequest& request);
   void on(const Message& message, const HeartbeatRequest& request);
   bool contradicts_commit(const AppendRequest& request);

@@ -9,21 +9,36 @@
 
 namespace starling::consensus {
 
+bool RaftCore::contradicts_leader(NodeId leader) {
+  if (role_ != Role::leader && (!leader_ || *leader_ == leader)) return false;
+  fail(fmt::format("two leaders in term {}: {} and {}",
+                   term_.value,
+                   leader_.value_or(self_).hex(),
+                   leader.hex()));
+  return true;
+}
+
 void RaftCore::follow(NodeId leader) {
-  if (role_ == Role::leader || (leader_ && *leader_ != leader)) {
-    fail(fmt::format("two leaders in term {}: {} and {}",
-                     term_.value,
-                     leader_.value_or(self_).hex(),
-                     leader.hex()));
-    return;
-  }
+  if (contradicts_leader(leader)) return;
   if (role_ != Role::follower || leader_ != leader) become_follower(term_, leader);
   leader_contact_ = now_;
   redraw_election_wait();
 }
 
+/// Somebody else says who leads. Who may campaign goes by what it hears itself: else the rumour of
+/// a dead leader could go round among members that keep each other quiet.
+void RaftCore::hear_of(NodeId leader) {
+  if (STARLING_MUTANT(112)) return follow(leader);
+  if (contradicts_leader(leader) || may_campaign()) return;
+  if (leader_ != leader) become_follower(term_, leader);
+  redraw_election_wait();
+}
+
 void RaftCore::on(const Message& message, const AppendRequest& request) {
-  follow(message.from);
+  if (is_relayed(message))
+    hear_of(message.from);
+  else
+    follow(message.from);
   if (out_->fatal || contradicts_commit(request)) return;
   if (request.prev_index < commit_) {
     // Committed entries are the leader's too: it may go on from there.
@@ -104,6 +119,8 @@ void RaftCore::on(const Message& message, const HeartbeatRequest& request) {
 
 void RaftCore::snapshot_received(MonoTime now, const SnapshotMeta& meta, Effects& effects) {
   begin(now, effects);
+  const bool is_news = meta.term > term_ && !STARLING_MUTANT(111);
+  if (is_news) become_follower(meta.term, std::nullopt);  // the log never goes beyond the term
   const bool is_covered = meta.index <= commit_ || log_.matches(meta.index, meta.term);
   if (is_covered || role_ != Role::follower || install_) {
     effects.discard_staged = true;

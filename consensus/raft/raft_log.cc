@@ -8,6 +8,11 @@
 
 namespace starling::consensus {
 
+bool is_relayed(const Message& message) {
+  const auto* append = std::get_if<AppendRequest>(&message.body);
+  return append != nullptr && append->is_news && message.session == 0;
+}
+
 std::size_t size_of(const Entry& entry) {
   constexpr std::size_t kFrameBytes = 24;
   constexpr std::size_t kMemberBytes = 18;

@@ -140,12 +140,13 @@ void to_wire(const TimeoutNow&, wire::Message& out) {
   out.mutable_timeout_now();
 }
 
-Result<AppendRequest> from_wire(wire::AppendRequest& in, Term message_term) {
+Result<AppendRequest> from_wire(wire::AppendRequest& in, Term message_term, bool is_relayed) {
   if (std::max({in.prev_index(), in.prev_term(), in.commit()}) > kNumberMax)
     return bad("a number of an append is out of range");
   AppendRequest out{
       {in.prev_index()}, {in.prev_term()}, {in.commit()}, {}, in.sent_at(), in.is_news()};
-  if (out.is_news && in.entries_size() > 0) return bad("news of a commit carries entries");
+  if (out.is_news && !is_relayed && in.entries_size() > 0)
+    return bad("news of a commit carries entries");
   Term term = out.prev_term;
   LogIndex index = out.prev_index;
   if (term > message_term) return bad("the entry before is of a later term than its message");
@@ -175,7 +176,7 @@ Result<MessageBody> body_from_wire(wire::Message& in) {
     case wire::Message::kVoteResponse:
       return MessageBody{VoteResponse{in.vote_response().pre(), in.vote_response().granted()}};
     case wire::Message::kAppendRequest: {
-      auto body = from_wire(*in.mutable_append_request(), term);
+      auto body = from_wire(*in.mutable_append_request(), term, in.session() == 0);
       if (!body) return body.error();
       return MessageBody{std::move(*body)};
     }

@@ -41,6 +41,7 @@ enum class Channel : std::uint8_t {
   blobs = 5,       ///< blob chunks, calls
   work = 6,        ///< trial progress to the leader, one-way
   admission = 7,   ///< asking to be let in, calls; the only one for who is not a member
+  relay = 8,       ///< the committed log for who is not sent it, calls
 };
 
 struct PeerLinksLimits {

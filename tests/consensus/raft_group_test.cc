@@ -103,6 +103,8 @@ class RaftGroupTest : public testing::Test {
     options.found = found;
     options.seed = static_cast<std::uint64_t>(number);
     options.compact_after_entries = compact_after_;
+    options.followers_max = followers_max_;
+    options.alive = [this] { return alive(); };
     options.on_lost = [](const std::string&) { std::_Exit(kExitedAsLost); };
     auto group =
         RaftGroup::open(io_.get_executor(), options, node.machine, *node.links, [this](NodeId id) {
@@ -114,6 +116,19 @@ class RaftGroupTest : public testing::Test {
     node.links->start();
     node.group->start();
   }
+
+  std::vector<NodeId> alive() const {
+    std::vector<NodeId> all;
+    for (const auto& [number, node] : nodes_)
+      if (node.links) all.push_back(keyed_node(static_cast<std::uint8_t>(number)));
+    return all;
+  }
+
+  [[nodiscard]] bool follows_somebody(int number) {
+    return run_until([&] { return group(number).status().upstream.has_value(); });
+  }
+
+  std::size_t depth(int number) { return group(number).status().depth; }
 
   /// As a crash: nothing is handed over.
   void kill(int number) {
@@ -214,6 +229,7 @@ class RaftGroupTest : public testing::Test {
   std::map<NodeId, std::string> addresses_;
   std::map<int, Node> nodes_;
   std::uint64_t compact_after_ = 20000;
+  std::size_t followers_max_ = 16;
 };
 
 TEST_F(RaftGroupTest, OneNodeCommitsByItselfAndKeepsItOverARestart) {
@@ -292,6 +308,86 @@ TEST_F(RaftGroupTest, SendsASnapshotToAFreshNodeThatIsTooFarBehind) {
   propose("after the restart");
   expect_all_equal();
   EXPECT_EQ(group(2).view()->get("count"), "62");
+}
+
+TEST_F(RaftGroupTest, LeavesFollowInATreeAndFindAnotherWayWhenAnUpstreamDies) {
+  followers_max_ = 1;
+  start(1, true);
+  wait_for_leader();
+  propose("before");
+  start(2);
+  ASSERT_TRUE(follows_somebody(2));
+  start(3);
+  ASSERT_TRUE(follows_somebody(3));
+  start(4);
+  ASSERT_TRUE(follows_somebody(4));
+  EXPECT_EQ(depth(2), 1U);
+  EXPECT_EQ(depth(3), 2U) << "node 1 has a follower, and takes one";
+  EXPECT_EQ(depth(4), 3U);
+  for (int i = 0; i < 50; ++i)
+    propose(fmt::format("command {}", i));
+  expect_all_equal();
+  EXPECT_EQ(group(4).status().leader, keyed_node(1));
+  EXPECT_TRUE(group(1).status().voters.size() == 1 && group(1).status().learners.empty())
+      << "leaves are in no configuration";
+
+  kill(2);
+  propose("while node 3 has no upstream");
+  expect_all_equal();
+}
+
+TEST_F(RaftGroupTest, AReadThroughALeafIsLinearizable) {
+  start(1, true);
+  wait_for_leader();
+  start(2);
+  ASSERT_TRUE(follows_somebody(2));
+  for (int i = 0; i < 20; ++i) {
+    propose(fmt::format("command {}", i));
+    const auto index = run(group(1).read_index(kPatience));
+    ASSERT_TRUE(index);
+    ASSERT_TRUE(run(group(2).wait_applied(*index, kPatience)));
+    EXPECT_EQ(group(2).view()->get("count"), std::to_string(i + 1));
+  }
+}
+
+TEST_F(RaftGroupTest, ALeafThatIsTooFarBehindGetsASnapshotAndMayVoteAfterwards) {
+  compact_after_ = 20;
+  start(1, true);
+  wait_for_leader();
+  start(2);
+  ASSERT_TRUE(follows_somebody(2));
+  const std::string large(100000, 'x');
+  propose(large);
+  expect_all_equal();
+  kill(2);
+  for (int i = 0; i < 60; ++i)
+    propose(large + std::to_string(i));
+  start(2);
+  expect_all_equal();
+  propose("after the snapshot");
+  expect_all_equal();
+  change_when_ready(1, {keyed_node(1)}, {keyed_node(2)});
+  change_when_ready(1, {keyed_node(1), keyed_node(2)}, {});
+  propose("with two");
+  expect_all_equal();
+  EXPECT_TRUE(run_until([&] { return !group(2).status().upstream; })) << "the leader sends it all";
+}
+
+TEST_F(RaftGroupTest, AVoterThatWasRemovedWhileItWasAwayBecomesALeaf) {
+  found_three();
+  const int leader = wait_for_leader();
+  const int other = leader == 1 ? 2 : 1;
+  const int away = 6 - leader - other;
+  kill(away);
+  std::set<NodeId> two{keyed_node(static_cast<std::uint8_t>(leader)),
+                       keyed_node(static_cast<std::uint8_t>(other))};
+  change_when_ready(leader, two, {});
+  propose("while it is away");
+  start(away);
+  ASSERT_TRUE(follows_somebody(away));
+  expect_all_equal();
+  EXPECT_EQ(group(away).status().voters, two);
+  EXPECT_EQ(group(wait_for_leader()).status().term, group(away).status().term);
 }
 
 TEST_F(RaftGroupTest, AnswersAtOnceWhatItCannotDo) {

@@ -66,6 +66,9 @@ constexpr Mutant kMutants[] = {
     {107, "a follower acknowledges its whole log, not what it was sent"},
     {108, "a snapshot is installed while older entries are being applied"},
     {109, "what was held back is said in a later term too"},
+    {110, "an upstream passes on what is not committed yet"},
+    {111, "a snapshot of a later term leaves the term as it is"},
+    {112, "a rumour of a leader counts as hearing it"},
 };
 
 /// Shared with the process that runs the seeds, which may abort.

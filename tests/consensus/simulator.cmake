@@ -11,6 +11,7 @@ add_library(starling_virtual_swarm_parts OBJECT
   ../support/sim_machine.cc
   ../support/sim_member.cc
   ../support/sim_network.cc
+  ../support/sim_relays.cc
   ../support/sim_service.cc
   ../support/sim_snapshots.cc
   ../support/study_sim_machine.cc
@@ -30,7 +31,8 @@ target_link_libraries(starling_virtual_swarm_parts
 
 add_library(starling_virtual_swarm INTERFACE)
 target_link_libraries(starling_virtual_swarm INTERFACE
-  starling_virtual_swarm_parts $<TARGET_OBJECTS:starling_virtual_swarm_parts> starling::storage)
+  starling_virtual_swarm_parts $<TARGET_OBJECTS:starling_virtual_swarm_parts> starling::relay
+  starling::storage)
 
 add_executable(simulate simulate.cc)
 target_link_libraries(simulate PRIVATE starling_virtual_swarm CLI11::CLI11 starling_warnings)
@@ -38,9 +40,9 @@ target_link_libraries(simulate PRIVATE starling_virtual_swarm CLI11::CLI11 starl
 starling_test(virtual_swarm_test
   SOURCES virtual_swarm_test.cc USES starling_virtual_swarm)
 
-# Raft and the store of tests once more; not RocksDB's.
+# Raft, the relay and the store of tests once more; not RocksDB's.
 set(mutant_sources)
-foreach(room raft storage)
+foreach(room raft relay storage)
   get_target_property(sources starling_${room} SOURCES)
   get_target_property(dir starling_${room} SOURCE_DIR)
   list(FILTER sources EXCLUDE REGEX "disk_log_store|applied_state|segment_log")

@@ -2,6 +2,7 @@
 //
 // Run it after a format changed; what libFuzzer found later may be added by hand.
 #include "consensus/raft/raft_wire.h"
+#include "consensus/relay/relay.h"
 #include "consensus/storage/log_frame.h"
 #include "consensus/storage/snapshot_pairs.h"
 #include "ml/study/study_wire.h"
@@ -51,6 +52,22 @@ SwarmId swarm() {
   SwarmId id;
   id.bytes.fill(7);
   return id;
+}
+
+void write_relay() {
+  using namespace consensus;
+  write_chosen("relay", "question", 0, as_text(encode_relay_request({{77}, 250})));
+  AppendRequest append{
+      .prev_index = {10}, .prev_term = {5}, .commit = {11}, .entries = {}, .is_news = true};
+  append.entries.push_back(
+      std::make_shared<const Entry>(Entry{{7}, {11}, EntryKind::command, "bytes", {}}));
+  RelayAnswer answer;
+  answer.path = {node_number(3), node_number(4)};
+  answer.commit = {15};
+  write_chosen("relay", "nobody_leads", 1, as_text(encode_relay_answer(answer)));
+  answer.snapshot_comes = true;
+  answer.message = Message{swarm(), 2, node_number(1), node_number(2), {7}, 0, std::move(append)};
+  write_chosen("relay", "entries", 1, as_text(encode_relay_answer(answer)));
 }
 
 void write_raft_messages() {
@@ -370,6 +387,7 @@ int main(int argc, char** argv) {
   }
   starling::g_corpus = argv[1];
   starling::write_raft_messages();
+  starling::write_relay();
   starling::write_net();
   starling::write_secure();
   starling::write_gossip();

@@ -47,10 +47,13 @@ enum class Mark : std::size_t {
   snapshot_broken,        ///< a stream ended too early
   snapshot_gone_on_with,  ///< after it was interrupted
   snapshot_installed,
-  snapshot_discarded,    ///< whole, but not needed any more
-  snapshot_overtaken,    ///< the peer went on by the log instead
-  snapshot_while_joint,  ///< of or into a joint config
-  install_during_sync,   ///< while an older batch was being written
+  snapshot_discarded,     ///< whole, but not needed any more
+  snapshot_overtaken,     ///< the peer went on by the log instead
+  snapshot_while_joint,   ///< of or into a joint config
+  snapshot_relayed,       ///< begun for a follower that no leader sends the log
+  snapshot_told_of_term,  ///< of a later term than its receiver had heard of
+  entries_relayed,
+  install_during_sync,  ///< while an older batch was being written
   crash_while_installing,
   // Disks and processes
   writes_lost,        ///< a crash lost unsynced writes

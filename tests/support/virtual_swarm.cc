@@ -54,6 +54,7 @@ VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
       checker_(timings_, [this](const Entry& entry) { history_.commit(entry); }),
       service_(*this),
       snapshots_(*this, shape.seed),
+      relays_(*this, shape.seed),
       watcher_(marks_) {
   STARLING_ASSERT(check(timings_), "the drawn timings are possible");
   down_mean_ = draw_between(process_random_, 20ms, 2s);
@@ -65,6 +66,8 @@ VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
     members_.back()->id = sim_node_id(i, 0);
   }
   found();
+  for (const auto& member : members_)
+    relays_.ask_again_and_again(*member);
 }
 
 /// Every machine but perhaps some that join later has the first config on its disk.
@@ -280,7 +283,8 @@ void VirtualSwarm::step(SimMember& member, const Message& message) {
   member.core->step(own, message, effects);
   const bool is_leader = std::holds_alternative<AppendRequest>(message.body) ||
                          std::holds_alternative<HeartbeatRequest>(message.body);
-  if (is_leader && message.term == member.core->term()) member.leader_contact = {message.term, own};
+  if (is_leader && !is_relayed(message) && message.term == member.core->term())
+    member.leader_contact = {message.term, own};
   const auto* vote = std::get_if<VoteRequest>(&message.body);
   marks_.hit(Mark::vote_ignored_leader,
              vote != nullptr && !vote->pre && message.term > before.term &&

@@ -15,6 +15,7 @@
 #include "tests/support/sim_machine.h"
 #include "tests/support/sim_member.h"
 #include "tests/support/sim_network.h"
+#include "tests/support/sim_relays.h"
 #include "tests/support/sim_service.h"
 #include "tests/support/sim_snapshots.h"
 #include "tests/support/swarm_faults.h"
@@ -90,6 +91,13 @@ class VirtualSwarm {
   void roll_back(SimMember& member);              ///< to the disk's image, if that can be survived
   void set_clock_rate(SimMember& member, std::int64_t rate);
 
+  /// From the machine of `member`, whoever the message names as its sender.
+  void send(SimMember& member, const consensus::Message& message);
+
+  void send_snapshot(SimMember& member, const consensus::SnapshotSend& wanted) {
+    snapshots_.send(member, wanted);
+  }
+
   /// A message, as it was recorded, arrives once more.
   void replay(Random& random);
 
@@ -135,7 +143,6 @@ class VirtualSwarm {
   void carry_out(SimMember& member, consensus::Effects& effects);
   void draw_death(const consensus::Effects& effects);
   bool survives(SimMember& member);
-  void send(SimMember& member, const consensus::Message& message);
   void deliver(std::size_t from, NodeId to, const std::shared_ptr<const Bytes>& bytes);
   void step(SimMember& member, const consensus::Message& message);
   void write(SimMember& member, consensus::PersistBatch batch);
@@ -171,6 +178,7 @@ class VirtualSwarm {
   std::vector<std::unique_ptr<SimMember>> members_;
   SimService service_;
   SimSnapshots snapshots_;
+  SimRelays relays_;
   MarkWatcher watcher_;
 
   struct Recorded {

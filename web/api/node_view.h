@@ -37,6 +37,8 @@ struct SwarmStatus {
   std::uint64_t term = 0;
   std::uint64_t commit_index = 0;
   std::uint64_t applied_index = 0;
+  std::optional<NodeId> upstream;  ///< whom this node follows, if it is a leaf
+  std::size_t depth = 0;           ///< hops from it to a voter or standby
   std::vector<MemberStatus> members;
   std::vector<std::string> notes;
 };

@@ -63,6 +63,8 @@ asio::awaitable<Response> get_swarm(Call& call) {
   json["term"] = swarm.term;
   json["commit_index"] = swarm.commit_index;
   json["applied_index"] = swarm.applied_index;
+  json["upstream"] = swarm.upstream ? Json(swarm.upstream->hex()) : Json(nullptr);
+  json["depth"] = swarm.depth;
   json["self"] = swarm.self.hex();
   json["members"] = Json::array();
   const auto view = call.node().state();

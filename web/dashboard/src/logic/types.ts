@@ -22,6 +22,8 @@ export interface Swarm {
   term: number;
   commit_index: number;
   applied_index: number;
+  upstream: string | null;
+  depth: number;
   self: string;
   members: Member[];
   notes: string[];

@@ -54,6 +54,15 @@ export function SwarmPage() {
           <dt>Applied here</dt>
           <dd class="num">{formatCount(known.applied_index)}</dd>
         </div>
+        {known.upstream && (
+          <div>
+            <dt>Follows</dt>
+            <dd>
+              {known.members.find((member) => member.id === known.upstream)?.name ??
+                known.upstream.slice(0, 8)}
+            </dd>
+          </div>
+        )}
       </dl>
       <TableBox label="Members">
         <table class="list" data-testid="members">

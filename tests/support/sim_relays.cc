@@ -1,0 +1,66 @@
+#include "tests/support/sim_relays.h"
+
+#include "consensus/raft/raft_wire.h"
+#include "tests/support/sim_random.h"
+#include "tests/support/virtual_swarm.h"
+
+namespace starling::tests {
+
+using namespace consensus;
+using namespace std::chrono_literals;
+
+SimRelays::SimRelays(VirtualSwarm& swarm, std::uint64_t seed)
+    : swarm_(swarm), random_(stream(seed, "relays")) {
+  every_ = draw_between(random_, 20ms, 500ms);
+  members_ask_ = random_.chance(0.5) ? 0 : random_.unit() / 4;
+  bytes_max_ = 1 + random_.below(4000);
+}
+
+void SimRelays::ask_again_and_again(SimMember& member) {
+  swarm_.at(swarm_.now() + draw_between(random_, 1ms, 2 * every_), [this, &member] {
+    ask(member);
+    ask_again_and_again(member);
+  });
+}
+
+void SimRelays::ask(SimMember& member) {
+  if (!swarm_.is_awake(member) || member.core->role() == Role::leader) return;
+  const bool needs_it = !member.core->config().members().contains(member.id);
+  if (!needs_it && !random_.chance(members_ask_)) return;
+  const std::size_t asked = random_.below(swarm_.members().size());
+  if (asked == member.machine) return;
+  const LogIndex after = member.core->commit();
+  for (const MonoTime when : swarm_.network().send(member.machine, asked, swarm_.now())) {
+    swarm_.at(when, [this, asked, asker = member.id, after] {
+      SimMember& upstream = swarm_.member(asked);
+      if (swarm_.is_awake(upstream)) answer(upstream, asker, after);
+    });
+  }
+}
+
+void SimRelays::answer(SimMember& upstream, NodeId asker, LogIndex after) {
+  const RaftCore& core = *upstream.core;
+  std::vector<EntryRef> entries;
+  switch (relay_source(core, after)) {
+    case RelaySource::nothing_new: break;
+    case RelaySource::memory: entries = relayed_entries(core, after, bytes_max_); break;
+    case RelaySource::disk: {
+      const auto read = upstream.disk.store().read_log(after, relay_disk_end(core), bytes_max_);
+      require(read.has_value(), "a log cannot be read");
+      entries = *read;
+      break;
+    }
+    case RelaySource::snapshot: {
+      const SnapshotSend wanted{asker, core.term(), 0};
+      const bool is_busy = upstream.sending && upstream.sending->is_moving;
+      swarm_.marks().hit(Mark::snapshot_relayed, !is_busy);
+      if (!is_busy) swarm_.send_snapshot(upstream, wanted);
+      break;
+    }
+  }
+  swarm_.marks().hit(Mark::entries_relayed, !entries.empty());
+  const auto message = relay_message(core, sim_swarm_id(), asker, after, std::move(entries));
+  if (message) swarm_.send(upstream, *message);
+}
+
+}  // namespace starling::tests
