@@ -138,6 +138,7 @@ Result<> Identity::load(std::string_view text) {
   }
   secret_ = *secret;
   swarm_ = SwarmId::from_hex(field("swarm"));
+  recovery_epoch_ = json.value("recovery_epoch", std::uint64_t{0});
   is_founding_ = field("founding") == "true";
   return {};
 }
@@ -187,12 +188,19 @@ Result<> Identity::save() const {
             {"disk_incarnation", secret_.key().disk_incarnation},
             {"node", node().hex()}};
   if (swarm_) json["swarm"] = swarm_->hex();
+  if (recovery_epoch_ > 0) json["recovery_epoch"] = recovery_epoch_;
   if (is_founding_) json["founding"] = "true";
   return write_file_atomically(data_ / "identity", json.dump(1) + "\n", 0600);
 }
 
-Result<> Identity::join(SwarmId swarm) {
+Result<> Identity::set_recovery_epoch(std::uint64_t epoch) {
+  recovery_epoch_ = epoch;
+  return save();
+}
+
+Result<> Identity::join(SwarmId swarm, std::uint64_t recovery_epoch) {
   swarm_ = swarm;
+  recovery_epoch_ = recovery_epoch;
   return save();
 }
 

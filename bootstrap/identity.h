@@ -14,8 +14,9 @@
 namespace starling::bootstrap {
 
 /// `identity` of the data directory: JSON {version, public_key, secret_key, disk_incarnation, node,
-/// swarm?}, 0600. The node id is BLAKE2b-128 of the Ed25519 public key and the disk incarnation:
-/// who lost its disk, or what it had confirmed, is a new node with the old key (decision 0007).
+/// swarm?, recovery_epoch?}, 0600. The node id is BLAKE2b-128 of the Ed25519 public key and the
+/// disk incarnation: who lost its disk, or what it had confirmed, is a new node with the old key
+/// (decision 0007).
 class Identity {
  public:
   /// Creates directory and key if there are none, and locks the directory for this process.
@@ -39,8 +40,13 @@ class Identity {
 
   std::optional<SwarmId> swarm() const { return swarm_; }
 
+  /// How often the swarm was recovered by force, as this node knows.
+  std::uint64_t recovery_epoch() const { return recovery_epoch_; }
+
+  Result<> set_recovery_epoch(std::uint64_t epoch);
+
   /// Remembers the swarm for all time (fsynced).
-  Result<> join(SwarmId swarm);
+  Result<> join(SwarmId swarm, std::uint64_t recovery_epoch);
 
   /// As `join`, for a swarm that does not exist yet; `founded` says that its first state does. A
   /// founder that crashed in between goes on; one whose state was lost later does not found again.
@@ -70,6 +76,7 @@ class Identity {
   node::NodeSecret secret_;
   std::optional<std::string> renewed_because_;
   std::optional<SwarmId> swarm_;
+  std::uint64_t recovery_epoch_ = 0;
   bool is_founding_ = false;
 };
 

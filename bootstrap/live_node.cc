@@ -3,10 +3,13 @@
 #include "ml/serve/predict_text.h"
 #include "ml/study/study_state.h"
 #include "ml/table/table_file.h"
+#include "node/base/clock.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace starling::bootstrap {
@@ -21,6 +24,35 @@ std::map<NodeId, std::uint32_t> trials_running_by_node(const StateView& view) {
     }
   }
   return running;
+}
+
+/// For how long, who is missing, and what a person can do.
+std::string why_no_leader(const consensus::RaftStatus& raft,
+                          const std::vector<web::MemberStatus>& members) {
+  std::vector<std::string> missing;
+  for (const NodeId voter : raft.voters) {
+    const auto is_voter = [voter](const web::MemberStatus& shown) {
+      return shown.member.id == voter;
+    };
+    const auto known = std::ranges::find_if(members, is_voter);
+    const bool is_there =
+        known != members.end() && known->member.state <= node::MemberState::suspect;
+    if (is_there) continue;
+    const bool has_name = known != members.end() && !known->member.facts.name.empty();
+    missing.push_back(has_name ? known->member.facts.name : voter.hex().substr(0, 8));
+  }
+  const auto silent_for = std::chrono::duration_cast<std::chrono::seconds>(
+      mono_now() - raft.no_leader_since.value_or(mono_now()));
+  std::string text = fmt::format("no leader for {} s", silent_for.count());
+  if (missing.size() * 2 < raft.voters.size() || raft.voters.empty())
+    return text + ": a majority of the voters is there and elects one";
+  return text + fmt::format(
+                    ": {} of {} voters cannot be reached ({}). Nothing can be written; what "
+                    "is read may be old. Bring them back; if they are lost for good, see "
+                    "`starling recover --help`",
+                    missing.size(),
+                    raft.voters.size(),
+                    fmt::join(missing, ", "));
 }
 
 }  // namespace
@@ -54,7 +86,7 @@ web::SwarmStatus LiveNode::swarm() const {
             ? "one copy of the state decides: with three members the swarm survives losing one"
             : "one copy of the state decides until the new members have caught up");
   }
-  if (!raft.leader) status.notes.emplace_back("no leader now: a majority of the voters is needed");
+  if (!raft.leader) status.notes.push_back(why_no_leader(raft, status.members));
   return status;
 }
 

@@ -1,5 +1,6 @@
 // starling: node, command line and demo in one program.
 #include "bootstrap/client/client_commands.h"
+#include "bootstrap/recover_command.h"
 #include "bootstrap/settings.h"
 #include "bootstrap/swarm_node.h"
 
@@ -34,6 +35,7 @@ int run_program(int argc, char** argv) {
   Settings settings;
   std::function<int()> chosen;
   add_node_command(app, settings)->callback([&] { chosen = [&] { return run_node(settings); }; });
+  add_recover_command(app, chosen);
   add_client_commands(app, chosen);
   return parse_and_run(app, chosen, argc, argv);
 }

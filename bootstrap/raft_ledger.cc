@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kOneTry{3000};
 constexpr milliseconds kRetryPause{50};
+constexpr milliseconds kElectionAtMost{10'000};
 
 Result<ml::Recorded> to_recorded(LogIndex index, std::string_view outcome_bytes) {
   auto outcome = ml::decode_outcome(outcome_bytes);
@@ -108,7 +109,7 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::append_on_core(ml::Command com
     auto recorded = co_await try_once(command, one_try);
     if (recorded || !may_try_again(recorded.error())) co_return recorded;
     may_be_recorded = may_be_recorded || recorded.error().code == Errc::timed_out;
-    if (left_until(deadline) <= kRetryPause) {
+    if (left_until(deadline) <= kRetryPause || has_lost_majority()) {
       if (may_be_recorded) {
         co_return Error{Errc::timed_out,
                         "the outcome is unknown; ask again with the same Idempotency-Key"};
@@ -117,6 +118,12 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::append_on_core(ml::Command com
     }
     co_await pause(kRetryPause);
   }
+}
+
+/// Longer than an election takes: to wait for one would only keep the caller.
+bool RaftLedger::has_lost_majority() const {
+  const auto since = group_.status().no_leader_since;
+  return since && mono_now() - *since > kElectionAtMost;
 }
 
 asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
@@ -188,7 +195,8 @@ asio::awaitable<Result<LogIndex>> RaftLedger::read_index_on_core(milliseconds pa
     } else {
       index = address.error();
     }
-    if (index || !may_try_again(index.error()) || left_until(deadline) <= kRetryPause)
+    if (index || !may_try_again(index.error()) || left_until(deadline) <= kRetryPause ||
+        has_lost_majority())
       co_return index;
     co_await pause(kRetryPause);
   }

@@ -53,6 +53,7 @@ class RaftLedger : public ml::Ledger {
   asio::awaitable<Result<LogIndex>> read_index_on_core(std::chrono::milliseconds patience);
   asio::awaitable<Result<Bytes>> answer(NodeId from, Bytes request);
   Result<std::string> leader_address() const;
+  bool has_lost_majority() const;
   std::string now_stamped(std::string_view command);
   Result<> may_propose(const ml::CommandBody& body) const;
 

@@ -23,7 +23,7 @@ Result<> SwarmEntry::prepare() {
     auto given = read_key_ring(settings_.secret_file);
     if (!given) return given.error();
     given_keys_ = std::move(*given);
-    if (given_keys_.empty() && !settings_.found) {
+    if (given_keys_.empty() && known->empty() && !settings_.found) {
       return Error{Errc::invalid_argument,
                    fmt::format("--secret-file {} does not exist; copy it from a member (its "
                                "DATA/swarm-keys), or make it with `openssl rand -hex 32`, the same "
@@ -105,7 +105,7 @@ asio::awaitable<Result<>> SwarmEntry::enter(asio::any_io_executor core, node::Pe
 Result<> SwarmEntry::take_in(const node::Admitted& admitted) {
   if (auto ok = write_key_ring(key_file_of(settings_.data), admitted.ring); !ok) return ok;
   trust_.set_ring(admitted.ring);
-  return identity_.join(admitted.swarm);
+  return identity_.join(admitted.swarm, admitted.recovery_epoch);
 }
 
 void SwarmEntry::stop() {

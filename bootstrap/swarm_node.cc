@@ -53,6 +53,9 @@ constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
 constexpr int kLostStatesMax = 3;
+constexpr MonoTime kWarnPause = 60s;
+constexpr const char* kRecoveredWithout =
+    "the swarm was recovered without this node's copy of the log";
 
 std::uint64_t random_seed() {
   return from_big_endian_key(as_text(secure_random_bytes(8)));
@@ -81,6 +84,8 @@ class RunningNode : public SwarmNode {
   Result<> start_in(SwarmId swarm);
   Result<> start_gossip(SwarmId swarm);
   void left_for_good();
+  void was_left_behind(std::uint64_t recovery_epoch);
+  Result<> agree_on_epoch(std::uint64_t of_state);
   Result<> start_member(SwarmId swarm);
   Result<> start_web();
   void fail(const Error& error);
@@ -133,6 +138,7 @@ class RunningNode : public SwarmNode {
   std::thread web_thread_;
 
   std::optional<Logger> log_;
+  MonoTime warned_of_recovery_until_{0};
   bool is_stopping_ = false;
   int exit_code_ = 0;
 };
@@ -225,7 +231,9 @@ asio::awaitable<void> RunningNode::enter_swarm() {
   if (!entered) fail(entered.error());
 }
 
+/// Before anything speaks of the swarm: a state that was recovered by force says so itself.
 Result<> RunningNode::start_in(SwarmId swarm) {
+  links_->on_recovered([this](std::uint64_t epoch) { was_left_behind(epoch); });
   links_->on_removed([this] { left_for_good(); });
   if (auto ok = start_gossip(swarm); !ok) return ok;
   if (auto ok = start_member(swarm); !ok) return ok;
@@ -240,6 +248,7 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
 
   node::GossipOptions options;
   options.swarm = swarm;
+  options.recovery_epoch = identity_->recovery_epoch();
   options.facts = facts_->now(0, node::newest_generation(trust_->ring()));
   options.seeds = settings_.join;
   for (const auto& known : peers_->addresses())
@@ -259,6 +268,39 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
   return {};
 }
 
+/// Of a recovery, here or elsewhere, that was interrupted between state and identity.
+Result<> RunningNode::agree_on_epoch(std::uint64_t of_state) {
+  const std::uint64_t own = identity_->recovery_epoch();
+  if (of_state == own) return {};
+  if (of_state < own) {
+    come_back_as_new(kRecoveredWithout);
+    return Error{Errc::conflict, kRecoveredWithout};
+  }
+  if (auto saved = identity_->set_recovery_epoch(of_state); !saved) return saved;
+  return Error{Errc::unavailable,
+               fmt::format("the state was recovered by force, and this node notes that now; cannot "
+                           "start again by itself, start it once more: {}",
+                           node::restart_process())};
+}
+
+/// The swarm went on without this node's copy of the log (`starling recover`). With a leader this
+/// part of it is alive, and only a person can say which of the two is to go on.
+void RunningNode::was_left_behind(std::uint64_t recovery_epoch) {
+  const bool decides = group_ && group_->status().leader.has_value();
+  if (decides && mono_now() < warned_of_recovery_until_) return;
+  if (decides) {
+    warned_of_recovery_until_ = mono_now() + kWarnPause;
+    log_->error(
+        "another part of this swarm was recovered by force (epoch {}), while this part has a "
+        "leader: stop the nodes of one of them",
+        recovery_epoch);
+    return;
+  }
+  if (auto saved = identity_->set_recovery_epoch(recovery_epoch); !saved)
+    return log_->error("the recovery cannot be followed why={}", saved.error().detail);
+  come_back_as_new(kRecoveredWithout);
+}
+
 /// `starling member rm` named this node.
 void RunningNode::left_for_good() {
   log_->warn("was removed from the swarm and stops; empty {} to join again as a new node",
@@ -268,8 +310,9 @@ void RunningNode::left_for_good() {
 
 Result<> RunningNode::start_member(SwarmId swarm) {
   const auto core = core_.get_executor();
-  links_->set_swarm(swarm);
+  links_->set_swarm(swarm, identity_->recovery_epoch());
   consensus::RaftGroupOptions options;
+  options.recovery_epoch = static_cast<std::uint32_t>(identity_->recovery_epoch());
   options.self = identity_->node();
   options.swarm = swarm;
   options.state_dir = settings_.data / "state";
@@ -287,6 +330,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
     return group.error();
   }
   group_ = std::move(*group);
+  if (auto same = agree_on_epoch(group_->status().recovery_epoch); !same) return same;
   const bool founds = identity_->is_founding();
   if (founds) {
     if (auto ok = identity_->founded(); !ok) return ok;

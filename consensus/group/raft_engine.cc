@@ -1,5 +1,6 @@
 #include "consensus/group/raft_engine.h"
 
+#include "consensus/group/apply_entries.h"
 #include "consensus/raft/raft_wire.h"
 #include "node/base/clock.h"
 
@@ -275,42 +276,24 @@ void RaftEngine::settle_reads(const std::vector<ReadReady>& reads) {
 
 void RaftEngine::apply(const std::vector<EntryRef>& entries) {
   const auto base = store_->live_view();
-  Changes changes;
-  std::vector<std::string> results(entries.size());
-  std::optional<StateCheck> check;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const Entry& entry = *entries[i];
-    if (entry.kind == EntryKind::check) compare_state(entry);
-    ApplyOutcome outcome;
-    if (entry.kind == EntryKind::command) {
-      const OverlayView view{*base, changes};
-      outcome = machine_.apply(view, entry.index, entry.command);
-    }
-    if (auto link = chain_.add(entry.index, outcome.changes)) check = link;
-    changes.add(std::move(outcome.changes));
-    results[i] = std::move(outcome.result);
-  }
+  const auto done = apply_entries(machine_, chain_, *base, entries);
+  if (!done && done.error().code == Errc::conflict) stop_as_lost(done.error().detail);
+  if (!done) stop_for(done.error().detail);
   const LogIndex last = entries.back()->index;
-  chain_.put_into(changes);
-  const auto written = store_->apply(changes, last);
+  const auto written = store_->apply(done->changes, last);
   if (!written) stop_for(written.error().detail);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     bytes_since_compaction_ += size_of(*entries[i]);
-    settle_entry(*entries[i], results[i]);
+    settle_entry(*entries[i], done->results[i]);
   }
   input([&](RaftCore& core, Effects& effects) { core.applied(mono_now(), last, effects); });
-  if (check) {
-    input(
-        [&](RaftCore& core, Effects& effects) { core.state_checked(mono_now(), *check, effects); });
+  if (done->check) {
+    input([&](RaftCore& core, Effects& effects) {
+      core.state_checked(mono_now(), *done->check, effects);
+    });
   }
   note_applied(last);
   compact();
-}
-
-void RaftEngine::compare_state(const Entry& entry) const {
-  const auto most = decode_state_check(entry.command);
-  if (!most) stop_for("an entry of kind check is malformed");
-  if (const auto differs = chain_.compare(*most)) stop_as_lost(*differs);
 }
 
 void RaftEngine::note_applied(LogIndex index) {

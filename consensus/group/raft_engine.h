@@ -124,7 +124,6 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   void settle_entry(const Entry& entry, const std::string& result);
   void settle_reads(const std::vector<ReadReady>& reads);
   void apply(const std::vector<EntryRef>& entries);
-  void compare_state(const Entry& entry) const;
   void note_applied(LogIndex index);
   void compact();
   void arm_timer();

@@ -18,6 +18,11 @@ void RaftEngine::update_status(bool in_full) {
   status_.role = core_.role();
   status_.term = core_.term();
   status_.leader = core_.leader();
+  status_.recovery_epoch = core_.recovery_epoch();
+  if (core_.leader())
+    status_.no_leader_since.reset();
+  else if (!status_.no_leader_since)
+    status_.no_leader_since = mono_now();
   status_.commit = core_.commit();
   status_.applied = applied();
   if (is_recovered()) status_.recovering_to = {};

@@ -2,14 +2,19 @@
 
 #include "consensus/group/log_relay.h"
 #include "consensus/group/raft_engine.h"
+#include "consensus/group/recovery.h"
 
 #include <fmt/format.h>
 
 namespace starling::consensus {
 namespace {
 
-asio::awaitable<Result<Bytes>> refuse_chunk() {
+asio::awaitable<Result<Bytes>> refuse() {
   co_return Error{Errc::unavailable, "this node stops"};
+}
+
+asio::awaitable<Result<Bytes>> tell_position(std::shared_ptr<RaftEngine> engine) {
+  co_return encode_log_position(position_of(engine->core()));
 }
 
 class EngineGroup : public RaftGroup {
@@ -145,15 +150,21 @@ Result<std::unique_ptr<RaftGroup>> RaftGroup::open(asio::any_io_executor core,
     restored = store->load();
     if (!restored) return restored.error();
   }
+  const bool is_empty = restored->hard.term == Term{} && restored->log.last_index() == LogIndex{};
+  if (is_empty) restored->hard.recovery_epoch = options.recovery_epoch;
   auto engine = std::make_shared<RaftEngine>(
       std::move(core), options, machine, links, address_of, std::move(store), std::move(*restored));
   const std::weak_ptr<RaftEngine> weak = engine;
   links.on_message(node::Channel::raft, [weak](NodeId from, const Bytes& body) {
     if (const auto self = weak.lock()) self->take_message(from, body);
   });
+  links.on_request(node::Channel::survey, [weak](NodeId, Bytes) {
+    const auto self = weak.lock();
+    return self ? tell_position(self) : refuse();
+  });
   links.on_request(node::Channel::snapshot, [weak](NodeId from, Bytes body) {
     const auto self = weak.lock();
-    return self ? RaftEngine::take_chunk(self, from, std::move(body)) : refuse_chunk();
+    return self ? RaftEngine::take_chunk(self, from, std::move(body)) : refuse();
   });
   LogRelayParts parts{engine, links, std::move(address_of), options.alive};
   auto relay = std::make_shared<LogRelay>(std::move(parts), options);

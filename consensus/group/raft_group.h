@@ -30,8 +30,9 @@ namespace asio = boost::asio;
 struct RaftGroupOptions {
   NodeId self;
   SwarmId swarm;
-  std::filesystem::path state_dir;  ///< of the DiskLogStore
-  bool found = false;               ///< An empty state starts as a swarm of this one voter.
+  std::filesystem::path state_dir;   ///< of the DiskLogStore
+  std::uint32_t recovery_epoch = 0;  ///< of the swarm, as an empty state begins with it
+  bool found = false;                ///< An empty state starts as a swarm of this one voter.
   RaftTimings timings;
   std::uint64_t seed = 0;
   std::uint64_t compact_after_entries = 20000;   ///< Applied entries kept before the log is cut.
@@ -53,6 +54,8 @@ struct RaftStatus {
   Role role = Role::follower;
   Term term;
   std::optional<NodeId> leader;
+  std::uint32_t recovery_epoch = 0;
+  std::optional<MonoTime> no_leader_since;
   LogIndex commit;
   LogIndex applied;
   std::set<NodeId> voters;  ///< both halves while a change is under way

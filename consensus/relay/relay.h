@@ -34,8 +34,8 @@ std::vector<EntryRef> relayed_entries(const RaftCore& core, LogIndex after, std:
 /// to be replaced there.
 LogIndex relay_disk_end(const RaftCore& core);
 
-/// What `core` says to `to` in its leader's name: who leads, and `entries`, which follow `after` and
-/// are committed.
+/// What `core` says to `to` in its leader's name: who leads, and `entries`, which are committed and
+/// follow `after`.
 /// Returns: nothing if it knows no leader, or none but `to`.
 std::optional<Message> relay_message(
     const RaftCore& core, SwarmId swarm, NodeId to, LogIndex after, std::vector<EntryRef> entries);

@@ -76,6 +76,7 @@ Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
   const PeerVerdict verdict =
       house_->trust.judge(handshake.peer().key, handshake.kind(), handshake.key_id());
   rights_ = verdict.rights;
+  if (rights_ == PeerRights::all) house_->look_at_epoch(*hello, caller_.key.public_key);
   const bool is_removed = house_->trust.standing(caller_.key.public_key) == Standing::removed;
   const auto reason = is_removed ? RefusalReason::removed : RefusalReason::other;
   greet(verdict.rights == PeerRights::none ? verdict.why : refusal_of(*hello, house_->hello),

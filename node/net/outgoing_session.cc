@@ -155,6 +155,7 @@ Result<> OutgoingSession::meet(const HandshakePeer& peer) {
     return Error{Errc::unauthorized, "that node was removed from the swarm"};
   peer_ = *hello;
   peer_key_ = peer.key.public_key;
+  house_->look_at_epoch(*hello, peer_key_);
   return {};
 }
 

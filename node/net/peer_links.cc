@@ -106,6 +106,14 @@ void PeerLinks::State::take(asio::ip::tcp::socket socket) {
   session->start();
 }
 
+/// Only a member's word counts, as this node knows the members.
+void PeerHouse::look_at_epoch(const Hello& theirs, const PublicKey& key) const {
+  const bool is_later = !hello.swarm.is_none() && theirs.swarm == hello.swarm &&
+                        theirs.recovery_epoch > hello.recovery_epoch;
+  if (is_later && on_recovered && trust.standing(key) == Standing::member)
+    on_recovered(theirs.recovery_epoch);
+}
+
 PeerLinks::PeerLinks(asio::ip::tcp::acceptor listener, const Trust& trust, PeerLinksLimits limits) {
   boost::system::error_code unknown;  // Then the system chooses where connections leave from.
   const auto own = listener.local_endpoint(unknown).address();
@@ -144,6 +152,10 @@ void PeerLinks::connect_anew() {
   for (const auto& [key, session] : state_->outgoing)
     session->close("this node has another key to show");
   state_->house->next_credential.clear();
+}
+
+void PeerLinks::on_recovered(std::function<void(std::uint64_t recovery_epoch)> handler) {
+  state_->house->on_recovered = std::move(handler);
 }
 
 void PeerLinks::on_removed(std::function<void()> handler) {

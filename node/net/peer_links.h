@@ -42,6 +42,7 @@ enum class Channel : std::uint8_t {
   work = 6,        ///< trial progress to the leader, one-way
   admission = 7,   ///< asking to be let in, calls; the only one for who is not a member
   relay = 8,       ///< the committed log for who is not sent it, calls
+  survey = 9,      ///< how much of the log a member holds, calls
 };
 
 struct PeerLinksLimits {
@@ -89,6 +90,10 @@ class PeerLinks {
 
   /// Called when a member says that this node was removed from the swarm.
   void on_removed(std::function<void()> handler);
+
+  /// Called when a member of this swarm says that the swarm was recovered without this node, as
+  /// `recovery_epoch` counts.
+  void on_recovered(std::function<void(std::uint64_t recovery_epoch)> handler);
 
   /// Connects, makes sure of who is there, and closes.
   /// Errors: `unavailable` (nobody there), `unauthorized` (no one who knows a key of this node).

@@ -23,6 +23,9 @@ struct PeerHouse {
 
   PeerHouse(const Trust& given_trust, PeerLinksLimits given, asio::ip::address own);
 
+  /// Somebody that proved its key, and that it knows one of the swarm's, says this hello.
+  void look_at_epoch(const Hello& theirs, const PublicKey& key) const;
+
   const Trust& trust;
   Hello hello;
   PeerLinksLimits limits;
@@ -32,6 +35,7 @@ struct PeerHouse {
   std::array<PeerLinks::RequestHandler, kChannels> on_request{};
   PeerLinks::AdmissionHandler on_admission;
   std::function<void()> on_removed;
+  std::function<void(std::uint64_t recovery_epoch)> on_recovered;
   std::map<std::string, std::string> last_refusal;     ///< address -> sentence, to log each once
   PeerWire::Clock::time_point warned_at{};             ///< of strangers, once a second at most
   std::map<std::string, std::size_t> next_credential;  ///< address -> which of ours to show there

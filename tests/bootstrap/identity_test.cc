@@ -63,7 +63,7 @@ TEST_F(IdentityTest, AfterQuarantineIsANewNodeAndKeepsTheOldStateAside) {
   NodeId first;
   {
     const auto identity = Identity::open(folder_).value();
-    ASSERT_TRUE(identity->join(swarm_));
+    ASSERT_TRUE(identity->join(swarm_, 0));
     std::filesystem::create_directory(folder_ / "state");
     std::ofstream{folder_ / "state" / "log"} << "old";
     ASSERT_TRUE(identity->quarantine("entry 9 was lost"));

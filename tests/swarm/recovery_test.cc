@@ -1,0 +1,156 @@
+// The drill: most voters are lost for good, a person recovers, and an old voter comes back late.
+#include "tests/support/scratch_folder.h"
+#include "tests/swarm/node_client.h"
+#include "tests/swarm/process_swarm.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace starling::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+const std::filesystem::path kInsurance =
+    std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv";
+
+class Recovery : public testing::Test {
+ protected:
+  Recovery() : swarm_(SwarmPlan{.nodes = 5, .slots = 1}), token_(swarm_.token()) {}
+
+  NodeClient nodes() const {
+    std::vector<std::string> urls;
+    for (std::size_t i = 0; i < swarm_.size(); ++i)
+      urls.push_back(swarm_.url(i));
+    return {urls, token_, 20s};
+  }
+
+  Json status(std::size_t node) {
+    bootstrap::SwarmClient one{swarm_.url(node), token_, {.attempts = 1, .pause = 1ms}};
+    const auto seen = one.get("/api/v1/swarm");
+    return seen ? *seen : Json{{"members", Json::array()}, {"notes", Json::array()}};
+  }
+
+  std::size_t alive(std::size_t asked, const std::string& role) {
+    const auto seen = status(asked);
+    return static_cast<std::size_t>(std::ranges::count_if(seen["members"], [&](const Json& member) {
+      return member["state"] == "alive" && member["role"] == role;
+    }));
+  }
+
+  int recover(std::size_t node, bool is_sure) {
+    std::vector<std::string> words{
+        STARLING_PROGRAM, "recover", "--data", swarm_.data(node).string()};
+    if (is_sure) words.emplace_back("--yes");
+    return run_program(words, output_, 60s);
+  }
+
+  static bool has_state_aside(const std::filesystem::path& data) {
+    return std::filesystem::exists(data / "state.lost-1");
+  }
+
+  ProcessSwarm swarm_;
+  const std::string token_;
+  std::string output_;
+};
+
+TEST_F(Recovery, OneOfTwoSurvivorsGoesOnAndEveryoneElseComesBackAsNew) {
+  NodeClient all = nodes();
+  const std::size_t first = swarm_.leader();
+  for (int i = 0; i < 10; ++i) {
+    const auto path = fmt::format("/api/v1/registers/key-{}", i);
+    ASSERT_EQ(all.ask(first, "PUT", path, {}, std::to_string(i)).known, Known::ok);
+  }
+  auto client = swarm_.client(first);
+  const auto study =
+      swarm_.start_study(client, kInsurance, {{"target", "charges"}, {"trials", 4}, {"epochs", 3}});
+  const auto index = status(first)["commit_index"].get<std::uint64_t>();
+
+  // Two keep all of it; the leader and two more are lost, one of them only for now.
+  std::vector<std::size_t> rest;
+  for (std::size_t i = 0; i < 5; ++i)
+    if (i != first) rest.push_back(i);
+  const std::size_t survivor = rest[0];
+  const std::size_t other = rest[1];
+  const std::size_t late = rest[2];
+  for (const std::size_t node : {survivor, other}) {
+    ASSERT_TRUE(wait_until(
+        20s, [&] { return status(node)["applied_index"].get<std::uint64_t>() >= index; }));
+  }
+  for (const std::size_t lost : {first, late, rest[3]})
+    swarm_.kill(lost);
+  for (const std::size_t wiped : {first, rest[3]})
+    std::filesystem::remove_all(swarm_.data(wiped));
+
+  // They say so, answer what they know, and take no writes.
+  ASSERT_TRUE(wait_until(40s, [&] {
+    const auto notes = status(survivor)["notes"].dump();
+    return notes.find("3 of 5 voters cannot be reached") != std::string::npos;
+  })) << status(survivor).dump(1);
+  EXPECT_EQ(all.ask(survivor, "GET", "/api/v1/registers/key-9").body, "9");
+  EXPECT_EQ(all.ask(survivor, "PUT", "/api/v1/registers/key-9", {}, "x").status, 503U);
+
+  // Not while it runs, not without being sure, and not by the one that holds less.
+  EXPECT_EQ(recover(survivor, true), 1);
+  EXPECT_THAT(output_, HasSubstr("another starling process uses this directory"));
+  std::size_t chosen = survivor;
+  std::size_t witness = other;
+  swarm_.kill(chosen);
+  int ended = recover(chosen, false);
+  if (ended == 1 && output_.find("recover there") != std::string::npos) {
+    swarm_.start(chosen);
+    std::swap(chosen, witness);
+    swarm_.kill(chosen);
+    ended = recover(chosen, false);
+  }
+  ASSERT_EQ(ended, 2) << output_;
+  EXPECT_THAT(output_, HasSubstr("Nothing was changed"));
+  ASSERT_EQ(recover(chosen, true), 0) << output_;
+  EXPECT_THAT(output_, HasSubstr("recovery epoch 1"));
+
+  swarm_.start(chosen);
+  ASSERT_TRUE(wait_until(30s, [&] { return status(chosen)["leader"].is_string(); }))
+      << status(chosen).dump(1) << swarm_.output(chosen);
+  for (int i = 0; i < 10; ++i) {
+    const auto path = fmt::format("/api/v1/registers/key-{}?consistency=linearizable", i);
+    EXPECT_TRUE(wait_until(20s, [&] {
+      return all.ask(chosen, "GET", path).body == std::to_string(i);
+    })) << path;
+  }
+  EXPECT_GE(status(chosen)["commit_index"].get<std::uint64_t>(), index + (1 << 20));
+  // The other survivor meets it and is a new member.
+  EXPECT_TRUE(wait_until(40s, [&] { return has_state_aside(swarm_.data(witness)); }))
+      << swarm_.logs();
+
+  // An old voter comes back late, the lost machines get new disks: five voters again.
+  swarm_.start(late);
+  EXPECT_TRUE(wait_until(40s, [&] { return has_state_aside(swarm_.data(late)); }));
+  for (int i = 0; i < 2; ++i)
+    swarm_.add({"--join",
+                swarm_.listen(chosen),
+                "--secret-file",
+                (swarm_.data(chosen) / "swarm-keys").string()});
+  EXPECT_TRUE(wait_until(90s, [&] { return alive(chosen, "voter") == 5; }))
+      << status(chosen).dump(1) << swarm_.logs();
+
+  auto again = swarm_.client(late);
+  const auto done = swarm_.wait_for_study(again, study, 120s);
+  EXPECT_EQ(done["trials"]["completed"], 4) << done.dump(1);
+}
+
+TEST_F(Recovery, IsRefusedWhileAMajorityIsThere) {
+  const std::size_t leader = swarm_.leader();
+  const std::size_t node = (leader + 1) % 5;
+  swarm_.kill(node);
+  EXPECT_EQ(recover(node, true), 1);
+  EXPECT_THAT(output_, testing::AnyOf(HasSubstr("hears a leader"), HasSubstr("a majority")));
+  swarm_.start(node);
+  EXPECT_TRUE(wait_until(30s, [&] { return alive(leader, "voter") == 5; }));
+}
+
+}  // namespace
+}  // namespace starling::tests
