@@ -80,13 +80,4 @@ class Identity {
   bool is_founding_ = false;
 };
 
-/// Writes a small file so that a crash leaves the old or the new one: temporary, fsync, rename,
-/// fsync of the folder.
-Result<> write_file_atomically(const std::filesystem::path& path,
-                               std::string_view content,
-                               unsigned mode);
-
-/// Errors: `not_found`, `io`.
-Result<std::string> read_file(const std::filesystem::path& path);
-
 }  // namespace starling::bootstrap

@@ -1,6 +1,7 @@
 // starling: node, command line and demo in one program.
 #include "bootstrap/client/client_commands.h"
 #include "bootstrap/recover_command.h"
+#include "bootstrap/restore_command.h"
 #include "bootstrap/settings.h"
 #include "bootstrap/swarm_node.h"
 
@@ -36,6 +37,7 @@ int run_program(int argc, char** argv) {
   std::function<int()> chosen;
   add_node_command(app, settings)->callback([&] { chosen = [&] { return run_node(settings); }; });
   add_recover_command(app, chosen);
+  add_restore_command(app, chosen);
   add_client_commands(app, chosen);
   return parse_and_run(app, chosen, argc, argv);
 }

@@ -1,7 +1,7 @@
 #include "bootstrap/member_watch.h"
 
-#include "bootstrap/identity.h"
 #include "ml/study/swarm_members.h"
+#include "node/base/durable_file.h"
 
 #include <fmt/format.h>
 

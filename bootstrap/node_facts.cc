@@ -1,7 +1,7 @@
 #include "bootstrap/node_facts.h"
 
-#include "bootstrap/identity.h"
 #include "ml/study/command.h"
+#include "node/base/durable_file.h"
 #include "node/process/host_resources.h"
 
 #include <sstream>

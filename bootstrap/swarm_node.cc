@@ -18,6 +18,7 @@
 #include "ml/work/planner.h"
 #include "ml/work/work_host.h"
 #include "node/base/clock.h"
+#include "node/base/durable_file.h"
 #include "node/base/random.h"
 #include "node/blobs/blob_exchange.h"
 #include "node/gossip/gossip_service.h"
@@ -392,6 +393,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   ml::WorkHostSources sources;
   sources.self = identity_->node();
   sources.work_dir = settings_.data / "work";
+  sources.outbox = settings_.data / "outbox";
   sources.state = state;
   sources.replicate = [this](ContentHash blob) { return blob_sync_->replicate(blob); };
   sources.report = [this](const ml::ProgressPoint& point) {

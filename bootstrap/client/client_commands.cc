@@ -33,6 +33,7 @@ void add_client_commands(CLI::App& app, std::function<int()>& chosen) {
   add_study_commands(app, chosen);
   add_model_commands(app, chosen);
   add_member_commands(app, chosen);
+  add_backup_command(app, chosen);
 }
 
 int parse_and_run(CLI::App& app,

@@ -1,8 +1,8 @@
 #include "consensus/storage/applied_state.h"
 
-#include "consensus/storage/snapshot_pairs.h"
 #include "node/base/bytes.h"
 #include "node/base/log.h"
+#include "node/base/state_pairs.h"
 
 #include <fmt/format.h>
 #include <rocksdb/cache.h>

@@ -1,6 +1,6 @@
 #include "consensus/storage/log_store.h"
 
-#include "consensus/storage/snapshot_pairs.h"
+#include "node/base/state_pairs.h"
 
 namespace starling::consensus {
 namespace {

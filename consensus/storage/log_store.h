@@ -16,7 +16,7 @@
 
 namespace starling::consensus {
 
-/// The applied state, frozen, as a stream of pairs (consensus/storage/snapshot_pairs.h).
+/// The applied state, frozen, as a stream of pairs (node/base/state_pairs.h).
 class SnapshotReader {
  public:
   virtual ~SnapshotReader() = default;

@@ -1,7 +1,7 @@
 #include "consensus/storage/memory_log_store.h"
 
 #include "consensus/raft/mutant.h"
-#include "consensus/storage/snapshot_pairs.h"
+#include "node/base/state_pairs.h"
 
 #include <utility>
 

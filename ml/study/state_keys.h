@@ -22,6 +22,8 @@ inline constexpr std::string_view kIdempotency = "idem/";
 inline constexpr std::string_view kIdempotencyAges = "idemage/";
 inline constexpr std::string_view kRegisters = "register/";
 inline constexpr std::string_view kMembers = "member/";
+inline constexpr std::string_view kMemberKeys = "memberkey/";
+inline constexpr std::string_view kRemoved = "removed/";
 inline constexpr std::string_view kInvites = "invite/";
 inline constexpr std::string_view kMeta = "meta/";
 inline constexpr std::string_view kTime = "meta/time";
@@ -90,11 +92,11 @@ inline std::string member(NodeId node) {
 
 /// The newest disk incarnation of a member's key.
 inline std::string member_key(const node::PublicKey& key) {
-  return "memberkey/" + to_hex(view_of(key));
+  return std::string{kMemberKeys} + to_hex(view_of(key));
 }
 
 inline std::string removed(const node::PublicKey& key) {
-  return "removed/" + to_hex(view_of(key));
+  return std::string{kRemoved} + to_hex(view_of(key));
 }
 
 inline std::string invite(const node::KeyId& id) {

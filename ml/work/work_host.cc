@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 constexpr auto kLookEvery = 1s;       // without news
 constexpr auto kBlobPause = 100ms;    // between looks for a dataset that is still being copied
 constexpr auto kRecordPatience = 5s;  // per try; results are said until somebody has heard them
-constexpr auto kRecordPause = 200ms;
+constexpr auto kRecordPause = 500ms;
+constexpr int kTriesPerLine = 60;  // in the log
 
 /// Private memory may exceed the prediction by this much before the kernel says no.
 constexpr std::uint64_t kCapFactor = 2;
@@ -48,6 +49,7 @@ struct WorkHost::Assignment {
 struct WorkHost::Running {
   std::unique_ptr<WorkerChannel> channel;
   bool is_unwanted = false;
+  bool is_finished = false;  ///< by an earlier process; only its result is to be said
 };
 
 WorkHost::WorkHost(asio::any_io_executor core,
@@ -61,6 +63,7 @@ WorkHost::WorkHost(asio::any_io_executor core,
       ledger_(ledger),
       blobs_(blobs),
       sources_(std::move(sources)),
+      outbox_(sources_.outbox),
       log_(std::move(log)),
       alarm_(core) {}
 
@@ -68,6 +71,10 @@ void WorkHost::start() {
   std::error_code ignored;  // An absent folder is as empty as it gets.
   std::filesystem::remove_all(sources_.work_dir, ignored);
   std::filesystem::create_directories(sources_.work_dir, ignored);
+  for (auto&& [token, result] : outbox_.kept()) {
+    active_.emplace(token, std::make_shared<Running>()).first->second->is_finished = true;
+    node::spawn(core_, say_again(token, std::move(result)));
+  }
   node::spawn(core_, run());
 }
 
@@ -147,7 +154,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
 void WorkHost::reconcile() {
   auto given = wanted();
   for (const auto& [token, running] : active_) {
-    if (given.contains(token)) continue;
+    if (given.contains(token) || running->is_finished) continue;
     running->is_unwanted = true;
     if (running->channel) running->channel->kill();
   }
@@ -325,18 +332,28 @@ asio::awaitable<Result<ContentHash>> WorkHost::store_artifact(
   co_return *hash;
 }
 
+/// The state here may be older than the result, so only the swarm can say that it is too late.
+asio::awaitable<void> WorkHost::say_again(std::uint64_t token, Command result) {
+  log_.info("says a result of before its start again token={}", token);
+  co_await append_until_known(std::move(result), token);
+  active_.erase(token);
+  wake();
+}
+
 asio::awaitable<void> WorkHost::append_until_known(Command command, std::uint64_t token) {
-  for (;;) {
+  if (auto kept = outbox_.keep(token, command); !kept)
+    log_.error("a result is not safe yet token={} why={}", token, kept.error().detail);
+  for (int tries = 0;; ++tries) {
     const auto recorded = co_await ledger_.append(command, kRecordPatience);
-    if (recorded) {
-      if (recorded->outcome.error)
-        log_.info("a result came too late token={} why={}", token, recorded->outcome.error->detail);
-      co_return;
-    }
-    if (is_stopped_ || active_.at(token)->is_unwanted) co_return;
-    log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
+    if (recorded && recorded->outcome.error)
+      log_.info("a result came too late token={} why={}", token, recorded->outcome.error->detail);
+    if (is_stopped_ && !recorded) co_return;
+    if (recorded || active_.at(token)->is_unwanted) break;
+    if (tries % kTriesPerLine == 0)
+      log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
     co_await pause(core_, kRecordPause);
   }
+  outbox_.forget(token);
 }
 
 }  // namespace starling::ml

@@ -9,6 +9,7 @@
 
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
+#include "ml/work/outbox.h"
 #include "ml/work/worker_pool.h"
 #include "node/base/log.h"
 #include "node/blobs/blob_store.h"
@@ -30,6 +31,7 @@ namespace asio = boost::asio;
 struct WorkHostSources {
   NodeId self;
   std::filesystem::path work_dir;  ///< scratch; emptied at start
+  std::filesystem::path outbox;    ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
   /// Puts a finished artifact on a majority of the voters.
   std::function<asio::awaitable<Result<>>(ContentHash blob)> replicate;
@@ -48,7 +50,7 @@ class WorkHost {
 
   void start();
 
-  /// Kills what runs; nothing is recorded of it.
+  /// Kills what runs; nothing is recorded of it. Results that wait stay in the outbox.
   void stop();
 
   /// Something was applied.
@@ -81,6 +83,7 @@ class WorkHost {
                                      Result<WorkDone> done,
                                      bool may_retry);
   asio::awaitable<void> append_until_known(Command command, std::uint64_t token);
+  asio::awaitable<void> say_again(std::uint64_t token, Command result);
   asio::awaitable<Result<ContentHash>> store_artifact(const std::filesystem::path& artifact);
   std::filesystem::path attempt_dir(std::uint64_t token) const;
 
@@ -89,6 +92,7 @@ class WorkHost {
   Ledger& ledger_;
   node::BlobStore& blobs_;
   WorkHostSources sources_;
+  Outbox outbox_;
   Logger log_;
   asio::steady_timer alarm_;
   std::map<std::uint64_t, std::shared_ptr<Running>> active_;  ///< by token

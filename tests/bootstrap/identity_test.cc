@@ -1,6 +1,7 @@
 // A data directory is one node's, for one process at a time, for all time.
 #include "bootstrap/identity.h"
 
+#include "node/base/durable_file.h"
 #include "tests/support/scratch_folder.h"
 
 #include <gmock/gmock.h>

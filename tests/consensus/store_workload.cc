@@ -1,6 +1,6 @@
 #include "tests/consensus/store_workload.h"
 
-#include "consensus/storage/snapshot_pairs.h"
+#include "node/base/state_pairs.h"
 #include "tests/support/test_ids.h"
 
 #include <fmt/format.h>
@@ -255,7 +255,7 @@ StoreWorkload::Step StoreWorkload::stage(LogStore& store) {
   for (std::uint64_t count = random_.below(4); count > 0; --count) {
     const std::string key = some_key();
     staged_[key] = share(some_text());
-    consensus::append_pair(pairs, key, *staged_[key].text);
+    append_pair(pairs, key, *staged_[key].text);
   }
   return {"stage", false, store.stage(pairs)};
 }

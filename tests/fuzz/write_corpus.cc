@@ -4,9 +4,10 @@
 #include "consensus/raft/raft_wire.h"
 #include "consensus/relay/relay.h"
 #include "consensus/storage/log_frame.h"
-#include "consensus/storage/snapshot_pairs.h"
+#include "ml/study/state_backup.h"
 #include "ml/study/study_wire.h"
 #include "ml/work/work_protocol.h"
+#include "node/base/state_pairs.h"
 #include "node/blobs/blob_packets.h"
 #include "node/gossip/swim_wire.h"
 #include "node/net/frame.h"
@@ -52,6 +53,19 @@ SwarmId swarm() {
   SwarmId id;
   id.bytes.fill(7);
   return id;
+}
+
+void write_backup() {
+  auto state = std::make_shared<MapView>();
+  Changes changes;
+  changes.put("meta/ring", "secret");
+  changes.put("study/s-1", "value");
+  state->commit(changes);
+  ml::BackupWriter writer{state, {.swarm = swarm(), .index = {7}, .time_ms = 1234}};
+  std::string all;
+  for (std::string piece = writer.next(); !piece.empty(); piece = writer.next())
+    all += piece;
+  write("state_backup", "two_pairs", all);
 }
 
 void write_relay() {
@@ -388,6 +402,7 @@ int main(int argc, char** argv) {
   starling::g_corpus = argv[1];
   starling::write_raft_messages();
   starling::write_relay();
+  starling::write_backup();
   starling::write_net();
   starling::write_secure();
   starling::write_gossip();

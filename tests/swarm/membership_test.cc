@@ -1,6 +1,6 @@
 // Who gets into a swarm of real nodes, who does not, and who goes.
-#include "bootstrap/identity.h"
 #include "bootstrap/member_watch.h"
+#include "node/base/durable_file.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/swarm/process_swarm.h"
 
@@ -33,7 +33,7 @@ class Membership : public testing::Test {
  protected:
   std::filesystem::path secret_file(char digit) {
     const auto path = scratch_.path() / std::string(1, digit);
-    EXPECT_TRUE(bootstrap::write_file_atomically(path, std::string(64, digit), 0600));
+    EXPECT_TRUE(write_file_atomically(path, std::string(64, digit), 0600));
     return path;
   }
 

@@ -1,5 +1,5 @@
 // What a person may get wrong when starting nodes: the right exit code and a sentence that helps.
-#include "bootstrap/identity.h"
+#include "node/base/durable_file.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/swarm/process_swarm.h"
 
@@ -29,7 +29,7 @@ class NodeErrors : public testing::Test {
 
   std::filesystem::path secret_file(const std::string& content) {
     const auto path = folder_ / "secret";
-    EXPECT_TRUE(bootstrap::write_file_atomically(path, content, 0600));
+    EXPECT_TRUE(write_file_atomically(path, content, 0600));
     return path;
   }
 
@@ -86,7 +86,7 @@ TEST_F(NodeErrors, AnUnknownOptionAndAMissingDirectoryAreUsage) {
 
 TEST_F(NodeErrors, APortInUseIsNamed) {
   ProcessSwarm swarm{1};
-  const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
+  const auto peer = read_file(swarm.folder() / "node-1" / "addresses.json").value();
   const std::string listen = Json::parse(peer)["listen"];
   EXPECT_EQ(node({"--data", folder_ / "n", "--found", "--listen", listen}), 1);
   EXPECT_THAT(output_, HasSubstr("--listen " + listen));
@@ -102,7 +102,7 @@ TEST_F(NodeErrors, ADirectoryInUseIsNamed) {
 TEST_F(NodeErrors, JoiningWhereNobodyListensKeepsTryingAndSaysSo) {
   // A port that was free a moment ago: taken and given back.
   ProcessSwarm swarm{1};
-  const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
+  const auto peer = read_file(swarm.folder() / "node-1" / "addresses.json").value();
   const std::string nobody = Json::parse(peer)["listen"];
   swarm.kill(0);
   const int status = joining(
@@ -116,7 +116,7 @@ TEST_F(NodeErrors, ADirectoryOfAnotherSwarmIsNotLetIn) {
   const auto secret = secret_file(std::string(64, 'a'));
   ProcessSwarm one{SwarmPlan{.nodes = 1, .secret_file = secret}};
   ProcessSwarm other{SwarmPlan{.nodes = 1, .secret_file = secret}};
-  const auto peer = bootstrap::read_file(one.folder() / "node-1" / "addresses.json").value();
+  const auto peer = read_file(one.folder() / "node-1" / "addresses.json").value();
   const std::string seed = Json::parse(peer)["listen"];
   other.kill(0);
   joining(seed, {"--data", other.folder() / "node-1"});
@@ -127,7 +127,7 @@ TEST_F(NodeErrors, ADirectoryOfAnotherSwarmIsNotLetIn) {
 
 TEST_F(NodeErrors, WhoHasAnotherSecretIsNotAnswered) {
   ProcessSwarm swarm{1};
-  const auto peer = bootstrap::read_file(swarm.folder() / "node-1" / "addresses.json").value();
+  const auto peer = read_file(swarm.folder() / "node-1" / "addresses.json").value();
   const std::string seed = Json::parse(peer)["listen"];
   joining(seed, {"--data", folder_ / "n", "--secret-file", secret_file(std::string(64, 'a'))});
   EXPECT_THAT(output_, HasSubstr("does not know the same secret")) << output_;

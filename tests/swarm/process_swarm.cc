@@ -1,6 +1,6 @@
 #include "tests/swarm/process_swarm.h"
 
-#include "bootstrap/identity.h"
+#include "node/base/durable_file.h"
 
 #include <gtest/gtest.h>
 
@@ -39,7 +39,7 @@ pid_t launch_program(std::vector<std::string> arguments, const std::string& outp
 
 /// Empty if it does not exist (yet).
 std::string text_of(const std::filesystem::path& path) {
-  const auto text = bootstrap::read_file(path);
+  const auto text = read_file(path);
   return text ? *text : std::string{};
 }
 

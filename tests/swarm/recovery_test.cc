@@ -152,5 +152,84 @@ TEST_F(Recovery, IsRefusedWhileAMajorityIsThere) {
   EXPECT_TRUE(wait_until(30s, [&] { return alive(leader, "voter") == 5; }));
 }
 
+TEST(Outbox, AResultThatNobodyCanTakeOutlivesItsNodeAndIsNotWorkedOutAgain) {
+  ProcessSwarm swarm{3};
+  auto client = swarm.client(0);
+  const auto id =
+      swarm.start_study(client,
+                        kInsurance,
+                        {{"target", "charges"}, {"trials", 1}, {"epochs", 300}, {"patience", 300}});
+  std::string runner;
+  ASSERT_TRUE(wait_until(60s, [&] {
+    const auto trials = client.get("/api/v1/studies/" + id + "/trials");
+    if (!trials || (*trials)["trials"].empty()) return false;
+    const auto& trial = (*trials)["trials"][0];
+    if (trial["state"] == "running") runner = trial["node_name"];
+    return !runner.empty();
+  })) << swarm.logs();
+  const auto alone = static_cast<std::size_t>(std::stoul(runner.substr(5))) - 1;
+  for (std::size_t i = 0; i < 3; ++i)
+    if (i != alone) swarm.kill(i);
+  const auto outbox = swarm.data(alone) / "outbox";
+  const auto holds_one = [&outbox] {
+    std::error_code none;
+    const std::filesystem::directory_iterator files{outbox, none};
+    return !none && files != std::filesystem::directory_iterator{};
+  };
+  ASSERT_TRUE(wait_until(120s, holds_one)) << swarm.logs();
+  swarm.kill(alone);
+  for (std::size_t i = 0; i < 3; ++i)
+    swarm.start(i);
+  auto again = swarm.client(alone);
+  const auto study = swarm.wait_for_study(again, id, 120s);
+  EXPECT_EQ(study["status"], "completed") << study.dump(1);
+  const auto trials = again.get("/api/v1/studies/" + id + "/trials").value();
+  EXPECT_EQ(trials["trials"][0]["attempts"], 1) << "the first result counts";
+  EXPECT_TRUE(wait_until(20s, [&] { return !holds_one(); }));
+}
+
+TEST(Backup, BecomesTheStateOfANewSwarm) {
+  const ScratchFolder scratch;
+  const auto file = scratch.path() / "state.backup";
+  std::string output;
+  std::string token;
+  {
+    ProcessSwarm swarm{3};
+    token = swarm.token();
+    NodeClient all{{swarm.url(0), swarm.url(1), swarm.url(2)}, token, 20s};
+    for (int i = 0; i < 50; ++i) {
+      const auto path = fmt::format("/api/v1/registers/key-{}", i);
+      ASSERT_EQ(all.ask(0, "PUT", path, {}, std::to_string(i)).known, Known::ok);
+    }
+    ASSERT_EQ(
+        run_program(
+            {STARLING_PROGRAM, "backup", file.string(), "--url", swarm.url(0), "--token", token},
+            output,
+            60s),
+        0)
+        << output;
+    EXPECT_THAT(output, HasSubstr("holds the state of swarm"));
+    const auto mode = std::filesystem::status(file).permissions();
+    EXPECT_EQ(mode & std::filesystem::perms::others_read, std::filesystem::perms::none);
+  }
+  ProcessSwarm swarm{1};
+  const auto data = scratch.path() / "restored";
+  const std::vector<std::string> words{
+      STARLING_PROGRAM, "restore", file.string(), "--data", data.string()};
+  ASSERT_EQ(run_program(words, output, 60s), 0) << output;
+  EXPECT_EQ(run_program(words, output, 60s), 1) << "into what is in use";
+  swarm.kill(0);
+  std::filesystem::remove_all(swarm.data(0));
+  std::filesystem::copy(data, swarm.data(0), std::filesystem::copy_options::recursive);
+  swarm.start(0);
+  NodeClient one{{swarm.url(0)}, token, 20s};
+  for (const int i : {0, 49}) {
+    const auto path = fmt::format("/api/v1/registers/key-{}?consistency=linearizable", i);
+    EXPECT_TRUE(wait_until(20s, [&] { return one.ask(0, "GET", path).body == std::to_string(i); }))
+        << swarm.logs();
+  }
+  EXPECT_EQ(one.ask(0, "PUT", "/api/v1/registers/new", {}, "x").known, Known::ok);
+}
+
 }  // namespace
 }  // namespace starling::tests

@@ -1,4 +1,6 @@
 // /api/v1/swarm/...: who may come in, who shall go, and the key that members speak by.
+#include "ml/study/state_backup.h"
+#include "ml/study/study_state.h"
 #include "ml/study/swarm_members.h"
 #include "node/secure/join_token.h"
 #include "web/api/routes.h"
@@ -119,10 +121,36 @@ asio::awaitable<Response> remove_member(Call& call) {
   co_return with_index(json_response(200, json), done->index);
 }
 
+asio::awaitable<void> stream_backup(std::shared_ptr<ml::BackupWriter> backup,
+                                    StreamWriter& writer) {
+  for (;;) {
+    std::string piece = backup->next();
+    if (piece.empty()) co_return;
+    const auto sent = co_await writer.write(std::move(piece));
+    if (!sent) co_return;
+  }
+}
+
+/// The state of this node, frozen now; whoever reads it checks the hash at its end.
+asio::awaitable<Response> get_backup(Call& call) {
+  const LogIndex index = call.node().applied();
+  const auto state = call.node().state();
+  const ml::BackupHead head{
+      .swarm = call.node().swarm().swarm, .index = index, .time_ms = ml::cluster_time_ms(*state)};
+  auto backup = std::make_shared<ml::BackupWriter>(state, head);
+  Response response;
+  response.set("Content-Type", "application/octet-stream");
+  response.set("Content-Disposition", "attachment; filename=\"swarm.starling.backup\"");
+  response.body =
+      StreamBody{[backup](StreamWriter& writer) { return stream_backup(backup, writer); }};
+  co_return response;
+}
+
 }  // namespace
 
 std::vector<RouteEntry> member_routes() {
-  return {{"POST", "/api/v1/swarm/invites", &add_invite},
+  return {{"GET", "/api/v1/swarm/backup", &get_backup},
+          {"POST", "/api/v1/swarm/invites", &add_invite},
           {"POST", "/api/v1/swarm/rotate-secret", &rotate_key},
           {"POST", "/api/v1/swarm/members/{member}/drain", &drain_member},
           {"POST", "/api/v1/swarm/members/{member}/promote", &promote_member},

@@ -1,11 +1,12 @@
-/// The bytes of a snapshot stream: key length u32, value length u32 (big endian), key, value.
+/// A state as bytes, as snapshots and backups carry it: key length u32, value length u32 (big
+/// endian), key, value.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <string_view>
 
-namespace starling::consensus {
+namespace starling {
 
 void append_pair(std::string& pairs, std::string_view key, std::string_view value);
 
@@ -13,4 +14,4 @@ void append_pair(std::string& pairs, std::string_view key, std::string_view valu
 bool for_each_pair(std::string_view pairs,
                    const std::function<void(std::string_view key, std::string_view value)>& visit);
 
-}  // namespace starling::consensus
+}  // namespace starling

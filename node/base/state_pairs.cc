@@ -1,8 +1,8 @@
-#include "consensus/storage/snapshot_pairs.h"
+#include "node/base/state_pairs.h"
 
 #include "node/base/bytes.h"
 
-namespace starling::consensus {
+namespace starling {
 namespace {
 
 constexpr std::size_t kHeadBytes = 8;
@@ -30,4 +30,4 @@ bool for_each_pair(std::string_view pairs,
   return true;
 }
 
-}  // namespace starling::consensus
+}  // namespace starling
