@@ -1,4 +1,4 @@
-#include "tests/node/virtual_swarm.h"
+#include "tools/gossip_world/gossip_world.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@ namespace starling::node {
 namespace {
 
 using namespace std::chrono_literals;
-using tests::VirtualSwarm;
+using bench::GossipWorld;
 
 struct Case {
   std::size_t size;
@@ -18,7 +18,7 @@ struct Case {
 
 class SwimSwarmTest : public testing::TestWithParam<Case> {
  protected:
-  VirtualSwarm swarm_{GetParam().size, GetParam().seed, GetParam().loss};
+  GossipWorld swarm_{GetParam().size, GetParam().seed, GetParam().loss};
 
   void join_all() {
     ASSERT_TRUE(swarm_.run_until([this] { return swarm_.all_see_all_alive(); }, 30s));

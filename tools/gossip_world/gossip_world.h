@@ -1,4 +1,5 @@
-/// A swarm of SwimCores in virtual time: a network that delays, loses and splits.
+/// A swarm of SwimCores in virtual time: a network that delays, loses and splits. For tests and
+/// benchmarks.
 #pragma once
 
 #include "node/gossip/swim_core.h"
@@ -7,14 +8,27 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
-namespace starling::tests {
+namespace starling::bench {
 
-class VirtualSwarm {
+class GossipWorld {
  public:
-  VirtualSwarm(std::size_t size, std::uint64_t seed, double loss);
+  GossipWorld(std::size_t size, std::uint64_t seed, double loss);
+
+  /// All learn of all at once, as after a long time together.
+  void acquaint();
+
+  /// Publishes something new about a node, as a new incarnation. Returns: that incarnation's least.
+  std::uint64_t change_facts(std::size_t node);
+
+  /// How many running nodes hold `node` to be in `incarnation` or later.
+  std::size_t count_informed(std::size_t node, std::uint64_t incarnation) const;
+
+  std::uint64_t incarnation(std::size_t node) const { return cores_[node]->incarnation(); }
 
   void run_for(std::chrono::milliseconds duration);
 
@@ -47,6 +61,11 @@ class VirtualSwarm {
 
   std::size_t largest_datagram() const { return largest_datagram_; }
 
+  /// Contents of datagrams and of exchanges over TCP since the start, without what sealing adds.
+  std::uint64_t bytes_sent() const { return bytes_sent_; }
+
+  std::uint64_t datagrams_sent() const { return datagrams_sent_; }
+
  private:
   struct Event {
     MonoTime at{0};
@@ -62,12 +81,15 @@ class VirtualSwarm {
   };
 
   static NodeId id_of(std::size_t node);
+  static std::size_t number_of(const NodeId& id);
   std::string address_of(std::size_t node) const;
   void start(std::size_t node);
   void carry_out(std::size_t node, const node::SwimEffects& effects);
   void push_pull(std::size_t from, std::size_t to);
   bool step(MonoTime until);
   bool can_hear(std::size_t a, std::size_t b) const;
+  void set_timer(std::size_t node);
+  void deliver(Event event);
 
   Random random_;
   double loss_;
@@ -77,10 +99,13 @@ class VirtualSwarm {
   std::vector<std::unique_ptr<node::SwimCore>> cores_;
   std::vector<std::uint64_t> incarnations_;
   std::vector<MonoTime> frozen_until_;
-  std::vector<MonoTime> due_;
+  std::vector<MonoTime> due_;                          ///< when each is in `timers_`
+  std::set<std::pair<MonoTime, std::size_t>> timers_;  ///< of running nodes
   std::priority_queue<Event> events_;
   std::size_t false_deaths_ = 0;
   std::size_t largest_datagram_ = 0;
+  std::uint64_t bytes_sent_ = 0;
+  std::uint64_t datagrams_sent_ = 0;
 };
 
-}  // namespace starling::tests
+}  // namespace starling::bench
