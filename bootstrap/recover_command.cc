@@ -11,6 +11,7 @@
 #include "ml/study/study_wire.h"
 #include "ml/study/swarm_members.h"
 #include "node/base/clock.h"
+#include "node/base/hash.h"
 #include "node/net/peer_links.h"
 #include "node/secure/trust.h"
 
@@ -48,21 +49,28 @@ struct Survey {
   Result<consensus::LogPosition> position;
 };
 
-asio::awaitable<std::vector<Survey>> ask_all(node::PeerLinks& links,
-                                             std::set<std::string> addresses) {
-  std::vector<Survey> answers;
-  for (const std::string& address : addresses) {
-    Bytes nothing;
-    const auto answer =
-        co_await links.call(address, node::Channel::survey, std::move(nothing), kAnswerPatience);
-    Result<consensus::LogPosition> position = Error{Errc::unavailable, "no answer"};
-    if (answer)
-      position = consensus::decode_log_position(*answer);
-    else
-      position = answer.error();
-    answers.push_back({address, std::move(position)});
+/// A node of a later epoch answers nothing, but says so in its hello.
+asio::awaitable<Survey> ask(node::PeerLinks& links, std::string address) {
+  Survey survey{address, Error{Errc::unavailable, "no answer"}};
+  const auto there = co_await links.who_is(address);
+  const node::Hello& own = links.hello();
+  const bool is_later =
+      there && there->swarm == own.swarm && there->recovery_epoch > own.recovery_epoch;
+  if (is_later) {
+    consensus::LogPosition position;
+    position.node = there->node;
+    position.recovery_epoch = static_cast<std::uint32_t>(there->recovery_epoch);
+    survey.position = position;
+    co_return survey;
   }
-  co_return answers;
+  Bytes nothing;
+  const auto answer =
+      co_await links.call(address, node::Channel::survey, std::move(nothing), kAnswerPatience);
+  if (answer)
+    survey.position = consensus::decode_log_position(*answer);
+  else
+    survey.position = answer.error();
+  co_return survey;
 }
 
 /// Asks every member that this node ever saw, and those that were named.
@@ -78,12 +86,18 @@ Result<std::vector<Survey>> survey(const Identity& identity, const Options& opti
   const KnownPeers known{options.data / "peers"};
   std::set<std::string> addresses = known.addresses();
   addresses.insert(options.join.begin(), options.join.end());
-  auto answers = asio::co_spawn(io, ask_all(links, std::move(addresses)), asio::use_future);
-  while (answers.wait_for(0s) != std::future_status::ready)
-    io.run_one_for(100ms);
+  std::vector<std::future<Survey>> asked;
+  for (const std::string& address : addresses)
+    asked.push_back(asio::co_spawn(io, ask(links, address), asio::use_future));
+  std::vector<Survey> answers;
+  for (auto& one : asked) {
+    while (one.wait_for(0s) != std::future_status::ready)
+      io.run_one_for(100ms);
+    answers.push_back(one.get());
+  }
   links.stop();
   io.poll();
-  return answers.get();
+  return answers;
 }
 
 std::string row_of(const std::string& who, const consensus::LogPosition& position) {
@@ -138,6 +152,10 @@ Result<int> recover(const Options& options) {
     return Error{Errc::invalid_argument,
                  fmt::format("--data {}: there is no node's data", options.data.string())};
   }
+  if (!std::filesystem::exists(options.data / "state")) {
+    return Error{Errc::conflict,
+                 fmt::format("{} holds nothing of a swarm to recover", options.data.string())};
+  }
   if (std::filesystem::exists(options.data / "quarantine")) {
     return Error{
         Errc::conflict,
@@ -148,7 +166,7 @@ Result<int> recover(const Options& options) {
   }
   auto identity = Identity::open(options.data);
   if (!identity) return identity.error();
-  if (!(*identity)->swarm() || !std::filesystem::exists(options.data / "state")) {
+  if (!(*identity)->swarm()) {
     return Error{Errc::conflict,
                  fmt::format("{} holds nothing of a swarm to recover", options.data.string())};
   }
@@ -170,6 +188,11 @@ Result<int> recover(const Options& options) {
     if (each.position && each.position->node != self) others.push_back(*each.position);
   if (auto may = consensus::may_recover(own, config, others); !may) return may.error();
   if (!options.is_sure) {
+    for (const NodeId voter : config.voters)
+      if (voter != self &&
+          std::ranges::find(others, voter, &consensus::LogPosition::node) == others.end())
+        std::printf("Voter %s did not answer; if it has moved, name it with --join HOST:PORT.\n",
+                    voter.hex().substr(0, 8).c_str());
     std::printf(
         "Nothing was changed. What voters that do not answer have acknowledged and this node does\n"
         "not hold would be lost, and all %llu entries here would count as committed, of which "
@@ -180,8 +203,10 @@ Result<int> recover(const Options& options) {
     return kNotSure;
   }
   StudyMachine machine;
+  const auto chance = secure_random<2>();
+  const std::uint32_t epochs = 1U + chance[0] + 256U * chance[1];
   auto note = note_of(own, ml::cluster_time_ms(*(*store)->view()));
-  const auto done = consensus::recover_alone(**store, self, machine, std::move(note));
+  const auto done = consensus::recover_alone(**store, self, machine, epochs, std::move(note));
   if (!done) return done.error();
   if (auto saved = (*identity)->set_recovery_epoch(done->recovery_epoch); !saved)
     return saved.error();

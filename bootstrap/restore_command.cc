@@ -64,9 +64,8 @@ Result<SwarmId> restore(const Options& options) {
   auto store = consensus::DiskLogStore::open(options.data / "state", swarm, self);
   if (!store) return store.error();
   if (auto empty = (*store)->begin_staging(); !empty) return empty.error();
-  const auto staged = read_file_as(options.file, [&](const std::string& pairs) {
-    return (*store)->stage(ml::without_members(pairs));
-  });
+  const auto staged =
+      read_file_as(options.file, [&](const std::string& pairs) { return (*store)->stage(pairs); });
   if (!staged) return staged.error();
   const LogIndex base{head->index.value + consensus::kRecoveryIndexes};
   const consensus::HardState hard{Term{1}, {}, base, 0};

@@ -55,6 +55,8 @@ constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
 constexpr int kLostStatesMax = 3;
 constexpr MonoTime kWarnPause = 60s;
+constexpr MonoTime kElectionsGetTime = 15s;  // before this node gives way to a recovered part
+constexpr auto kTokenPause = 500ms;
 constexpr const char* kRecoveredWithout =
     "the swarm was recovered without this node's copy of the log";
 
@@ -287,7 +289,10 @@ Result<> RunningNode::agree_on_epoch(std::uint64_t of_state) {
 /// The swarm went on without this node's copy of the log (`starling recover`). With a leader this
 /// part of it is alive, and only a person can say which of the two is to go on.
 void RunningNode::was_left_behind(std::uint64_t recovery_epoch) {
-  const bool decides = group_ && group_->status().leader.has_value();
+  if (is_stopping_ || !group_) return;
+  const auto no_leader_since = group_->status().no_leader_since;
+  const bool decides = !no_leader_since || mono_now() - *no_leader_since < kElectionsGetTime;
+  if (decides && no_leader_since) return;
   if (decides && mono_now() < warned_of_recovery_until_) return;
   if (decides) {
     warned_of_recovery_until_ = mono_now() + kWarnPause;
@@ -514,12 +519,15 @@ asio::awaitable<void> RunningNode::ensure_admin_token() {
       co_return;
     }
   }
+  asio::steady_timer alarm{core_};
   while (!is_stopping_) {
     ml::Command command;
     command.body = ml::AddToken{hash_of(to_bytes(*token))};
     const auto recorded = co_await ledger_->append(std::move(command), kTokenPatience);
     if (recorded) co_return;
     log_->debug("the admin token is not recorded yet why={}", recorded.error().detail);
+    alarm.expires_after(kTokenPause);
+    co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 

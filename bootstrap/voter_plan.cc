@@ -35,6 +35,11 @@ std::string_view why_gone(const VoterCandidate* node) {
 
 constexpr std::size_t kStandbys = 2;
 
+void note_since(std::optional<MonoTime>& since, bool is_so, MonoTime now) {
+  if (!is_so) since.reset();
+  if (is_so && !since) since = now;
+}
+
 std::size_t quorum_of(std::size_t voters) {
   return voters / 2 + 1;
 }
@@ -86,6 +91,9 @@ void VoterPlan::watch(const VoterInput& input) {
     if (is_well && !watched.well_since) watched.well_since = input.now;
     if (!is_gone) watched.gone_since.reset();
     if (is_gone && !watched.gone_since) watched.gone_since = input.now;
+    const bool is_standby = input.learners.contains(node.id);
+    note_since(watched.silent_since, is_standby && !node.is_heard, input.now);
+    note_since(watched.behind_since, is_standby && !node.is_caught_up, input.now);
   }
   for (const NodeId voter : input.voters) {
     if (find(input, voter) != nullptr) continue;  // Nobody speaks of it at all.
@@ -186,6 +194,16 @@ void VoterPlan::grow(Draft& draft) const {
   draft.reasons.push_back(fmt::format("{} of {} nodes vote now", next, alive));
 }
 
+/// Gossip calls it alive, and yet it is of no use as a standby.
+bool VoterPlan::is_stuck(const VoterInput& input, const VoterCandidate& node) const {
+  const Watched& watched = watched_.at(node.id);
+  const auto lasts = [&](const std::optional<MonoTime>& since, MonoTime patience) {
+    return since && input.now - *since >= patience;
+  };
+  return lasts(watched.silent_since, timings_.grace) ||
+         lasts(watched.behind_since, timings_.catch_up);
+}
+
 /// Who holds the whole log to take a voter's place at once: two, preferably whom a person wants to
 /// vote and who brings a failure domain; among equals those that are it already. All others are
 /// leaves.
@@ -202,7 +220,8 @@ std::set<NodeId> VoterPlan::standbys(const Draft& draft) const {
   }
   const auto taken = draft.domains();
   std::ranges::sort(candidates, std::ranges::greater{}, [&](const VoterCandidate* node) {
-    return std::tuple{node->wants_vote,
+    return std::tuple{!is_stuck(input, *node),
+                      node->wants_vote,
                       !taken.contains(domain_of(*node)),
                       input.learners.contains(node->id),
                       node->id};

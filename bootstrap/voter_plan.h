@@ -26,6 +26,7 @@ struct VoterTimings {
   MonoTime grace = std::chrono::seconds{30};         ///< a voter that is gone may come back
   MonoTime grace_at_edge = std::chrono::seconds{5};  ///< when one more loss would stop the swarm
   MonoTime pause = std::chrono::seconds{10};         ///< between two changes of voters
+  MonoTime catch_up = std::chrono::minutes{5};       ///< a standby has so long to get the log
   MonoTime better_for = std::chrono::minutes{10};    ///< before a healthy voter is replaced
 };
 
@@ -72,6 +73,8 @@ class VoterPlan {
   struct Watched {
     std::optional<MonoTime> well_since;
     std::optional<MonoTime> gone_since;
+    std::optional<MonoTime> silent_since;  ///< a standby that does not answer the leader
+    std::optional<MonoTime> behind_since;  ///< a standby that does not catch up
     std::optional<MonoTime> better_since;  ///< a learner that would make a better voter
   };
 
@@ -79,6 +82,7 @@ class VoterPlan {
 
   void watch(const VoterInput& input);
   bool may_vote(const VoterInput& input, const VoterCandidate& node) const;
+  bool is_stuck(const VoterInput& input, const VoterCandidate& node) const;
   bool is_lost(const VoterInput& input, const VoterCandidate* node, NodeId id) const;
   void replace_lost(Draft& draft) const;
   void shrink(Draft& draft) const;

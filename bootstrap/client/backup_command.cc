@@ -15,6 +15,7 @@ namespace {
 
 struct BackupOptions : ClientOptions {
   std::filesystem::path file;
+  bool is_stale = false;
 };
 
 std::string day_of(std::uint64_t time_ms) {
@@ -34,9 +35,11 @@ Ending back_up(const BackupOptions& options) {
     return Error{Errc::invalid_argument,
                  fmt::format("{} exists; choose another name", options.file.string())};
   }
-  // It holds the swarm's secret and the people's tokens, as hashes: nobody else may read it.
+  // It holds people's tokens, as hashes, and all that they entered: nobody else may read it.
   const auto before = ::umask(0077);
-  const auto done = swarm->download("/api/v1/swarm/backup", options.file);
+  const auto done = swarm->download(
+      options.is_stale ? "/api/v1/swarm/backup" : "/api/v1/swarm/backup?consistency=linearizable",
+      options.file);
   ::umask(before);
   if (!done) return done.error();
   std::ifstream file{options.file, std::ios::binary};
@@ -81,6 +84,10 @@ void add_backup_command(CLI::App& app, Chosen& chosen) {
       back_up,
       [](CLI::App& command, BackupOptions& options) {
         command.add_option("FILE", options.file, "Where to write it")->required();
+        command.add_flag(
+            "--stale",
+            options.is_stale,
+            "Take what the node has, though no leader can say whether it is the newest");
       });
 }
 

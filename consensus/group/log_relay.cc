@@ -15,8 +15,11 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLookEvery = 100ms;    // whether an upstream is needed
-constexpr milliseconds kSearchPause = 50ms;   // after one that was none
+constexpr milliseconds kLookEvery = 100ms;   // whether an upstream is needed
+constexpr milliseconds kSearchPause = 50ms;  // after one that was none
+constexpr milliseconds kDiskPause = 2ms;
+constexpr MonoTime kLookAroundEvery = 1s;
+constexpr std::size_t kAnswersAhead = 8;      // of what is applied
 constexpr milliseconds kAnswerPatience = 1s;  // beyond what the answer may be held
 constexpr MonoTime kFollowerKept = 3s;        // since it asked last
 constexpr int kSilentElections = 6;           // before a member asks others what it missed
@@ -74,13 +77,26 @@ bool LogRelay::needs_upstream() const {
   return !is_member() || mono_now() - parts_.engine->heard_leader_at() > silence_max_;
 }
 
-UpstreamView LogRelay::view() const {
+/// Who is alive is looked at once a second, or the members would be copied for every answer.
+void LogRelay::look_around() {
+  const MonoTime now = mono_now();
+  view_.now = now;
+  if (choice_.current() && now - looked_at_ < kLookAroundEvery) return;
+  looked_at_ = now;
   const RaftCore& core = parts_.engine->core();
-  return {.now = mono_now(),
-          .self = self_,
-          .alive = parts_.alive(),
-          .config = core.config(),
-          .leader = core.leader()};
+  view_ = {.now = now,
+           .self = self_,
+           .alive = parts_.alive(),
+           .config = core.config(),
+           .leader = core.leader()};
+}
+
+/// What is known to be committed waits in memory for disk and state machine.
+bool LogRelay::has_enough_to_do() {
+  const LogIndex applied = parts_.engine->core().applied_index();
+  while (!unapplied_.empty() && unapplied_.front() <= applied)
+    unapplied_.pop_front();
+  return unapplied_.size() >= kAnswersAhead;
 }
 
 asio::awaitable<void> LogRelay::follow(std::shared_ptr<LogRelay> self) {
@@ -93,7 +109,12 @@ asio::awaitable<void> LogRelay::follow(std::shared_ptr<LogRelay> self) {
       }
       self->path_.clear();
     }
-    const auto upstream = needs_one ? self->choice_.next(self->view()) : std::nullopt;
+    if (needs_one && self->has_enough_to_do()) {
+      co_await self->pause(kDiskPause);
+      continue;
+    }
+    if (needs_one) self->look_around();
+    const auto upstream = needs_one ? self->choice_.next(self->view_) : std::nullopt;
     if (upstream)
       co_await ask(self, *upstream);
     else
@@ -117,9 +138,14 @@ asio::awaitable<void> LogRelay::ask(std::shared_ptr<LogRelay> self, NodeId upstr
     else
       answer = bytes.error();
   }
+  const bool is_heard = answer && answer->message.has_value();
   const Result<> taken =
       answer ? self->take(upstream, std::move(*answer)) : Result<>{answer.error()};
-  if (taken) co_return;
+  if (taken && is_heard) co_return;
+  if (taken) {
+    co_await self->pause(kSearchPause);
+    co_return;
+  }
   self->lost(upstream, taken.error().detail);
   co_await self->pause(kSearchPause);
 }
@@ -132,7 +158,9 @@ Result<> LogRelay::take(NodeId upstream, RelayAnswer answer) {
     return Error{Errc::conflict, "it follows this node"};
   if (answer.path.size() >= kRelayDepthMax)
     return Error{Errc::conflict, fmt::format("it is {} hops deep", answer.path.size())};
-  const bool says_something = answer.message && may_take_relayed(core, *answer.message) &&
+  const bool is_told = answer.message && may_take_relayed(core, *answer.message);
+  if (is_told && answer.message->term < core.term()) engine.take_relayed(*answer.message);
+  const bool says_something = is_told && answer.message->term >= core.term() &&
                               (answer.commit >= core.commit() || answer.snapshot_comes);
   const auto before = choice_.current();
   choice_.answered(mono_now(), upstream, says_something);
@@ -146,6 +174,8 @@ Result<> LogRelay::take(NodeId upstream, RelayAnswer answer) {
   engine.note_upstream(upstream, path_.size());
   if (!says_something) return {};
   engine.expect_state_of(answer.commit);
+  const auto& entries = std::get<AppendRequest>(answer.message->body).entries;
+  if (!entries.empty()) unapplied_.push_back(entries.back()->index);
   engine.take_relayed(*answer.message);
   return {};
 }

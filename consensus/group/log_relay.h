@@ -13,6 +13,7 @@
 #include "consensus/relay/relay.h"
 #include "consensus/relay/upstream_choice.h"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,7 +54,8 @@ class LogRelay : public std::enable_shared_from_this<LogRelay> {
   asio::awaitable<void> pause(std::chrono::milliseconds time);
   bool is_member() const;
   bool needs_upstream() const;
-  UpstreamView view() const;
+  bool has_enough_to_do();
+  void look_around();
   Result<> take(NodeId upstream, RelayAnswer answer);
   void lost(NodeId upstream, std::string_view why);
   Result<> admit(NodeId follower, const RelayRequest& request);
@@ -68,7 +70,10 @@ class LogRelay : public std::enable_shared_from_this<LogRelay> {
   const MonoTime silence_max_;
   const Logger log_;
   UpstreamChoice choice_;
-  std::vector<NodeId> path_;  ///< from the upstream on
+  UpstreamView view_;  ///< as `look_around` saw it
+  MonoTime looked_at_{0};
+  std::deque<LogIndex> unapplied_;  ///< where each of the last answers ended
+  std::vector<NodeId> path_;        ///< from the upstream on
   std::map<NodeId, Follower> followers_;
   asio::steady_timer alarm_;
   bool is_closed_ = false;

@@ -476,7 +476,7 @@ asio::awaitable<bool> RaftEngine::send_pieces(std::shared_ptr<RaftEngine> self,
     self->log_.warn("a snapshot was interrupted to={} why={}", address, answer.error().detail);
     const bool must_restart =
         answer.error().code == Errc::conflict || answer.error().code == Errc::corrupt;
-    if (must_restart) self->outgoing_->wanted.session = 0;
+    if (must_restart) self->outgoing_->wanted.to = {};  // goes on with nobody
     co_return false;
   }
 }

@@ -160,8 +160,8 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   MonoTime disk_looked_at_{0};
   std::uint64_t bytes_since_compaction_ = 0;
   MonoTime heard_leader_at_;
-  LogIndex last_at_start_;  ///< or what the first upstream knew
-  bool knows_state_to_expect_ = false;
+  const LogIndex last_at_start_;
+  std::optional<LogIndex> expected_;  ///< what the first upstream knew
 
   std::vector<Proposed> proposed_;
   bool flush_posted_ = false;

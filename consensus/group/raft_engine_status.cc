@@ -6,10 +6,11 @@
 
 namespace starling::consensus {
 
-/// All that was ever applied here lay in the log at the start, and is applied again.
+/// A leaf has what its first upstream knew then. A member: all that was ever applied here lay in
+/// the log at the start, and is applied again.
 bool RaftEngine::is_recovered() const {
-  const bool holds_all =
-      !knows_state_to_expect_ && core_.leader() && applied() == core_.log().last_index();
+  if (expected_) return applied() >= *expected_;
+  const bool holds_all = core_.leader() && applied() == core_.log().last_index();
   return applied() >= last_at_start_ || holds_all;
 }
 
@@ -52,10 +53,10 @@ void RaftEngine::note_upstream(std::optional<NodeId> upstream, std::size_t depth
 
 /// A leaf that starts with nothing has read all of nothing: its upstream knows what there is.
 void RaftEngine::expect_state_of(LogIndex commit) {
-  if (std::exchange(knows_state_to_expect_, true) || commit <= last_at_start_) return;
-  last_at_start_ = commit;
+  if (expected_) return;
+  expected_ = commit;
   const std::lock_guard lock{status_mutex_};
-  status_.recovering_to = commit;
+  status_.recovering_to = is_recovered() ? LogIndex{} : commit;
 }
 
 void RaftEngine::report_commit() {

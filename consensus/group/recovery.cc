@@ -15,6 +15,25 @@ constexpr std::size_t kIdBytes = 16;
 constexpr std::size_t kPositionBytes = kIdBytes + 6 * kNumberBytes;
 constexpr std::size_t kBytesAtOnce = 1 << 20;
 
+/// A view and changes over it that it owns.
+class StateAfter : public StateView {
+ public:
+  explicit StateAfter(std::shared_ptr<const StateView> base) : base_(std::move(base)) {}
+
+  Changes changes;
+
+  std::optional<std::string> get(std::string_view key) const override {
+    return OverlayView{*base_, changes}.get(key);
+  }
+
+  void scan(std::string_view from, std::string_view until, const Visit& visit) const override {
+    OverlayView{*base_, changes}.scan(from, until, visit);
+  }
+
+ private:
+  std::shared_ptr<const StateView> base_;
+};
+
 auto length_of(const LogPosition& position) {
   return std::tuple{position.last_term, position.last};
 }
@@ -28,21 +47,27 @@ std::size_t answering(const std::set<NodeId>& voters,
   }));
 }
 
-Result<> apply_all(LogStore& store, const RestoredState& restored, StateMachine& machine) {
-  StateChain chain{*store.view()};
+/// The state after all of the log. The store is left as it is: until the recovery counts, nothing
+/// may look as if the end of the log were committed.
+Result<std::shared_ptr<const StateView>> state_after_all(const LogStore& store,
+                                                         const RestoredState& restored,
+                                                         StateMachine& machine) {
+  const auto base = store.view();
+  StateChain chain{*base};
+  auto after = std::make_shared<StateAfter>(base);
   for (LogIndex applied = restored.applied; applied < restored.log.last_index();) {
     const auto entries = restored.log.slice(applied, restored.log.last_index(), kBytesAtOnce);
-    auto done = apply_entries(machine, chain, *store.view(), entries);
+    auto done = apply_entries(machine, chain, OverlayView{*base, after->changes}, entries);
     if (!done) return done.error();
+    after->changes.add(std::move(done->changes));
     applied = entries.back()->index;
-    if (auto written = store.apply(done->changes, applied); !written) return written;
   }
-  return {};
+  return std::shared_ptr<const StateView>{std::move(after)};
 }
 
-Result<> stage_own_state(LogStore& store) {
+Result<> stage_state(LogStore& store, std::shared_ptr<const StateView> state) {
   if (auto emptied = store.begin_staging(); !emptied) return emptied;
-  const auto reader = store.read_snapshot();
+  const auto reader = reader_of(std::move(state));
   for (;;) {
     const auto pairs = reader->next(kBytesAtOnce);
     if (!pairs) return pairs.error();
@@ -111,6 +136,8 @@ Result<> may_recover(const LogPosition& own,
                      const Config& config,
                      const std::vector<LogPosition>& others) {
   const auto refuse = [](std::string why) { return Error{Errc::conflict, std::move(why)}; };
+  if (config.voters.empty() || own.last == LogIndex{})
+    return refuse("this node holds nothing of the swarm's log yet: recover another one");
   for (const LogPosition& other : others) {
     if (other.recovery_epoch > own.recovery_epoch) {
       return refuse(
@@ -163,20 +190,19 @@ Result<> install_staged(
   return store.persist(batch);
 }
 
-Result<Recovered> recover_alone(LogStore& store,
-                                NodeId self,
-                                StateMachine& machine,
-                                std::string note) {
+Result<Recovered> recover_alone(
+    LogStore& store, NodeId self, StateMachine& machine, std::uint32_t epochs, std::string note) {
   auto restored = store.load();
   if (!restored) return restored.error();
-  if (auto applied = apply_all(store, *restored, machine); !applied) return applied.error();
-  if (auto staged = stage_own_state(store); !staged) return staged.error();
+  auto state = state_after_all(store, *restored, machine);
+  if (!state) return state.error();
+  if (auto staged = stage_state(store, std::move(*state)); !staged) return staged.error();
   const LogPosition before = position_of(self, *restored);
   Recovered done{.last = before.last,
                  .committed = before.commit,
                  .base = {before.last.value + kRecoveryIndexes},
                  .term = {before.term.value + kRecoveryTerms},
-                 .recovery_epoch = before.recovery_epoch + 1};
+                 .recovery_epoch = before.recovery_epoch + epochs};
   const HardState hard{done.term, {}, done.base, done.recovery_epoch};
   if (auto put = install_staged(store, self, hard, done.base, std::move(note)); !put)
     return put.error();

@@ -3,8 +3,8 @@
 /// It is a person's decision. Nobody can tell a lost majority from one that is out of reach, and
 /// what the lost voters acknowledged and the survivor does not hold is gone. What can be done is to
 /// look first (`may_recover`), to take the member that holds most, and to make sure that nothing of
-/// before can be mistaken for something of after: the term rises by 1,000, the recovery epoch by
-/// one, and log indexes, which are what fencing tokens are made of, by 2^20.
+/// before can be mistaken for something of after: the term rises by 1,000, the recovery epoch
+/// too, and log indexes, which are what fencing tokens are made of, by 2^20.
 ///
 /// Source: core rules GR-2 to GR-4.
 #pragma once
@@ -59,12 +59,12 @@ struct Recovered {
 };
 
 /// Applies all of the log and makes `self` the only voter. `note` is the first command after it,
-/// for the event log; the node that starts next commits it. Interrupted, it can be repeated.
+/// for the event log; the node that starts next commits it. Interrupted, nothing has changed.
+/// `epochs`, at least 1, is how far the recovery epoch rises: drawn by chance, so that two members
+/// that are recovered by mistake do not take each other for one swarm.
 /// Errors: `io`, `corrupt`, `conflict` as `apply_entries`.
-Result<Recovered> recover_alone(LogStore& store,
-                                NodeId self,
-                                StateMachine& machine,
-                                std::string note);
+Result<Recovered> recover_alone(
+    LogStore& store, NodeId self, StateMachine& machine, std::uint32_t epochs, std::string note);
 
 /// Makes the staged pairs the state of a store whose only voter is `self`, at `base` and in `hard`,
 /// followed by `note` if it is not empty.

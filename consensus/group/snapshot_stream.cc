@@ -65,11 +65,19 @@ bool SnapshotReceiver::belongs(NodeId from, const SnapshotChunk& chunk) const {
          stream_->session == chunk.session && stream_->meta == chunk.meta;
 }
 
+bool SnapshotReceiver::must_wait(const SnapshotChunk& chunk) {
+  const bool is_behind_leader =
+      stream_ && stream_->session != 0 && chunk.session == 0 && stream_->term == chunk.term;
+  return is_behind_leader && ++asks_ <= kPatientAsks;
+}
+
 Result<std::optional<SnapshotMeta>> SnapshotReceiver::take(NodeId from,
                                                            const SnapshotChunk& chunk) {
   const std::uint64_t end = chunk.offset + chunk.pairs.size();
   const bool is_repeated = !chunk.done && belongs(from, chunk) && stream_->offset >= end;
   if (is_repeated) return std::optional<SnapshotMeta>{};
+  if (chunk.offset == 0 && must_wait(chunk))
+    return Error{Errc::unavailable, "the leader's own snapshot is on its way here"};
   if (chunk.offset == 0 && !(belongs(from, chunk) && stream_->offset == 0)) {
     const auto emptied = store_.begin_staging();
     if (!emptied) return emptied.error();
@@ -92,6 +100,7 @@ Result<std::optional<SnapshotMeta>> SnapshotReceiver::take(NodeId from,
     return staged.error();
   }
   stream_->offset = end;
+  asks_ = 0;
   if (!chunk.done) return std::optional<SnapshotMeta>{};
   stream_.reset();
   return std::optional{chunk.meta};

@@ -67,13 +67,16 @@ SnapshotChunk snapshot_head(SwarmId swarm, const RaftCore& core, const SnapshotS
 /// Errors: `unavailable` (not now), `conflict` (of another swarm or an earlier leader).
 Result<> may_take(const SnapshotChunk& chunk, SwarmId swarm, const RaftCore& core);
 
-/// Puts one stream at a time into the staging area. A new stream replaces an unfinished one.
+/// Puts one stream at a time into the staging area. A new stream replaces an unfinished one; but an
+/// upstream's (session 0) does not push out the leader's of the same term before it has asked
+/// `kPatientAsks` times without that going on: they would let each other begin again for ever.
 class SnapshotReceiver {
  public:
   explicit SnapshotReceiver(LogStore& store) : store_(store) {}
 
   /// Returns: the meta of a snapshot that is whole and verified now.
-  /// Errors: `conflict` (not the next chunk: start again), `corrupt`, `io`.
+  /// Errors: `conflict` (not the next chunk: start again), `unavailable` (another one is under
+  ///         way), `corrupt`, `io`.
   Result<std::optional<SnapshotMeta>> take(NodeId from, const SnapshotChunk& chunk);
 
  private:
@@ -86,10 +89,14 @@ class SnapshotReceiver {
     ContentHasher hasher;
   };
 
+  static constexpr int kPatientAsks = 20;
+
   bool belongs(NodeId from, const SnapshotChunk& chunk) const;
+  bool must_wait(const SnapshotChunk& chunk);
 
   LogStore& store_;
   std::optional<Stream> stream_;
+  int asks_ = 0;  ///< of an upstream, since the leader's stream went on
 };
 
 }  // namespace starling::consensus

@@ -121,6 +121,9 @@ void RaftCore::snapshot_received(MonoTime now, const SnapshotMeta& meta, Effects
   begin(now, effects);
   const bool is_news = meta.term > term_ && !STARLING_MUTANT(111);
   if (is_news) become_follower(meta.term, std::nullopt);  // the log never goes beyond the term
+  // Who asks for votes in vain would never be told what it missed.
+  if (role_ == Role::candidate || role_ == Role::pre_candidate)
+    become_follower(term_, std::nullopt);
   const bool is_covered = meta.index <= commit_ || log_.matches(meta.index, meta.term);
   if (is_covered || role_ != Role::follower || install_) {
     effects.discard_staged = true;

@@ -53,8 +53,7 @@ std::optional<Message> relay_message(
 }
 
 bool may_take_relayed(const RaftCore& core, const Message& message) {
-  return is_relayed(message) && message.term >= core.term() && message.to == core.self() &&
-         message.from != core.self();
+  return is_relayed(message) && message.to == core.self() && message.from != core.self();
 }
 
 Bytes encode_relay_request(const RelayRequest& request) {

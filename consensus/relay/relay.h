@@ -40,7 +40,8 @@ LogIndex relay_disk_end(const RaftCore& core);
 std::optional<Message> relay_message(
     const RaftCore& core, SwarmId swarm, NodeId to, LogIndex after, std::vector<EntryRef> entries);
 
-/// Whether `message` is one that `relay_message` makes, for `core`, and not of an earlier term.
+/// Whether `message` is one that `relay_message` makes, for `core`. One of an earlier term brings
+/// nothing, but makes `core` tell the leader of the later one: no leader could reach it otherwise.
 bool may_take_relayed(const RaftCore& core, const Message& message);
 
 struct RelayRequest {

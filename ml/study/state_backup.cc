@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,18 @@ constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kHeadBytesMax = 4096;
 constexpr std::size_t kPieceBytes = 256 << 10;
+
+bool is_of_members(std::string_view key) {
+  static constexpr std::array<std::string_view, 7> kPrefixes{keys::kMembers,
+                                                             keys::kMemberKeys,
+                                                             keys::kRemoved,
+                                                             keys::kInvites,
+                                                             keys::kRing,
+                                                             keys::kMemberChange,
+                                                             keys::kMemberCount};
+  return std::ranges::any_of(kPrefixes,
+                             [key](std::string_view prefix) { return key.starts_with(prefix); });
+}
 
 std::string length_of(std::size_t count) {
   return big_endian_key(count).substr(8 - kLengthBytes);
@@ -95,8 +108,8 @@ std::string BackupWriter::next() {
   std::string pairs;
   state_->scan(from_, {}, [&](std::string_view key, std::string_view value) {
     if (!pairs.empty() && pairs.size() + key.size() + value.size() > kPieceBytes) return false;
-    append_pair(pairs, key, value);
     from_ = std::string{key} + '\0';
+    if (!is_of_members(key)) append_pair(pairs, key, value);
     return true;
   });
   std::string piece = counted(length_of(pairs.size()) + pairs);
@@ -142,23 +155,6 @@ Result<BackupHead> read_backup(const BackupSource& source,
   if (!hash) return hash.error();
   if (!in.ends_with(*hash)) return bad("its bytes are not those that were written");
   return *head;
-}
-
-std::string without_members(std::string_view pairs) {
-  static constexpr std::array<std::string_view, 7> kOfOldSwarm{keys::kMembers,
-                                                               keys::kMemberKeys,
-                                                               keys::kRemoved,
-                                                               keys::kInvites,
-                                                               keys::kRing,
-                                                               keys::kMemberChange,
-                                                               keys::kMemberCount};
-  std::string kept;
-  for_each_pair(pairs, [&kept](std::string_view key, std::string_view value) {
-    for (const std::string_view prefix : kOfOldSwarm)
-      if (key.starts_with(prefix)) return;
-    append_pair(kept, key, value);
-  });
-  return kept;
 }
 
 }  // namespace starling::ml

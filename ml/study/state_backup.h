@@ -2,7 +2,8 @@
 ///
 /// Layout (numbers big endian): "STARLBK1" | head length u32 | head, JSON {swarm, index, time_ms,
 /// version} | pieces: length u32, pairs (node/base/state_pairs.h) | length 0 | BLAKE2b-256 of all
-/// before. Datasets and models are named by it, not in it: they lie in `blobs/`.
+/// before. Datasets and models are named by it, not in it: they lie in `blobs/`. Members, keys of
+/// the swarm and invitations are left out: a swarm founded from it has its own.
 ///
 /// Pure but for the view that it reads.
 #pragma once
@@ -59,9 +60,5 @@ BackupSource source_of(std::istream& file);
 /// Errors: `corrupt`, or those of `source` and `take`.
 Result<BackupHead> read_backup(const BackupSource& source,
                                const std::function<Result<>(std::string pairs)>& take);
-
-/// Of a row of pairs, those that a swarm founded from the backup goes on with: it has members, keys
-/// and invitations of its own.
-std::string without_members(std::string_view pairs);
 
 }  // namespace starling::ml

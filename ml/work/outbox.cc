@@ -28,8 +28,11 @@ std::filesystem::path Outbox::file_of(std::uint64_t token) const {
 
 Result<> Outbox::keep(std::uint64_t token, const Command& result) const {
   std::error_code failed;
-  std::filesystem::create_directories(folder_, failed);
+  const bool is_new = std::filesystem::create_directories(folder_, failed);
   if (failed) return Error{Errc::io, folder_.string() + ": " + failed.message()};
+  if (is_new) {
+    if (auto synced = sync_folder(folder_.parent_path()); !synced) return synced;
+  }
   return write_file_atomically(file_of(token), encode(result), kOwnerOnly);
 }
 
@@ -45,7 +48,8 @@ std::map<std::uint64_t, Command> Outbox::kept() const {
     const auto token = token_of(file.path().filename().string());
     if (!token) continue;
     const auto bytes = read_file(file.path());
-    auto command = bytes ? decode_command(*bytes) : Result<Command>{bytes.error()};
+    if (!bytes) continue;  // at another start perhaps
+    auto command = decode_command(*bytes);
     if (command)
       results.emplace(*token, std::move(*command));
     else

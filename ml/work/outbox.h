@@ -24,8 +24,8 @@ class Outbox {
   /// It is acknowledged, or nobody wants it any more.
   void forget(std::uint64_t token) const;
 
-  /// What was kept and not forgotten, by token. A file that cannot be read is removed: its attempt
-  /// is made again.
+  /// What was kept and not forgotten, by token. A file that makes no sense is removed: its
+  /// attempt is made again.
   std::map<std::uint64_t, Command> kept() const;
 
  private:

@@ -37,6 +37,11 @@ std::string to_sentence(const ChildExited& exited) {
   return fmt::format("the worker ended with status {} before it was done", exited.status);
 }
 
+bool may_be_heard_later(const Error& error) {
+  return error.code == Errc::unavailable || error.code == Errc::timed_out ||
+         error.code == Errc::not_leader || error.code == Errc::no_space;
+}
+
 }  // namespace
 
 /// One attempt that the state gives to this node.
@@ -349,6 +354,10 @@ asio::awaitable<void> WorkHost::append_until_known(Command command, std::uint64_
       log_.info("a result came too late token={} why={}", token, recorded->outcome.error->detail);
     if (is_stopped_ && !recorded) co_return;
     if (recorded || active_.at(token)->is_unwanted) break;
+    if (!may_be_heard_later(recorded.error())) {
+      log_.error("a result is refused token={} why={}", token, recorded.error().detail);
+      break;
+    }
     if (tries % kTriesPerLine == 0)
       log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
     co_await pause(core_, kRecordPause);

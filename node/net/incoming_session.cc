@@ -187,8 +187,10 @@ std::optional<Error> IncomingSession::why_not(std::uint8_t channel) const {
   // Who has no swarm yet learns from a member's call that there is one.
   if (!has_joined && !is_membership)
     return Error{Errc::unavailable, "this node has not joined a swarm yet"};
-  const bool is_member = rights_ == PeerRights::all && !peer_->swarm.is_none() &&
-                         (!has_joined || peer_->swarm == house_->hello.swarm);
+  const bool is_of_this_swarm =
+      peer_->swarm == house_->hello.swarm && peer_->recovery_epoch == house_->hello.recovery_epoch;
+  const bool is_member =
+      rights_ == PeerRights::all && !peer_->swarm.is_none() && (!has_joined || is_of_this_swarm);
   if (!is_admission && !is_member)
     return Error{Errc::unavailable, "you have not joined this swarm yet"};
   if (running_ >= kRunningMax)

@@ -140,6 +140,7 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
   if (auto met = meet(handshake.peer()); !met) co_return met;
   house_->next_credential.erase(address_);
   shown_ = credential;
+  if (house_->trust.is_current(shown_)) house_->look_at_epoch(*peer_, peer_key_);
   written = co_await wire_.write_message(std::move(*last));
   if (!written) co_return written;
   wire_.secure(handshake.keys().to_responder, handshake.keys().to_initiator);
@@ -155,7 +156,6 @@ Result<> OutgoingSession::meet(const HandshakePeer& peer) {
     return Error{Errc::unauthorized, "that node was removed from the swarm"};
   peer_ = *hello;
   peer_key_ = peer.key.public_key;
-  house_->look_at_epoch(*hello, peer_key_);
   return {};
 }
 

@@ -106,11 +106,12 @@ void PeerLinks::State::take(asio::ip::tcp::socket socket) {
   session->start();
 }
 
-/// Only a member's word counts, as this node knows the members.
+/// Who knows the key and was not removed could be a member at any time, and a node that has lost
+/// its state knows no members.
 void PeerHouse::look_at_epoch(const Hello& theirs, const PublicKey& key) const {
   const bool is_later = !hello.swarm.is_none() && theirs.swarm == hello.swarm &&
                         theirs.recovery_epoch > hello.recovery_epoch;
-  if (is_later && on_recovered && trust.standing(key) == Standing::member)
+  if (is_later && on_recovered && trust.standing(key) != Standing::removed)
     on_recovered(theirs.recovery_epoch);
 }
 

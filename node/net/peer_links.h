@@ -91,8 +91,8 @@ class PeerLinks {
   /// Called when a member says that this node was removed from the swarm.
   void on_removed(std::function<void()> handler);
 
-  /// Called when a member of this swarm says that the swarm was recovered without this node, as
-  /// `recovery_epoch` counts.
+  /// Called whenever somebody that knows the swarm's key says that the swarm was recovered without
+  /// this node, as `recovery_epoch` counts.
   void on_recovered(std::function<void(std::uint64_t recovery_epoch)> handler);
 
   /// Connects, makes sure of who is there, and closes.

@@ -23,7 +23,7 @@ struct PeerHouse {
 
   PeerHouse(const Trust& given_trust, PeerLinksLimits given, asio::ip::address own);
 
-  /// Somebody that proved its key, and that it knows one of the swarm's, says this hello.
+  /// Somebody that proved its key, and that it knows the swarm's newest, says this hello.
   void look_at_epoch(const Hello& theirs, const PublicKey& key) const;
 
   const Trust& trust;

@@ -290,6 +290,20 @@ TEST_F(VoterPlanTest, WhoMakesTheBetterVoterIsTheStandby) {
   EXPECT_EQ(look_at(2s).value().learners, nodes({4, 5}));
 }
 
+TEST_F(VoterPlanTest, AStandbyThatOnlyGossipHearsMakesRoom) {
+  have(8);
+  with(nodes({1, 2, 3, 4, 5}), nodes({7, 8}));
+  node(8).is_heard = false;
+  node(7).is_caught_up = false;
+  EXPECT_FALSE(look_at(0s));
+  EXPECT_FALSE(look_at(29s));
+  EXPECT_EQ(look_at(30s).value().learners, nodes({6, 7}));
+  with(nodes({1, 2, 3, 4, 5}), nodes({6, 7}));
+  node(8).is_heard = true;
+  EXPECT_FALSE(look_at(299s)) << "a long log takes its time";
+  EXPECT_EQ(look_at(300s).value().learners, nodes({6, 8}));
+}
+
 TEST_F(VoterPlanTest, AStandbyThatIsAwayForSecondsKeepsItsPlace) {
   have(8);
   with(nodes({1, 2, 3, 4, 5}), nodes({7, 8}));

@@ -53,6 +53,11 @@ TEST_F(MayRecover, NotIfAnotherHoldsMore) {
   EXPECT_EQ(why_not({at(2, 2, 500)}), "");
 }
 
+TEST_F(MayRecover, NotWithNothing) {
+  EXPECT_FALSE(may_recover(at(1, 0, 0), Config{}, {}));
+  EXPECT_FALSE(may_recover(at(1, 0, 0), config_, {}));
+}
+
 TEST_F(MayRecover, NotTwice) {
   auto other = at(2, 3, 90);
   other.recovery_epoch = 1;
@@ -75,6 +80,12 @@ TEST(LogPosition, GoesThereAndBack) {
   EXPECT_FALSE(decode_log_position(wrong));
 }
 
+/// Cannot take what is staged: its disk is full.
+class FullStore : public MemoryLogStore {
+ public:
+  Result<> stage(std::string_view) override { return Error{Errc::io, "the disk is full"}; }
+};
+
 /// Keeps each command under its index.
 class Keeping : public StateMachine {
  public:
@@ -85,8 +96,8 @@ class Keeping : public StateMachine {
   }
 };
 
-TEST(RecoverAlone, AppliesAllThereIsAndLeavesNothingThatCouldBeMistaken) {
-  MemoryLogStore store;
+/// Entries 1 to 9, of which six are known to be committed.
+PersistBatch log_of_nine() {
   PersistBatch batch = founding_batch(node_number(1));
   Entry three{{1}, {2}, EntryKind::config, {}, {}};
   three.config.voters = {node_number(1), node_number(2), node_number(3)};
@@ -95,10 +106,25 @@ TEST(RecoverAlone, AppliesAllThereIsAndLeavesNothingThatCouldBeMistaken) {
     batch.append.push_back(
         std::make_shared<const Entry>(Entry{{4}, {i}, EntryKind::command, "c", {}}));
   batch.hard = {{5}, node_number(2), {6}, 0};
-  ASSERT_TRUE(store.persist(batch));
+  return batch;
+}
 
+TEST(RecoverAlone, ThatFailsLeavesEverythingAsItWas) {
+  FullStore store;
+  ASSERT_TRUE(store.persist(log_of_nine()));
   Keeping machine;
-  const auto done = recover_alone(store, node_number(1), machine, "note");
+  EXPECT_FALSE(recover_alone(store, node_number(1), machine, 1, "note"));
+  const auto now = store.load().value();
+  EXPECT_EQ(now.applied, LogIndex{}) << "what is not known to be committed is not applied";
+  EXPECT_EQ(now.hard.recovery_epoch, 0U);
+  EXPECT_FALSE(store.view()->get("9"));
+}
+
+TEST(RecoverAlone, AppliesAllThereIsAndLeavesNothingThatCouldBeMistaken) {
+  MemoryLogStore store;
+  ASSERT_TRUE(store.persist(log_of_nine()));
+  Keeping machine;
+  const auto done = recover_alone(store, node_number(1), machine, 17, "note");
   ASSERT_TRUE(done) << done.error().detail;
   EXPECT_EQ(done->last, LogIndex{9});
   EXPECT_EQ(done->committed, LogIndex{6});
@@ -106,7 +132,7 @@ TEST(RecoverAlone, AppliesAllThereIsAndLeavesNothingThatCouldBeMistaken) {
   const auto now = store.load().value();
   EXPECT_EQ(store.view()->get("9"), "c") << "the end of the log counts, committed or not";
   EXPECT_EQ(now.hard.term, Term{1005});
-  EXPECT_EQ(now.hard.recovery_epoch, 1U);
+  EXPECT_EQ(now.hard.recovery_epoch, 17U);
   EXPECT_TRUE(now.hard.vote.is_none());
   EXPECT_EQ(now.log.base_index(), LogIndex{9 + (1 << 20)});
   EXPECT_EQ(now.log.last_index(), now.log.base_index().next()) << "the note";

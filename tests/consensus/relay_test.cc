@@ -157,7 +157,15 @@ TEST(Relay, AnEarlierTermIsNotTaken) {
   hear_leader(core, 1);
   RaftCore leaf = core_of(9, 12, 12);
   hear_leader(leaf, 3, 2);
-  EXPECT_FALSE(may_take_relayed(leaf, *relayed(core, 12)));
+  Effects effects;
+  auto message = relayed(core, 12);
+  ASSERT_TRUE(may_take_relayed(leaf, *message));
+  leaf.step(0s, *message, effects);
+  leaf.persisted(0s, 1, effects);  // the later term, which the answer speaks of
+  EXPECT_EQ(leaf.commit(), LogIndex{12});
+  ASSERT_FALSE(effects.send.empty());
+  EXPECT_EQ(effects.send.back().to, node_number(1)) << "that leader must learn of the later term";
+  EXPECT_EQ(effects.send.back().term, Term{2});
 }
 
 TEST(Relay, ARumourOfALeaderKeepsNoVoterQuiet) {

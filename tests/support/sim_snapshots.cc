@@ -148,7 +148,7 @@ void SimSnapshots::take_answer(SimMember& member, const Result<>& taken) {
   }
   sending.is_moving = false;
   const Errc code = taken.error().code;
-  if (code == Errc::conflict || code == Errc::corrupt) sending.wanted.session = 0;
+  if (code == Errc::conflict || code == Errc::corrupt) sending.wanted.to = {};
   end(member, wanted, std::nullopt);
 }
 
