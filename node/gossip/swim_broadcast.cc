@@ -6,42 +6,49 @@
 
 namespace starling::node {
 
+void SwimBroadcast::forget(NodeId id) {
+  const auto found = queue_.find(id);
+  if (found == queue_.end()) return;
+  ranks_.erase(found->second.rank);
+  by_age_.erase(found->second.rank.order);
+  queue_.erase(found);
+}
+
 void SwimBroadcast::push(SwimUpdate update) {
   const NodeId id = update.member.id;
-  queue_[id] = Item{.update = std::move(update), .transmits = 0, .order = next_order_++};
-  if (queue_.size() <= kQueueMax) return;
-  const auto oldest =
-      std::min_element(queue_.begin(), queue_.end(), [](const auto& a, const auto& b) {
-        return a.second.order < b.second.order;
-      });
-  queue_.erase(oldest);
+  forget(id);
+  const Rank rank{.transmits = 0, .state = update.member.state, .order = next_order_++, .id = id};
+  ranks_.insert(rank);
+  by_age_.emplace(rank.order, id);
+  queue_.emplace(id, Item{.update = std::move(update), .rank = rank});
+  if (queue_.size() > kQueueMax) forget(by_age_.begin()->second);
 }
 
 void SwimBroadcast::fill(SwimMessage& message, int transmits_max) {
-  std::vector<Item*> items;
-  for (auto& [id, item] : queue_)
-    items.push_back(&item);
-  // Newest first among equals; good news before bad, so that a refutation overtakes.
-  std::sort(items.begin(), items.end(), [](const Item* a, const Item* b) {
-    return std::tuple{a->transmits, a->update.member.state, b->order} <
-           std::tuple{b->transmits, b->update.member.state, a->order};
-  });
   std::size_t size = encoded_size_bound(message);
-  std::vector<NodeId> spent;
-  for (Item* item : items) {
-    const NodeId id = item->update.member.id;
-    const bool is_there =
-        std::any_of(message.updates.begin(), message.updates.end(), [id](const SwimUpdate& known) {
-          return known.member.id == id;
-        });
-    const std::size_t more = encoded_size_bound(item->update);
-    if (is_there || size + more > kSwimDatagramBytesMax) continue;
+  int misses = 0;
+  std::vector<NodeId> sent;
+  for (const Rank& rank : ranks_) {
+    const SwimUpdate& update = queue_.at(rank.id).update;
+    const bool is_there = std::ranges::any_of(
+        message.updates, [&rank](const SwimUpdate& known) { return known.member.id == rank.id; });
+    if (is_there) continue;
+    const std::size_t more = encoded_size_bound(update);
+    if (size + more > kSwimDatagramBytesMax) {
+      if (++misses == kMissesMax) break;
+      continue;
+    }
     size += more;
-    message.updates.push_back(item->update);
-    if (++item->transmits >= transmits_max) spent.push_back(id);
+    message.updates.push_back(update);
+    sent.push_back(rank.id);
   }
-  for (const NodeId id : spent)
-    queue_.erase(id);
+  for (const NodeId id : sent) {
+    Item& item = queue_.at(id);
+    ranks_.erase(item.rank);
+    ++item.rank.transmits;
+    ranks_.insert(item.rank);
+    if (item.rank.transmits >= transmits_max) forget(id);
+  }
 }
 
 }  // namespace starling::node

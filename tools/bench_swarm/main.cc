@@ -1,4 +1,5 @@
 // bench_swarm: what membership costs and how fast it is, as JSON on stdout.
+#include "node/base/log.h"
 #include "tools/bench_core/usage.h"
 #include "tools/bench_swarm/parts.h"
 
@@ -28,6 +29,7 @@ void say(const std::string& what) {
 int run(const Options& options) {
   const auto dir = options.dir / fmt::format("bench_swarm_{}", ::getpid());
   std::filesystem::create_directories(dir);
+  start_logging(LogLevel::error, {});  // stdout is the report's
   Json report{{"load_average", rounded(load_average())},
               {"cores", std::thread::hardware_concurrency()},
               {"seed", options.seed}};
