@@ -9,7 +9,7 @@
 namespace starling::bootstrap {
 namespace {
 
-constexpr std::size_t kPeersKept = 4096;
+constexpr std::size_t kPeersKept = 256;
 constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr std::uint64_t kMemoryStepMb = 16;
 

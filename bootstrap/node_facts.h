@@ -23,8 +23,8 @@ class FactsSource {
   node::MemberFacts fixed_;
 };
 
-/// The file `peers` of the data directory: one HOST:PORT a line, of members seen alive. Lost or
-/// damaged, it costs only that --join is needed again.
+/// The file `peers` of the data directory: one HOST:PORT a line, of members seen alive, 256 at
+/// most. Lost or damaged, it costs only that --join is needed again.
 class KnownPeers {
  public:
   explicit KnownPeers(std::filesystem::path file);

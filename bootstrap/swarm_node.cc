@@ -54,6 +54,7 @@ constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
 constexpr int kLostStatesMax = 3;
+constexpr std::size_t kSeedsMax = 64;
 constexpr MonoTime kWarnPause = 60s;
 constexpr MonoTime kElectionsGetTime = 15s;  // before this node gives way to a recovered part
 constexpr auto kTokenPause = 500ms;
@@ -254,8 +255,9 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
   options.recovery_epoch = identity_->recovery_epoch();
   options.facts = facts_->now(0, node::newest_generation(trust_->ring()));
   options.seeds = settings_.join;
+  // Each is called now and then for ever, unless a member lives there.
   for (const auto& known : peers_->addresses())
-    options.seeds.push_back(known);
+    if (options.seeds.size() < kSeedsMax) options.seeds.push_back(known);
   std::erase(options.seeds, settings_.advertise);
   const auto incarnation = identity_->next_incarnation();
   if (!incarnation) return incarnation.error();

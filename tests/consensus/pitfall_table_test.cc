@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPitfalls = 53;
+constexpr int kGossipPitfalls = 14;
 const fs::path kSource = STARLING_SOURCE_DIR;
 const fs::path kScripts = kSource / "tests/consensus/scripts";
 
@@ -28,10 +29,10 @@ std::string content_of(const fs::path& path) {
   return text.str();
 }
 
-/// Row by number: the last column.
-std::map<int, std::string> rows() {
+/// Row by number: the last column. `letter`: T of consensus, G of gossip.
+std::map<int, std::string> rows(const std::string& letter = "T") {
   const std::string text = content_of(kSource / "docs/testing.md");
-  const std::regex row{R"(\n\| T(\d+) \|[^|]*\|([^|\n]*)\|)"};
+  const std::regex row{"\\n\\| " + letter + R"((\d+) \|[^|]*\|([^|\n]*)\|)"};
   std::map<int, std::string> rows;
   for (auto at = std::sregex_iterator{text.begin(), text.end(), row}; at != std::sregex_iterator{};
        ++at)
@@ -60,8 +61,18 @@ TEST(PitfallTable, HasATestForEach) {
   EXPECT_EQ(table.size(), static_cast<std::size_t>(kPitfalls));
 }
 
+TEST(PitfallTable, HasATestForEachOfGossip) {
+  const auto table = rows("G");
+  EXPECT_EQ(table.size(), static_cast<std::size_t>(kGossipPitfalls));
+  for (const auto& [number, row] : table)
+    EXPECT_FALSE(all_matches(row, "(tests/[\\w/]+)").empty()) << "G" << number << " names no test";
+}
+
 TEST(PitfallTable, NamesOnlyWhatThereIs) {
-  for (const auto& [number, row] : rows()) {
+  auto table = rows();
+  for (const auto& [number, row] : rows("G"))
+    table[kPitfalls + number] = row;
+  for (const auto& [number, row] : table) {
     for (const std::string& script : all_matches(row, "`(T\\d\\d_\\w+)`"))
       EXPECT_TRUE(fs::exists(kScripts / (script + ".txt"))) << "T" << number << ": " << script;
     for (const std::string& path : all_matches(row, "(tests/[\\w/]+\\.cc)"))

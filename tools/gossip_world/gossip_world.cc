@@ -111,7 +111,7 @@ void GossipWorld::carry_out(std::size_t node, const node::SwimEffects& effects) 
     bytes_sent_ += size;
     ++datagrams_sent_;
     const auto to = static_cast<std::size_t>(std::stoul(address.substr(1)));
-    if (random_.chance(loss_) || !can_hear(node, to)) continue;
+    if (random_.chance(loss_) || !can_hear(node, to) || lost_.contains({node, to})) continue;
     const MonoTime delay = 200us + std::chrono::microseconds{random_.below(2000)};
     events_.push(Event{.at = now_ + delay,
                        .order = next_order_++,
@@ -133,6 +133,10 @@ void GossipWorld::carry_out(std::size_t node, const node::SwimEffects& effects) 
     push_pull(node, static_cast<std::size_t>(std::stoul(address.substr(1))));
   for (const auto& member : effects.changed)
     if (member.state == MemberState::dead && cores_[number_of(member.id)]) ++false_deaths_;
+}
+
+void GossipWorld::replay(const node::SwimMessage& message, std::size_t to) {
+  carry_out(to, cores_[to]->receive(now_, message));
 }
 
 void GossipWorld::push_pull(std::size_t from, std::size_t to) {

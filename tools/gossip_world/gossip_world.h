@@ -45,6 +45,14 @@ class GossipWorld {
   /// Nodes below `first_of_second` hear only each other, and so do the rest. 0: one network.
   void split(std::size_t first_of_second) { split_ = first_of_second; }
 
+  /// Nothing that `from` sends in a datagram reaches `to`; calls over TCP still do.
+  void lose_all(std::size_t from, std::size_t to) { lost_.emplace(from, to); }
+
+  /// A datagram that anybody may have recorded, to `to` once more.
+  void replay(const node::SwimMessage& message, std::size_t to);
+
+  node::Member record_of(std::size_t node) const { return *cores_[node]->member(id_of(node)); }
+
   bool is_up(std::size_t node) const { return cores_[node] != nullptr; }
 
   node::MemberState seen(std::size_t by, std::size_t node) const;
@@ -96,6 +104,7 @@ class GossipWorld {
   MonoTime now_{0};
   std::uint64_t next_order_ = 0;
   std::size_t split_ = 0;
+  std::set<std::pair<std::size_t, std::size_t>> lost_;
   std::vector<std::unique_ptr<node::SwimCore>> cores_;
   std::vector<std::uint64_t> incarnations_;
   std::vector<MonoTime> frozen_until_;
