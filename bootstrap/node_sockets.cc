@@ -1,9 +1,13 @@
 #include "bootstrap/node_sockets.h"
 
+#include "node/base/durable_file.h"
+
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
+#include <unistd.h>
 
 namespace starling::bootstrap {
 namespace {
@@ -105,6 +109,37 @@ Result<NodeSockets> bind_sockets(const Settings& settings,
     if (!may_pass || std::chrono::steady_clock::now() >= deadline) return attempt.why;
     std::this_thread::sleep_for(kPortPause);
   }
+}
+
+Result<std::string> advertised_address(const Settings& settings,
+                                       const NodeSockets& sockets,
+                                       asio::io_context& core) {
+  const auto bound = sockets.peers.local_endpoint();
+  if (!bound.address().is_unspecified()) return sockets.peer_address;
+  for (const std::string& seed : settings.join) {
+    const auto there = resolve(core, "--join", seed);
+    if (!there) continue;
+    udp::socket towards{core};
+    error_code failed;
+    towards.open(udp::endpoint{there->address(), 0}.protocol(), failed);
+    if (!failed) towards.connect({there->address(), there->port()}, failed);
+    const auto own = failed ? udp::endpoint{} : towards.local_endpoint(failed);
+    if (!failed && !own.address().is_unspecified()) return to_text({own.address(), bound.port()});
+  }
+  return Error{Errc::invalid_argument,
+               fmt::format("--listen {} accepts on every address of this machine, and no --join "
+                           "address tells now which one others can reach: say it with --advertise "
+                           "HOST:PORT",
+                           settings.listen)};
+}
+
+Result<> write_addresses(const std::filesystem::path& data,
+                         const std::string& listen,
+                         const std::string& advertise,
+                         const std::string& http_url) {
+  const nlohmann::json json{
+      {"listen", listen}, {"advertise", advertise}, {"http", http_url}, {"pid", ::getpid()}};
+  return write_file_atomically(data / "addresses.json", json.dump() + "\n", 0644);
 }
 
 }  // namespace starling::bootstrap

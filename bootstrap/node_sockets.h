@@ -9,6 +9,7 @@
 #include <boost/asio/ip/udp.hpp>
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 
 namespace starling::bootstrap {
@@ -36,5 +37,20 @@ Result<NodeSockets> bind_sockets(const Settings& settings,
                                  asio::io_context& core,
                                  asio::io_context& web,
                                  std::chrono::milliseconds patience);
+
+/// What peers are told where nobody said --advertise: the bound address, or where that is every
+/// address of the machine, the one from which packets to a --join address would leave. Nothing is
+/// sent.
+/// Errors: `invalid_argument`: no --join address leads anywhere now.
+Result<std::string> advertised_address(const Settings& settings,
+                                       const NodeSockets& sockets,
+                                       asio::io_context& core);
+
+/// `addresses.json` of the data directory, for whoever started this node with port 0.
+/// Errors: `io`.
+Result<> write_addresses(const std::filesystem::path& data,
+                         const std::string& listen,
+                         const std::string& advertise,
+                         const std::string& http_url);
 
 }  // namespace starling::bootstrap

@@ -24,7 +24,8 @@ bool is_any_address(const std::string& host) {
 Result<> check_peer_addresses(const Settings& settings) {
   const auto listen = parse_host_port("--listen", settings.listen);
   if (!listen) return listen.error();
-  if (is_any_address(listen->host) && settings.advertise.empty()) {
+  const bool has_nobody_to_look_towards = settings.advertise.empty() && settings.join.empty();
+  if (is_any_address(listen->host) && has_nobody_to_look_towards) {
     return Error{Errc::invalid_argument,
                  fmt::format("--listen {} accepts on every address of this machine, so say with "
                              "--advertise HOST:PORT which one others shall use",
@@ -119,7 +120,11 @@ CLI::App* add_node_command(CLI::App& app, Settings& settings) {
       settings.join_token,
       "Join by a token of `starling member invite` instead of the secret");
   add("--listen", settings.listen, "HOST:PORT for peers, TCP and UDP")->capture_default_str();
-  add("--advertise", settings.advertise, "HOST:PORT that peers are told, if not that of --listen");
+  add("--advertise",
+      settings.advertise,
+      "HOST:PORT that peers are told, if not that of --listen; with --listen 0.0.0.0:PORT the "
+      "address "
+      "that leads to --join");
   add("--http", settings.http, "HOST:PORT of dashboard and API")->capture_default_str();
   add("--http-advertise", settings.http_advertise, "URL that people are told, if not --http");
   add("--memory",

@@ -39,15 +39,12 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <thread>
-#include <unistd.h>
 
 namespace starling::bootstrap {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::json;
 
 constexpr auto kFactsEvery = 1s;
 constexpr auto kTokenPatience = 5s;
@@ -101,7 +98,6 @@ class RunningNode : public SwarmNode {
   std::optional<std::string> address_of(NodeId id) const;
   std::vector<std::string> other_addresses() const;
   std::vector<NodeId> others_alive() const;
-  void write_addresses() const;
   void trim_ballast() const;
   void come_back_as_new(const std::string& why);
 
@@ -169,7 +165,11 @@ Result<> RunningNode::prepare() {
   auto sockets = bind_sockets(settings_, core_, web_, kPortPatience);
   if (!sockets) return sockets.error();
   sockets_.emplace(std::move(*sockets));
-  if (settings_.advertise.empty()) settings_.advertise = sockets_->peer_address;
+  if (settings_.advertise.empty()) {
+    auto told = advertised_address(settings_, *sockets_, core_);
+    if (!told) return told.error();
+    settings_.advertise = std::move(*told);
+  }
   http_url_ = settings_.http_advertise.empty() ? "http://" + sockets_->http_address
                                                : settings_.http_advertise;
   disk_ = std::make_unique<DiskGuard>(settings_.data,
@@ -458,7 +458,9 @@ Result<> RunningNode::start_web() {
   http_->start();
   web_open_.emplace(web_.get_executor());
   web_thread_ = std::thread{[this] { web_.run(); }};
-  write_addresses();
+  const auto written =
+      write_addresses(settings_.data, sockets_->peer_address, settings_.advertise, http_url_);
+  if (!written) log_->warn("addresses.json was not written why={}", written.error().detail);
   log_->info(
       "serving http={} peers={} node={}", http_url_, settings_.advertise, identity_->node().hex());
   return {};
@@ -487,17 +489,6 @@ void RunningNode::come_back_as_new(const std::string& why) {
 void RunningNode::trim_ballast() const {
   const std::string done = disk_->trim_ballast();
   if (!done.empty()) log_->warn("{}", done);
-}
-
-/// For whoever started this node with port 0.
-void RunningNode::write_addresses() const {
-  const Json json{{"listen", sockets_->peer_address},
-                  {"advertise", settings_.advertise},
-                  {"http", http_url_},
-                  {"pid", getpid()}};
-  const auto written =
-      write_file_atomically(settings_.data / "addresses.json", json.dump() + "\n", 0644);
-  if (!written) log_->warn("addresses.json was not written why={}", written.error().detail);
 }
 
 void RunningNode::on_applied(LogIndex applied) {

@@ -1,6 +1,8 @@
 // Every wrong option names itself, its value and what to use instead.
 #include "bootstrap/settings.h"
 
+#include "bootstrap/node_sockets.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -134,6 +136,43 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"memory", [](auto& s) { s.memory = "1M"; }, "at least 128M"},
         BadCase{"upload", [](auto& s) { s.upload_limit = "x"; }, "--upload-limit x"}),
     [](const auto& param_info) { return param_info.param.name; });
+
+class Advertised : public testing::Test {
+ protected:
+  Result<std::string> advertised(const std::string& listen, std::vector<std::string> join) {
+    settings_.listen = listen;
+    settings_.http = "127.0.0.1:0";
+    settings_.join = std::move(join);
+    sockets_ = bind_sockets(settings_, core_, web_, std::chrono::milliseconds{100});
+    EXPECT_TRUE(sockets_);
+    return advertised_address(settings_, *sockets_, core_);
+  }
+
+  std::string port() const { return std::to_string(sockets_->peers.local_endpoint().port()); }
+
+  Settings settings_;
+  boost::asio::io_context core_;
+  boost::asio::io_context web_;
+  Result<NodeSockets> sockets_ = Error{Errc::unavailable, "not bound yet"};
+};
+
+TEST_F(Advertised, IsTheAddressThatIsListenedOn) {
+  const auto told = advertised("127.0.0.1:0", {"127.0.0.1:9"});
+  ASSERT_TRUE(told) << told.error().detail;
+  EXPECT_EQ(*told, "127.0.0.1:" + port());
+}
+
+TEST_F(Advertised, IsTheOneThatLeadsToASeedWhereAllAre) {
+  const auto told = advertised("0.0.0.0:0", {"nowhere.invalid:9", "127.0.0.1:9"});
+  ASSERT_TRUE(told) << told.error().detail;
+  EXPECT_EQ(*told, "127.0.0.1:" + port());
+}
+
+TEST_F(Advertised, MustBeSaidWhereNothingTells) {
+  const auto told = advertised("0.0.0.0:0", {"nowhere.invalid:9"});
+  ASSERT_FALSE(told);
+  EXPECT_THAT(told.error().detail, HasSubstr("--advertise"));
+}
 
 }  // namespace
 }  // namespace starling::bootstrap

@@ -19,13 +19,10 @@ constexpr double kHoursPerDay = 24;
 std::unique_ptr<GossipWorld> settled_world(std::size_t nodes, std::uint64_t seed, double loss) {
   auto world = std::make_unique<GossipWorld>(nodes, seed, loss);
   world->acquaint();
-  std::uint64_t before = 0;
-  for (int i = 0; i < 60; ++i) {
-    const std::uint64_t sent = world->bytes_sent();
+  for (int i = 0; i < 120; ++i) {
+    const std::uint64_t before = world->news_sent();
     world->run_for(5s);
-    const std::uint64_t now = world->bytes_sent() - sent;
-    if (before > 0 && now * 10 > before * 9) break;  // at rest
-    before = now;
+    if (world->news_sent() - before < nodes / 10) break;
   }
   return world;
 }

@@ -51,6 +51,7 @@ int run(const Options& options) {
   for (const std::size_t nodes : options.sizes) {
     say(fmt::format("news among {}, virtual", nodes));
     report["dissemination"].push_back(bench_dissemination(nodes, options.rounds, options.seed));
+    say(report["dissemination"].back().dump());  // the next may take long
   }
   std::puts(report.dump(1).c_str());
   std::error_code ignored;  // Left over files do no harm.

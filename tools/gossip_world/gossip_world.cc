@@ -110,6 +110,7 @@ void GossipWorld::carry_out(std::size_t node, const node::SwimEffects& effects) 
     largest_datagram_ = std::max(largest_datagram_, size);
     bytes_sent_ += size;
     ++datagrams_sent_;
+    news_sent_ += message.kind == node::SwimKind::gossip ? 1 : 0;
     const auto to = static_cast<std::size_t>(std::stoul(address.substr(1)));
     if (random_.chance(loss_) || !can_hear(node, to) || lost_.contains({node, to})) continue;
     const MonoTime delay = 200us + std::chrono::microseconds{random_.below(2000)};

@@ -74,6 +74,9 @@ class GossipWorld {
 
   std::uint64_t datagrams_sent() const { return datagrams_sent_; }
 
+  /// Of those, what only carries news: none where all is told.
+  std::uint64_t news_sent() const { return news_sent_; }
+
  private:
   struct Event {
     MonoTime at{0};
@@ -115,6 +118,7 @@ class GossipWorld {
   std::size_t largest_datagram_ = 0;
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t datagrams_sent_ = 0;
+  std::uint64_t news_sent_ = 0;
 };
 
 }  // namespace starling::bench
