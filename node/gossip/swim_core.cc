@@ -39,6 +39,7 @@ SwimCore::SwimCore(SwimConfig config, MonoTime now)
   own.changed_at = now;
   broadcast_.push(SwimUpdate{.member = own.member, .accuser = {}});
   members_[self_] = std::move(own);
+  live_ = 1;
 }
 
 // A gap means that this node was asleep or starved. What was due meanwhile proves nothing about
@@ -50,8 +51,8 @@ void SwimCore::advance(MonoTime now) {
   now_ = std::max(now_, now);
   if (!is_late) return;
   worsen(1);
-  for (auto& [id, record] : members_)
-    if (record.suspicion) record.suspicion->postpone(gap);
+  for (const NodeId id : suspected_)
+    members_.at(id).suspicion->postpone(gap);
   probe_.reset();
   probe_at_ = now_ + timings_.probe_timeout;
 }
@@ -146,8 +147,7 @@ void SwimCore::rejoin(SwimEffects& out) {
 // A node that comes up at a seed's address with an empty disk would found a swarm if nobody called.
 void SwimCore::call_seeds(SwimEffects& out) {
   seeds_at_ = now_ + timings_.seed_interval;
-  const double share =
-      static_cast<double>(timings_.seed_callers) / static_cast<double>(live_count());
+  const double share = static_cast<double>(timings_.seed_callers) / static_cast<double>(live_);
   for (const auto& seed : seeds_) {
     const bool is_there = std::any_of(members_.begin(), members_.end(), [&](const auto& known) {
       const Member& member = known.second.member;
@@ -280,8 +280,8 @@ MonoTime SwimCore::next_deadline() const {
   if (probe_ && !probe_->acked && !probe_->asked_others) next = std::min(next, probe_->indirect_at);
   for (const Relay& relay : relays_)
     next = std::min(next, relay.nacked ? relay.until : relay.nack_at);
-  for (const auto& [id, record] : members_)
-    if (record.suspicion) next = std::min(next, record.suspicion->deadline());
+  for (const NodeId id : suspected_)
+    next = std::min(next, members_.at(id).suspicion->deadline());
   return next;
 }
 

@@ -173,12 +173,14 @@ class SwimCore {
   void take_suspect(const SwimUpdate& update, SwimEffects& out);
   void take_gone(const Member& theirs, SwimEffects& out);
   Record& add(const Member& member);
+  void set_member(Record& record, const Member& member);
+  void set_state(Record& record, MemberState state);
+  void set_suspicion(Record& record, std::optional<Suspicion> suspicion);
   void changed(Record& record, NodeId accuser, SwimEffects& out);
   void bury_expired(SwimEffects& out);
   void reap();
   std::optional<NodeId> next_to_probe();
   std::vector<const Member*> choose(std::size_t count, NodeId except, bool with_recently_dead);
-  std::size_t live_count() const;
   Suspicion suspicion_by(NodeId accuser) const;
   int transmits_max() const;
 
@@ -188,6 +190,8 @@ class SwimCore {
   SwimTimings timings_;
   Random random_;
   std::map<NodeId, Record> members_;
+  std::size_t live_ = 0;        ///< of `members_`, alive or suspect: asked for with every message
+  std::set<NodeId> suspected_;  ///< of `members_`, those with a suspicion
   std::set<NodeId> expelled_;
   SwimBroadcast broadcast_;
   std::vector<NodeId> probe_order_;

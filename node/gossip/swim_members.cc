@@ -10,6 +10,10 @@
 namespace starling::node {
 namespace {
 
+bool is_live(MemberState state) {
+  return state <= MemberState::suspect;
+}
+
 // A claim against someone needs to say whom and where, not how much memory it has.
 Member without_details(const Member& member) {
   Member brief = member;
@@ -44,8 +48,8 @@ SwimEffects SwimCore::expel(MonoTime now, NodeId id) {
   advance(now);
   const auto found = members_.find(id);
   if (id == self_ || !expelled_.insert(id).second || found == members_.end()) return out;
-  found->second.member.state = MemberState::left;
-  found->second.suspicion.reset();
+  set_state(found->second, MemberState::left);
+  set_suspicion(found->second, std::nullopt);
   changed(found->second, {}, out);
   return out;
 }
@@ -85,8 +89,8 @@ void SwimCore::take_alive(const Member& theirs, SwimEffects& out) {
     return;
   }
   Record& record = found == members_.end() ? add(theirs) : found->second;
-  record.member = theirs;
-  record.suspicion.reset();
+  set_member(record, theirs);
+  set_suspicion(record, std::nullopt);
   changed(record, {}, out);
 }
 
@@ -106,8 +110,8 @@ void SwimCore::take_suspect(const SwimUpdate& update, SwimEffects& out) {
     }
   }
   record.member.incarnation = theirs.incarnation;
-  record.member.state = MemberState::suspect;
-  record.suspicion = suspicion_by(accuser);
+  set_state(record, MemberState::suspect);
+  set_suspicion(record, suspicion_by(accuser));
   changed(record, accuser, out);
   // It hears of it at once, and its ack carries the refutation straight back.
   const std::string address = record.member.facts.address;
@@ -123,17 +127,37 @@ void SwimCore::take_gone(const Member& theirs, SwimEffects& out) {
   }
   Record& record = found == members_.end() ? add(theirs) : found->second;
   record.member.incarnation = theirs.incarnation;
-  record.member.state = theirs.state;
-  record.suspicion.reset();
+  set_state(record, theirs.state);
+  set_suspicion(record, std::nullopt);
   changed(record, {}, out);
 }
 
 SwimCore::Record& SwimCore::add(const Member& member) {
   Record& record = members_[member.id];
   record.member = member;
+  live_ += is_live(member.state) ? 1 : 0;
   const auto offset = static_cast<std::ptrdiff_t>(random_.below(probe_order_.size() + 1));
   probe_order_.insert(probe_order_.begin() + offset, member.id);
   return record;
+}
+
+void SwimCore::set_member(Record& record, const Member& member) {
+  set_state(record, member.state);
+  record.member = member;
+}
+
+void SwimCore::set_state(Record& record, MemberState state) {
+  live_ -= is_live(record.member.state) ? 1 : 0;
+  live_ += is_live(state) ? 1 : 0;
+  record.member.state = state;
+}
+
+void SwimCore::set_suspicion(Record& record, std::optional<Suspicion> suspicion) {
+  record.suspicion = std::move(suspicion);
+  if (record.suspicion)
+    suspected_.insert(record.member.id);
+  else
+    suspected_.erase(record.member.id);
 }
 
 void SwimCore::changed(Record& record, NodeId accuser, SwimEffects& out) {
@@ -146,10 +170,12 @@ void SwimCore::changed(Record& record, NodeId accuser, SwimEffects& out) {
 }
 
 void SwimCore::bury_expired(SwimEffects& out) {
-  for (auto& [id, record] : members_) {
-    if (!record.suspicion || now_ < record.suspicion->deadline()) continue;
-    record.member.state = MemberState::dead;
-    record.suspicion.reset();
+  const std::vector<NodeId> suspected{suspected_.begin(), suspected_.end()};
+  for (const NodeId id : suspected) {
+    Record& record = members_.at(id);
+    if (now_ < record.suspicion->deadline()) continue;
+    set_state(record, MemberState::dead);
+    set_suspicion(record, std::nullopt);
     changed(record, {}, out);
   }
 }
@@ -198,15 +224,8 @@ std::vector<const Member*> SwimCore::choose(std::size_t count,
   return chosen;
 }
 
-std::size_t SwimCore::live_count() const {
-  return static_cast<std::size_t>(
-      std::count_if(members_.begin(), members_.end(), [](const auto& entry) {
-        return entry.second.member.state <= MemberState::suspect;
-      }));
-}
-
 Suspicion SwimCore::suspicion_by(NodeId accuser) const {
-  const std::size_t live = live_count();
+  const std::size_t live = live_;
   const double scale = std::max(1.0, std::log10(static_cast<double>(live)));
   const double min_ns = timings_.suspicion_mult * scale *
                         static_cast<double>(MonoTime{timings_.probe_interval}.count());
@@ -217,7 +236,7 @@ Suspicion SwimCore::suspicion_by(NodeId accuser) const {
 }
 
 int SwimCore::transmits_max() const {
-  const double members = static_cast<double>(live_count());
+  const double members = static_cast<double>(live_);
   return timings_.retransmit_mult * static_cast<int>(std::ceil(std::log10(members + 1.0)));
 }
 

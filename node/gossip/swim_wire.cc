@@ -83,6 +83,7 @@ std::string unpack_key(const wire::MemberClaim& in, Member& member) {
   if (bytes.size() != member.key.public_key.size()) return "a key of a wrong length";
   std::copy(bytes.begin(), bytes.end(), member.key.public_key.begin());
   member.key.disk_incarnation = in.disk_incarnation();
+  if (member.key.is_none()) return "a key of zeros, which is none";
   return node_id_of(member.key) == member.id ? "" : "a key that is not the member's";
 }
 

@@ -83,6 +83,23 @@ TEST(SwimWireTest, what_breaks_a_promise_is_corrupt) {
   EXPECT_FALSE(refused([](SwimMessage&) {}));
 }
 
+// Found by fuzzing: it was taken for a member that lives, and passed on as one without a key.
+TEST(SwimWireTest, a_key_of_zeros_is_none) {
+  SwimMessage message = full_message();
+  message.updates.resize(1);
+  Member& member = message.updates[0].member;
+  const NodeKey zeros{.public_key = {}, .disk_incarnation = member.key.disk_incarnation};
+  std::string bytes{as_text(encode_swim_message(message))};
+  const auto put_zeros = [&bytes](BytesView from, BytesView to) {
+    const auto at = bytes.find(as_text(from));
+    ASSERT_NE(at, std::string::npos);
+    bytes.replace(at, from.size(), as_text(to));
+  };
+  put_zeros(view_of(member.key.public_key), view_of(zeros.public_key));
+  put_zeros(view_of(member.id.bytes), view_of(node_id_of(zeros).bytes));
+  EXPECT_FALSE(decode_swim_message(to_bytes(bytes)));
+}
+
 TEST(SwimWireTest, noise_and_damage_never_break_the_decoder) {
   Random random{1};
   const Bytes good = encode_swim_message(full_message());
