@@ -307,6 +307,9 @@ void RunningNode::was_left_behind(std::uint64_t recovery_epoch) {
   if (auto saved = identity_->set_recovery_epoch(recovery_epoch); !saved)
     return log_->error("the recovery cannot be followed why={}", saved.error().detail);
   come_back_as_new(kRecoveredWithout);
+  // It could not, and has said why: nobody speaks with this node any more.
+  const Error left_behind{Errc::conflict, kRecoveredWithout};
+  fail(left_behind);
 }
 
 /// `starling member rm` named this node.

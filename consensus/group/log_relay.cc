@@ -141,13 +141,8 @@ asio::awaitable<void> LogRelay::ask(std::shared_ptr<LogRelay> self, NodeId upstr
   const bool is_heard = answer && answer->message.has_value();
   const Result<> taken =
       answer ? self->take(upstream, std::move(*answer)) : Result<>{answer.error()};
-  if (taken && is_heard) co_return;
-  if (taken) {
-    co_await self->pause(kSearchPause);
-    co_return;
-  }
-  self->lost(upstream, taken.error().detail);
-  co_await self->pause(kSearchPause);
+  if (!taken) self->lost(upstream, taken.error().detail);
+  if (!taken || !is_heard) co_await self->pause(kSearchPause);
 }
 
 /// Errors: it is no good as an upstream.
