@@ -4,6 +4,7 @@
 #include "node/base/durable_file.h"
 #include "node/process/host_resources.h"
 
+#include <algorithm>
 #include <sstream>
 
 namespace starling::bootstrap {
@@ -12,10 +13,11 @@ namespace {
 constexpr std::size_t kPeersKept = 256;
 constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr std::uint64_t kMemoryStepMb = 16;
+constexpr std::uint64_t kDiskStepMb = 256;
 
 }  // namespace
 
-FactsSource::FactsSource(const Settings& settings, std::string http_url) {
+FactsSource::FactsSource(const Settings& settings, std::string http_url) : data_(settings.data) {
   fixed_.name = settings.name;
   fixed_.address = settings.advertise;
   fixed_.http = std::move(http_url);
@@ -29,6 +31,10 @@ FactsSource::FactsSource(const Settings& settings, std::string http_url) {
   fixed_.labels = parse_labels(settings.labels).value();
 }
 
+void FactsSource::set_sync_time(std::chrono::microseconds taken) {
+  fixed_.sync_us = static_cast<std::uint64_t>(std::max<std::int64_t>(taken.count(), 1));
+}
+
 node::MemberFacts FactsSource::now(std::uint32_t trials_running,
                                    std::uint64_t key_generation) const {
   node::MemberFacts facts = fixed_;
@@ -37,6 +43,8 @@ node::MemberFacts FactsSource::now(std::uint32_t trials_running,
   // In steps, or every node would have news about itself every second.
   const std::uint64_t used = node::memory_used_bytes() / kMegabyte;
   facts.memory_used_mb = (used + kMemoryStepMb / 2) / kMemoryStepMb * kMemoryStepMb;
+  const std::uint64_t free = node::disk_free_bytes(data_) / kMegabyte / kDiskStepMb * kDiskStepMb;
+  facts.disk_free_mb = std::max<std::uint64_t>(free, 1);  // 0 is "not known"
   return facts;
 }
 
@@ -49,11 +57,14 @@ KnownPeers::KnownPeers(std::filesystem::path file) : file_(std::move(file)) {
   }
 }
 
-void KnownPeers::note(const node::Member& member) {
-  const auto& address = member.facts.address;
-  const bool is_new = member.state == node::MemberState::alive && !address.empty() &&
-                      addresses_.size() < kPeersKept && addresses_.insert(address).second;
-  if (!is_new) return;
+void KnownPeers::note(const std::vector<node::Member>& members, NodeId self) {
+  const std::size_t before = addresses_.size();
+  for (const auto& member : members) {
+    const bool may_be_noted = member.id != self && member.state == node::MemberState::alive &&
+                              !member.facts.address.empty() && addresses_.size() < kPeersKept;
+    if (may_be_noted) addresses_.insert(member.facts.address);
+  }
+  if (addresses_.size() == before) return;
   std::string text;
   for (const auto& known : addresses_)
     text += known + "\n";

@@ -4,6 +4,7 @@
 #include "bootstrap/settings.h"
 #include "node/gossip/member.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <set>
@@ -16,10 +17,14 @@ class FactsSource {
  public:
   FactsSource(const Settings& settings, std::string http_url);
 
+  /// How long this node's disk takes to make a write durable, once that is measured.
+  void set_sync_time(std::chrono::microseconds taken);
+
   /// `key_generation`: the newest of the swarm's keys that this node knows.
   node::MemberFacts now(std::uint32_t trials_running, std::uint64_t key_generation) const;
 
  private:
+  std::filesystem::path data_;
   node::MemberFacts fixed_;
 };
 
@@ -31,7 +36,8 @@ class KnownPeers {
 
   const std::set<std::string>& addresses() const { return addresses_; }
 
-  void note(const node::Member& member);
+  /// Writes those down that are new, `self` excepted.
+  void note(const std::vector<node::Member>& members, NodeId self);
 
  private:
   std::filesystem::path file_;

@@ -182,6 +182,12 @@ Result<int> recover(const Options& options) {
   std::fflush(stdout);
   const auto answers = survey(**identity, options);
   if (!answers) return answers.error();
+  if (answers->empty() && config.voters.size() > 1) {
+    return Error{Errc::conflict,
+                 fmt::format("this node knows the address of none of the {} voters, so it cannot "
+                             "tell that they are gone: name where they were with --join HOST:PORT",
+                             config.voters.size())};
+  }
   print_survey(own, config, *answers);
   std::vector<consensus::LogPosition> others;
   for (const Survey& each : *answers)

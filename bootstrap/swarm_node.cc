@@ -9,6 +9,7 @@
 #include "bootstrap/node_facts.h"
 #include "bootstrap/node_sockets.h"
 #include "bootstrap/raft_ledger.h"
+#include "bootstrap/renewal.h"
 #include "bootstrap/study_machine.h"
 #include "bootstrap/swarm_entry.h"
 #include "bootstrap/voter_keeper.h"
@@ -24,8 +25,8 @@
 #include "node/gossip/gossip_service.h"
 #include "node/net/peer_links.h"
 #include "node/net/spawn.h"
+#include "node/process/disk_probe.h"
 #include "node/process/host_resources.h"
-#include "node/process/restart.h"
 #include "web/api/api.h"
 #include "web/api/auth.h"
 #include "web/dashboard/page_files.h"
@@ -47,16 +48,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kFactsEvery = 1s;
+constexpr auto kDiskMeasuredEvery = 10min;
 constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
-constexpr int kLostStatesMax = 3;
 constexpr std::size_t kSeedsMax = 64;
-constexpr MonoTime kWarnPause = 60s;
-constexpr MonoTime kElectionsGetTime = 15s;  // before this node gives way to a recovered part
+constexpr auto kMeetingPatience = 1000ms;
 constexpr auto kTokenPause = 500ms;
-constexpr const char* kRecoveredWithout =
-    "the swarm was recovered without this node's copy of the log";
 
 std::uint64_t random_seed() {
   return from_big_endian_key(as_text(secure_random_bytes(8)));
@@ -72,6 +70,10 @@ std::vector<web::StaticFile> pages() {
   return files;
 }
 
+asio::awaitable<Result<std::chrono::microseconds>> measured(std::filesystem::path dir) {
+  co_return node::slow_sync(dir);
+}
+
 class RunningNode : public SwarmNode {
  public:
   explicit RunningNode(Settings settings) : settings_(std::move(settings)) {}
@@ -82,24 +84,24 @@ class RunningNode : public SwarmNode {
  private:
   void start();
   asio::awaitable<void> enter_swarm();
-  Result<> start_in(SwarmId swarm);
+  asio::awaitable<void> go_on_in_swarm();
+  asio::awaitable<Result<>> start_in(SwarmId swarm);
   Result<> start_gossip(SwarmId swarm);
   void left_for_good();
-  void was_left_behind(std::uint64_t recovery_epoch);
-  Result<> agree_on_epoch(std::uint64_t of_state);
+  void meet_twin(const std::string& where, bool must_give_way);
   Result<> start_member(SwarmId swarm);
   Result<> start_web();
   void fail(const Error& error);
   void on_applied(LogIndex applied);
   asio::awaitable<void> ensure_admin_token();
   asio::awaitable<void> refresh_facts();
+  asio::awaitable<void> measure_disk();
   asio::awaitable<void> stop_on_signal();
   asio::awaitable<void> stop();
   std::optional<std::string> address_of(NodeId id) const;
   std::vector<std::string> other_addresses() const;
   std::vector<NodeId> others_alive() const;
   void trim_ballast() const;
-  void come_back_as_new(const std::string& why);
 
   Settings settings_;
   std::unique_ptr<Identity> identity_;
@@ -138,7 +140,7 @@ class RunningNode : public SwarmNode {
   std::thread web_thread_;
 
   std::optional<Logger> log_;
-  MonoTime warned_of_recovery_until_{0};
+  std::optional<Renewal> renewal_;
   bool is_stopping_ = false;
   int exit_code_ = 0;
 };
@@ -159,6 +161,7 @@ Result<> RunningNode::prepare() {
   std::filesystem::create_directories(settings_.data / "log", ignored);
   start_logging(level, (settings_.data / "log" / "node.log").string());
   log_.emplace("node", settings_.name);
+  renewal_.emplace(*identity_, *log_);
   if (identity_->renewed_because())
     log_->warn("is a new member now: {}", *identity_->renewed_because());
 
@@ -220,30 +223,56 @@ std::vector<NodeId> RunningNode::others_alive() const {
 void RunningNode::start() {
   links_ = std::make_unique<node::PeerLinks>(
       std::move(sockets_->peers), *trust_, node::PeerLinksLimits{});
-  if (!identity_->swarm())
-    node::spawn(core_.get_executor(), enter_swarm());
-  else if (auto ok = start_in(*identity_->swarm()); !ok)
-    return fail(ok.error());
+  node::spawn(core_.get_executor(), identity_->swarm() ? go_on_in_swarm() : enter_swarm());
   links_->start();
+}
+
+asio::awaitable<void> RunningNode::go_on_in_swarm() {
+  const auto started = co_await start_in(*identity_->swarm());
+  if (!started && !is_stopping_) fail(started.error());
 }
 
 asio::awaitable<void> RunningNode::enter_swarm() {
   auto entered = co_await entry_->enter(core_.get_executor(), *links_);
   if (is_stopping_) co_return;
   links_->connect_anew();
-  if (entered) entered = start_in(*identity_->swarm());
-  if (!entered) fail(entered.error());
+  if (entered) co_return co_await go_on_in_swarm();
+  fail(entered.error());
 }
 
-/// Before anything speaks of the swarm: a state that was recovered by force says so itself.
-Result<> RunningNode::start_in(SwarmId swarm) {
-  links_->on_recovered([this](std::uint64_t epoch) { was_left_behind(epoch); });
+/// A process that runs on a copy of this data directory is met by gossip, before this one votes.
+asio::awaitable<Result<>> RunningNode::start_in(SwarmId swarm) {
+  links_->on_recovered([this](std::uint64_t epoch) {
+    if (is_stopping_ || !group_) return;
+    const auto on = renewal_->hear_of_recovery(epoch, group_->status().no_leader_since);
+    if (!on) fail(on.error());
+  });
   links_->on_removed([this] { left_for_good(); });
-  if (auto ok = start_gossip(swarm); !ok) return ok;
-  if (auto ok = start_member(swarm); !ok) return ok;
+  links_->on_twin(
+      [this](const std::string& where, bool must_give_way) { meet_twin(where, must_give_way); });
+  links_->set_swarm(swarm, identity_->recovery_epoch());
+  if (auto ok = start_gossip(swarm); !ok) co_return ok;
   gossip_->start();
+  co_await gossip_->settled(kMeetingPatience);
+  if (is_stopping_) co_return Error{Errc::unavailable, "this node is stopping"};
+  if (auto ok = start_member(swarm); !ok) co_return ok;
   node::spawn(core_.get_executor(), admission_->stay(settings_.name));
-  return {};
+  co_return Result<>{};
+}
+
+/// With two of them a vote could be given twice.
+void RunningNode::meet_twin(const std::string& where, bool must_give_way) {
+  if (is_stopping_) return;
+  const std::string what =
+      fmt::format("another process, met at {}, runs as this very node, on a copy of {}",
+                  where,
+                  settings_.data.string());
+  if (!must_give_way) return log_->error("{}; it began later and has to stop", what);
+  const Error error{
+      Errc::conflict,
+      fmt::format("{}, and began earlier: this one stops; empty the copy to join as a new node",
+                  what)};
+  fail(error);
 }
 
 Result<> RunningNode::start_gossip(SwarmId swarm) {
@@ -265,51 +294,13 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
   options.seed = random_seed();
   gossip_ = std::make_unique<node::GossipService>(
       std::move(sockets_->gossip), *links_, *trust_, std::move(options));
-  gossip_->on_change([this](const node::Member& member) {
-    if (member.id != identity_->node()) peers_->note(member);
-    if (members_) members_->heard_of(member);
+  gossip_->on_change([this](const std::vector<node::Member>& changed) {
+    peers_->note(changed, identity_->node());
+    for (const auto& member : changed)
+      if (members_) members_->heard_of(member);
     if (planner_) planner_->wake();
   });
   return {};
-}
-
-/// Of a recovery, here or elsewhere, that was interrupted between state and identity.
-Result<> RunningNode::agree_on_epoch(std::uint64_t of_state) {
-  const std::uint64_t own = identity_->recovery_epoch();
-  if (of_state == own) return {};
-  if (of_state < own) {
-    come_back_as_new(kRecoveredWithout);
-    return Error{Errc::conflict, kRecoveredWithout};
-  }
-  if (auto saved = identity_->set_recovery_epoch(of_state); !saved) return saved;
-  return Error{Errc::unavailable,
-               fmt::format("the state was recovered by force, and this node notes that now; cannot "
-                           "start again by itself, start it once more: {}",
-                           node::restart_process())};
-}
-
-/// The swarm went on without this node's copy of the log (`starling recover`). With a leader this
-/// part of it is alive, and only a person can say which of the two is to go on.
-void RunningNode::was_left_behind(std::uint64_t recovery_epoch) {
-  if (is_stopping_ || !group_) return;
-  const auto no_leader_since = group_->status().no_leader_since;
-  const bool decides = !no_leader_since || mono_now() - *no_leader_since < kElectionsGetTime;
-  if (decides && no_leader_since) return;
-  if (decides && mono_now() < warned_of_recovery_until_) return;
-  if (decides) {
-    warned_of_recovery_until_ = mono_now() + kWarnPause;
-    log_->error(
-        "another part of this swarm was recovered by force (epoch {}), while this part has a "
-        "leader: stop the nodes of one of them",
-        recovery_epoch);
-    return;
-  }
-  if (auto saved = identity_->set_recovery_epoch(recovery_epoch); !saved)
-    return log_->error("the recovery cannot be followed why={}", saved.error().detail);
-  come_back_as_new(kRecoveredWithout);
-  // It could not, and has said why: nobody speaks with this node any more.
-  const Error left_behind{Errc::conflict, kRecoveredWithout};
-  fail(left_behind);
 }
 
 /// `starling member rm` named this node.
@@ -321,7 +312,6 @@ void RunningNode::left_for_good() {
 
 Result<> RunningNode::start_member(SwarmId swarm) {
   const auto core = core_.get_executor();
-  links_->set_swarm(swarm, identity_->recovery_epoch());
   consensus::RaftGroupOptions options;
   options.recovery_epoch = static_cast<std::uint32_t>(identity_->recovery_epoch());
   options.self = identity_->node();
@@ -331,17 +321,18 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   options.seed = random_seed();
   options.alive = [this] { return others_alive(); };
   options.disk_is_full = [this] { return disk_->is_full(); };
-  options.on_lost = [this](const std::string& why) { come_back_as_new(why); };
+  options.on_lost = [this](const std::string& why) { renewal_->come_back_as_new(why); };
   const auto address = [this](NodeId id) { return address_of(id); };
   auto group = consensus::RaftGroup::open(core, options, machine_, *links_, address);
   if (!group) {
     // Alone, its damaged copy is the best there is: a person decides.
     const bool has_others = !peers_->addresses().empty();
-    if (group.error().code == Errc::corrupt && has_others) come_back_as_new(group.error().detail);
+    if (group.error().code == Errc::corrupt && has_others)
+      renewal_->come_back_as_new(group.error().detail);
     return group.error();
   }
   group_ = std::move(*group);
-  if (auto same = agree_on_epoch(group_->status().recovery_epoch); !same) return same;
+  if (auto same = renewal_->agree_on_epoch(group_->status().recovery_epoch); !same) return same;
   const bool founds = identity_->is_founding();
   if (founds) {
     if (auto ok = identity_->founded(); !ok) return ok;
@@ -434,6 +425,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   host_->start();
   voters_->start();
   node::spawn(core, refresh_facts());
+  node::spawn(core, measure_disk());
   if (founds || std::filesystem::exists(settings_.data / "admin-token"))
     node::spawn(core, ensure_admin_token());
   return start_web();
@@ -467,26 +459,6 @@ Result<> RunningNode::start_web() {
   log_->info(
       "serving http={} peers={} node={}", http_url_, settings_.advertise, identity_->node().hex());
   return {};
-}
-
-/// Its copy of the log is not what the swarm was told. To vote with it could undo what is decided:
-/// it is laid aside, and this program starts again as a member that has nothing yet.
-void RunningNode::come_back_as_new(const std::string& why) {
-  if (auto ok = identity_->quarantine(why); !ok) {
-    log_->error("cannot be laid aside, so this node stays down why={}", ok.error().detail);
-    return;
-  }
-  int lost = 0;
-  while (std::filesystem::exists(settings_.data / fmt::format("state.lost-{}", lost + 1)))
-    ++lost;
-  if (lost >= kLostStatesMax) {
-    log_->error("this is the {}th time: check the disk, remove {}/state.lost-*, start again",
-                lost + 1,
-                settings_.data.string());
-    return;
-  }
-  log_->warn("starts again as a new member why={}", why);
-  log_->error("cannot start again why={}", node::restart_process());
 }
 
 void RunningNode::trim_ballast() const {
@@ -537,6 +509,19 @@ asio::awaitable<void> RunningNode::refresh_facts() {
   }
 }
 
+/// It says how good a voter this node would be.
+asio::awaitable<void> RunningNode::measure_disk() {
+  asio::steady_timer alarm{core_};
+  while (!is_stopping_) {
+    auto work = measured(settings_.data);
+    const auto taken = co_await asio::co_spawn(background_, std::move(work), asio::use_awaitable);
+    if (taken) facts_->set_sync_time(*taken);
+    if (!taken) log_->warn("the disk was not measured why={}", taken.error().detail);
+    alarm.expires_after(kDiskMeasuredEvery);
+    co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
 void RunningNode::fail(const Error& error) {
   log_->error("{}", error.detail);
   exit_code_ = 1;
@@ -562,6 +547,7 @@ asio::awaitable<void> RunningNode::stop() {
   if (exchange_) exchange_->stop();
   if (group_) co_await group_->stop();
   if (workers_) workers_->stop();
+  if (gossip_) peers_->note(gossip_->members(), identity_->node());
   if (gossip_) gossip_->stop();
   links_->stop();
   core_.stop();

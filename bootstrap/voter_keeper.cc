@@ -21,6 +21,7 @@ constexpr auto kChangePatience = 5s;
 constexpr auto kHandOverPause = 10s;            // if nobody could take over
 constexpr std::uint64_t kCaughtUpEntries = 64;  // behind by so few is as good as not behind
 constexpr std::uint64_t kVoterMemoryMb = 256;
+constexpr std::uint64_t kVoterDiskMb = 1024;
 constexpr std::size_t kFormedVoters = 3;
 constexpr std::uint64_t kFormingMs = 10 * 60 * 1000;  // so long a swarm is new
 
@@ -85,8 +86,10 @@ VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) const {
                                           !status.forgetful.contains(member.id));
     one.is_heard = member.id == self_ ||
                    (status.heard.contains(member.id) && !status.forgetful.contains(member.id));
-    one.is_fit =
-        member.facts.memory_budget_mb >= kVoterMemoryMb && member.facts.feature_level >= level;
+    one.is_fit = member.facts.memory_budget_mb >= kVoterMemoryMb &&
+                 member.facts.feature_level >= level &&
+                 (member.facts.disk_free_mb == 0 || member.facts.disk_free_mb >= kVoterDiskMb);
+    one.write_time = write_time(member);
     one.is_caught_up = match != status.match.end() && match->second > LogIndex{} &&
                        match->second.value + kCaughtUpEntries >= status.commit.value;
     one.is_member = found != listed.end();
@@ -100,6 +103,14 @@ VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) const {
     input.nodes.push_back(std::move(one));
   }
   return input;
+}
+
+std::chrono::microseconds VoterKeeper::write_time(const node::Member& member) const {
+  const auto way = member.id == self_ ? MonoTime{0} : gossip_.round_trip(member.id);
+  if (!way || member.facts.sync_us == 0) return {};
+  constexpr std::uint64_t kLongestUs = 3600'000'000;  // what a member says may be anything
+  const std::chrono::microseconds sync{std::min(member.facts.sync_us, kLongestUs)};
+  return sync + std::chrono::duration_cast<std::chrono::microseconds>(*way);
 }
 
 asio::awaitable<void> VoterKeeper::one_look() {

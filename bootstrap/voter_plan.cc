@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace starling::bootstrap {
@@ -35,6 +36,21 @@ std::string_view why_gone(const VoterCandidate* node) {
 
 constexpr std::size_t kStandbys = 2;
 
+// Above it a disk, or the way there, is too slow to be asked for every write; who did not measure
+// yet counts as at the limit.
+constexpr std::chrono::milliseconds kSlow{50};
+
+bool is_slow(const VoterCandidate& node) {
+  return node.write_time > kSlow;
+}
+
+/// In steps of 30 %, so that chance decides nothing.
+int slowness(const VoterCandidate& node) {
+  const auto known = node.write_time.count() > 0 ? node.write_time : kSlow;
+  const double micros = static_cast<double>(std::chrono::microseconds{known}.count());
+  return static_cast<int>(std::log(micros) / std::log(1.3));
+}
+
 void note_since(std::optional<MonoTime>& since, bool is_so, MonoTime now) {
   if (!is_so) since.reset();
   if (is_so && !since) since = now;
@@ -57,6 +73,7 @@ struct VoterPlan::Draft {
   std::set<NodeId> voters;
   std::vector<const VoterCandidate*> ready;  ///< may be promoted
   std::vector<std::string> reasons;
+  std::map<NodeId, MonoTime> well_since;  ///< of those in `ready`
 
   std::set<std::string> domains() const {
     std::set<std::string> all;
@@ -65,13 +82,16 @@ struct VoterPlan::Draft {
     return all;
   }
 
-  /// Who makes the best voter beside those there are: wanted by a person, then in a domain of its
-  /// own.
+  /// Who makes the best voter beside those there are.
   const VoterCandidate* take_best() {
     if (ready.empty()) return nullptr;
     const auto taken = domains();
-    const auto rank = [&taken](const VoterCandidate* node) {
-      return std::tuple{node->wants_vote, !taken.contains(domain_of(*node)), node->id};
+    const auto rank = [&taken, this](const VoterCandidate* node) {
+      return std::tuple{node->wants_vote,
+                        !taken.contains(domain_of(*node)),
+                        -slowness(*node),
+                        -well_since.at(node->id),
+                        node->id};
     };
     const auto best = std::ranges::max_element(ready, {}, rank);
     const VoterCandidate* const node = *best;
@@ -205,8 +225,8 @@ bool VoterPlan::is_stuck(const VoterInput& input, const VoterCandidate& node) co
 }
 
 /// Who holds the whole log to take a voter's place at once: two, preferably whom a person wants to
-/// vote and who brings a failure domain; among equals those that are it already. All others are
-/// leaves.
+/// vote, who brings a failure domain and whose disk is quick; among equals those that are it
+/// already. All others are leaves.
 std::set<NodeId> VoterPlan::standbys(const Draft& draft) const {
   const VoterInput& input = draft.input;
   std::vector<const VoterCandidate*> candidates;
@@ -223,6 +243,7 @@ std::set<NodeId> VoterPlan::standbys(const Draft& draft) const {
     return std::tuple{!is_stuck(input, *node),
                       node->wants_vote,
                       !taken.contains(domain_of(*node)),
+                      !is_slow(*node),
                       input.learners.contains(node->id),
                       node->id};
   });
@@ -232,33 +253,48 @@ std::set<NodeId> VoterPlan::standbys(const Draft& draft) const {
   return chosen;
 }
 
-/// A healthy voter makes room for a learner that a person prefers, or that brings a new failure
-/// domain for a long time already.
+/// Why `node` should vote in the place of `voter`, which is well; empty: it should not.
+std::string VoterPlan::why_better(const Draft& draft,
+                                  const VoterCandidate& node,
+                                  const VoterCandidate& voter) const {
+  if (voter.id == draft.input.self || voter.wants_vote) return {};
+  if (node.wants_vote) return "a person prefers it";
+  const auto sharing = std::ranges::count_if(draft.voters, [&](NodeId id) {
+    const auto* other = find(draft.input, id);
+    return other != nullptr && domain_of(*other) == domain_of(voter);
+  });
+  const bool is_new_domain = !draft.domains().contains(domain_of(node));
+  if (is_new_domain && sharing > 1) return "it is in another failure domain";
+  const bool keeps_domains = is_new_domain || domain_of(node) == domain_of(voter) || sharing > 1;
+  const bool is_known = node.write_time.count() > 0 && is_slow(voter);
+  // 30 % less: a difference that is no chance.
+  if (keeps_domains && is_known && node.write_time * 10 <= voter.write_time * 7)
+    return fmt::format("a write through it takes {} ms and not {} ms",
+                       node.write_time / std::chrono::milliseconds{1},
+                       voter.write_time / std::chrono::milliseconds{1});
+  return {};
+}
+
+/// A healthy voter makes room for a learner that a person prefers, or that is better for a long
+/// time already.
 void VoterPlan::improve(Draft& draft) {
-  const auto by_domain = [&](NodeId voter) {
-    const auto* node = find(draft.input, voter);
-    return node == nullptr ? std::string{} : domain_of(*node);
-  };
+  const MonoTime now = draft.input.now;
+  const bool is_quiet = !changed_at_ || now - *changed_at_ >= timings_.quiet_for;
   for (const VoterCandidate* node : draft.ready) {
+    std::string why;
     const auto weakest = std::ranges::find_if(draft.voters, [&](NodeId voter) {
       const auto* other = find(draft.input, voter);
-      if (voter == draft.input.self || other == nullptr || other->wants_vote) return false;
-      if (node->wants_vote) return true;
-      const auto shared = std::ranges::count(draft.voters, by_domain(voter), by_domain);
-      return shared > 1 && !draft.domains().contains(domain_of(*node));
+      why = other == nullptr ? "" : why_better(draft, *node, *other);
+      return !why.empty();
     });
     auto& since = watched_.at(node->id).better_since;
-    if (weakest == draft.voters.end()) {
-      since.reset();
-      continue;
-    }
-    if (!since) since = draft.input.now;
-    if (!node->wants_vote && draft.input.now - *since < timings_.better_for) continue;
-    draft.reasons.push_back(
-        fmt::format("{} votes instead of {}: {}",
-                    name_of(draft.input, node->id),
-                    name_of(draft.input, *weakest),
-                    node->wants_vote ? "a person prefers it" : "it is in another failure domain"));
+    note_since(since, weakest != draft.voters.end(), now);
+    const bool is_time = is_quiet && since && now - *since >= timings_.better_for;
+    if (weakest == draft.voters.end() || (!node->wants_vote && !is_time)) continue;
+    draft.reasons.push_back(fmt::format("{} votes instead of {}: {}",
+                                        name_of(draft.input, node->id),
+                                        name_of(draft.input, *weakest),
+                                        why));
     draft.voters.erase(weakest);
     draft.voters.insert(node->id);
     return;
@@ -267,10 +303,12 @@ void VoterPlan::improve(Draft& draft) {
 
 std::optional<VoterChange> VoterPlan::next(const VoterInput& input) {
   watch(input);
-  Draft draft{.input = input, .voters = input.voters, .ready = {}, .reasons = {}};
+  Draft draft{.input = input, .voters = input.voters, .ready = {}, .reasons = {}, .well_since = {}};
   for (const VoterCandidate& node : input.nodes) {
     const bool is_standby = input.learners.contains(node.id) && !input.voters.contains(node.id);
-    if (is_standby && may_vote(input, node)) draft.ready.push_back(&node);
+    if (!is_standby || !may_vote(input, node)) continue;
+    draft.ready.push_back(&node);
+    draft.well_since[node.id] = *watched_.at(node.id).well_since;
   }
   const bool may_change =
       input.is_forming || !changed_at_ || input.now - *changed_at_ >= timings_.pause;

@@ -5,14 +5,18 @@
 /// failure domains. Two more are standbys, learners that hold the whole log; everyone else is a
 /// leaf. Nothing is changed on a whim: who is to be promoted has been well for a while, who is gone
 /// gets time to come back, and two changes lie apart. A voter that the leader still hears is never
-/// taken away because gossip calls it dead. A swarm that shrinks keeps its voters, unless a person
-/// says so (drain, remove): to lose two of three and then count to one would be guessing.
+/// taken away because gossip calls it dead. Of those that may vote, one that brings a failure
+/// domain is preferred, then one that a write passes through quickly, then one that is well for
+/// longer. A slow disk or a long way only ranks a node last: a swarm of nothing else needs voters,
+/// too. A swarm that shrinks keeps its voters, unless a person says so (drain, remove): to lose two
+/// of three and then count to one would be guessing.
 ///
 /// Source: core rules GV-1 to GV-7; Consul's autopilot for the order of steps.
 #pragma once
 
 #include "node/base/ids.h"
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,6 +32,7 @@ struct VoterTimings {
   MonoTime pause = std::chrono::seconds{10};         ///< between two changes of voters
   MonoTime catch_up = std::chrono::minutes{5};       ///< a standby has so long to get the log
   MonoTime better_for = std::chrono::minutes{10};    ///< before a healthy voter is replaced
+  MonoTime quiet_for = std::chrono::minutes{30};     ///< and since the last change of voters
 };
 
 /// What is known of one node.
@@ -41,8 +46,10 @@ struct VoterCandidate {
   bool is_member = true;      ///< false: not let in, or came back with another disk
   bool is_removed = false;    ///< by a person
   bool is_draining = false;
-  bool wants_vote = false;  ///< a person prefers it
-  std::string domain;       ///< failure domain; empty: its own
+  bool wants_vote = false;                  ///< a person prefers it
+  std::string domain;                       ///< failure domain; empty: its own
+  std::chrono::microseconds write_time{0};  ///< what a write through it takes: the way there and
+                                            ///< back and a slow sync of its disk; 0: not known
 
   friend bool operator==(const VoterCandidate&, const VoterCandidate&) = default;
 };
@@ -88,6 +95,9 @@ class VoterPlan {
   void shrink(Draft& draft) const;
   void find_successor(Draft& draft) const;
   void grow(Draft& draft) const;
+  std::string why_better(const Draft& draft,
+                         const VoterCandidate& node,
+                         const VoterCandidate& voter) const;
   void improve(Draft& draft);
   std::set<NodeId> standbys(const Draft& draft) const;
 

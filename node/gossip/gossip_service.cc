@@ -2,6 +2,7 @@
 
 #include "node/base/clock.h"
 #include "node/base/log.h"
+#include "node/gossip/member_news.h"
 #include "node/gossip/swim_wire.h"
 #include "node/net/spawn.h"
 
@@ -35,6 +36,7 @@ constexpr std::size_t kStrangersMax = 1024;
 constexpr auto kCallPatience = 1500ms;
 constexpr int kCallsMax = 8;
 constexpr std::size_t kPushPullsMax = 4;  // that this node has under way
+constexpr int kPagesMax = 64;             // of one push/pull
 
 struct HostPort {
   std::string host;
@@ -72,6 +74,7 @@ struct GossipService::State : std::enable_shared_from_this<State> {
         seal(trust.self(), options.incarnation),
         timer(socket.get_executor()),
         join_timer(socket.get_executor()),
+        settle_timer(socket.get_executor()),
         seeds(options.seeds),
         self(trust.self().node()),
         log("gossip", self.hex().substr(0, 8)),
@@ -104,6 +107,7 @@ struct GossipService::State : std::enable_shared_from_this<State> {
   static asio::awaitable<Result<Bytes>> answer(std::shared_ptr<State> state, Bytes body);
 
   void carry_out(const SwimEffects& effects);
+  MonoTime next_deadline() const;
 
   void renew_keys() { seal.set_scope(swarm, recovery_epoch, trust.ring()); }
 
@@ -111,6 +115,8 @@ struct GossipService::State : std::enable_shared_from_this<State> {
   NodeKey key_of(NodeId node) const;
   void send(const SwimDatagram& datagram);
   std::optional<udp::endpoint> endpoint_of(const std::string& address);
+  void tell_news(MonoTime now);
+  void look_whether_settled();
   Result<> take_state(const SwimState& theirs);
   Error other_swarm(SwarmId theirs) const;
   void remember(const std::vector<Member>& changed);
@@ -124,11 +130,14 @@ struct GossipService::State : std::enable_shared_from_this<State> {
   DatagramSeal seal;
   asio::steady_timer timer;
   asio::steady_timer join_timer;
+  asio::steady_timer settle_timer;
+  bool has_asked = false;  ///< every seed, or one that answered
   std::vector<std::string> seeds;
   NodeId self;
   Logger log;
   SwimCore core;
-  std::function<void(const Member&)> on_change;
+  std::function<void(const std::vector<Member>&)> on_change;
+  MemberNews news;
   std::array<std::byte, 65536> datagram{};
   std::map<std::string, Resolved> resolved;
   std::map<NodeId, NodeKey> strangers;  ///< who spoke and is no known member (yet)
@@ -159,12 +168,12 @@ asio::awaitable<void> GossipService::State::receive_all(std::shared_ptr<State> s
 asio::awaitable<void> GossipService::State::tick_all(std::shared_ptr<State> state) {
   while (!state->stopped) {
     const MonoTime now = mono_now();
-    const MonoTime due = state->core.next_deadline();
-    if (now >= due) {
+    state->tell_news(now);
+    if (now >= state->core.next_deadline()) {
       state->carry_out(state->core.tick(now));
       continue;
     }
-    state->timer.expires_after(due - now);
+    state->timer.expires_after(state->next_deadline() - now);
     co_await state->timer.async_wait(kAsTuple);
   }
 }
@@ -183,22 +192,29 @@ asio::awaitable<void> GossipService::State::join(std::shared_ptr<State> state) {
       }
       if (joined) {
         state->log.info("met the swarm at {}", seed);
+        state->has_asked = true;
+        state->look_whether_settled();
         co_return;
       }
       if (mono_now() < log_at) continue;
       log_at = mono_now() + kJoinLogEvery;
       state->log.info("no member answers at {} ({}); still trying", seed, joined.error().detail);
     }
+    state->has_asked = true;
+    state->look_whether_settled();
     state->join_timer.expires_after(pause);
     co_await state->join_timer.async_wait(kAsTuple);
     pause = std::min(pause * 2, kJoinPauseMax);
   }
+  state->has_asked = true;  // Every seed is this node itself.
+  state->look_whether_settled();
 }
 
 asio::awaitable<void> GossipService::State::repair(std::shared_ptr<State> state,
                                                    std::string address) {
   const auto done = co_await push_pull(state, address);
   state->repairing.erase(address);
+  state->look_whether_settled();
   if (!done) state->log.debug("no exchange with {}: {}", address, done.error().detail);
 }
 
@@ -212,21 +228,26 @@ asio::awaitable<void> GossipService::State::ask_for_life(std::shared_ptr<State> 
   --state->calls;
   if (state->stopped || !answer) co_return;
   if (std::ranges::equal(*answer, view_of(call.to.bytes)))
-    state->core.take_call_answer(mono_now(), call);
+    state->carry_out(state->core.take_call_answer(mono_now(), call));
 }
 
 asio::awaitable<Result<NodeId>> GossipService::State::push_pull(std::shared_ptr<State> state,
                                                                 std::string address) {
-  Bytes ours = encode_swim_state(state->core.state());
-  const auto body =
-      co_await state->links.call(address, Channel::membership, std::move(ours), kPushPullPatience);
-  if (!body) co_return body.error();
-  if (state->stopped) co_return Error{Errc::unavailable, "this node is stopping"};
-  const auto theirs = decode_swim_state(*body);
-  if (!theirs) co_return theirs.error();
-  const auto taken = state->take_state(*theirs);
-  if (!taken) co_return taken.error();
-  co_return theirs->from;
+  NodeId after;
+  for (int page = 0; page < kPagesMax; ++page) {
+    Bytes ours = encode_swim_state(state->core.page(after));
+    const auto body = co_await state->links.call(
+        address, Channel::membership, std::move(ours), kPushPullPatience);
+    if (!body) co_return body.error();
+    if (state->stopped) co_return Error{Errc::unavailable, "this node is stopping"};
+    const auto theirs = decode_swim_state(*body);
+    if (!theirs) co_return theirs.error();
+    const auto taken = state->take_state(*theirs);
+    if (!taken) co_return taken.error();
+    if (theirs->upto <= after) co_return theirs->from;  // That was the last page.
+    after = theirs->upto;
+  }
+  co_return Error{Errc::too_large, fmt::format("{} knows too many members", address)};
 }
 
 asio::awaitable<Result<Bytes>> GossipService::State::answer(std::shared_ptr<State> state,
@@ -239,8 +260,9 @@ asio::awaitable<Result<Bytes>> GossipService::State::answer(std::shared_ptr<Stat
   const auto theirs = decode_swim_state(body);
   if (!theirs) co_return theirs.error();
   if (theirs->swarm != state->swarm) co_return state->other_swarm(theirs->swarm);
+  const SwimState ours = state->core.answer_to(*theirs);
   state->carry_out(state->core.merge(mono_now(), theirs->members));
-  co_return encode_swim_state(state->core.state());
+  co_return encode_swim_state(ours);
 }
 
 Error GossipService::State::other_swarm(SwarmId theirs) const {
@@ -289,6 +311,7 @@ void GossipService::State::carry_out(const SwimEffects& effects) {
     spawn(socket.get_executor(), repair(shared_from_this(), address));
   }
   remember(effects.changed);
+  news.take(mono_now(), effects.changed);
   for (const Member& member : effects.changed) {
     log.debug("{} ({}) at {} is {} incarnation={}",
               member.facts.name,
@@ -296,11 +319,26 @@ void GossipService::State::carry_out(const SwimEffects& effects) {
               member.facts.address,
               to_string(member.state),
               member.incarnation);
-    if (on_change) on_change(member);
   }
   const MonoTime now = mono_now();
-  const MonoTime due = std::max(core.next_deadline(), now);
+  const MonoTime due = std::max(next_deadline(), now);
   if (timer.expiry() > std::chrono::steady_clock::now() + (due - now)) timer.cancel();
+}
+
+MonoTime GossipService::State::next_deadline() const {
+  const auto due = news.due();
+  return due ? std::min(*due, core.next_deadline()) : core.next_deadline();
+}
+
+void GossipService::State::tell_news(MonoTime now) {
+  const auto due = news.due();
+  if (!due || now < *due) return;
+  const auto told = news.tell();
+  if (on_change) on_change(told);
+}
+
+void GossipService::State::look_whether_settled() {
+  if (has_asked && repairing.empty()) settle_timer.cancel();
 }
 
 void GossipService::State::send(const SwimDatagram& datagram_out) {
@@ -354,6 +392,7 @@ void GossipService::State::stop() {
   socket.close(ignored);
   timer.cancel();
   join_timer.cancel();
+  settle_timer.cancel();
 }
 
 GossipService::GossipService(udp::socket socket,
@@ -366,8 +405,16 @@ GossipService::~GossipService() {
   stop();
 }
 
-void GossipService::on_change(std::function<void(const Member&)> handler) {
+void GossipService::on_change(std::function<void(const std::vector<Member>&)> handler) {
   state_->on_change = std::move(handler);
+}
+
+asio::awaitable<void> GossipService::settled(std::chrono::milliseconds patience) {
+  const auto state = state_;
+  state->settle_timer.expires_after(patience);
+  const bool has_nobody = state->seeds.empty();
+  const bool is_settled = has_nobody || (state->has_asked && state->repairing.empty());
+  if (!is_settled && !state->stopped) co_await state->settle_timer.async_wait(kAsTuple);
 }
 
 void GossipService::start() {
@@ -414,6 +461,10 @@ std::optional<Member> GossipService::member(NodeId id) const {
   const auto found = state_->known.find(id);
   if (found == state_->known.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<MonoTime> GossipService::round_trip(NodeId id) const {
+  return state_->core.round_trip(id);
 }
 
 std::uint64_t GossipService::incarnation() const {

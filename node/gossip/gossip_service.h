@@ -12,6 +12,7 @@
 
 #include <boost/asio/ip/udp.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -39,10 +40,15 @@ class GossipService {
                 GossipOptions options);
   ~GossipService();
 
-  /// Called whenever a member appears, changes state or changes its facts.
-  void on_change(std::function<void(const Member& now)> handler);
+  /// Called with whoever appeared, changed state or changed its facts, a moment after it did
+  /// (MemberNews), so that a storm of changes is a few calls.
+  void on_change(std::function<void(const std::vector<Member>& now)> handler);
 
   void start();
+
+  /// Returns when a member has told what it knows, or nobody listens at any seed, or `patience` has
+  /// passed: another process that runs as this node would have been met.
+  asio::awaitable<void> settled(std::chrono::milliseconds patience);
 
   /// The node was removed from the swarm.
   void expel(NodeId node);
@@ -56,6 +62,9 @@ class GossipService {
   /// Everyone ever heard of and not yet forgotten, this node included, sorted by id.
   std::vector<Member> members() const;
   std::optional<Member> member(NodeId id) const;
+
+  /// As `SwimCore::round_trip`. On the core thread only.
+  std::optional<MonoTime> round_trip(NodeId id) const;
 
   /// The highest incarnation this node has used; persist it.
   std::uint64_t incarnation() const;

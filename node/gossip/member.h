@@ -24,6 +24,8 @@ struct MemberFacts {
   std::uint32_t trials_running = 0;
   std::uint64_t memory_budget_mb = 0;
   std::uint64_t memory_used_mb = 0;
+  std::uint64_t disk_free_mb = 0;  ///< 0: not known
+  std::uint64_t sync_us = 0;  ///< what a slow write takes to be durable (DiskProbe); 0: not known
   std::map<std::string, std::string> labels;
 
   friend bool operator==(const MemberFacts&, const MemberFacts&) = default;

@@ -9,8 +9,9 @@ namespace starling::node {
 namespace {
 
 constexpr std::size_t kRelaysMax = 256;
-constexpr std::chrono::milliseconds kStrangerPause{
-    1000};  // between push/pulls with unknown senders
+constexpr std::chrono::seconds kStrangerPause{1};  // between push/pulls with unknown senders
+constexpr std::chrono::seconds kDeafPause{5};      // between push/pulls in the place of datagrams
+constexpr int kSmoothing = 8;  // a round trip counts so much less than all before it
 
 }  // namespace
 
@@ -27,7 +28,9 @@ SwimCore::SwimCore(SwimConfig config, MonoTime now)
       seeds_at_(now + timings_.seed_interval),
       push_pull_at_(now + timings_.push_pull_interval),
       facts_at_(now),
-      stranger_at_(now) {
+      stranger_at_(now),
+      elsewhere_at_(now),
+      deaf_at_(now) {
   STARLING_ASSERT(!self_.is_none(), "a member has an id");
   STARLING_ASSERT(fault_of(config.facts).empty(), "own facts are within their limits");
   Record own;
@@ -73,7 +76,6 @@ SwimEffects SwimCore::tick(MonoTime now) {
   if (now_ >= rejoin_at_) rejoin(out);
   if (now_ >= seeds_at_) call_seeds(out);
   if (now_ >= gossip_at_) gossip(out);
-  reap();
   return out;
 }
 
@@ -81,12 +83,20 @@ void SwimCore::end_probe(SwimEffects& out) {
   if (!probe_) return;
   const Probe probe = *std::exchange(probe_, std::nullopt);
   if (probe.acked) return;
-  worsen(probe.expected_nacks == 0 ? 1 : static_cast<int>(probe.expected_nacks - probe.nacks));
+  worsen(missing_nacks(probe));
   const auto found = members_.find(probe.target);
   if (found == members_.end() || found->second.member.state > MemberState::suspect) return;
   Member accused = found->second.member;
   accused.state = MemberState::suspect;
   take_suspect(SwimUpdate{.member = std::move(accused), .accuser = self_}, out);
+}
+
+// How much this node should doubt itself. A helper that is dead could say nothing.
+int SwimCore::missing_nacks(const Probe& probe) const {
+  if (probe.helpers.empty()) return 1;
+  const auto expected = static_cast<std::size_t>(
+      std::ranges::count_if(probe.helpers, [this](NodeId id) { return is_alive(id); }));
+  return expected > probe.nacks ? static_cast<int>(expected - probe.nacks) : 0;
 }
 
 void SwimCore::start_probe(SwimEffects& out) {
@@ -96,6 +106,7 @@ void SwimCore::start_probe(SwimEffects& out) {
   if (!target) return;
   probe_ = Probe{.target = *target,
                  .sequence = next_sequence_++,
+                 .started = now_,
                  .indirect_at = now_ + timings_.probe_timeout,
                  .end_at = now_ + period};
   const std::string address = members_.at(*target).member.facts.address;
@@ -106,9 +117,9 @@ void SwimCore::ask_others(SwimEffects& out) {
   probe_->asked_others = true;
   const std::string target_address = members_.at(probe_->target).member.facts.address;
   const auto helpers = choose(timings_.indirect_probes, probe_->target, false);
-  probe_->expected_nacks = helpers.size();
   out.call.push_back({probe_->target, target_address, probe_->sequence});
   for (const Member* helper : helpers) {
+    probe_->helpers.push_back(helper->id);
     SwimMessage request = make(SwimKind::ping_request, probe_->sequence, probe_->target);
     request.target_address = target_address;
     send(helper->facts.address, helper->id, std::move(request), out);
@@ -138,6 +149,7 @@ void SwimCore::gossip(SwimEffects& out) {
 // Without this a partition longer than `gossip_to_dead` would never heal.
 void SwimCore::rejoin(SwimEffects& out) {
   rejoin_at_ = now_ + timings_.rejoin_interval;
+  reap();
   std::vector<std::string> lost;
   for (const auto& [id, record] : members_)
     if (record.member.state == MemberState::dead) lost.push_back(record.member.facts.address);
@@ -218,13 +230,28 @@ void SwimCore::take_ping_request(const SwimMessage& message, SwimEffects& out) {
 
 bool SwimCore::take_probe_answer(NodeId target, std::uint64_t sequence) {
   if (!probe_ || probe_->sequence != sequence || probe_->target != target) return false;
-  if (!std::exchange(probe_->acked, true)) health_ = std::max(0, health_ - 1);
+  if (std::exchange(probe_->acked, true)) return true;
+  health_ = std::max(0, health_ - 1);
+  note_round_trip();
   return true;
 }
 
-void SwimCore::take_call_answer(MonoTime now, const SwimCall& call) {
+// Only of a ping that was answered directly.
+void SwimCore::note_round_trip() {
+  const auto found = members_.find(probe_->target);
+  if (probe_->asked_others || found == members_.end()) return;
+  const MonoTime taken = now_ - probe_->started;
+  auto& smoothed = found->second.round_trip;
+  smoothed = smoothed ? *smoothed + (taken - *smoothed) / kSmoothing : taken;
+}
+
+SwimEffects SwimCore::take_call_answer(MonoTime now, const SwimCall& call) {
+  SwimEffects out;
   advance(now);
-  take_probe_answer(call.to, call.sequence);
+  if (!take_probe_answer(call.to, call.sequence) || now_ < deaf_at_) return out;
+  deaf_at_ = now_ + kDeafPause;
+  out.push_pull.push_back(call.address);
+  return out;
 }
 
 void SwimCore::take_ack(const SwimMessage& message, SwimEffects& out) {
@@ -243,7 +270,7 @@ void SwimCore::take_ack(const SwimMessage& message, SwimEffects& out) {
 
 void SwimCore::take_nack(const SwimMessage& message) {
   if (!probe_ || probe_->sequence != message.sequence) return;
-  probe_->nacks = std::min(probe_->nacks + 1, probe_->expected_nacks);
+  probe_->nacks = std::min(probe_->nacks + 1, probe_->helpers.size());
 }
 
 SwimMessage SwimCore::make(SwimKind kind, std::uint64_t sequence, NodeId target) const {
@@ -257,10 +284,14 @@ SwimMessage SwimCore::make(SwimKind kind, std::uint64_t sequence, NodeId target)
                      .updates = {}};
 }
 
-// Whoever is suspected or taken for dead hears of it first, so that it can refute at once.
+// Whoever is suspected or taken for dead hears of it first, so that it can refute at once; so does
+// who is said to live elsewhere.
 void SwimCore::send(const std::string& address, NodeId to, SwimMessage message, SwimEffects& out) {
   const auto found = members_.find(to);
-  if (found != members_.end() && found->second.member.state != MemberState::alive) {
+  const bool is_as_known =
+      found == members_.end() || (found->second.member.state == MemberState::alive &&
+                                  found->second.member.facts.address == address);
+  if (!is_as_known) {
     const bool is_suspect = found->second.member.state == MemberState::suspect;
     SwimUpdate claim{.member = found->second.member, .accuser = is_suspect ? self_ : NodeId{}};
     message.updates.push_back(std::move(claim));

@@ -42,7 +42,8 @@ struct SwimTimings {
   int suspicion_mult = 3;
   int suspicion_max_mult = 3;
   int retransmit_mult = 6;
-  int health_max = 3;  ///< A probe takes up to this many intervals more when we seem slow.
+  std::size_t dead_max = 4096;  ///< dead and left members that are remembered
+  int health_max = 7;  ///< Probes and suspicions take up to so many times longer when we seem slow.
 };
 
 struct SwimConfig {
@@ -73,7 +74,7 @@ struct SwimEffects {
   std::vector<SwimDatagram> send;
   std::vector<SwimCall> call;
   std::vector<Member> changed;         ///< as they are now
-  std::vector<std::string> push_pull;  ///< exchange `state()` with whoever is there
+  std::vector<std::string> push_pull;  ///< exchange all pages with whoever is there
 };
 
 class SwimCore {
@@ -86,8 +87,9 @@ class SwimCore {
   /// Messages of another swarm are ignored.
   SwimEffects receive(MonoTime now, const SwimMessage& message);
 
-  /// The member itself answered that call.
-  void take_call_answer(MonoTime now, const SwimCall& call);
+  /// The member itself answered that call. Datagrams between the two are lost, so what they know is
+  /// exchanged over TCP now and then.
+  SwimEffects take_call_answer(MonoTime now, const SwimCall& call);
 
   /// Takes in what another node knows. Whom it calls dead is only suspected: it may be old news.
   SwimEffects merge(MonoTime now, const std::vector<Member>& theirs);
@@ -102,12 +104,20 @@ class SwimCore {
 
   MonoTime next_deadline() const;
 
-  /// For push/pull.
-  SwimState state() const;
+  /// For push/pull: what is known of the members after `after`, as one page.
+  SwimState page(NodeId after) const;
+
+  /// The page that answers `theirs`: of the same members, what is not said there already. Answer
+  /// before merging it: a sender that is said to live elsewhere should hear of that. Where the answer
+  /// ends earlier, the next page begins.
+  SwimState answer_to(const SwimState& theirs) const;
 
   /// Sorted by id, this node included.
   std::vector<Member> members() const;
   std::optional<Member> member(NodeId id) const;
+
+  /// How far away a member is: what a ping and its answer take, smoothed over the last probes.
+  std::optional<MonoTime> round_trip(NodeId id) const;
 
   std::size_t size() const { return members_.size(); }
 
@@ -121,16 +131,18 @@ class SwimCore {
     Member member;
     std::optional<Suspicion> suspicion;
     MonoTime changed_at{0};
+    std::optional<MonoTime> round_trip;
   };
 
   struct Probe {
     NodeId target;
     std::uint64_t sequence = 0;
+    MonoTime started{0};
     MonoTime indirect_at{0};
     MonoTime end_at{0};
     bool acked = false;
     bool asked_others = false;
-    std::size_t expected_nacks = 0;
+    std::vector<NodeId> helpers{};  ///< who are asked to try it too
     std::size_t nacks = 0;
   };
 
@@ -147,9 +159,12 @@ class SwimCore {
 
   const Member& self() const { return members_.at(self_).member; }
 
+  bool is_alive(NodeId id) const;
+
   // swim_core.cc: time and messages
   void advance(MonoTime now);
   void end_probe(SwimEffects& out);
+  int missing_nacks(const Probe& probe) const;
   void start_probe(SwimEffects& out);
   void ask_others(SwimEffects& out);
   void answer_relays(SwimEffects& out);
@@ -161,6 +176,7 @@ class SwimCore {
   void take_ping_request(const SwimMessage& message, SwimEffects& out);
   void take_ack(const SwimMessage& message, SwimEffects& out);
   bool take_probe_answer(NodeId target, std::uint64_t sequence);
+  void note_round_trip();
   void take_nack(const SwimMessage& message);
   SwimMessage make(SwimKind kind, std::uint64_t sequence, NodeId target) const;
   void send(const std::string& address, NodeId to, SwimMessage message, SwimEffects& out);
@@ -181,6 +197,7 @@ class SwimCore {
   void reap();
   std::optional<NodeId> next_to_probe();
   std::vector<const Member*> choose(std::size_t count, NodeId except, bool with_recently_dead);
+  bool may_choose(NodeId id, NodeId except, bool with_recently_dead) const;
   Suspicion suspicion_by(NodeId accuser) const;
   int transmits_max() const;
 
@@ -209,6 +226,8 @@ class SwimCore {
   MonoTime push_pull_at_;
   MonoTime facts_at_;
   MonoTime stranger_at_;
+  MonoTime elsewhere_at_;
+  MonoTime deaf_at_;
 };
 
 }  // namespace starling::node

@@ -10,6 +10,11 @@
 namespace starling::node {
 namespace {
 
+constexpr std::size_t kFewMembers = 32;
+constexpr std::size_t kDrawsEach = 8;
+constexpr std::chrono::seconds kElsewherePause{
+    1};  // between calls of where this node is said to be
+
 bool is_live(MemberState state) {
   return state <= MemberState::suspect;
 }
@@ -69,6 +74,13 @@ void SwimCore::take_about_self(const SwimUpdate& update, SwimEffects& out) {
   Record& own = members_.at(self_);
   const std::uint64_t claimed = update.member.incarnation;
   const bool is_alive = update.member.state == MemberState::alive;
+  const std::string& address = update.member.facts.address;
+  const bool is_elsewhere = is_alive && !address.empty() && address != own.member.facts.address;
+  // Where this node lived before, or where another process runs as this node: they must meet.
+  if (is_elsewhere && now_ >= elsewhere_at_) {
+    elsewhere_at_ = now_ + kElsewherePause;
+    out.push_pull.push_back(address);
+  }
   if (claimed < own.member.incarnation) return;
   if (is_alive && claimed == own.member.incarnation) return;
   own.member.incarnation = claimed + 1;
@@ -180,12 +192,17 @@ void SwimCore::bury_expired(SwimEffects& out) {
   }
 }
 
+/// Forgets whom it lost long ago, and of too many those that it lost first.
 void SwimCore::reap() {
-  std::erase_if(members_, [this](const auto& entry) {
-    const Record& record = entry.second;
-    return record.member.state > MemberState::suspect &&
-           now_ - record.changed_at >= timings_.reap_after;
-  });
+  std::vector<std::pair<MonoTime, NodeId>> gone;
+  for (const auto& [id, record] : members_)
+    if (!is_live(record.member.state)) gone.emplace_back(record.changed_at, id);
+  std::ranges::sort(gone);
+  const std::size_t above = gone.size() - std::min(gone.size(), timings_.dead_max);
+  for (std::size_t i = 0; i < gone.size(); ++i) {
+    const bool is_old = now_ - gone[i].first >= timings_.reap_after;
+    if (is_old || i < above) members_.erase(gone[i].second);
+  }
 }
 
 // A shuffled round bounds how long one member can go without being probed.
@@ -207,16 +224,32 @@ std::optional<NodeId> SwimCore::next_to_probe() {
   return std::nullopt;
 }
 
+bool SwimCore::may_choose(NodeId id, NodeId except, bool with_recently_dead) const {
+  const auto found = members_.find(id);
+  if (found == members_.end() || id == self_ || id == except) return false;
+  const Record& record = found->second;
+  const bool is_recent = with_recently_dead && record.member.state == MemberState::dead &&
+                         now_ - record.changed_at < timings_.gossip_to_dead;
+  return is_live(record.member.state) || is_recent;
+}
+
 std::vector<const Member*> SwimCore::choose(std::size_t count,
                                             NodeId except,
                                             bool with_recently_dead) {
   std::vector<const Member*> chosen;
-  for (const auto& [id, record] : members_) {
-    const bool is_live = record.member.state <= MemberState::suspect;
-    const bool is_recent = with_recently_dead && record.member.state == MemberState::dead &&
-                           now_ - record.changed_at < timings_.gossip_to_dead;
-    if (id != self_ && id != except && (is_live || is_recent)) chosen.push_back(&record.member);
+  // Of many, most are likely to do: a few draws find them without a look at all.
+  const std::size_t draws = members_.size() > kFewMembers ? kDrawsEach * count : 0;
+  for (std::size_t draw = 0; draw < draws && chosen.size() < count; ++draw) {
+    const NodeId id =
+        probe_order_.empty() ? self_ : probe_order_[random_.below(probe_order_.size())];
+    const bool is_new = std::ranges::find(chosen, id, &Member::id) == chosen.end();
+    if (is_new && may_choose(id, except, with_recently_dead))
+      chosen.push_back(&members_.at(id).member);
   }
+  if (chosen.size() == count) return chosen;
+  chosen.clear();
+  for (const auto& [id, record] : members_)
+    if (may_choose(id, except, with_recently_dead)) chosen.push_back(&record.member);
   const std::size_t wanted = std::min(count, chosen.size());
   for (std::size_t i = 0; i < wanted; ++i)
     std::swap(chosen[i], chosen[i + random_.below(chosen.size() - i)]);
@@ -229,7 +262,8 @@ Suspicion SwimCore::suspicion_by(NodeId accuser) const {
   const double scale = std::max(1.0, std::log10(static_cast<double>(live)));
   const double min_ns = timings_.suspicion_mult * scale *
                         static_cast<double>(MonoTime{timings_.probe_interval}.count());
-  const MonoTime min{static_cast<MonoTime::rep>(min_ns)};
+  // Whoever seems slow gives others longer to defend themselves.
+  const MonoTime min = MonoTime{static_cast<MonoTime::rep>(min_ns)} * (health_ + 1);
   const auto wanted = static_cast<std::size_t>(std::max(0, timings_.suspicion_mult - 2));
   const bool are_enough = live >= wanted + 2;
   return {now_, min, min * timings_.suspicion_max_mult, are_enough ? wanted : 0, accuser};
@@ -240,9 +274,38 @@ int SwimCore::transmits_max() const {
   return timings_.retransmit_mult * static_cast<int>(std::ceil(std::log10(members + 1.0)));
 }
 
-SwimState SwimCore::state() const {
-  return SwimState{
-      .swarm = swarm_, .from = self_, .from_address = self().facts.address, .members = members()};
+SwimState SwimCore::page(NodeId after) const {
+  SwimState whole;
+  whole.after = after;
+  return answer_to(whole);
+}
+
+SwimState SwimCore::answer_to(const SwimState& theirs) const {
+  SwimState page{.swarm = swarm_,
+                 .from = self_,
+                 .from_address = self().facts.address,
+                 .after = theirs.after,
+                 .upto = theirs.upto,
+                 .members = {}};
+  std::map<NodeId, const Member*> said;
+  for (const Member& member : theirs.members)
+    said.emplace(member.id, &member);
+  for (auto at = members_.upper_bound(theirs.after); at != members_.end(); ++at) {
+    if (!theirs.upto.is_none() && theirs.upto < at->first) break;
+    const auto found = said.find(at->first);
+    if (found != said.end() && *found->second == at->second.member) continue;
+    if (page.members.size() == kPageMembersMax) {
+      page.upto = page.members.back().id;
+      break;
+    }
+    page.members.push_back(at->second.member);
+  }
+  return page;
+}
+
+bool SwimCore::is_alive(NodeId id) const {
+  const auto found = members_.find(id);
+  return found != members_.end() && found->second.member.state == MemberState::alive;
 }
 
 std::vector<Member> SwimCore::members() const {
@@ -250,6 +313,11 @@ std::vector<Member> SwimCore::members() const {
   for (const auto& [id, record] : members_)
     all.push_back(record.member);
   return all;
+}
+
+std::optional<MonoTime> SwimCore::round_trip(NodeId id) const {
+  const auto found = members_.find(id);
+  return found == members_.end() ? std::nullopt : found->second.round_trip;
 }
 
 std::optional<Member> SwimCore::member(NodeId id) const {

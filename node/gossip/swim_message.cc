@@ -14,7 +14,7 @@ constexpr std::size_t kNameCharsMax = 64;
 constexpr std::size_t kAddressCharsMax = 255;
 
 std::size_t size_bound(const MemberFacts& facts) {
-  std::size_t bound = 5 * kFieldBytes + 6 * kNumberBytes + facts.name.size() +
+  std::size_t bound = 5 * kFieldBytes + 8 * kNumberBytes + facts.name.size() +
                       facts.address.size() + facts.http.size() + facts.version.size();
   for (const auto& [key, value] : facts.labels)
     bound += 3 * kFieldBytes + key.size() + value.size();

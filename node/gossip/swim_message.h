@@ -44,11 +44,17 @@ struct SwimMessage {
   friend bool operator==(const SwimMessage&, const SwimMessage&) = default;
 };
 
-/// Everything a node knows, exchanged over TCP when joining and from time to time.
+/// So many members at most are in one page of push/pull, which keeps it below 256 KiB.
+inline constexpr std::size_t kPageMembersMax = 256;
+
+/// One page of what a node knows, exchanged over TCP when joining and from time to time: of the
+/// members with `after` < id <= `upto`.
 struct SwimState {
   SwarmId swarm;  ///< none: the sender has not joined
   NodeId from;
   std::string from_address;
+  NodeId after;  ///< none: from the first
+  NodeId upto;   ///< none: to the last
   std::vector<Member> members;
 
   friend bool operator==(const SwimState&, const SwimState&) = default;

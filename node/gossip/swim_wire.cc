@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::uint64_t kIncarnationMax = std::uint64_t{1} << 63;  // room to refute above it
 constexpr int kUpdatesMax = 255;
-constexpr int kStateMembersMax = 20000;
 constexpr std::size_t kAddressCharsMax = 255;
+constexpr std::size_t kDatagramBytesMax = 64 << 10;
+constexpr std::size_t kPageBytesMax = 256 << 10;
 
 Error corrupt(std::string_view what) {
   return {Errc::corrupt, fmt::format("gossip: {}", what)};
@@ -43,6 +44,8 @@ void pack(const MemberFacts& facts, wire::Facts& out) {
   out.set_trials_running(facts.trials_running);
   out.set_memory_budget_mb(facts.memory_budget_mb);
   out.set_memory_used_mb(facts.memory_used_mb);
+  out.set_disk_free_mb(facts.disk_free_mb);
+  out.set_sync_us(facts.sync_us);
   for (const auto& [key, value] : facts.labels)
     (*out.mutable_labels())[key] = value;
 }
@@ -59,6 +62,8 @@ MemberFacts unpack(const wire::Facts& in) {
   facts.trials_running = in.trials_running();
   facts.memory_budget_mb = in.memory_budget_mb();
   facts.memory_used_mb = in.memory_used_mb();
+  facts.disk_free_mb = in.disk_free_mb();
+  facts.sync_us = in.sync_us();
   for (const auto& [key, value] : in.labels())
     facts.labels[key] = value;
   return facts;
@@ -105,8 +110,8 @@ Result<SwimUpdate> unpack(const wire::MemberClaim& in) {
   return update;
 }
 
-bool parse(BytesView bytes, google::protobuf::MessageLite& out) {
-  return bytes.size() <= (16U << 20) &&
+bool parse(BytesView bytes, std::size_t bytes_max, google::protobuf::MessageLite& out) {
+  return bytes.size() <= bytes_max &&
          out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
@@ -137,7 +142,7 @@ Bytes encode_swim_message(const SwimMessage& message) {
 
 Result<SwimMessage> decode_swim_message(BytesView bytes) {
   wire::Datagram in;
-  if (!parse(bytes, in)) return corrupt("not a datagram");
+  if (!parse(bytes, kDatagramBytesMax, in)) return corrupt("not a datagram");
   if (in.kind() < 1 || in.kind() > static_cast<std::uint32_t>(SwimKind::gossip))
     return corrupt(fmt::format("unknown kind {}", in.kind()));
   if (in.from_address().size() > kAddressCharsMax || in.target_address().size() > kAddressCharsMax)
@@ -165,6 +170,8 @@ Bytes encode_swim_state(const SwimState& state) {
   if (!state.swarm.is_none()) out.set_swarm(pack(state.swarm));
   out.set_from(pack(state.from));
   out.set_from_address(state.from_address);
+  if (!state.after.is_none()) out.set_after(pack(state.after));
+  if (!state.upto.is_none()) out.set_upto(pack(state.upto));
   for (const auto& member : state.members)
     pack(member, *out.add_members());
   return serialize(out);
@@ -172,14 +179,17 @@ Bytes encode_swim_state(const SwimState& state) {
 
 Result<SwimState> decode_swim_state(BytesView bytes) {
   wire::SwarmState in;
-  if (!parse(bytes, in)) return corrupt("not a swarm's state");
-  if (in.members_size() > kStateMembersMax) return corrupt("more than 20,000 members");
+  if (!parse(bytes, kPageBytesMax, in)) return corrupt("not a page of a swarm's state");
+  if (static_cast<std::size_t>(in.members_size()) > kPageMembersMax)
+    return corrupt(fmt::format("more than {} members in a page", kPageMembersMax));
   if (in.from_address().size() > kAddressCharsMax)
     return corrupt("an address above 255 characters");
   SwimState state;
   state.from_address = in.from_address();
   if (!unpack(in.swarm(), state.swarm)) return corrupt("a swarm id of a wrong length");
   if (!unpack(in.from(), state.from) || state.from.is_none()) return corrupt("no sender id");
+  if (!unpack(in.after(), state.after) || !unpack(in.upto(), state.upto))
+    return corrupt("a page's end of a wrong length");
   for (const auto& claim : in.members()) {
     auto update = unpack(claim);
     if (!update) return update.error();

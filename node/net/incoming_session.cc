@@ -47,7 +47,7 @@ void IncomingSession::close() {
 }
 
 asio::awaitable<Result<>> IncomingSession::shake() {
-  const Bytes hello = encode_hello(house_->hello);
+  const Bytes hello = encode_hello(house_->own_hello());
   HandshakeResponder handshake{house_->trust.self(), hello, secure_random<32>()};
   const auto first = co_await wire_.read_message();
   if (!first) co_return first.error();
@@ -77,6 +77,7 @@ Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
       house_->trust.judge(handshake.peer().key, handshake.kind(), handshake.key_id());
   rights_ = verdict.rights;
   if (rights_ == PeerRights::all) house_->look_at_epoch(*hello, caller_.key.public_key);
+  house_->look_for_twin(*hello, source_.to_string());
   const bool is_removed = house_->trust.standing(caller_.key.public_key) == Standing::removed;
   const auto reason = is_removed ? RefusalReason::removed : RefusalReason::other;
   greet(verdict.rights == PeerRights::none ? verdict.why : refusal_of(*hello, house_->hello),
@@ -87,7 +88,7 @@ Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
 void IncomingSession::greet(const std::string& refusal, RefusalReason reason) {
   const Envelope reply{.kind = FrameKind::refusal, .channel = static_cast<std::uint8_t>(reason)};
   if (refusal.empty()) {
-    wire_.push(Envelope{.kind = FrameKind::hello}, encode_hello(house_->hello));
+    wire_.push(Envelope{.kind = FrameKind::hello}, encode_hello(house_->own_hello()));
     return;
   }
   refused_ = true;

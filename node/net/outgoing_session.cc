@@ -46,7 +46,7 @@ void OutgoingSession::send_message(Channel channel, BytesView body) {
 
 void OutgoingSession::send_hello() {
   const Envelope envelope{.kind = FrameKind::hello, .channel = 0, .request = 0};
-  wire_.push(envelope, encode_hello(house_->hello));
+  wire_.push(envelope, encode_hello(house_->own_hello()));
 }
 
 asio::awaitable<Result<Bytes>> OutgoingSession::call(std::uint64_t id,
@@ -121,7 +121,7 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
                     "this node has no secret: give --secret-file or --join-token"};
   }
   const Credential credential = credentials[house_->next_credential[address_] % credentials.size()];
-  const Bytes hello = encode_hello(house_->hello);
+  const Bytes hello = encode_hello(house_->own_hello());
   HandshakeInitiator handshake{house_->trust.self(), credential, hello, secure_random<32>()};
   auto written = co_await wire_.write_message(handshake.first());
   if (!written) co_return written;
@@ -156,6 +156,7 @@ Result<> OutgoingSession::meet(const HandshakePeer& peer) {
     return Error{Errc::unauthorized, "that node was removed from the swarm"};
   peer_ = *hello;
   peer_key_ = peer.key.public_key;
+  house_->look_for_twin(*peer_, address_);
   return {};
 }
 

@@ -8,7 +8,9 @@
 namespace starling::node {
 namespace {
 
-constexpr std::size_t kHelloBytes = 60;
+constexpr std::size_t kHelloBytes = 68;
+
+constexpr std::uint64_t kTogetherMs = 5000;  // A process that began so much later is the later one.
 constexpr auto kLastErrc = static_cast<std::uint8_t>(Errc::no_space);
 
 }  // namespace
@@ -43,6 +45,7 @@ Bytes encode_hello(const Hello& hello) {
   boost::endian::store_little_u32(raw(out.data() + 32), hello.protocol);
   boost::endian::store_little_u64(raw(out.data() + 36), hello.recovery_epoch);
   std::ranges::copy(view_of(hello.boot.bytes), out.begin() + 44);
+  boost::endian::store_little_u64(raw(out.data() + 60), hello.up_ms);
   return out;
 }
 
@@ -56,6 +59,7 @@ Result<Hello> decode_hello(BytesView body) {
   hello.protocol = boost::endian::load_little_u32(raw(body.data() + 32));
   hello.recovery_epoch = boost::endian::load_little_u64(raw(body.data() + 36));
   std::copy_n(raw(body.data() + 44), 16, hello.boot.bytes.begin());
+  hello.up_ms = boost::endian::load_little_u64(raw(body.data() + 60));
   return hello;
 }
 
@@ -81,6 +85,16 @@ std::string refusal_of(const Hello& theirs, const Hello& ours) {
         theirs.recovery_epoch);
   }
   return {};
+}
+
+bool is_twin(const Hello& theirs, const Hello& ours) {
+  return theirs.node == ours.node && theirs.boot != ours.boot;
+}
+
+bool must_give_way(const Hello& theirs, const Hello& ours) {
+  const std::uint64_t apart =
+      theirs.up_ms > ours.up_ms ? theirs.up_ms - ours.up_ms : ours.up_ms - theirs.up_ms;
+  return apart >= kTogetherMs ? theirs.up_ms > ours.up_ms : theirs.boot < ours.boot;
 }
 
 Bytes encode_answer(const Result<Bytes>& result) {

@@ -12,7 +12,7 @@
 
 namespace starling::node {
 
-inline constexpr std::uint32_t kPeerProtocol = 2;
+inline constexpr std::uint32_t kPeerProtocol = 3;
 inline constexpr std::size_t kEnvelopeBytes = 10;
 
 /// Values travel on the wire: append only.
@@ -50,6 +50,7 @@ struct Hello {
   std::uint32_t protocol = kPeerProtocol;
   std::uint64_t recovery_epoch = 0;
   BootId boot;
+  std::uint64_t up_ms = 0;  ///< since when this boot runs
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };
@@ -59,6 +60,13 @@ Result<Hello> decode_hello(BytesView body);
 
 /// Nothing wrong, or the sentence that `theirs` is refused with by a node that is `ours`.
 std::string refusal_of(const Hello& theirs, const Hello& ours);
+
+/// Two processes run as one node: on copies of one data directory, because one is locked.
+bool is_twin(const Hello& theirs, const Hello& ours);
+
+/// Of twins, whether `ours` is the one that must stop: the later one, of two that began together the
+/// one with the greater boot id.
+bool must_give_way(const Hello& theirs, const Hello& ours);
 
 /// The body of an answer: the handler's result, errors included.
 Bytes encode_answer(const Result<Bytes>& result);

@@ -115,6 +115,18 @@ void PeerHouse::look_at_epoch(const Hello& theirs, const PublicKey& key) const {
     on_recovered(theirs.recovery_epoch);
 }
 
+Hello PeerHouse::own_hello() const {
+  Hello now = hello;
+  const auto up = PeerWire::Clock::now() - started;
+  now.up_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(up).count());
+  return now;
+}
+
+void PeerHouse::look_for_twin(const Hello& theirs, const std::string& where) const {
+  if (is_twin(theirs, hello) && on_twin) on_twin(where, must_give_way(theirs, own_hello()));
+}
+
 PeerLinks::PeerLinks(asio::ip::tcp::acceptor listener, const Trust& trust, PeerLinksLimits limits) {
   boost::system::error_code unknown;  // Then the system chooses where connections leave from.
   const auto own = listener.local_endpoint(unknown).address();
@@ -157,6 +169,10 @@ void PeerLinks::connect_anew() {
 
 void PeerLinks::on_recovered(std::function<void(std::uint64_t recovery_epoch)> handler) {
   state_->house->on_recovered = std::move(handler);
+}
+
+void PeerLinks::on_twin(TwinHandler handler) {
+  state_->house->on_twin = std::move(handler);
 }
 
 void PeerLinks::on_removed(std::function<void()> handler) {

@@ -95,6 +95,12 @@ class PeerLinks {
   /// this node, as `recovery_epoch` counts.
   void on_recovered(std::function<void(std::uint64_t recovery_epoch)> handler);
 
+  using TwinHandler = std::function<void(const std::string& where, bool must_give_way)>;
+
+  /// Called when another process is met that has this node's key: it runs on a copy of this node's
+  /// data directory. One of the two must stop, and both are told which.
+  void on_twin(TwinHandler handler);
+
   /// Connects, makes sure of who is there, and closes.
   /// Errors: `unavailable` (nobody there), `unauthorized` (no one who knows a key of this node).
   asio::awaitable<Result<Hello>> who_is(std::string address);

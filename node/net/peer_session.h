@@ -23,11 +23,18 @@ struct PeerHouse {
 
   PeerHouse(const Trust& given_trust, PeerLinksLimits given, asio::ip::address own);
 
+  /// What this node says of itself now.
+  Hello own_hello() const;
+
   /// Somebody that proved its key, and that it knows the swarm's newest, says this hello.
   void look_at_epoch(const Hello& theirs, const PublicKey& key) const;
 
+  /// Whoever proved this node's own key and is not this process.
+  void look_for_twin(const Hello& theirs, const std::string& where) const;
+
   const Trust& trust;
   Hello hello;
+  PeerWire::Clock::time_point started = PeerWire::Clock::now();
   PeerLinksLimits limits;
   asio::ip::address own_address;  ///< where this node listens; its connections leave from there
   Logger log;
@@ -35,6 +42,7 @@ struct PeerHouse {
   std::array<PeerLinks::RequestHandler, kChannels> on_request{};
   PeerLinks::AdmissionHandler on_admission;
   std::function<void()> on_removed;
+  PeerLinks::TwinHandler on_twin;
   std::function<void(std::uint64_t recovery_epoch)> on_recovered;
   std::map<std::string, std::string> last_refusal;     ///< address -> sentence, to log each once
   PeerWire::Clock::time_point warned_at{};             ///< of strangers, once a second at most

@@ -222,6 +222,59 @@ TEST_F(VoterPlanTest, ANewFailureDomainReplacesAHealthyVoterOnlyAfterTenMinutes)
   EXPECT_EQ(run_until(24h), 0) << "and nothing goes back and forth";
 }
 
+TEST_F(VoterPlanTest, AWriteShouldPassQuickly) {
+  have(6);
+  with(nodes({1, 2, 3}), nodes({4, 5}));
+  for (int i = 1; i <= 6; ++i)
+    node(i).write_time = 4ms;
+  node(3).write_time = 80ms;
+  node(5).write_time = 20ms;
+  input_.nodes.pop_back();
+  input_.nodes.pop_back();
+  input_.learners = nodes({4});
+  EXPECT_EQ(run_until(9min), 0) << "one bad day is none";
+  EXPECT_EQ(run_until(20min), 1);
+  EXPECT_EQ(input_.voters, nodes({1, 2, 4}));
+  EXPECT_THAT(why_, HasSubstr("a write through it takes 4 ms and not 80 ms"));
+  EXPECT_EQ(run_until(24h), 0) << "and nothing goes back and forth";
+}
+
+TEST_F(VoterPlanTest, AHealthyVoterIsReplacedOnceInHalfAnHourAtMost) {
+  have(5);
+  with(nodes({1, 2, 3}), nodes({4}));
+  node(2).write_time = node(3).write_time = 80ms;
+  node(4).write_time = node(5).write_time = 4ms;
+  node(5).is_fit = false;
+  EXPECT_EQ(run_until(11min), 1);
+  node(5).is_fit = true;
+  node(3).is_fit = node(2).is_fit = false;  // so that there are no five for five votes
+  const MonoTime first = input_.now;
+  EXPECT_EQ(run_until(first + 28min), 0);
+  EXPECT_EQ(run_until(first + 40min), 1);
+  EXPECT_EQ(input_.voters, nodes({1, 4, 5}));
+}
+
+TEST_F(VoterPlanTest, OfThoseThatAreReadyTheQuickerAndTheOlderVotes) {
+  have(6);
+  with(nodes({1, 2, 3}), nodes({4, 5}));
+  input_.nodes.pop_back();
+  node(4).write_time = 30ms;
+  node(5).write_time = 60ms;
+  run_until(60s);  // five vote by now
+  with(nodes({1, 2, 3}), nodes({4, 5}));
+  node(3).is_draining = true;
+  EXPECT_EQ(look_at(input_.now + 20s).value().voters, nodes({1, 2, 4}));
+}
+
+TEST_F(VoterPlanTest, ASwarmOfSlowDisksVotesToo) {
+  have(3);
+  for (int i = 1; i <= 3; ++i)
+    node(i).write_time = 900ms;
+  with(nodes({1}), nodes({2, 3}));
+  EXPECT_EQ(run_until(60s), 1);
+  EXPECT_EQ(input_.voters.size(), 3U);
+}
+
 TEST_F(VoterPlanTest, WhomAPersonPrefersVotesSoon) {
   have(4);
   with(nodes({1, 2, 3}), nodes({4}));

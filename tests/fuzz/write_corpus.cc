@@ -176,7 +176,7 @@ void write_net() {
 
   const auto envelope = encode_envelope({FrameKind::answer, 3, 1ULL << 40});
   write_chosen("peer_envelope", "envelope", 0, as_text(envelope));
-  const Bytes hello = encode_hello({swarm(), node_number(4), kPeerProtocol, 2, {}});
+  const Bytes hello = encode_hello({swarm(), node_number(4), kPeerProtocol, 2, {}, 77});
   write_chosen("peer_envelope", "hello", 1, as_text(hello));
   write_chosen("peer_envelope", "answer", 2, as_text(encode_answer(to_bytes("content"))));
   const Result<Bytes> error = Error{Errc::not_found, "no such blob"};
@@ -235,10 +235,11 @@ void write_gossip() {
   message.kind = SwimKind::ack;
   message.updates.clear();
   write("swim_message", "ack", encode_swim_message(message));
-  write("swim_state",
-        "two",
-        encode_swim_state({swarm(), node_number(1), "10.0.0.1:7400", {member, suspect}}));
-  write("swim_state", "not_joined", encode_swim_state({{}, node_number(1), "10.0.0.1:7400", {}}));
+  SwimState page{
+      swarm(), node_number(1), "10.0.0.1:7400", node_number(1), node_number(7), {member, suspect}};
+  write("swim_state", "two", encode_swim_state(page));
+  page = {{}, node_number(1), "10.0.0.1:7400", {}, {}, {}};
+  write("swim_state", "not_joined", encode_swim_state(page));
 
   const ContentHash hash = hash_of(to_bytes("blob"));
   write("blob_packets", "read", encode_blob_request({BlobAsk::read, hash, 1 << 20, 65536, {}}));

@@ -102,6 +102,20 @@ TEST(EnvelopeTest, survives_the_wire_and_noise_does_not_pass_as_a_kind) {
   }
 }
 
+TEST(EnvelopeTest, of_two_processes_that_are_one_node_the_later_gives_way) {
+  Hello early{.swarm = {}, .node = {{1}}, .boot = {{9}}, .up_ms = 60'000};
+  Hello late{.swarm = {}, .node = {{1}}, .boot = {{2}}, .up_ms = 300};
+  EXPECT_TRUE(is_twin(late, early));
+  EXPECT_FALSE(is_twin(early, early)) << "the same process";
+  EXPECT_TRUE(must_give_way(early, late));
+  EXPECT_FALSE(must_give_way(late, early));
+  late.up_ms = 57'000;
+  EXPECT_TRUE(must_give_way(late, early)) << "together, so the greater boot id";
+  EXPECT_FALSE(must_give_way(early, late));
+  late.node = NodeId{{7}};
+  EXPECT_FALSE(is_twin(late, early));
+}
+
 TEST(EnvelopeTest, another_protocol_is_refused_by_number) {
   Hello theirs;
   theirs.protocol = 9;

@@ -135,8 +135,10 @@ class Conversation {
 
   /// A call for a sign of life is answered by the one that was called.
   std::string answered(const tests::Step& step) {
-    core_->take_call_answer(now_, {id_of(step.args.at("by").at(0)), "", number(step, "seq")});
-    return "quiet";
+    const std::string& by = step.args.at("by").at(0);
+    const std::string text =
+        show(core_->take_call_answer(now_, {id_of(by), by, number(step, "seq")}));
+    return text.empty() ? "quiet" : text;
   }
 
   std::string members() const {

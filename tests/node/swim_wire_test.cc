@@ -38,6 +38,8 @@ SwimMessage full_message() {
     update.member.facts.trials_running = ~0U;
     update.member.facts.memory_budget_mb = ~0ULL;
     update.member.facts.memory_used_mb = ~0ULL;
+    update.member.facts.disk_free_mb = ~0ULL;
+    update.member.facts.sync_us = ~0ULL;
     update.member.facts.labels = {{"zone", "a"}, {"gpu", ""}};
     update.accuser = node_number(1);
     message.updates.push_back(update);
@@ -53,7 +55,12 @@ TEST(SwimWireTest, a_message_survives_and_fits_its_bound) {
 }
 
 TEST(SwimWireTest, a_state_survives) {
-  SwimState state{.swarm = {}, .from = node_number(1), .from_address = "h:1", .members = {}};
+  SwimState state{.swarm = {},
+                  .from = node_number(1),
+                  .from_address = "h:1",
+                  .after = node_number(2),
+                  .upto = node_number(9),
+                  .members = {}};
   for (const auto& update : full_message().updates)
     state.members.push_back(update.member);
   EXPECT_EQ(decode_swim_state(encode_swim_state(state)).value(), state);

@@ -1,6 +1,7 @@
 // Real nodes beyond the voters and standbys: what people do must work on each of them.
 #include "tests/swarm/node_client.h"
 #include "tests/swarm/process_swarm.h"
+#include "tests/web/test_client.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -13,6 +14,8 @@ namespace starling::tests {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
 
 constexpr std::size_t kNodes = 9;  // five voters, two standbys, two leaves
 
@@ -52,6 +55,17 @@ class Leaves : public testing::Test {
     return (*status)["upstream"];
   }
 
+  /// To all that happens after `cursor`, as `node` tells it.
+  TestClient listen(std::size_t node, const std::string& cursor) const {
+    const std::string host = swarm_.url(node).substr(swarm_.url(node).find("//") + 2);
+    TestClient events{static_cast<std::uint16_t>(std::stoul(host.substr(host.rfind(':') + 1)))};
+    const std::string headers =
+        fmt::format("Authorization: Bearer {}\r\nLast-Event-ID: {}\r\n", swarm_.token(), cursor);
+    EXPECT_TRUE(events.send(request_text("GET", "/api/v1/events", host, headers)));
+    EXPECT_EQ(events.read_head().headers["content-type"], "text/event-stream");
+    return events;
+  }
+
   NodeClient nodes() const {
     std::vector<std::string> urls;
     for (std::size_t i = 0; i < swarm_.size(); ++i)
@@ -84,6 +98,17 @@ TEST_F(Leaves, WriteReadFollowAndFindAnotherUpstream) {
   const auto id =
       swarm_.start_study(client, kInsurance, {{"target", "charges"}, {"trials", 2}, {"epochs", 3}});
   EXPECT_TRUE(client.get("/api/v1/studies/" + id));
+
+  // Another leaf's stream of events tells of it, and goes on after the last that was heard.
+  TestClient events = listen(leaves_[1], "0.0");
+  const std::string created = events.read_until("event: study_created");
+  ASSERT_THAT(created, HasSubstr("event: study_created"));
+  const auto at = created.rfind("id: ") + 4;
+  events.close();
+  TestClient later = listen(leaves_[1], created.substr(at, created.find('\n', at) - at));
+  const std::string rest = later.read_until("event: trial");
+  EXPECT_THAT(rest, HasSubstr("event: trial"));
+  EXPECT_THAT(rest, Not(HasSubstr("event: study_created")));
 
   const std::string dead = upstream(leaves_[0]);
   const auto status = swarm_.client(leaves_[0]).get("/api/v1/swarm").value();

@@ -140,6 +140,49 @@ TEST_F(Membership, WhoIsRemovedHandsItsVoteOverStopsAndIsRefusedFromThenOn) {
   EXPECT_EQ(alive(swarm, other), 3U);
 }
 
+// G7: a data directory was copied, and both copies run.
+TEST_F(Membership, WhoRunsOnACopyOfAnothersDirectoryStopsAndNobodyLosesAnything) {
+  ProcessSwarm swarm{3};
+  const std::size_t copied = (swarm.leader() + 1) % 3;
+  EXPECT_EQ(swarm.stop(copied), 0);
+  const auto copy = scratch_.path() / "copy";
+  std::filesystem::copy(swarm.data(copied), copy, std::filesystem::copy_options::recursive);
+  swarm.start(copied);
+  const auto born = std::chrono::steady_clock::now();
+  EXPECT_TRUE(wait_until(30s, [&] {
+    const bool is_older = std::chrono::steady_clock::now() - born > 6s;  // than the copy, clearly
+    return is_older && alive(swarm, copied) == 3;
+  }));
+  const std::vector<std::string> start{STARLING_PROGRAM,
+                                       "node",
+                                       "--data",
+                                       copy,
+                                       "--listen",
+                                       "127.0.0.1:0",
+                                       "--http",
+                                       "127.0.0.1:0",
+                                       "--join",
+                                       swarm.listen((copied + 1) % 3)};
+  EXPECT_EQ(run_program(start, output_, 20s), 1);
+  EXPECT_THAT(output_, HasSubstr("and began earlier: this one stops"));
+  EXPECT_THAT(output_, testing::Not(HasSubstr("serving http"))) << "it did nothing before";
+  EXPECT_TRUE(swarm.is_running(copied));
+  EXPECT_TRUE(wait_until(20s, [&] {
+    return swarm.output(copied).find("it began later and has to stop") != std::string::npos;
+  })) << swarm.output(copied);
+  const auto address = [&] {
+    const auto status = swarm.client(swarm.leader()).get("/api/v1/swarm");
+    if (!status) return std::string{};
+    for (const auto& member : (*status)["members"])
+      if (member["name"] == fmt::format("node-{}", copied + 1))
+        return std::string{member["address"]};
+    return std::string{};
+  };
+  EXPECT_TRUE(wait_until(20s, [&] { return address() == swarm.listen(copied); }))
+      << "the first one is believed again";
+  EXPECT_TRUE(swarm.client(copied).post("/api/v1/swarm/invites", {{"expires_s", 1}}));
+}
+
 TEST_F(Membership, ANewSecretReachesAllAndShutsTheOldOneOut) {
   ProcessSwarm swarm{SwarmPlan{.nodes = 4, .secret_file = secret_file('b')}};
   // One is away meanwhile; it does not vote, so that three go on.

@@ -1,4 +1,5 @@
 // The drill: most voters are lost for good, a person recovers, and an old voter comes back late.
+#include "node/base/durable_file.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/swarm/node_client.h"
 #include "tests/swarm/process_swarm.h"
@@ -145,9 +146,19 @@ TEST_F(Recovery, OneOfTwoSurvivorsGoesOnAndEveryoneElseComesBackAsNew) {
 TEST_F(Recovery, IsRefusedWhileAMajorityIsThere) {
   const std::size_t leader = swarm_.leader();
   const std::size_t node = (leader + 1) % 5;
+  const auto peers = swarm_.data(node) / "peers";
+  EXPECT_TRUE(wait_until(20s, [&] {
+    const auto known = read_file(peers);
+    return known && std::ranges::count(*known, '\n') == 4;
+  }));
   swarm_.kill(node);
   EXPECT_EQ(recover(node, true), 1);
   EXPECT_THAT(output_, testing::AnyOf(HasSubstr("hears a leader"), HasSubstr("a majority")));
+  // Nobody that could be asked is no sign that nobody is there.
+  std::filesystem::rename(peers, peers.string() + ".away");
+  EXPECT_EQ(recover(node, true), 1);
+  EXPECT_THAT(output_, HasSubstr("knows the address of none of the 5 voters"));
+  std::filesystem::rename(peers.string() + ".away", peers);
   swarm_.start(node);
   EXPECT_TRUE(wait_until(30s, [&] { return alive(leader, "voter") == 5; }));
 }

@@ -175,16 +175,20 @@ void GossipWorld::deliver(Event event) {
   const std::size_t from = event.push_pull_from;
   if (!cores_[from] || !can_hear(from, event.to)) return;
   if (event.call) {
-    cores_[from]->take_call_answer(now_, *event.call);
-    set_timer(from);
+    carry_out(from, cores_[from]->take_call_answer(now_, *event.call));
     return;
   }
-  const auto asked = cores_[from]->state();
-  bytes_sent_ += encode_swim_state(asked).size();
-  carry_out(event.to, cores_[event.to]->merge(now_, asked.members));
-  const auto answered = cores_[event.to]->state();
-  bytes_sent_ += encode_swim_state(answered).size();
-  carry_out(from, cores_[from]->merge(now_, answered.members));
+  NodeId after;
+  for (bool is_last = false; !is_last;) {
+    const auto asked = cores_[from]->page(after);
+    bytes_sent_ += encode_swim_state(asked).size();
+    const auto answered = cores_[event.to]->answer_to(asked);
+    carry_out(event.to, cores_[event.to]->merge(now_, asked.members));
+    bytes_sent_ += encode_swim_state(answered).size();
+    carry_out(from, cores_[from]->merge(now_, answered.members));
+    is_last = answered.upto <= after;
+    after = answered.upto;
+  }
 }
 
 void GossipWorld::run_for(std::chrono::milliseconds duration) {

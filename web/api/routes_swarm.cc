@@ -34,6 +34,7 @@ Json member_json(const MemberStatus& status) {
             {"is_leader", status.is_leader}};
   json["memory"] = Json{
       {"budget_mb", budget}, {"used_mb", used}, {"free_mb", budget > used ? budget - used : 0}};
+  json["disk"] = Json{{"free_mb", facts.disk_free_mb}, {"sync_us", facts.sync_us}};
   json["slots"] = facts.slots;
   json["trials_running"] = facts.trials_running;
   json["trials_queued"] = status.trials_queued;
