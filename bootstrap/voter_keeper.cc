@@ -1,5 +1,6 @@
 #include "bootstrap/voter_keeper.h"
 
+#include "bootstrap/voter_candidate.h"
 #include "ml/study/study_state.h"
 #include "ml/study/swarm_members.h"
 #include "node/base/clock.h"
@@ -18,8 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 250ms;
 constexpr auto kChangePatience = 5s;
-constexpr auto kHandOverPause = 10s;            // if nobody could take over
-constexpr std::uint64_t kCaughtUpEntries = 64;  // behind by so few is as good as not behind
+constexpr auto kHandOverPause = 10s;  // if nobody could take over
 constexpr std::uint64_t kVoterMemoryMb = 256;
 constexpr std::uint64_t kVoterDiskMb = 1024;
 constexpr std::size_t kFormedVoters = 3;
@@ -77,21 +77,10 @@ VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) const {
   if (wall_now_ms() - oldest_ms < kFormingMs) input.is_forming = true;
   for (const auto& member : gossip_.members()) {
     const auto found = listed.find(member.id);
-    const auto match = status.match.find(member.id);
-    const auto zone = member.facts.labels.find("zone");
-    VoterCandidate one;
-    one.id = member.id;
-    one.name = member.facts.name;
-    one.is_alive = member.id == self_ || (member.state <= node::MemberState::suspect &&
-                                          !status.forgetful.contains(member.id));
-    one.is_heard = member.id == self_ ||
-                   (status.heard.contains(member.id) && !status.forgetful.contains(member.id));
+    VoterCandidate one = candidate_of(member, status, self_, gossip_.round_trip(member.id));
     one.is_fit = member.facts.memory_budget_mb >= kVoterMemoryMb &&
                  member.facts.feature_level >= level &&
                  (member.facts.disk_free_mb == 0 || member.facts.disk_free_mb >= kVoterDiskMb);
-    one.write_time = write_time(member);
-    one.is_caught_up = match != status.match.end() && match->second > LogIndex{} &&
-                       match->second.value + kCaughtUpEntries >= status.commit.value;
     one.is_member = found != listed.end();
     one.is_removed = !member.key.is_none() &&
                      ml::standing_of(*view, member.key.public_key) == node::Standing::removed;
@@ -99,18 +88,9 @@ VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) const {
       one.is_draining = found->second.is_draining;
       one.wants_vote = found->second.wants_vote;
     }
-    if (zone != member.facts.labels.end()) one.domain = zone->second;
     input.nodes.push_back(std::move(one));
   }
   return input;
-}
-
-std::chrono::microseconds VoterKeeper::write_time(const node::Member& member) const {
-  const auto way = member.id == self_ ? MonoTime{0} : gossip_.round_trip(member.id);
-  if (!way || member.facts.sync_us == 0) return {};
-  constexpr std::uint64_t kLongestUs = 3600'000'000;  // what a member says may be anything
-  const std::chrono::microseconds sync{std::min(member.facts.sync_us, kLongestUs)};
-  return sync + std::chrono::duration_cast<std::chrono::microseconds>(*way);
 }
 
 asio::awaitable<void> VoterKeeper::one_look() {

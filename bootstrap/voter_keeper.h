@@ -38,7 +38,6 @@ class VoterKeeper {
   asio::awaitable<void> change(VoterChange change);
   asio::awaitable<void> use_newest_key();
   asio::awaitable<void> raise_feature_level(consensus::RaftStatus status);
-  std::chrono::microseconds write_time(const node::Member& member) const;
   VoterInput input_of(const consensus::RaftStatus& status) const;
 
   asio::any_io_executor core_;

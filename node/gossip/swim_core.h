@@ -108,8 +108,8 @@ class SwimCore {
   SwimState page(NodeId after) const;
 
   /// The page that answers `theirs`: of the same members, what is not said there already. Answer
-  /// before merging it: a sender that is said to live elsewhere should hear of that. Where the answer
-  /// ends earlier, the next page begins.
+  /// before merging it: a sender that is said to live elsewhere should hear of that. Where the
+  /// answer ends earlier, the next page begins.
   SwimState answer_to(const SwimState& theirs) const;
 
   /// Sorted by id, this node included.

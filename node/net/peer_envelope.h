@@ -64,8 +64,8 @@ std::string refusal_of(const Hello& theirs, const Hello& ours);
 /// Two processes run as one node: on copies of one data directory, because one is locked.
 bool is_twin(const Hello& theirs, const Hello& ours);
 
-/// Of twins, whether `ours` is the one that must stop: the later one, of two that began together the
-/// one with the greater boot id.
+/// Of twins, whether `ours` is the one that must stop: the later one, of two that began together
+/// the one with the greater boot id.
 bool must_give_way(const Hello& theirs, const Hello& ours);
 
 /// The body of an answer: the handler's result, errors included.

@@ -32,6 +32,7 @@ struct Arguments {
   bool trace = false;
   bool all = false;
   bool shrink = false;
+  bool keeps_itself = false;
 };
 
 std::string replay_command(const char* program, std::uint64_t seed, const Arguments& arguments) {
@@ -39,6 +40,7 @@ std::string replay_command(const char* program, std::uint64_t seed, const Argume
   for (const std::string& fault : arguments.without)
     line += " --without " + fault;
   if (arguments.calm_after != kNever) line += fmt::format(" --calm-after {}", arguments.calm_after);
+  if (arguments.keeps_itself) line += " --keeps-itself";
   if (arguments.until != kNever) line += fmt::format(" --until {}", arguments.until);
   return line + " --trace";
 }
@@ -74,6 +76,7 @@ std::optional<SwarmOptions> options_from(const Arguments& arguments) {
     }
     options.without.insert(*fault);
   }
+  if (arguments.keeps_itself) options.keeps_itself = true;
   if (arguments.trace) options.trace = [](const std::string& line) { std::puts(line.c_str()); };
   return options;
 }
@@ -128,6 +131,9 @@ int simulate(int argc, char** argv) {
   app.add_flag("--trace", arguments.trace, "print every event");
   app.add_flag(
       "--shrink", arguments.shrink, "of one seed: leave out what its failure does not need");
+  app.add_flag("--keeps-itself",
+               arguments.keeps_itself,
+               "only swarms with gossip and voter plan, not every fourth");
   app.add_flag("--all", arguments.all, "go on after a failure");
   CLI11_PARSE(app, argc, argv);
   auto options = options_from(arguments);

@@ -7,6 +7,7 @@ add_library(starling_virtual_swarm_parts OBJECT
   ../support/member_planner.cc
   ../support/sim_clients.cc
   ../support/sim_disk.cc
+  ../support/sim_gossip.cc
   ../support/sim_history.cc
   ../support/sim_machine.cc
   ../support/sim_member.cc
@@ -14,6 +15,7 @@ add_library(starling_virtual_swarm_parts OBJECT
   ../support/sim_relays.cc
   ../support/sim_service.cc
   ../support/sim_snapshots.cc
+  ../support/sim_voters.cc
   ../support/study_sim_machine.cc
   ../support/swarm_faults.cc
   ../support/swarm_marks.cc
@@ -23,11 +25,13 @@ add_library(starling_virtual_swarm_parts OBJECT
   # As a node links them, without the rest of their rooms.
   ${PROJECT_SOURCE_DIR}/bootstrap/recent_values.cc
   ${PROJECT_SOURCE_DIR}/bootstrap/study_machine.cc
+  ${PROJECT_SOURCE_DIR}/bootstrap/voter_candidate.cc
+  ${PROJECT_SOURCE_DIR}/bootstrap/voter_plan.cc
   ${PROJECT_SOURCE_DIR}/consensus/group/snapshot_stream.cc
   ${PROJECT_SOURCE_DIR}/consensus/group/state_chain.cc)
 target_include_directories(starling_virtual_swarm_parts PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(starling_virtual_swarm_parts
-  PUBLIC starling::study PkgConfig::xxhash PRIVATE starling_warnings)
+  PUBLIC starling::study starling::gossip PkgConfig::xxhash PRIVATE starling_warnings)
 
 add_library(starling_virtual_swarm INTERFACE)
 target_link_libraries(starling_virtual_swarm INTERFACE

@@ -54,8 +54,9 @@ void FaultInjector::begin(std::uint64_t until_step) {
   for (const auto& [fault, act] : kActs) {
     if (const auto mean = plan_.mean_wait(fault)) plan_next(fault, *mean, act);
   }
-  if (plan_.has(Fault::wipe) || plan_.has(Fault::lying_sync) || plan_.has(Fault::roll_back))
-    repair_members();
+  const bool loses_disks =
+      plan_.has(Fault::wipe) || plan_.has(Fault::lying_sync) || plan_.has(Fault::roll_back);
+  if (loses_disks && swarm_.voters() == nullptr) repair_members();
 }
 
 void FaultInjector::plan_next(Fault fault, MonoTime mean, Act act) {
@@ -252,6 +253,7 @@ void FaultInjector::kill_all(Random&) {
 }
 
 void FaultInjector::change_members(Random& random) {
+  if (swarm_.voters() != nullptr) return swarm_.voters()->draw_drain(random);
   const SimMember* leader = swarm_.leader();
   if (leader == nullptr) return;
   const auto change = draw_change(swarm_, leader->core->config(), random);

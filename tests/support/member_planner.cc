@@ -104,11 +104,14 @@ std::optional<Config> step_towards(VirtualSwarm& swarm,
 
 bool propose_change(VirtualSwarm& swarm, const Config& config) {
   SimMember* leader = swarm.leader();
-  if (leader == nullptr || !swarm.is_awake(*leader)) return false;
-  if (!is_safe(swarm, leader->core->config(), config)) return false;
+  return leader != nullptr && swarm.is_awake(*leader) && propose_change(swarm, *leader, config);
+}
+
+bool propose_change(VirtualSwarm& swarm, SimMember& leader, const Config& config) {
+  if (!is_safe(swarm, leader.core->config(), config)) return false;
   bool is_begun = false;
-  swarm.give(*leader, [&](RaftCore& core, Effects& effects) {
-    is_begun = core.change_config(swarm.clock(*leader), config.voters, config.learners, effects)
+  swarm.give(leader, [&](RaftCore& core, Effects& effects) {
+    is_begun = core.change_config(swarm.clock(leader), config.voters, config.learners, effects)
                    .has_value();
   });
   swarm.marks().hit(Mark::config_refused, !is_begun);

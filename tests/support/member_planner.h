@@ -24,4 +24,7 @@ std::optional<consensus::Config> step_towards(VirtualSwarm& swarm,
 /// Returns: whether it began the change.
 bool propose_change(VirtualSwarm& swarm, const consensus::Config& config);
 
+/// Asks one that leads, or thinks so.
+bool propose_change(VirtualSwarm& swarm, SimMember& leader, const consensus::Config& config);
+
 }  // namespace starling::tests

@@ -5,6 +5,7 @@
 #include "consensus/group/state_chain.h"
 #include "consensus/group/state_machine.h"
 #include "consensus/raft/raft_core.h"
+#include "node/gossip/swim_core.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_disk.h"
 #include "tests/support/sim_machine.h"
@@ -77,6 +78,11 @@ struct SimMember {
   std::vector<std::function<void(SimMember&)>> parked;  ///< what is to be done after the pause
   MonoTime timer_at{0};                                 ///< by its own clock
   std::uint64_t boot = 0;
+
+  // Of a swarm that keeps itself.
+  std::unique_ptr<node::SwimCore> gossip;
+  MonoTime gossip_timer_at{0};    ///< by its own clock
+  std::uint64_t incarnation = 0;  ///< the highest it has used; on its disk
 
   struct InLog {
     Term term;

@@ -25,7 +25,11 @@ void SimRelays::ask_again_and_again(SimMember& member) {
 
 void SimRelays::ask(SimMember& member) {
   if (!swarm_.is_awake(member) || member.core->role() == Role::leader) return;
-  const bool needs_it = !member.core->config().members().contains(member.id);
+  const MonoTime silence_max = 4 * swarm_.timings().election;
+  const bool hears_leader =
+      member.leader_contact && swarm_.clock(member) - member.leader_contact->second <= silence_max;
+  // A member that hears of no leader may have been removed while it was away.
+  const bool needs_it = !member.core->config().members().contains(member.id) || !hears_leader;
   if (!needs_it && !random_.chance(members_ask_)) return;
   const std::size_t asked = random_.below(swarm_.members().size());
   if (asked == member.machine) return;

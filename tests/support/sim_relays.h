@@ -1,6 +1,6 @@
 /// The committed log on its way to those to whom no leader sends it, in a virtual swarm: every
-/// machine asks others at random, the more if it is in no config. The answers suffer from the
-/// network as all messages do.
+/// machine asks others at random, the more if it is in no config or hears of no leader. The answers
+/// suffer from the network as all messages do.
 #pragma once
 
 #include "consensus/relay/relay.h"

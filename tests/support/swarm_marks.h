@@ -35,6 +35,13 @@ enum class Mark : std::size_t {
   learner_promoted,
   voter_demoted,
   member_removed,
+  // A swarm that keeps itself
+  gossip_buried,   ///< somebody held a member for dead
+  gossip_wronged,  ///< the same, and it lived
+  plan_grew,
+  plan_replaced,
+  plan_shrank,
+  kept_itself,  ///< it healed without anybody's help
   // The log
   suffix_truncated,
   stale_sync,              ///< a sync ended whose entries were truncated meanwhile

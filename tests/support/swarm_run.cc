@@ -5,6 +5,7 @@
 #include "tests/support/sim_clients.h"
 #include "tests/support/sim_machine.h"
 #include "tests/support/sim_random.h"
+#include "tests/support/sim_voters.h"
 #include "tests/support/virtual_swarm.h"
 
 #include <algorithm>
@@ -20,6 +21,9 @@ namespace {
 constexpr MonoTime kWarmUp = 15s;
 constexpr MonoTime kLivenessDeadline = 60s;
 constexpr MonoTime kHealingDeadline = 40s;
+constexpr MonoTime kKeptHealingDeadline = 240s;  ///< graces and pauses of the voter plan
+constexpr std::size_t kKeptVoters = 5;
+constexpr std::size_t kKeptStandbys = 2;
 constexpr MonoTime kHandoverDeadline = 5s;  ///< ten times the shortest wait for an election
 constexpr std::uint64_t kStepsMax = 2'000'000;
 
@@ -27,6 +31,11 @@ constexpr std::uint64_t kStepsMax = 2'000'000;
 std::unique_ptr<SimMachine> draw_machine(std::uint64_t seed) {
   if (stream(seed, "machine").chance(0.25)) return std::make_unique<StudySimMachine>();
   return std::make_unique<TextMachine>();
+}
+
+SwarmShape shape_of(const SwarmOptions& options) {
+  const bool keeps = options.keeps_itself.value_or(stream(options.seed, "keeping").chance(0.25));
+  return {options.seed, keeps ? 8U : 5U, options.same_id_after_wipe, keeps};
 }
 
 /// The run has come to the step at which it was told to end.
@@ -40,7 +49,7 @@ class SwarmRun {
         trace_(options.trace),
         plan_(options.seed, options.without),
         machine_(draw_machine(options.seed)),
-        swarm_({options.seed, 5, options.same_id_after_wipe}, plan_, *machine_, trace_),
+        swarm_(shape_of(options), plan_, *machine_, trace_),
         clients_(swarm_, options.seed, plan_),
         injector_(swarm_, options.seed, plan_) {}
 
@@ -80,8 +89,10 @@ class SwarmRun {
   void do_liveness();
   void do_healing();
   void do_handover();
+  bool has_kept_itself();
+  bool is_equal_everywhere(const RaftCore& leader);
   void check_equal();
-  std::set<std::size_t> choose_core();
+  std::set<std::size_t> choose_core(bool cuts_the_rest);
   void mend(SimMember& member);
   void freeze(SimMember& member);
   std::set<NodeId> first_machines(std::size_t count);
@@ -132,10 +143,13 @@ void SwarmRun::do_chaos() {
 }
 
 /// As few as can be, at random, that hold a quorum of every config that may be needed. Whose disk
-/// took back what it had confirmed does not count: its member may have to leave. Empty: without
-/// those there is no quorum.
-std::set<std::size_t> SwarmRun::choose_core() {
+/// took back what it had confirmed does not count: its member may have to leave. Who is still
+/// reached by the others may get configs from them. Empty: without those there is no quorum.
+std::set<std::size_t> SwarmRun::choose_core(bool cuts_the_rest) {
   std::vector<std::size_t> order;
+  std::set<std::size_t> all;
+  for (const auto& member : swarm_.members())
+    all.insert(member->machine);
   for (std::size_t i = 0; i < swarm_.members().size(); ++i)
     order.insert(order.begin() + static_cast<std::ptrdiff_t>(random_.below(i + 1)), i);
   std::set<std::size_t> core;
@@ -144,7 +158,7 @@ std::set<std::size_t> SwarmRun::choose_core() {
     core.insert(machine);
     const SimMember& member = swarm_.member(machine);
     if (!member.disk.has_forgotten()) alive.insert(member.id);
-    if (swarm_.has_quorum(alive, core)) return core;
+    if (swarm_.has_quorum(alive, cuts_the_rest ? core : all)) return core;
   }
   return {};
 }
@@ -167,10 +181,12 @@ void SwarmRun::do_liveness() {
   clients_.set_faulty(false);
   swarm_.set_restarts(false);
   swarm_.set_mid_step_deaths(0);
-  const std::set<std::size_t> core = choose_core();
+  // It could make a machine needed of which it does not know yet that it is frozen for good.
+  if (swarm_.voters() != nullptr) swarm_.voters()->set_working(false);
+  const bool cuts_the_rest = random_.chance(0.5);
+  const std::set<std::size_t> core = choose_core(cuts_the_rest);
   swarm_.marks().hit(Mark::no_sound_core, core.empty());
   if (core.empty()) return;
-  const bool cuts_the_rest = random_.chance(0.5);
   trace_.note(swarm_.now(), "liveness: {} machines are well", core.size());
   swarm_.network().freeze_around(core, cuts_the_rest, swarm_.now());
   clients_.set_reach(core);
@@ -220,14 +236,29 @@ bool SwarmRun::has_converged(std::size_t voter_count) {
   if (leader == nullptr || !clients_.are_idle()) return false;
   const RaftCore& core = *leader->core;
   if (core.config().is_joint() || core.config().voters != voters) return false;
-  const LogIndex last = core.log().last_index();
-  for (const auto& member : swarm_.members()) {
-    const bool is_equal = member->core && member->core->applied_index() == last &&
-                          member->core->config() == core.config() &&
-                          member->core->term() == core.term();
-    if (!is_equal) return false;
-  }
-  return core.config().members().size() == swarm_.members().size();
+  return is_equal_everywhere(core) && core.config().members().size() == swarm_.members().size();
+}
+
+bool SwarmRun::is_equal_everywhere(const RaftCore& leader) {
+  const LogIndex last = leader.log().last_index();
+  return std::ranges::all_of(swarm_.members(), [&](const auto& member) {
+    return member->core && member->core->applied_index() == last &&
+           member->core->config() == leader.config() && member->core->term() == leader.term();
+  });
+}
+
+/// Five voters and two standbys of those that there are now, and gossip that is right.
+bool SwarmRun::has_kept_itself() {
+  const SimMember* leader = swarm_.leader();
+  if (leader == nullptr || !clients_.are_idle() || !swarm_.gossip()->is_settled()) return false;
+  const RaftCore& core = *leader->core;
+  const Config& config = core.config();
+  const bool is_full = !config.is_joint() && config.voters.size() == kKeptVoters &&
+                       config.learners.size() == kKeptStandbys;
+  const auto members = config.members();
+  const bool are_there =
+      std::ranges::all_of(members, [this](NodeId id) { return swarm_.find(id) != nullptr; });
+  return is_full && are_there && is_equal_everywhere(core);
 }
 
 void SwarmRun::do_healing() {
@@ -242,13 +273,21 @@ void SwarmRun::do_healing() {
   clients_.finish();
   for (const auto& member : swarm_.members())
     mend(*member);
-  lead_to(voter_count);
+  const bool keeps = swarm_.voters() != nullptr;
+  if (keeps) {
+    swarm_.voters()->drain_nobody();
+    swarm_.voters()->set_working(true);
+  } else {
+    lead_to(voter_count);
+  }
   const MonoTime begun = swarm_.now();
+  const MonoTime deadline = keeps ? kKeptHealingDeadline : kHealingDeadline;
   const Term before = swarm_.highest_term();
-  const bool is_well =
-      run_until(begun + kHealingDeadline, [&] { return has_converged(voter_count); });
+  const bool is_well = run_until(
+      begun + deadline, [&] { return keeps ? has_kept_itself() : has_converged(voter_count); });
   report_.healing_took = swarm_.now() - begun;
-  require(is_well, "the healed swarm is not equal everywhere after {} s", kHealingDeadline / 1s);
+  require(is_well, "the healed swarm is not equal everywhere after {} s", deadline / 1s);
+  swarm_.marks().hit(Mark::kept_itself, keeps);
   const Term term = swarm_.leader()->core->term();
   const auto elections = term.value - std::min(term.value, before.value);
   require(elections <= static_cast<std::uint64_t>(report_.healing_took / 500ms) + 3,

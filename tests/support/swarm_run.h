@@ -7,6 +7,10 @@
 ///   4. healing: all is well again: all must get to the same log and state, and stay there;
 ///   5. handover: the leader dies, and the next one must serve reads though nothing is written.
 ///
+/// A swarm that keeps itself begins with one founder among eight machines. The others meet it by
+/// gossip, leaders choose voters and standbys by the plan of real nodes, the rest are leaves;
+/// nobody else changes members, during chaos as in healing.
+///
 /// Source: TigerBeetle's VOPR (safety mode, liveness mode).
 #pragma once
 
@@ -27,8 +31,9 @@ namespace starling::tests {
 struct SwarmOptions {
   std::uint64_t seed = 1;
   std::chrono::seconds chaos{50};
-  std::set<Fault> without;          ///< classes of faults that are left out
-  bool same_id_after_wipe = false;  ///< what must never be done, for the mutation gate
+  std::set<Fault> without;           ///< classes of faults that are left out
+  bool same_id_after_wipe = false;   ///< what must never be done, for the mutation gate
+  std::optional<bool> keeps_itself;  ///< with gossip and voter plan; left out: every fourth seed
   std::uint64_t calm_after =
       std::numeric_limits<std::uint64_t>::max();                    ///< no faults after this step
   std::uint64_t until = std::numeric_limits<std::uint64_t>::max();  ///< end at this step

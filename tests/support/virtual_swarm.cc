@@ -65,16 +65,26 @@ VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
         std::make_unique<SimMember>(i, SimDisk{shape.seed, i, plan}, draw_offset(shape.seed, i)));
     members_.back()->id = sim_node_id(i, 0);
   }
+  if (shape_.keeps_itself) {
+    gossip_ = std::make_unique<SimGossip>(*this, shape_.seed);
+    voters_ = std::make_unique<SimVoters>(*this, shape_.seed);
+  }
   found();
-  for (const auto& member : members_)
+  for (const auto& member : members_) {
     relays_.ask_again_and_again(*member);
+    if (voters_) voters_->look_again_and_again(*member);
+  }
 }
 
 /// Every machine but perhaps some that join later has the first config on its disk.
 void VirtualSwarm::found() {
   Random random = stream(shape_.seed, "founding");
-  const std::size_t voters = random.chance(0.5) ? 3 : 1 + random.below(shape_.machines);
-  const std::size_t learners = random.below(shape_.machines - voters + 1);
+  std::size_t voters = random.chance(0.5) ? 3 : 1 + random.below(shape_.machines);
+  std::size_t learners = random.below(shape_.machines - voters + 1);
+  if (shape_.keeps_itself) {
+    voters = 1;
+    learners = 0;
+  }
   Entry first{Term{1}, LogIndex{1}, EntryKind::config, {}, {}};
   for (std::size_t i = 0; i < voters + learners; ++i) {
     auto& group = i < voters ? first.config.voters : first.config.learners;
@@ -217,9 +227,10 @@ void VirtualSwarm::carry_out(SimMember& member, Effects& effects) {
   set_timer(member);
 }
 
+/// As RaftEngine::arm_timer does it: a tick that comes too early does nothing.
 void VirtualSwarm::set_timer(SimMember& member) {
   const MonoTime when = member.core->next_deadline();
-  if (member.timer_at == when) return;
+  if (member.timer_at > MonoTime{0} && member.timer_at <= when) return;
   member.timer_at = when;
   at_member(member.clock.world_at(when), member, [this, when](SimMember& who) {
     if (who.timer_at != when) return;
@@ -329,6 +340,7 @@ Result<> VirtualSwarm::start(SimMember& member) {
   checker_.check_restart(*member.core, member.disk.store());
   trace_.note(now(), "{} starts term={}", name_of(member.id), member.core->term().value);
   give(member, [&](RaftCore& core, Effects& effects) { core.tick(clock(member), effects); });
+  if (gossip_ && member.core) gossip_->start(member);
   return {};
 }
 
@@ -352,6 +364,7 @@ void VirtualSwarm::crash(SimMember& member) {
   member.chain.reset();
   member.parked.clear();
   member.core.reset();
+  member.gossip.reset();
   SimService::forget(member);
   plan_restart(member);
 }

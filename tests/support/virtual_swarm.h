@@ -11,6 +11,7 @@
 #include "tests/support/mark_watcher.h"
 #include "tests/support/sim_agenda.h"
 #include "tests/support/sim_disk.h"
+#include "tests/support/sim_gossip.h"
 #include "tests/support/sim_history.h"
 #include "tests/support/sim_machine.h"
 #include "tests/support/sim_member.h"
@@ -18,6 +19,7 @@
 #include "tests/support/sim_relays.h"
 #include "tests/support/sim_service.h"
 #include "tests/support/sim_snapshots.h"
+#include "tests/support/sim_voters.h"
 #include "tests/support/swarm_faults.h"
 #include "tests/support/swarm_marks.h"
 #include "tests/support/swarm_trace.h"
@@ -35,6 +37,7 @@ struct SwarmShape {
   std::uint64_t seed = 1;
   std::size_t machines = 5;
   bool same_id_after_wipe = false;  ///< what must never be done, for the mutation gate
+  bool keeps_itself = false;  ///< one founder; the others meet by gossip, leaders choose voters
 };
 
 class VirtualSwarm {
@@ -83,6 +86,8 @@ class VirtualSwarm {
 
   MonoTime clock(const SimMember& member) const { return member.clock.at(now()); }
 
+  const consensus::RaftTimings& timings() const { return timings_; }
+
   /// Errors: of the disk.
   Result<> start(SimMember& member);
   void crash(SimMember& member);
@@ -121,6 +126,11 @@ class VirtualSwarm {
   RaftChecker& checker() { return checker_; }
 
   SimService& service() { return service_; }
+
+  /// Both null unless the swarm keeps itself.
+  SimGossip* gossip() { return gossip_.get(); }
+
+  SimVoters* voters() { return voters_.get(); }
 
   SwarmMarks& marks() { return marks_; }
 
@@ -179,6 +189,8 @@ class VirtualSwarm {
   SimService service_;
   SimSnapshots snapshots_;
   SimRelays relays_;
+  std::unique_ptr<SimGossip> gossip_;
+  std::unique_ptr<SimVoters> voters_;
   MarkWatcher watcher_;
 
   struct Recorded {

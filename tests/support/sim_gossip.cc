@@ -1,0 +1,169 @@
+#include "tests/support/sim_gossip.h"
+
+#include "tests/support/sim_random.h"
+#include "tests/support/virtual_swarm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::tests {
+
+using namespace std::chrono_literals;
+using node::MemberState;
+
+namespace {
+
+constexpr std::uint64_t kUsedWithoutADiskWrite = 1U << 16;
+
+std::string address_of(std::size_t machine) {
+  return fmt::format("m{}", machine);
+}
+
+std::size_t machine_at(const std::string& address) {
+  return static_cast<std::size_t>(std::stoul(address.substr(1)));
+}
+
+}  // namespace
+
+void SimGossip::start(SimMember& member) {
+  member.incarnation += kUsedWithoutADiskWrite;
+  node::SwimConfig config;
+  config.self = member.id;
+  config.key.public_key = {1, static_cast<std::uint8_t>(member.machine), member.life};
+  config.swarm = sim_swarm_id();
+  config.facts.name = name_of(member.id);
+  config.facts.address = address_of(member.machine);
+  config.facts.sync_us = 1000 * (1 + member.machine * 10);
+  for (std::size_t machine = 0; machine < swarm_.members().size(); ++machine)
+    if (machine != member.machine) config.seeds.push_back(address_of(machine));
+  config.incarnation = member.incarnation;
+  config.seed = mix_seeds(seed_, member.boot * 256 + member.machine);
+  member.gossip_timer_at = MonoTime{0};
+  member.gossip = std::make_unique<node::SwimCore>(config, swarm_.clock(member));
+  set_timer(member);
+  for (const auto& seed : config.seeds)
+    push_pull(member, seed, {});
+}
+
+void SimGossip::give(SimMember& member, const Act& act) {
+  node::SwimEffects effects;
+  act(member, effects);
+  carry_out(member, effects);
+}
+
+void SimGossip::set_timer(SimMember& member) {
+  const MonoTime when = member.gossip->next_deadline();
+  if (member.gossip_timer_at == when) return;
+  member.gossip_timer_at = when;
+  swarm_.at_member(member.clock.world_at(when), member, [this, when](SimMember& who) {
+    if (who.gossip_timer_at != when) return;
+    who.gossip_timer_at = MonoTime{0};
+    give(who, [this](SimMember& one, node::SwimEffects& effects) {
+      const MonoTime now = swarm_.clock(one);
+      if (now >= one.gossip->next_deadline()) effects = one.gossip->tick(now);
+    });
+  });
+}
+
+void SimGossip::carry_out(SimMember& member, const node::SwimEffects& effects) {
+  member.incarnation = std::max(member.incarnation, member.gossip->incarnation());
+  for (const auto& datagram : effects.send)
+    send(member, datagram);
+  for (const auto& one : effects.call)
+    call(member, one);
+  for (const auto& address : effects.push_pull)
+    push_pull(member, address, {});
+  for (const auto& changed : effects.changed) {
+    const SimMember* meant = swarm_.find(changed.id);
+    const bool is_dead = changed.state == MemberState::dead;
+    swarm_.marks().hit(Mark::gossip_buried, is_dead);
+    swarm_.marks().hit(Mark::gossip_wronged, is_dead && meant != nullptr && meant->core);
+    swarm_.trace().note(swarm_.now(),
+                        "{} holds {} for {}",
+                        name_of(member.id),
+                        name_of(changed.id),
+                        node::to_string(changed.state));
+  }
+  set_timer(member);
+}
+
+void SimGossip::send(SimMember& member, const node::SwimDatagram& datagram) {
+  const std::size_t to = machine_at(datagram.address);
+  for (const MonoTime when : swarm_.network().send(member.machine, to, swarm_.now())) {
+    swarm_.at(when, [this, to, message = datagram.message] {
+      SimMember& there = swarm_.member(to);
+      if (!there.gossip) return;
+      swarm_.at_member(swarm_.now(), there, [this, message](SimMember& who) {
+        give(who, [this, &message](SimMember& one, node::SwimEffects& effects) {
+          effects = one.gossip->receive(swarm_.clock(one), message);
+        });
+      });
+    });
+  }
+}
+
+void SimGossip::ask(SimMember& from,
+                    std::size_t to,
+                    const std::function<std::function<void(SimMember&)>(SimMember&)>& question) {
+  for (const MonoTime when : swarm_.network().send(from.machine, to, swarm_.now())) {
+    swarm_.at(when, [this, to, question, asker = from.machine, boot = from.boot] {
+      SimMember& there = swarm_.member(to);
+      if (!there.gossip) return;
+      swarm_.at_member(swarm_.now(), there, [this, question, asker, boot](SimMember& who) {
+        const auto answer = question(who);
+        for (const MonoTime back : swarm_.network().send(who.machine, asker, swarm_.now())) {
+          swarm_.at(back, [this, answer, asker, boot] {
+            SimMember& one = swarm_.member(asker);
+            if (answer && one.gossip && one.boot == boot)
+              swarm_.at_member(swarm_.now(), one, answer);
+          });
+        }
+      });
+    });
+  }
+}
+
+void SimGossip::call(SimMember& member, const node::SwimCall& call) {
+  ask(member,
+      machine_at(call.address),
+      [this, call](SimMember& there) -> std::function<void(SimMember&)> {
+        if (there.id != call.to) return {};
+        return [this, call](SimMember& asker) {
+          give(asker, [this, &call](SimMember& one, node::SwimEffects& effects) {
+            effects = one.gossip->take_call_answer(swarm_.clock(one), call);
+          });
+        };
+      });
+}
+
+void SimGossip::push_pull(SimMember& member, const std::string& address, NodeId after) {
+  const node::SwimState ours = member.gossip->page(after);
+  const auto question = [this, ours, address](SimMember& there) {
+    const node::SwimState theirs = there.gossip->answer_to(ours);
+    give(there, [this, &ours](SimMember& one, node::SwimEffects& effects) {
+      effects = one.gossip->merge(swarm_.clock(one), ours.members);
+    });
+    return std::function<void(SimMember&)>{[this, theirs, address](SimMember& asker) {
+      give(asker, [this, &theirs](SimMember& one, node::SwimEffects& effects) {
+        effects = one.gossip->merge(swarm_.clock(one), theirs.members);
+      });
+      if (theirs.after < theirs.upto) push_pull(asker, address, theirs.upto);
+    }};
+  };
+  ask(member, machine_at(address), question);
+}
+
+bool SimGossip::is_settled() const {
+  return std::ranges::all_of(swarm_.members(), [this](const auto& member) {
+    if (!member->gossip) return true;
+    const auto known = member->gossip->members();
+    return std::ranges::all_of(known, [this](const node::Member& one) {
+      const SimMember* meant = swarm_.find(one.id);
+      const bool runs = meant != nullptr && meant->gossip;
+      return (one.state == MemberState::alive) == runs;
+    });
+  });
+}
+
+}  // namespace starling::tests
