@@ -22,6 +22,7 @@ namespace {
 using Json = nlohmann::json;
 constexpr int kIdentityVersion = 1;
 constexpr const char* kQuarantine = "quarantine";
+constexpr const char* kForgetSwarm = "forget the swarm";  // a line of it
 
 }  // namespace
 
@@ -100,6 +101,11 @@ Result<> Identity::quarantine(std::string_view why) {
   return write_file_atomically(data_ / kQuarantine, std::string{why} + "\n", 0600);
 }
 
+Result<> Identity::leave_swarm(std::string_view why) {
+  const std::string text = fmt::format("{}\n{}\n", why, kForgetSwarm);
+  return write_file_atomically(data_ / kQuarantine, text, 0600);
+}
+
 /// In an order that a crash may interrupt anywhere: the old state is aside, then the node is new,
 /// then the quarantine is over.
 Result<> Identity::leave_quarantine() {
@@ -120,6 +126,10 @@ Result<> Identity::leave_quarantine() {
       return system_error("cannot rename to", aside);
     if (auto synced = sync_folder(data_); !synced) return synced;
     said += fmt::format("; the old state is kept in {}", aside.string());
+  }
+  if (why->find(kForgetSwarm) != std::string::npos) {
+    swarm_.reset();
+    recovery_epoch_ = 0;
   }
   if (auto renewed = renew(said); !renewed) return renewed;
   if (::unlink((data_ / kQuarantine).c_str()) != 0)

@@ -35,6 +35,9 @@ class Identity {
   /// a new node of the same swarm. Durable when it returns.
   Result<> quarantine(std::string_view why);
 
+  /// The same, and the new node is of no swarm.
+  Result<> leave_swarm(std::string_view why);
+
   /// Why this start made a new node of an old one, and where the old state lies now.
   const std::optional<std::string>& renewed_because() const { return renewed_because_; }
 

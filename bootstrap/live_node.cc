@@ -87,6 +87,8 @@ web::SwarmStatus LiveNode::swarm() const {
             : "one copy of the state decides until the new members have caught up");
   }
   if (!raft.leader) status.notes.push_back(why_no_leader(raft, status.members));
+  if (auto warning = parts_.other_swarm.warning(mono_now()))
+    status.notes.push_back(std::move(*warning));
   return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include "bootstrap/blob_sync.h"
 #include "bootstrap/disk_guard.h"
+#include "bootstrap/other_swarm.h"
 #include "bootstrap/raft_ledger.h"
 #include "consensus/group/raft_group.h"
 #include "ml/serve/predictor.h"
@@ -29,6 +30,7 @@ struct NodeParts {
   BlobSync& blob_sync;
   ml::Predictor& predictor;
   const DiskGuard& disk;
+  const OtherSwarm& other_swarm;
 };
 
 class LiveNode : public web::NodeView {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <vector>
 
 namespace starling::bootstrap {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::size_t kPeersKept = 256;
 constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr std::uint64_t kMemoryStepMb = 16;
 constexpr std::uint64_t kDiskStepMb = 256;
+constexpr std::size_t kSyncTimesKept = 5;
 
 }  // namespace
 
@@ -31,8 +33,13 @@ FactsSource::FactsSource(const Settings& settings, std::string http_url) : data_
   fixed_.labels = parse_labels(settings.labels).value();
 }
 
-void FactsSource::set_sync_time(std::chrono::microseconds taken) {
-  fixed_.sync_us = static_cast<std::uint64_t>(std::max<std::int64_t>(taken.count(), 1));
+void FactsSource::note_sync_time(std::chrono::microseconds taken) {
+  sync_times_.push_back(taken);
+  if (sync_times_.size() > kSyncTimesKept) sync_times_.pop_front();
+  std::vector<std::chrono::microseconds> sorted(sync_times_.begin(), sync_times_.end());
+  std::ranges::sort(sorted);
+  const auto median = sorted[sorted.size() / 2];
+  fixed_.sync_us = static_cast<std::uint64_t>(std::max<std::int64_t>(median.count(), 1));
 }
 
 node::MemberFacts FactsSource::now(std::uint32_t trials_running,

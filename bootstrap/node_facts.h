@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -17,8 +18,11 @@ class FactsSource {
  public:
   FactsSource(const Settings& settings, std::string http_url);
 
-  /// How long this node's disk takes to make a write durable, once that is measured.
-  void set_sync_time(std::chrono::microseconds taken);
+  const std::filesystem::path& data() const { return data_; }
+
+  /// How long this node's disk took to make a write durable. Published is the median of the last
+  /// five times that this was measured: one bad moment says nothing.
+  void note_sync_time(std::chrono::microseconds taken);
 
   /// `key_generation`: the newest of the swarm's keys that this node knows.
   node::MemberFacts now(std::uint32_t trials_running, std::uint64_t key_generation) const;
@@ -26,6 +30,7 @@ class FactsSource {
  private:
   std::filesystem::path data_;
   node::MemberFacts fixed_;
+  std::deque<std::chrono::microseconds> sync_times_;  ///< the newest last
 };
 
 /// The file `peers` of the data directory: one HOST:PORT a line, of members seen alive, 256 at

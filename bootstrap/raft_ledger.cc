@@ -107,9 +107,12 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::append_on_core(ml::Command com
   for (;;) {
     const auto one_try = std::clamp(left_until(deadline), milliseconds{1}, kOneTry);
     auto recorded = co_await try_once(command, one_try);
-    if (recorded || !may_try_again(recorded.error())) co_return recorded;
+    const bool is_known = recorded || (!may_try_again(recorded.error()) && !may_be_recorded);
+    if (is_known) co_return recorded;
     may_be_recorded = may_be_recorded || recorded.error().code == Errc::timed_out;
-    if (left_until(deadline) <= kRetryPause || has_lost_majority()) {
+    const bool ends = left_until(deadline) <= kRetryPause || has_lost_majority() ||
+                      !may_try_again(recorded.error());
+    if (ends) {
       if (may_be_recorded) {
         co_return Error{Errc::timed_out,
                         "the outcome is unknown; ask again with the same Idempotency-Key"};

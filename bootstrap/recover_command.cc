@@ -182,11 +182,15 @@ Result<int> recover(const Options& options) {
   std::fflush(stdout);
   const auto answers = survey(**identity, options);
   if (!answers) return answers.error();
-  if (answers->empty() && config.voters.size() > 1) {
+  std::set<NodeId> other_voters = config.voters;
+  other_voters.insert(config.voters_outgoing.begin(), config.voters_outgoing.end());
+  other_voters.erase(self);
+  if (answers->empty() && !other_voters.empty()) {
     return Error{Errc::conflict,
-                 fmt::format("this node knows the address of none of the {} voters, so it cannot "
-                             "tell that they are gone: name where they were with --join HOST:PORT",
-                             config.voters.size())};
+                 fmt::format("this node knows the address of none of the {} other voters, so it "
+                             "cannot tell that they are gone: name where they were with --join "
+                             "HOST:PORT",
+                             other_voters.size())};
   }
   print_survey(own, config, *answers);
   std::vector<consensus::LogPosition> others;

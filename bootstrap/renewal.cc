@@ -21,8 +21,18 @@ constexpr const char* kRecoveredWithout =
 }  // namespace
 
 void Renewal::come_back_as_new(const std::string& why) {
-  if (auto ok = identity_.quarantine(why); !ok) {
-    log_.error("cannot be laid aside, so this node stays down why={}", ok.error().detail);
+  start_again(identity_.quarantine(why), why);
+}
+
+void Renewal::dissolve(const std::string& why) {
+  std::error_code ignored;  // A token that is left is one that nobody asked for, no more.
+  std::filesystem::remove(identity_.data() / "admin-token", ignored);
+  start_again(identity_.leave_swarm(why), why);
+}
+
+void Renewal::start_again(Result<> prepared, const std::string& why) {
+  if (!prepared) {
+    log_.error("cannot be laid aside, so this node stays down why={}", prepared.error().detail);
     return;
   }
   int lost = 0;
@@ -34,7 +44,7 @@ void Renewal::come_back_as_new(const std::string& why) {
                identity_.data().string());
     return;
   }
-  log_.warn("starts again as a new member why={}", why);
+  log_.warn("starts again as a new node why={}", why);
   log_.error("cannot start again why={}", node::restart_process());
 }
 

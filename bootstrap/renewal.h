@@ -20,6 +20,9 @@ class Renewal {
   /// Does not return, unless it cannot; it has logged why then.
   void come_back_as_new(const std::string& why);
 
+  /// The same, as a node of no swarm. For a swarm that holds nothing.
+  void dissolve(const std::string& why);
+
   /// The state was recovered by force as often as the identity knows, or what was interrupted
   /// between the two is finished (and the program starts again). Errors: it could not.
   Result<> agree_on_epoch(std::uint64_t of_state);
@@ -31,6 +34,8 @@ class Renewal {
   Result<> hear_of_recovery(std::uint64_t epoch, std::optional<MonoTime> no_leader_since);
 
  private:
+  void start_again(Result<> prepared, const std::string& why);
+
   Identity& identity_;
   Logger log_;
   MonoTime warned_until_{0};

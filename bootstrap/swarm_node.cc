@@ -3,11 +3,13 @@
 #include "bootstrap/admission.h"
 #include "bootstrap/blob_sync.h"
 #include "bootstrap/disk_guard.h"
+#include "bootstrap/facts_publisher.h"
 #include "bootstrap/identity.h"
 #include "bootstrap/live_node.h"
 #include "bootstrap/member_watch.h"
 #include "bootstrap/node_facts.h"
 #include "bootstrap/node_sockets.h"
+#include "bootstrap/other_swarm.h"
 #include "bootstrap/raft_ledger.h"
 #include "bootstrap/renewal.h"
 #include "bootstrap/study_machine.h"
@@ -15,6 +17,7 @@
 #include "bootstrap/voter_keeper.h"
 #include "consensus/group/raft_group.h"
 #include "ml/serve/predictor.h"
+#include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "ml/work/planner.h"
 #include "ml/work/work_host.h"
@@ -25,7 +28,6 @@
 #include "node/gossip/gossip_service.h"
 #include "node/net/peer_links.h"
 #include "node/net/spawn.h"
-#include "node/process/disk_probe.h"
 #include "node/process/host_resources.h"
 #include "web/api/api.h"
 #include "web/api/auth.h"
@@ -47,13 +49,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kFactsEvery = 1s;
-constexpr auto kDiskMeasuredEvery = 10min;
 constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kTokenBytes = 24;
 constexpr std::size_t kSeedsMax = 64;
-constexpr auto kMeetingPatience = 1000ms;
+constexpr auto kMeetingPatience = 2500ms;  // more than a call to a silent address takes
 constexpr auto kTokenPause = 500ms;
 
 std::uint64_t random_seed() {
@@ -68,10 +68,6 @@ std::vector<web::StaticFile> pages() {
     files.push_back({.path = path, .content_type = file.content_type, .body = file.body});
   }
   return files;
-}
-
-asio::awaitable<Result<std::chrono::microseconds>> measured(std::filesystem::path dir) {
-  co_return node::slow_sync(dir);
 }
 
 class RunningNode : public SwarmNode {
@@ -89,13 +85,14 @@ class RunningNode : public SwarmNode {
   Result<> start_gossip(SwarmId swarm);
   void left_for_good();
   void meet_twin(const std::string& where, bool must_give_way);
+  void meet_other_swarm(SwarmId theirs, const std::string& where, bool must_dissolve);
+  void look_whether_untouched();
   Result<> start_member(SwarmId swarm);
   Result<> start_web();
   void fail(const Error& error);
   void on_applied(LogIndex applied);
   asio::awaitable<void> ensure_admin_token();
-  asio::awaitable<void> refresh_facts();
-  asio::awaitable<void> measure_disk();
+  node::MemberFacts facts_now() const;
   asio::awaitable<void> stop_on_signal();
   asio::awaitable<void> stop();
   std::optional<std::string> address_of(NodeId id) const;
@@ -133,6 +130,7 @@ class RunningNode : public SwarmNode {
   std::unique_ptr<ml::Planner> planner_;
   std::unique_ptr<ml::Predictor> predictor_;
   std::unique_ptr<VoterKeeper> voters_;
+  std::unique_ptr<FactsPublisher> publisher_;
   std::unique_ptr<LiveNode> live_;
   std::unique_ptr<web::Api> api_;
   std::unique_ptr<web::HttpServer> http_;
@@ -141,6 +139,8 @@ class RunningNode : public SwarmNode {
 
   std::optional<Logger> log_;
   std::optional<Renewal> renewal_;
+  OtherSwarm other_swarm_;
+  bool may_be_provisional_ = false;  ///< nobody said that a new swarm is wanted
   bool is_stopping_ = false;
   int exit_code_ = 0;
 };
@@ -250,6 +250,9 @@ asio::awaitable<Result<>> RunningNode::start_in(SwarmId swarm) {
   links_->on_removed([this] { left_for_good(); });
   links_->on_twin(
       [this](const std::string& where, bool must_give_way) { meet_twin(where, must_give_way); });
+  links_->on_other_swarm([this](SwarmId theirs, const std::string& where, bool must_dissolve) {
+    meet_other_swarm(theirs, where, must_dissolve);
+  });
   links_->set_swarm(swarm, identity_->recovery_epoch());
   if (auto ok = start_gossip(swarm); !ok) co_return ok;
   gossip_->start();
@@ -258,6 +261,28 @@ asio::awaitable<Result<>> RunningNode::start_in(SwarmId swarm) {
   if (auto ok = start_member(swarm); !ok) co_return ok;
   node::spawn(core_.get_executor(), admission_->stay(settings_.name));
   co_return Result<>{};
+}
+
+/// One that was founded because nobody else could be reached, and holds nothing, gives way. Who
+/// said --found wants a new one.
+void RunningNode::meet_other_swarm(SwarmId theirs, const std::string& where, bool must_dissolve) {
+  if (is_stopping_ || !group_) return;
+  if (must_dissolve) {
+    renewal_->dissolve(fmt::format("swarm {} was met at {}, and this one, {}, holds nothing yet",
+                                   theirs.hex(),
+                                   where,
+                                   identity_->swarm()->hex()));
+    const Error stays_down{Errc::conflict, "could not dissolve the swarm that this node founded"};
+    return fail(stays_down);
+  }
+  if (links_->hello().is_provisional || !other_swarm_.note(mono_now(), theirs, where)) return;
+  if (const auto warning = other_swarm_.warning(mono_now())) log_->error("{}", *warning);
+}
+
+/// Once it was touched, it stays so.
+void RunningNode::look_whether_untouched() {
+  may_be_provisional_ = may_be_provisional_ && ml::is_untouched(*group_->view());
+  links_->set_provisional(may_be_provisional_);
 }
 
 /// With two of them a vote could be given twice.
@@ -283,6 +308,12 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
   options.swarm = swarm;
   options.recovery_epoch = identity_->recovery_epoch();
   options.facts = facts_->now(0, node::newest_generation(trust_->ring()));
+  if (const auto fault = node::fault_of(options.facts); !fault.empty()) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("this node cannot tell others about itself: {}; shorten --label, "
+                             "--name, --advertise or --http-advertise",
+                             fault)};
+  }
   options.seeds = settings_.join;
   // Each is called now and then for ever, unless a member lives there.
   for (const auto& known : peers_->addresses())
@@ -334,6 +365,8 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   group_ = std::move(*group);
   if (auto same = renewal_->agree_on_epoch(group_->status().recovery_epoch); !same) return same;
   const bool founds = identity_->is_founding();
+  may_be_provisional_ = !settings_.found && !settings_.join.empty();
+  look_whether_untouched();
   if (founds) {
     if (auto ok = identity_->founded(); !ok) return ok;
     log_->info("founded a swarm swarm={}", swarm.hex());
@@ -424,8 +457,9 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   planner_->start();
   host_->start();
   voters_->start();
-  node::spawn(core, refresh_facts());
-  node::spawn(core, measure_disk());
+  publisher_ = std::make_unique<FactsPublisher>(
+      core, background_, *facts_, *gossip_, [this] { return facts_now(); }, *log_);
+  publisher_->start();
   if (founds || std::filesystem::exists(settings_.data / "admin-token"))
     node::spawn(core, ensure_admin_token());
   return start_web();
@@ -442,7 +476,8 @@ Result<> RunningNode::start_web() {
                                                .blobs = *blobs_,
                                                .blob_sync = *blob_sync_,
                                                .predictor = *predictor_,
-                                               .disk = *disk_});
+                                               .disk = *disk_,
+                                               .other_swarm = other_swarm_});
   web::ApiOptions options;
   options.hosts = web::own_hosts(sockets_->http_address, http_url_);
   options.needs_token = !settings_.insecure_no_auth;
@@ -461,6 +496,12 @@ Result<> RunningNode::start_web() {
   return {};
 }
 
+/// Looked at once a second.
+node::MemberFacts RunningNode::facts_now() const {
+  trim_ballast();
+  return facts_->now(host_->running(), node::newest_generation(trust_->ring()));
+}
+
 void RunningNode::trim_ballast() const {
   const std::string done = disk_->trim_ballast();
   if (!done.empty()) log_->warn("{}", done);
@@ -469,6 +510,7 @@ void RunningNode::trim_ballast() const {
 void RunningNode::on_applied(LogIndex applied) {
   if (!machine_.take_news()) return;
   members_->look();
+  if (may_be_provisional_) look_whether_untouched();
   blob_sync_->wake();
   planner_->wake();
   host_->wake();
@@ -499,29 +541,6 @@ asio::awaitable<void> RunningNode::ensure_admin_token() {
   }
 }
 
-asio::awaitable<void> RunningNode::refresh_facts() {
-  asio::steady_timer alarm{core_};
-  while (!is_stopping_) {
-    gossip_->set_facts(facts_->now(host_->running(), node::newest_generation(trust_->ring())));
-    trim_ballast();
-    alarm.expires_after(kFactsEvery);
-    co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
-}
-
-/// It says how good a voter this node would be.
-asio::awaitable<void> RunningNode::measure_disk() {
-  asio::steady_timer alarm{core_};
-  while (!is_stopping_) {
-    auto work = measured(settings_.data);
-    const auto taken = co_await asio::co_spawn(background_, std::move(work), asio::use_awaitable);
-    if (taken) facts_->set_sync_time(*taken);
-    if (!taken) log_->warn("the disk was not measured why={}", taken.error().detail);
-    alarm.expires_after(kDiskMeasuredEvery);
-    co_await alarm.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
-}
-
 void RunningNode::fail(const Error& error) {
   log_->error("{}", error.detail);
   exit_code_ = 1;
@@ -541,6 +560,7 @@ asio::awaitable<void> RunningNode::stop() {
   if (admission_) admission_->stop();
   if (http_) http_->stop();
   if (voters_) voters_->stop();
+  if (publisher_) publisher_->stop();
   if (planner_) planner_->stop();
   if (host_) host_->stop();
   if (blob_sync_) blob_sync_->stop();

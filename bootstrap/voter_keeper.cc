@@ -59,7 +59,16 @@ asio::awaitable<void> VoterKeeper::run() {
   }
 }
 
-VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) const {
+/// Whoever was short of space needs more than a little of it to count as fit again.
+bool VoterKeeper::has_disk_space(const node::Member& member) {
+  const std::uint64_t free = member.facts.disk_free_mb;
+  const bool is_known = free > 0;
+  if (is_known && free < kVoterDiskMb / 2) short_of_disk_.insert(member.id);
+  if (!is_known || free >= kVoterDiskMb) short_of_disk_.erase(member.id);
+  return !short_of_disk_.contains(member.id);
+}
+
+VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) {
   const auto view = group_.view();
   const std::uint32_t level = ml::feature_level(*view);
   VoterInput input{.now = mono_now(),
@@ -79,8 +88,7 @@ VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) const {
     const auto found = listed.find(member.id);
     VoterCandidate one = candidate_of(member, status, self_, gossip_.round_trip(member.id));
     one.is_fit = member.facts.memory_budget_mb >= kVoterMemoryMb &&
-                 member.facts.feature_level >= level &&
-                 (member.facts.disk_free_mb == 0 || member.facts.disk_free_mb >= kVoterDiskMb);
+                 member.facts.feature_level >= level && has_disk_space(member);
     one.is_member = found != listed.end();
     one.is_removed = !member.key.is_none() &&
                      ml::standing_of(*view, member.key.public_key) == node::Standing::removed;

@@ -13,7 +13,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include <map>
+#include <set>
 #include <string>
 
 namespace starling::bootstrap {
@@ -38,7 +38,8 @@ class VoterKeeper {
   asio::awaitable<void> change(VoterChange change);
   asio::awaitable<void> use_newest_key();
   asio::awaitable<void> raise_feature_level(consensus::RaftStatus status);
-  VoterInput input_of(const consensus::RaftStatus& status) const;
+  bool has_disk_space(const node::Member& member);
+  VoterInput input_of(const consensus::RaftStatus& status);
 
   asio::any_io_executor core_;
   consensus::RaftGroup& group_;
@@ -47,6 +48,7 @@ class VoterKeeper {
   NodeId self_;
   Logger log_;
   asio::steady_timer alarm_;
+  std::set<NodeId> short_of_disk_;
   VoterPlan plan_;
   Term plan_term_;  ///< what an earlier leadership saw is forgotten
   MonoTime hand_over_at_{0};

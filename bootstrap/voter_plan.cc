@@ -121,6 +121,8 @@ void VoterPlan::watch(const VoterInput& input) {
     if (!watched.gone_since) watched.gone_since = input.now;
   }
   watched_ = std::move(now);
+  if (!voters_seen_.empty() && voters_seen_ != input.voters) voters_new_at_ = input.now;
+  voters_seen_ = input.voters;
 }
 
 bool VoterPlan::may_vote(const VoterInput& input, const VoterCandidate& node) const {
@@ -279,26 +281,35 @@ std::string VoterPlan::why_better(const Draft& draft,
 /// time already.
 void VoterPlan::improve(Draft& draft) {
   const MonoTime now = draft.input.now;
-  const bool is_quiet = !changed_at_ || now - *changed_at_ >= timings_.quiet_for;
-  for (const VoterCandidate* node : draft.ready) {
-    std::string why;
-    const auto weakest = std::ranges::find_if(draft.voters, [&](NodeId voter) {
-      const auto* other = find(draft.input, voter);
-      why = other == nullptr ? "" : why_better(draft, *node, *other);
-      return !why.empty();
-    });
-    auto& since = watched_.at(node->id).better_since;
-    note_since(since, weakest != draft.voters.end(), now);
-    const bool is_time = is_quiet && since && now - *since >= timings_.better_for;
-    if (weakest == draft.voters.end() || (!node->wants_vote && !is_time)) continue;
+  const bool is_quiet = !voters_new_at_ || now - *voters_new_at_ >= timings_.quiet_for;
+  for (auto& [id, watched] : watched_) {
+    const auto ready = std::ranges::find(draft.ready, id, &VoterCandidate::id);
+    const VoterCandidate* worst =
+        ready == draft.ready.end() ? nullptr : worst_beside(draft, **ready);
+    note_since(watched.better_since, worst != nullptr, now);
+    if (worst == nullptr || !draft.reasons.empty()) continue;
+    const VoterCandidate& node = **ready;
+    const bool is_time = is_quiet && now - *watched.better_since >= timings_.better_for;
+    if (!node.wants_vote && !is_time) continue;
     draft.reasons.push_back(fmt::format("{} votes instead of {}: {}",
-                                        name_of(draft.input, node->id),
-                                        name_of(draft.input, *weakest),
-                                        why));
-    draft.voters.erase(weakest);
-    draft.voters.insert(node->id);
-    return;
+                                        name_of(draft.input, node.id),
+                                        name_of(draft.input, worst->id),
+                                        why_better(draft, node, *worst)));
+    draft.voters.erase(worst->id);
+    draft.voters.insert(node.id);
   }
+}
+
+/// The slowest voter that `node` would be better than; null if there is none.
+const VoterCandidate* VoterPlan::worst_beside(const Draft& draft,
+                                              const VoterCandidate& node) const {
+  const VoterCandidate* worst = nullptr;
+  for (const NodeId voter : draft.voters) {
+    const auto* other = find(draft.input, voter);
+    if (other == nullptr || why_better(draft, node, *other).empty()) continue;
+    if (worst == nullptr || worst->write_time < other->write_time) worst = other;
+  }
+  return worst;
 }
 
 std::optional<VoterChange> VoterPlan::next(const VoterInput& input) {

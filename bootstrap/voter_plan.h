@@ -98,12 +98,15 @@ class VoterPlan {
   std::string why_better(const Draft& draft,
                          const VoterCandidate& node,
                          const VoterCandidate& voter) const;
+  const VoterCandidate* worst_beside(const Draft& draft, const VoterCandidate& node) const;
   void improve(Draft& draft);
   std::set<NodeId> standbys(const Draft& draft) const;
 
   VoterTimings timings_;
   std::map<NodeId, Watched> watched_;
-  std::optional<MonoTime> changed_at_;
+  std::optional<MonoTime> changed_at_;  ///< when a change was last asked for
+  std::set<NodeId> voters_seen_;
+  std::optional<MonoTime> voters_new_at_;  ///< when one was last seen to have come about
 };
 
 /// How many voters `alive` nodes in `domains` failure domains should have.

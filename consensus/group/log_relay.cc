@@ -22,7 +22,6 @@ constexpr MonoTime kLookAroundEvery = 1s;
 constexpr std::size_t kAnswersAhead = 8;      // of what is applied
 constexpr milliseconds kAnswerPatience = 1s;  // beyond what the answer may be held
 constexpr MonoTime kFollowerKept = 3s;        // since it asked last
-constexpr int kSilentElections = 6;           // before a member asks others what it missed
 
 asio::awaitable<Result<Bytes>> refuse() {
   co_return Error{Errc::unavailable, "this node stops"};

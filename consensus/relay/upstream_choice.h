@@ -17,6 +17,9 @@
 
 namespace starling::consensus {
 
+/// A member that hears no leader for so many waits for an election asks others what it missed.
+inline constexpr int kSilentElections = 6;
+
 struct UpstreamTimings {
   MonoTime left_alone = std::chrono::seconds{3};     ///< after it failed
   MonoTime useless_after = std::chrono::seconds{2};  ///< without anything new to say

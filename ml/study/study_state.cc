@@ -110,6 +110,25 @@ bool has_token(const StateView& view, const ContentHash& token_hash) {
   return view.get(keys::token(token_hash)).has_value();
 }
 
+namespace {
+
+std::size_t count_up_to(const StateView& view, std::string_view prefix, std::size_t most) {
+  std::size_t count = 0;
+  view.scan(prefix, end_of_prefix(prefix), [&](std::string_view, std::string_view) {
+    return ++count < most;
+  });
+  return count;
+}
+
+}  // namespace
+
+bool is_untouched(const StateView& view) {
+  for (const auto prefix :
+       {keys::kDatasets, keys::kStudies, keys::kVersions, keys::kRegisters, keys::kInvites})
+    if (count_up_to(view, prefix, 1) > 0) return false;
+  return count_up_to(view, keys::kMembers, 2) < 2;
+}
+
 bool has_any_token(const StateView& view) {
   bool any = false;
   view.scan(keys::kTokens, end_of_prefix(keys::kTokens), [&](std::string_view, std::string_view) {

@@ -53,6 +53,9 @@ Result<ModelVersion> find_version(const StateView& view,
 bool has_token(const StateView& view, const ContentHash& token_hash);
 bool has_any_token(const StateView& view);
 
+/// Nobody has put anything in yet: one member, no data set, study, model, register or invitation.
+bool is_untouched(const StateView& view);
+
 /// Whether what lies under `key` concerns neither work nor events: registers, idempotency keys and
 /// what the state counts for itself.
 bool is_quiet_key(std::string_view key);

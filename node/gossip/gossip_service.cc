@@ -35,8 +35,11 @@ constexpr auto kResolveEvery = 60s;
 constexpr std::size_t kStrangersMax = 1024;
 constexpr auto kCallPatience = 1500ms;
 constexpr int kCallsMax = 8;
-constexpr std::size_t kPushPullsMax = 4;  // that this node has under way
-constexpr int kPagesMax = 64;             // of one push/pull
+// A leap above so many is no refutation: the number is of another process with this node's key.
+constexpr std::uint64_t kRefutationsAtMost = 1U << 10;
+constexpr std::uint64_t kSaidByTwinAtMost = 1U << 24;  // datagrams; 16 seconds of incarnations
+constexpr std::size_t kPushPullsMax = 8;               // that this node has under way
+constexpr int kPagesMax = 64;                          // of one push/pull
 
 struct HostPort {
   std::string host;
@@ -86,7 +89,8 @@ struct GossipService::State : std::enable_shared_from_this<State> {
                         .incarnation = options.incarnation,
                         .seed = options.seed,
                         .timings = options.timings},
-             mono_now()) {
+             mono_now()),
+        highest_incarnation(options.incarnation) {
     remember({});
     renew_keys();
   }
@@ -144,6 +148,7 @@ struct GossipService::State : std::enable_shared_from_this<State> {
   std::set<std::string> repairing;
   int calls = 0;  ///< for a sign of life, under way
   bool stopped = false;
+  std::uint64_t highest_incarnation;  ///< that this node used
 
   mutable std::mutex mutex;
   std::map<NodeId, Member> known;  ///< guarded by `mutex`
@@ -311,6 +316,10 @@ void GossipService::State::carry_out(const SwimEffects& effects) {
     spawn(socket.get_executor(), repair(shared_from_this(), address));
   }
   remember(effects.changed);
+  // Whoever else spoke as this node began at that incarnation, and may have said a lot since.
+  if (core.incarnation() > highest_incarnation + kRefutationsAtMost)
+    seal.begin_above(core.incarnation() + kSaidByTwinAtMost);
+  highest_incarnation = core.incarnation();
   news.take(mono_now(), effects.changed);
   for (const Member& member : effects.changed) {
     log.debug("{} ({}) at {} is {} incarnation={}",

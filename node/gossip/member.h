@@ -39,6 +39,7 @@ struct Member {
   std::uint64_t incarnation = 0;
   MemberState state = MemberState::alive;
   MemberFacts facts;
+  std::uint64_t gone_s = 0;  ///< in push/pull: dead or left for so long, as the sender counts
 
   friend bool operator==(const Member&, const Member&) = default;
 };

@@ -232,14 +232,16 @@ bool SwimCore::take_probe_answer(NodeId target, std::uint64_t sequence) {
   if (!probe_ || probe_->sequence != sequence || probe_->target != target) return false;
   if (std::exchange(probe_->acked, true)) return true;
   health_ = std::max(0, health_ - 1);
-  note_round_trip();
   return true;
 }
 
-// Only of a ping that was answered directly.
-void SwimCore::note_round_trip() {
+// Only of a ping that was answered directly, however late.
+void SwimCore::note_round_trip(const SwimMessage& ack) {
+  const bool is_direct = probe_ && ack.from == probe_->target && ack.target == probe_->target &&
+                         ack.sequence == probe_->sequence;
+  if (!is_direct || std::exchange(probe_->is_timed, true)) return;
   const auto found = members_.find(probe_->target);
-  if (probe_->asked_others || found == members_.end()) return;
+  if (found == members_.end()) return;
   const MonoTime taken = now_ - probe_->started;
   auto& smoothed = found->second.round_trip;
   smoothed = smoothed ? *smoothed + (taken - *smoothed) / kSmoothing : taken;
@@ -255,6 +257,7 @@ SwimEffects SwimCore::take_call_answer(MonoTime now, const SwimCall& call) {
 }
 
 void SwimCore::take_ack(const SwimMessage& message, SwimEffects& out) {
+  note_round_trip(message);
   if (take_probe_answer(message.target, message.sequence)) return;
   const auto relay = std::find_if(relays_.begin(), relays_.end(), [&](const Relay& candidate) {
     return candidate.sequence == message.sequence && candidate.target == message.target;

@@ -142,6 +142,7 @@ class SwimCore {
     MonoTime end_at{0};
     bool acked = false;
     bool asked_others = false;
+    bool is_timed = false;
     std::vector<NodeId> helpers{};  ///< who are asked to try it too
     std::size_t nacks = 0;
   };
@@ -176,7 +177,7 @@ class SwimCore {
   void take_ping_request(const SwimMessage& message, SwimEffects& out);
   void take_ack(const SwimMessage& message, SwimEffects& out);
   bool take_probe_answer(NodeId target, std::uint64_t sequence);
-  void note_round_trip();
+  void note_round_trip(const SwimMessage& ack);
   void take_nack(const SwimMessage& message);
   SwimMessage make(SwimKind kind, std::uint64_t sequence, NodeId target) const;
   void send(const std::string& address, NodeId to, SwimMessage message, SwimEffects& out);
@@ -185,6 +186,7 @@ class SwimCore {
   // swim_members.cc: what is known of whom
   void take(const SwimUpdate& update, SwimEffects& out);
   void take_about_self(const SwimUpdate& update, SwimEffects& out);
+  void look_elsewhere(const Member& claim, SwimEffects& out);
   void take_alive(const Member& theirs, SwimEffects& out);
   void take_suspect(const SwimUpdate& update, SwimEffects& out);
   void take_gone(const Member& theirs, SwimEffects& out);

@@ -11,6 +11,14 @@ namespace starling::node {
 namespace {
 
 constexpr std::size_t kFewMembers = 32;
+constexpr std::uint64_t kGoneSecondsMax = 365UL * 24 * 3600;
+
+/// Whatever the time since it is gone.
+bool is_same(Member theirs, const Member& ours) {
+  theirs.gone_s = ours.gone_s;
+  return theirs == ours;
+}
+
 constexpr std::size_t kDrawsEach = 8;
 constexpr std::chrono::seconds kElsewherePause{
     1};  // between calls of where this node is said to be
@@ -74,13 +82,7 @@ void SwimCore::take_about_self(const SwimUpdate& update, SwimEffects& out) {
   Record& own = members_.at(self_);
   const std::uint64_t claimed = update.member.incarnation;
   const bool is_alive = update.member.state == MemberState::alive;
-  const std::string& address = update.member.facts.address;
-  const bool is_elsewhere = is_alive && !address.empty() && address != own.member.facts.address;
-  // Where this node lived before, or where another process runs as this node: they must meet.
-  if (is_elsewhere && now_ >= elsewhere_at_) {
-    elsewhere_at_ = now_ + kElsewherePause;
-    out.push_pull.push_back(address);
-  }
+  if (update.member.state != MemberState::left) look_elsewhere(update.member, out);
   if (claimed < own.member.incarnation) return;
   if (is_alive && claimed == own.member.incarnation) return;
   own.member.incarnation = claimed + 1;
@@ -88,7 +90,18 @@ void SwimCore::take_about_self(const SwimUpdate& update, SwimEffects& out) {
   changed(own, {}, out);
 }
 
+/// Where this node lived before, or where another process runs as this node: they must meet.
+void SwimCore::look_elsewhere(const Member& claim, SwimEffects& out) {
+  const std::string& address = claim.facts.address;
+  if (address.empty() || address == self().facts.address || now_ < elsewhere_at_) return;
+  elsewhere_at_ = now_ + kElsewherePause;
+  out.push_pull.push_back(address);
+}
+
 void SwimCore::take_alive(const Member& theirs, SwimEffects& out) {
+  // A copy of this node's directory that lost its state is another node with the same key.
+  const bool has_own_key = !theirs.key.is_none() && theirs.key.public_key == self().key.public_key;
+  if (has_own_key) look_elsewhere(theirs, out);
   const auto found = members_.find(theirs.id);
   if (found != members_.end() && theirs.incarnation <= found->second.member.incarnation) {
     Member& known = found->second.member;
@@ -137,16 +150,23 @@ void SwimCore::take_gone(const Member& theirs, SwimEffects& out) {
     if (theirs.incarnation < known.incarnation) return;
     if (theirs.incarnation == known.incarnation && theirs.state <= known.state) return;
   }
+  const MonoTime gone_for = std::chrono::seconds{std::min(theirs.gone_s, kGoneSecondsMax)};
+  const std::size_t remembered = members_.size() - live_;
+  const bool is_forgotten = gone_for >= timings_.reap_after || remembered >= timings_.dead_max;
+  // Else whom one forgets another would bring back, for ever.
+  if (found == members_.end() && is_forgotten) return;
   Record& record = found == members_.end() ? add(theirs) : found->second;
   record.member.incarnation = theirs.incarnation;
   set_state(record, theirs.state);
   set_suspicion(record, std::nullopt);
   changed(record, {}, out);
+  record.changed_at = now_ - gone_for;
 }
 
 SwimCore::Record& SwimCore::add(const Member& member) {
   Record& record = members_[member.id];
   record.member = member;
+  record.member.gone_s = 0;
   live_ += is_live(member.state) ? 1 : 0;
   const auto offset = static_cast<std::ptrdiff_t>(random_.below(probe_order_.size() + 1));
   probe_order_.insert(probe_order_.begin() + offset, member.id);
@@ -156,6 +176,7 @@ SwimCore::Record& SwimCore::add(const Member& member) {
 void SwimCore::set_member(Record& record, const Member& member) {
   set_state(record, member.state);
   record.member = member;
+  record.member.gone_s = 0;
 }
 
 void SwimCore::set_state(Record& record, MemberState state) {
@@ -293,12 +314,16 @@ SwimState SwimCore::answer_to(const SwimState& theirs) const {
   for (auto at = members_.upper_bound(theirs.after); at != members_.end(); ++at) {
     if (!theirs.upto.is_none() && theirs.upto < at->first) break;
     const auto found = said.find(at->first);
-    if (found != said.end() && *found->second == at->second.member) continue;
+    if (found != said.end() && is_same(*found->second, at->second.member)) continue;
     if (page.members.size() == kPageMembersMax) {
       page.upto = page.members.back().id;
       break;
     }
     page.members.push_back(at->second.member);
+    if (is_live(at->second.member.state)) continue;
+    const auto gone_for =
+        std::chrono::duration_cast<std::chrono::seconds>(now_ - at->second.changed_at);
+    page.members.back().gone_s = static_cast<std::uint64_t>(gone_for.count());
   }
   return page;
 }

@@ -24,7 +24,7 @@ std::size_t size_bound(const MemberFacts& facts) {
 }  // namespace
 
 std::size_t encoded_size_bound(const SwimUpdate& update) {
-  return kFieldBytes + 2 * kIdBytes + kKeyBytes + 2 * kNumberBytes +
+  return kFieldBytes + 2 * kIdBytes + kKeyBytes + 3 * kNumberBytes +
          size_bound(update.member.facts);
 }
 

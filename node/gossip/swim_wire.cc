@@ -78,6 +78,7 @@ void pack(const Member& member, wire::MemberClaim& out) {
   out.set_incarnation(member.incarnation);
   out.set_state(static_cast<std::uint32_t>(member.state));
   pack(member.facts, *out.mutable_facts());
+  out.set_gone_s(member.gone_s);
 }
 
 // Nobody can be said to live whose id is not the hash of the key: it could not be spoken to safely.
@@ -103,6 +104,7 @@ Result<SwimUpdate> unpack(const wire::MemberClaim& in) {
   update.member.incarnation = in.incarnation();
   update.member.state = static_cast<MemberState>(in.state());
   update.member.facts = unpack(in.facts());
+  update.member.gone_s = in.gone_s();
   const std::string key_fault = unpack_key(in, update.member);
   if (!key_fault.empty()) return corrupt(key_fault);
   const std::string fault = fault_of(update.member.facts);

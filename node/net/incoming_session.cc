@@ -47,7 +47,8 @@ void IncomingSession::close() {
 }
 
 asio::awaitable<Result<>> IncomingSession::shake() {
-  const Bytes hello = encode_hello(house_->own_hello());
+  const Hello own = house_->own_hello();
+  const Bytes hello = encode_hello(own);
   HandshakeResponder handshake{house_->trust.self(), hello, secure_random<32>()};
   const auto first = co_await wire_.read_message();
   if (!first) co_return first.error();
@@ -61,7 +62,9 @@ asio::awaitable<Result<>> IncomingSession::shake() {
   const auto third = co_await wire_.read_message();
   if (!third) co_return third.error();
   if (auto taken = handshake.take_last(*third); !taken) co_return taken;
-  co_return meet(handshake);
+  auto met = meet(handshake);
+  if (met) house_->look_for_twin(*peer_, own, caller_.key.public_key, source_.to_string());
+  co_return met;
 }
 
 /// Who is there is proven; whether it may speak is another question, which it gets an answer to.
@@ -77,7 +80,8 @@ Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
       house_->trust.judge(handshake.peer().key, handshake.kind(), handshake.key_id());
   rights_ = verdict.rights;
   if (rights_ == PeerRights::all) house_->look_at_epoch(*hello, caller_.key.public_key);
-  house_->look_for_twin(*hello, source_.to_string());
+  if (rights_ == PeerRights::all)
+    house_->look_at_swarm(*hello, caller_.key.public_key, source_.to_string());
   const bool is_removed = house_->trust.standing(caller_.key.public_key) == Standing::removed;
   const auto reason = is_removed ? RefusalReason::removed : RefusalReason::other;
   greet(verdict.rights == PeerRights::none ? verdict.why : refusal_of(*hello, house_->hello),
@@ -205,6 +209,8 @@ asio::awaitable<Result<Bytes>> IncomingSession::handle(std::uint8_t channel, Byt
     co_return co_await guarded(house_->on_admission(caller_, std::move(body)));
   const auto& handler = house_->on_request[channel];
   if (handler) co_return co_await guarded(handler(peer_->node, std::move(body)));
+  if (channel <= static_cast<std::uint8_t>(Channel::survey))
+    co_return Error{Errc::unavailable, "this node is starting and answers soon"};
   co_return Error{Errc::unsupported,
                   fmt::format("this node answers nothing on channel {}", channel)};
 }

@@ -121,7 +121,8 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
                     "this node has no secret: give --secret-file or --join-token"};
   }
   const Credential credential = credentials[house_->next_credential[address_] % credentials.size()];
-  const Bytes hello = encode_hello(house_->own_hello());
+  const Hello own = house_->own_hello();
+  const Bytes hello = encode_hello(own);
   HandshakeInitiator handshake{house_->trust.self(), credential, hello, secure_random<32>()};
   auto written = co_await wire_.write_message(handshake.first());
   if (!written) co_return written;
@@ -140,9 +141,13 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
   if (auto met = meet(handshake.peer()); !met) co_return met;
   house_->next_credential.erase(address_);
   shown_ = credential;
-  if (house_->trust.is_current(shown_)) house_->look_at_epoch(*peer_, peer_key_);
   written = co_await wire_.write_message(std::move(*last));
   if (!written) co_return written;
+  house_->look_for_twin(*peer_, own, peer_key_, address_);
+  if (house_->trust.is_current(shown_)) {
+    house_->look_at_epoch(*peer_, peer_key_);
+    house_->look_at_swarm(*peer_, peer_key_, address_);
+  }
   wire_.secure(handshake.keys().to_responder, handshake.keys().to_initiator);
   co_return Result<>{};
 }
@@ -156,7 +161,6 @@ Result<> OutgoingSession::meet(const HandshakePeer& peer) {
     return Error{Errc::unauthorized, "that node was removed from the swarm"};
   peer_ = *hello;
   peer_key_ = peer.key.public_key;
-  house_->look_for_twin(*peer_, address_);
   return {};
 }
 

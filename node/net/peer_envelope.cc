@@ -8,7 +8,7 @@
 namespace starling::node {
 namespace {
 
-constexpr std::size_t kHelloBytes = 68;
+constexpr std::size_t kHelloBytes = 69;
 
 constexpr std::uint64_t kTogetherMs = 5000;  // A process that began so much later is the later one.
 constexpr auto kLastErrc = static_cast<std::uint8_t>(Errc::no_space);
@@ -46,6 +46,7 @@ Bytes encode_hello(const Hello& hello) {
   boost::endian::store_little_u64(raw(out.data() + 36), hello.recovery_epoch);
   std::ranges::copy(view_of(hello.boot.bytes), out.begin() + 44);
   boost::endian::store_little_u64(raw(out.data() + 60), hello.up_ms);
+  out[68] = std::byte{hello.is_provisional ? std::uint8_t{1} : std::uint8_t{0}};
   return out;
 }
 
@@ -60,6 +61,7 @@ Result<Hello> decode_hello(BytesView body) {
   hello.recovery_epoch = boost::endian::load_little_u64(raw(body.data() + 36));
   std::copy_n(raw(body.data() + 44), 16, hello.boot.bytes.begin());
   hello.up_ms = boost::endian::load_little_u64(raw(body.data() + 60));
+  hello.is_provisional = body[68] != std::byte{0};
   return hello;
 }
 
@@ -87,14 +89,14 @@ std::string refusal_of(const Hello& theirs, const Hello& ours) {
   return {};
 }
 
-bool is_twin(const Hello& theirs, const Hello& ours) {
-  return theirs.node == ours.node && theirs.boot != ours.boot;
-}
-
 bool must_give_way(const Hello& theirs, const Hello& ours) {
   const std::uint64_t apart =
       theirs.up_ms > ours.up_ms ? theirs.up_ms - ours.up_ms : ours.up_ms - theirs.up_ms;
   return apart >= kTogetherMs ? theirs.up_ms > ours.up_ms : theirs.boot < ours.boot;
+}
+
+bool must_dissolve(const Hello& theirs, const Hello& ours) {
+  return ours.is_provisional && (!theirs.is_provisional || theirs.swarm < ours.swarm);
 }
 
 Bytes encode_answer(const Result<Bytes>& result) {

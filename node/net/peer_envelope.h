@@ -50,7 +50,8 @@ struct Hello {
   std::uint32_t protocol = kPeerProtocol;
   std::uint64_t recovery_epoch = 0;
   BootId boot;
-  std::uint64_t up_ms = 0;  ///< since when this boot runs
+  std::uint64_t up_ms = 0;      ///< since when this boot runs
+  bool is_provisional = false;  ///< its swarm has one member and holds nothing yet
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };
@@ -61,12 +62,14 @@ Result<Hello> decode_hello(BytesView body);
 /// Nothing wrong, or the sentence that `theirs` is refused with by a node that is `ours`.
 std::string refusal_of(const Hello& theirs, const Hello& ours);
 
-/// Two processes run as one node: on copies of one data directory, because one is locked.
-bool is_twin(const Hello& theirs, const Hello& ours);
-
-/// Of twins, whether `ours` is the one that must stop: the later one, of two that began together
-/// the one with the greater boot id.
+/// Of two processes that prove one key, on copies of one data directory, whether `ours` is the one
+/// that must stop: the later one, of two that began together the one with the greater boot id. By
+/// the hellos of one handshake both decide alike.
 bool must_give_way(const Hello& theirs, const Hello& ours);
+
+/// Of two swarms that know the same secret, whether `ours` is to dissolve itself and join the
+/// other: it holds nothing, and the other does, or holds nothing either and has the smaller id.
+bool must_dissolve(const Hello& theirs, const Hello& ours);
 
 /// The body of an answer: the handler's result, errors included.
 Bytes encode_answer(const Result<Bytes>& result);

@@ -123,8 +123,21 @@ Hello PeerHouse::own_hello() const {
   return now;
 }
 
-void PeerHouse::look_for_twin(const Hello& theirs, const std::string& where) const {
-  if (is_twin(theirs, hello) && on_twin) on_twin(where, must_give_way(theirs, own_hello()));
+void PeerHouse::look_for_twin(const Hello& theirs,
+                              const Hello& ours,
+                              const PublicKey& key,
+                              const std::string& where) const {
+  const bool is_twin = key == trust.self().key().public_key && theirs.boot != ours.boot;
+  if (is_twin && on_twin) on_twin(where, must_give_way(theirs, ours));
+}
+
+void PeerHouse::look_at_swarm(const Hello& theirs,
+                              const PublicKey& key,
+                              const std::string& where) const {
+  const bool is_other =
+      !hello.swarm.is_none() && !theirs.swarm.is_none() && theirs.swarm != hello.swarm;
+  if (is_other && on_other_swarm && trust.standing(key) != Standing::removed)
+    on_other_swarm(theirs.swarm, where, must_dissolve(theirs, hello));
 }
 
 PeerLinks::PeerLinks(asio::ip::tcp::acceptor listener, const Trust& trust, PeerLinksLimits limits) {
@@ -169,6 +182,14 @@ void PeerLinks::connect_anew() {
 
 void PeerLinks::on_recovered(std::function<void(std::uint64_t recovery_epoch)> handler) {
   state_->house->on_recovered = std::move(handler);
+}
+
+void PeerLinks::set_provisional(bool is_provisional) {
+  state_->house->hello.is_provisional = is_provisional;
+}
+
+void PeerLinks::on_other_swarm(OtherSwarmHandler handler) {
+  state_->house->on_other_swarm = std::move(handler);
 }
 
 void PeerLinks::on_twin(TwinHandler handler) {

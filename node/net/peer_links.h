@@ -82,6 +82,9 @@ class PeerLinks {
   /// What this node says of itself.
   const Hello& hello() const;
 
+  /// Whether its swarm has one member and holds nothing yet.
+  void set_provisional(bool is_provisional);
+
   /// Closes what `trust` would not let begin any more.
   void drop_distrusted();
 
@@ -100,6 +103,13 @@ class PeerLinks {
   /// Called when another process is met that has this node's key: it runs on a copy of this node's
   /// data directory. One of the two must stop, and both are told which.
   void on_twin(TwinHandler handler);
+
+  using OtherSwarmHandler =
+      std::function<void(SwarmId theirs, const std::string& where, bool must_dissolve)>;
+
+  /// Called whenever a member of another swarm is met that knows this one's secret. The two never
+  /// merge; if one of them holds nothing, it is told to dissolve itself.
+  void on_other_swarm(OtherSwarmHandler handler);
 
   /// Connects, makes sure of who is there, and closes.
   /// Errors: `unavailable` (nobody there), `unauthorized` (no one who knows a key of this node).

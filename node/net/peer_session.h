@@ -29,8 +29,15 @@ struct PeerHouse {
   /// Somebody that proved its key, and that it knows the swarm's newest, says this hello.
   void look_at_epoch(const Hello& theirs, const PublicKey& key) const;
 
-  /// Whoever proved this node's own key and is not this process.
-  void look_for_twin(const Hello& theirs, const std::string& where) const;
+  /// Somebody that proved its key, and that it knows the swarm's newest, is of another swarm.
+  void look_at_swarm(const Hello& theirs, const PublicKey& key, const std::string& where) const;
+
+  /// Whoever proved this node's own key and is not this process, whatever the disk incarnation.
+  /// `ours`: as it was said in the same handshake.
+  void look_for_twin(const Hello& theirs,
+                     const Hello& ours,
+                     const PublicKey& key,
+                     const std::string& where) const;
 
   const Trust& trust;
   Hello hello;
@@ -43,6 +50,7 @@ struct PeerHouse {
   PeerLinks::AdmissionHandler on_admission;
   std::function<void()> on_removed;
   PeerLinks::TwinHandler on_twin;
+  PeerLinks::OtherSwarmHandler on_other_swarm;
   std::function<void(std::uint64_t recovery_epoch)> on_recovered;
   std::map<std::string, std::string> last_refusal;     ///< address -> sentence, to log each once
   PeerWire::Clock::time_point warned_at{};             ///< of strangers, once a second at most

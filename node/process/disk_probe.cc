@@ -32,6 +32,8 @@ class ScratchFile {
   ScratchFile(const ScratchFile&) = delete;
   ScratchFile& operator=(const ScratchFile&) = delete;
 
+  bool is_open() const { return fd_ >= 0; }
+
   bool write_durably(const std::array<std::byte, kBlockBytes>& block) const {
     const auto written = ::write(fd_, block.data(), block.size());
     return written == static_cast<ssize_t>(block.size()) && ::fdatasync(fd_) == 0;
@@ -47,6 +49,10 @@ class ScratchFile {
 Result<std::chrono::microseconds> slow_sync(const std::filesystem::path& dir) {
   using Clock = std::chrono::steady_clock;
   const ScratchFile file{dir};
+  if (!file.is_open()) {
+    const std::string why = std::generic_category().message(errno);
+    return Error{Errc::io, fmt::format("cannot make a file in {}: {}", dir.string(), why)};
+  }
   const std::array<std::byte, kBlockBytes> block{};
   std::array<std::chrono::microseconds, kSyncs> taken{};
   for (auto& one : taken) {

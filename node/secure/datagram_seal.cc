@@ -106,6 +106,10 @@ Bytes DatagramSeal::scope_and(BytesView clear) const {
   return all;
 }
 
+void DatagramSeal::begin_above(std::uint64_t sequence) {
+  next_sequence_ = std::max(next_sequence_, sequence + 1);
+}
+
 std::optional<Bytes> DatagramSeal::seal(const NodeKey& to, BytesView content) {
   const auto by = std::ranges::find_if(
       ring_, [](const MarkedKey& marked) { return marked.key.use == KeyUse::in_use; });

@@ -40,6 +40,10 @@ class DatagramSeal {
   /// The swarm and recovery epoch that every datagram belongs to, and its keys.
   void set_scope(SwarmId swarm, std::uint64_t recovery_epoch, SwarmKeyRing ring);
 
+  /// What is sealed from now on has higher sequences than `sequence`: another process that had this
+  /// node's key used them up to there.
+  void begin_above(std::uint64_t sequence);
+
   /// Nothing if there is no key to speak by or `to` is no valid key.
   std::optional<Bytes> seal(const NodeKey& to, BytesView content);
 

@@ -160,7 +160,7 @@ int run_gate(std::uint64_t first, std::uint64_t seeds, Finding& finding) {
 int simulate_mutants(int argc, char** argv) {
   CLI::App app{"Runs Raft swarms with a planted bug; each bug must make a seed fail."};
   std::uint64_t seed = 1;
-  std::uint64_t seeds = 1000;
+  std::uint64_t seeds = 3000;
   int mutant = 0;
   bool gate = false;
   app.add_option("--seed", seed, "the first seed");

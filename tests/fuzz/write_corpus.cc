@@ -176,7 +176,7 @@ void write_net() {
 
   const auto envelope = encode_envelope({FrameKind::answer, 3, 1ULL << 40});
   write_chosen("peer_envelope", "envelope", 0, as_text(envelope));
-  const Bytes hello = encode_hello({swarm(), node_number(4), kPeerProtocol, 2, {}, 77});
+  const Bytes hello = encode_hello({swarm(), node_number(4), kPeerProtocol, 2, {}, 77, true});
   write_chosen("peer_envelope", "hello", 1, as_text(hello));
   write_chosen("peer_envelope", "answer", 2, as_text(encode_answer(to_bytes("content"))));
   const Result<Bytes> error = Error{Errc::not_found, "no such blob"};

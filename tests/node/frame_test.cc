@@ -103,17 +103,25 @@ TEST(EnvelopeTest, survives_the_wire_and_noise_does_not_pass_as_a_kind) {
 }
 
 TEST(EnvelopeTest, of_two_processes_that_are_one_node_the_later_gives_way) {
-  Hello early{.swarm = {}, .node = {{1}}, .boot = {{9}}, .up_ms = 60'000};
-  Hello late{.swarm = {}, .node = {{1}}, .boot = {{2}}, .up_ms = 300};
-  EXPECT_TRUE(is_twin(late, early));
-  EXPECT_FALSE(is_twin(early, early)) << "the same process";
+  Hello early{.swarm = {}, .node = {{1}}, .boot = {{9}}, .up_ms = 60'000, .is_provisional = false};
+  Hello late{.swarm = {}, .node = {{1}}, .boot = {{2}}, .up_ms = 300, .is_provisional = false};
   EXPECT_TRUE(must_give_way(early, late));
   EXPECT_FALSE(must_give_way(late, early));
   late.up_ms = 57'000;
   EXPECT_TRUE(must_give_way(late, early)) << "together, so the greater boot id";
   EXPECT_FALSE(must_give_way(early, late));
-  late.node = NodeId{{7}};
-  EXPECT_FALSE(is_twin(late, early));
+}
+
+TEST(EnvelopeTest, of_two_swarms_the_one_that_holds_nothing_dissolves) {
+  Hello one{.swarm = {{1}}, .node = {{1}}, .boot = {}, .up_ms = 0, .is_provisional = true};
+  Hello two{.swarm = {{2}}, .node = {{2}}, .boot = {}, .up_ms = 0, .is_provisional = false};
+  EXPECT_TRUE(must_dissolve(two, one));
+  EXPECT_FALSE(must_dissolve(one, two));
+  two.is_provisional = true;
+  EXPECT_FALSE(must_dissolve(two, one)) << "the smaller id stays";
+  EXPECT_TRUE(must_dissolve(one, two));
+  one.is_provisional = two.is_provisional = false;
+  EXPECT_FALSE(must_dissolve(one, two) || must_dissolve(two, one)) << "both hold something";
 }
 
 TEST(EnvelopeTest, another_protocol_is_refused_by_number) {

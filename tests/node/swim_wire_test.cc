@@ -63,6 +63,7 @@ TEST(SwimWireTest, a_state_survives) {
                   .members = {}};
   for (const auto& update : full_message().updates)
     state.members.push_back(update.member);
+  state.members.back().gone_s = 7;
   EXPECT_EQ(decode_swim_state(encode_swim_state(state)).value(), state);
 }
 

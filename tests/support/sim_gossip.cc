@@ -157,6 +157,10 @@ void SimGossip::push_pull(SimMember& member, const std::string& address, NodeId 
 bool SimGossip::is_settled() const {
   return std::ranges::all_of(swarm_.members(), [this](const auto& member) {
     if (!member->gossip) return true;
+    const bool knows_all = std::ranges::all_of(swarm_.members(), [&](const auto& other) {
+      return !other->gossip || member->gossip->member(other->id);
+    });
+    if (!knows_all) return false;
     const auto known = member->gossip->members();
     return std::ranges::all_of(known, [this](const node::Member& one) {
       const SimMember* meant = swarm_.find(one.id);

@@ -1,6 +1,7 @@
 #include "tests/support/sim_relays.h"
 
 #include "consensus/raft/raft_wire.h"
+#include "consensus/relay/upstream_choice.h"
 #include "tests/support/sim_random.h"
 #include "tests/support/virtual_swarm.h"
 
@@ -25,7 +26,7 @@ void SimRelays::ask_again_and_again(SimMember& member) {
 
 void SimRelays::ask(SimMember& member) {
   if (!swarm_.is_awake(member) || member.core->role() == Role::leader) return;
-  const MonoTime silence_max = 4 * swarm_.timings().election;
+  const MonoTime silence_max = kSilentElections * swarm_.timings().election;
   const bool hears_leader =
       member.leader_contact && swarm_.clock(member) - member.leader_contact->second <= silence_max;
   // A member that hears of no leader may have been removed while it was away.

@@ -140,6 +140,38 @@ TEST_F(Membership, WhoIsRemovedHandsItsVoteOverStopsAndIsRefusedFromThenOn) {
   EXPECT_EQ(alive(swarm, other), 3U);
 }
 
+// GB-7: who founded a swarm because nobody else could be reached meets the other swarm at last.
+TEST_F(Membership, OfTwoSwarmsWithOneSecretTheEmptyOneJoinsAndTheFullOneStaysApart) {
+  const std::vector<std::string> addresses{free_address(), free_address(), free_address()};
+  ProcessSwarm swarm{SwarmPlan{.nodes = 1,
+                               .secret_file = secret_file('d'),
+                               .listen = [&](std::size_t node) { return addresses.at(node); }}};
+  ASSERT_TRUE(swarm.client(0).post("/api/v1/swarm/invites", {{"expires_s", 60}}));
+  const std::string id = swarm.client(0).get("/api/v1/swarm").value()["swarm_id"];
+  swarm.kill(0);
+  const auto found_alone = [&] {
+    const auto& own = addresses.at(swarm.size());
+    return swarm.add({"--join", own, "--join", addresses[0], "--secret-file", secret_file('d')});
+  };
+  const std::size_t empty = found_alone();
+  const std::size_t full = found_alone();
+  ASSERT_TRUE(swarm.serves(empty) && swarm.serves(full)) << swarm.logs();
+  const auto token = read_file(swarm.data(full) / "admin-token").value();
+  bootstrap::SwarmClient of_full{swarm.url(full), token};
+  ASSERT_TRUE(of_full.post("/api/v1/swarm/invites", {{"expires_s", 60}}));
+  const std::string full_id = of_full.get("/api/v1/swarm").value()["swarm_id"];
+  EXPECT_NE(full_id, id);
+
+  swarm.start(0);
+  EXPECT_TRUE(wait_until(60s, [&] { return alive(swarm, 0) == 2; })) << swarm.logs();
+  EXPECT_THAT(swarm.output(empty), HasSubstr("holds nothing yet"));
+  EXPECT_TRUE(wait_until(20s, [&] {
+    const auto status = of_full.get("/api/v1/swarm");
+    return status && (*status)["swarm_id"] == full_id &&
+           (*status)["notes"].dump().find("that knows the same secret") != std::string::npos;
+  })) << swarm.output(full);
+}
+
 // G7: a data directory was copied, and both copies run.
 TEST_F(Membership, WhoRunsOnACopyOfAnothersDirectoryStopsAndNobodyLosesAnything) {
   ProcessSwarm swarm{3};

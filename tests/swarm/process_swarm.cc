@@ -107,6 +107,7 @@ std::size_t ProcessSwarm::add(std::vector<std::string> options) {
   Node& node = nodes_.emplace_back();
   node.data = folder_ / ("node-" + std::to_string(nodes_.size()));
   node.options = std::move(options);
+  if (plan_.listen) node.listen = plan_.listen(nodes_.size() - 1);
   launch(nodes_.size() - 1);
   return nodes_.size() - 1;
 }
