@@ -94,6 +94,7 @@ Result<> Identity::load(std::string_view text) {
   swarm_ = SwarmId::from_hex(field("swarm"));
   recovery_epoch_ = json.value("recovery_epoch", std::uint64_t{0});
   is_founding_ = field("founding") == "true";
+  has_founded_by_proof_ = field("founded_by") == "proof";
   return {};
 }
 
@@ -140,6 +141,7 @@ Result<> Identity::leave_quarantine() {
 Result<> Identity::renew(const std::string& why) {
   secret_.set_disk_incarnation(secret_.key().disk_incarnation + 1);
   is_founding_ = false;
+  has_founded_by_proof_ = false;
   renewed_because_ = why;
   return save();
 }
@@ -153,6 +155,7 @@ Result<> Identity::save() const {
   if (swarm_) json["swarm"] = swarm_->hex();
   if (recovery_epoch_ > 0) json["recovery_epoch"] = recovery_epoch_;
   if (is_founding_) json["founding"] = "true";
+  if (has_founded_by_proof_) json["founded_by"] = "proof";
   return write_file_atomically(data_ / "identity", json.dump(1) + "\n", 0600);
 }
 
@@ -167,9 +170,10 @@ Result<> Identity::join(SwarmId swarm, std::uint64_t recovery_epoch) {
   return save();
 }
 
-Result<> Identity::found(SwarmId swarm) {
+Result<> Identity::found(SwarmId swarm, bool by_proof) {
   swarm_ = swarm;
   is_founding_ = true;
+  has_founded_by_proof_ = by_proof;
   return save();
 }
 

@@ -53,8 +53,12 @@ class Identity {
 
   /// As `join`, for a swarm that does not exist yet; `founded` says that its first state does. A
   /// founder that crashed in between goes on; one whose state was lost later does not found again.
-  Result<> found(SwarmId swarm);
+  /// `by_proof`: as the owner of the first --join address, and nobody said --found.
+  Result<> found(SwarmId swarm, bool by_proof = false);
   Result<> founded();
+
+  /// Nobody said that a new swarm is wanted; without anything in it, it may give way to another.
+  bool has_founded_by_proof() const { return has_founded_by_proof_; }
 
   bool is_founding() const { return is_founding_; }
 
@@ -81,6 +85,7 @@ class Identity {
   std::optional<SwarmId> swarm_;
   std::uint64_t recovery_epoch_ = 0;
   bool is_founding_ = false;
+  bool has_founded_by_proof_ = false;
 };
 
 }  // namespace starling::bootstrap

@@ -83,7 +83,7 @@ Result<> SwarmEntry::found() {
   }
   if (auto ok = make_first_key(); !ok) return ok;
   if (auto ok = write_key_ring(key_file_of(settings_.data), given_keys_); !ok) return ok;
-  return identity_.found(SwarmId{secure_random<16>()});
+  return identity_.found(SwarmId{secure_random<16>()}, !settings_.found);
 }
 
 asio::awaitable<Result<>> SwarmEntry::enter(asio::any_io_executor core, node::PeerLinks& links) {

@@ -51,7 +51,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kBackgroundThreads = 1;
-constexpr std::size_t kTokenBytes = 24;
 constexpr std::size_t kSeedsMax = 64;
 constexpr auto kMeetingPatience = 2500ms;  // more than a call to a silent address takes
 constexpr auto kTokenPause = 500ms;
@@ -365,7 +364,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   group_ = std::move(*group);
   if (auto same = renewal_->agree_on_epoch(group_->status().recovery_epoch); !same) return same;
   const bool founds = identity_->is_founding();
-  may_be_provisional_ = !settings_.found && !settings_.join.empty();
+  may_be_provisional_ = identity_->has_founded_by_proof();
   look_whether_untouched();
   if (founds) {
     if (auto ok = identity_->founded(); !ok) return ok;
@@ -426,6 +425,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   });
   ml::WorkHostSources sources;
   sources.self = identity_->node();
+  sources.recovery_epoch = identity_->recovery_epoch();
   sources.work_dir = settings_.data / "work";
   sources.outbox = settings_.data / "outbox";
   sources.state = state;
@@ -523,7 +523,7 @@ asio::awaitable<void> RunningNode::ensure_admin_token() {
   const auto path = settings_.data / "admin-token";
   auto token = read_file(path);
   if (!token) {
-    token = to_hex(secure_random_bytes(kTokenBytes));
+    token = to_hex(secure_random_bytes(24));
     if (auto ok = write_file_atomically(path, *token, 0600); !ok) {
       fail(ok.error());
       co_return;

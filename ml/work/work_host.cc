@@ -1,5 +1,6 @@
 #include "ml/work/work_host.h"
 
+#include "ml/study/swarm_members.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -35,6 +36,16 @@ std::string to_sentence(const ChildExited& exited) {
                        exited.peak_mb);
   if (exited.signal != 0) return fmt::format("the worker crashed with signal {}", exited.signal);
   return fmt::format("the worker ended with status {} before it was done", exited.status);
+}
+
+/// What a result is of, for people.
+std::string subject_of(const Command& result) {
+  if (const auto* trial = std::get_if<FinishTrial>(&result.body))
+    return fmt::format(
+        "trial {} of study {}, value {:.6g}", trial->number, trial->study, trial->value);
+  const auto* final_model = std::get_if<FinishFinal>(&result.body);
+  return fmt::format("the model of study {}",
+                     final_model == nullptr ? "unknown" : final_model->study);
 }
 
 bool may_be_heard_later(const Error& error) {
@@ -80,6 +91,8 @@ void WorkHost::start() {
     active_.emplace(token, std::make_shared<Running>()).first->second->is_finished = true;
     node::spawn(core_, say_again(token, std::move(result)));
   }
+  for (auto&& [token, result] : outbox_.said_before(sources_.recovery_epoch))
+    node::spawn(core_, regain(token, std::move(result)));
   node::spawn(core_, run());
 }
 
@@ -345,11 +358,43 @@ asio::awaitable<void> WorkHost::say_again(std::uint64_t token, Command result) {
   wake();
 }
 
+/// The swarm was recovered since this was acknowledged: what held it may be gone. If it is still
+/// there, or its attempt is, nothing is lost.
+asio::awaitable<void> WorkHost::regain(std::uint64_t token, Command result) {
+  Result<Recorded> recorded = Error{Errc::unavailable, "not said yet"};
+  while (!is_stopped_) {
+    recorded = co_await ledger_.append(result, kRecordPatience);
+    if (recorded || !may_be_heard_later(recorded.error())) break;
+    co_await pause(core_, kRecordPause);
+  }
+  if (is_stopped_) co_return;
+  const bool stands = recorded && !recorded->outcome.error;
+  if (stands) {
+    log_.info("an acknowledged result stands after the recovery token={}", token);
+    outbox_.note_said(token, sources_.recovery_epoch);
+    co_return;
+  }
+  const Error why = recorded ? *recorded->outcome.error : recorded.error();
+  outbox_.forget_said(token);
+  co_await report_lost(
+      fmt::format("an acknowledged result is lost: {}; {}", subject_of(result), why.detail));
+}
+
+asio::awaitable<void> WorkHost::report_lost(std::string what) {
+  log_.error("{}", what);
+  Command command;
+  command.body = NoteDecision{.what = "recover", .why = what.substr(0, kWhyMax)};
+  const auto noted = co_await ledger_.append(std::move(command), kRecordPatience);
+  if (!noted) log_.warn("that is not in the event log why={}", noted.error().detail);
+}
+
 asio::awaitable<void> WorkHost::append_until_known(Command command, std::uint64_t token) {
   if (auto kept = outbox_.keep(token, command); !kept)
     log_.error("a result is not safe yet token={} why={}", token, kept.error().detail);
+  bool is_recorded = false;
   for (int tries = 0;; ++tries) {
     const auto recorded = co_await ledger_.append(command, kRecordPatience);
+    is_recorded = recorded && !recorded->outcome.error;
     if (recorded && recorded->outcome.error)
       log_.info("a result came too late token={} why={}", token, recorded->outcome.error->detail);
     if (is_stopped_ && !recorded) co_return;
@@ -362,7 +407,10 @@ asio::awaitable<void> WorkHost::append_until_known(Command command, std::uint64_
       log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
     co_await pause(core_, kRecordPause);
   }
-  outbox_.forget(token);
+  if (is_recorded)
+    outbox_.note_said(token, sources_.recovery_epoch);
+  else
+    outbox_.forget(token);
 }
 
 }  // namespace starling::ml

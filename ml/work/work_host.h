@@ -30,8 +30,9 @@ namespace asio = boost::asio;
 /// What the host needs of its node.
 struct WorkHostSources {
   NodeId self;
-  std::filesystem::path work_dir;  ///< scratch; emptied at start
-  std::filesystem::path outbox;    ///< of results that are not acknowledged yet
+  std::uint64_t recovery_epoch = 0;  ///< how often the swarm was recovered by force
+  std::filesystem::path work_dir;    ///< scratch; emptied at start
+  std::filesystem::path outbox;      ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
   /// Puts a finished artifact on a majority of the voters.
   std::function<asio::awaitable<Result<>>(ContentHash blob)> replicate;
@@ -84,6 +85,8 @@ class WorkHost {
                                      bool may_retry);
   asio::awaitable<void> append_until_known(Command command, std::uint64_t token);
   asio::awaitable<void> say_again(std::uint64_t token, Command result);
+  asio::awaitable<void> regain(std::uint64_t token, Command result);
+  asio::awaitable<void> report_lost(std::string what);
   asio::awaitable<Result<ContentHash>> store_artifact(const std::filesystem::path& artifact);
   std::filesystem::path attempt_dir(std::uint64_t token) const;
 

@@ -86,6 +86,28 @@ TEST_F(IdentityTest, AfterQuarantineIsANewNodeAndKeepsTheOldStateAside) {
   EXPECT_FALSE(third->renewed_because());
 }
 
+TEST_F(IdentityTest, ThatLeftItsSwarmIsANewNodeOfNone) {
+  NodeId first;
+  {
+    const auto identity = Identity::open(folder_).value();
+    ASSERT_TRUE(identity->found(swarm_, true));
+    ASSERT_TRUE(identity->founded());
+    std::filesystem::create_directory(folder_ / "state");
+    first = identity->node();
+  }
+  {
+    const auto again = Identity::open(folder_).value();
+    EXPECT_TRUE(again->has_founded_by_proof());
+    ASSERT_TRUE(again->leave_swarm("another was met"));
+  }
+  const auto fresh = Identity::open(folder_).value();
+  EXPECT_NE(fresh->node(), first);
+  EXPECT_FALSE(fresh->swarm());
+  EXPECT_FALSE(fresh->has_founded_by_proof());
+  EXPECT_THAT(fresh->renewed_because().value_or(""), HasSubstr("another was met"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "state.lost-1"));
+}
+
 TEST_F(IdentityTest, ThatIsDamagedOrMissingBesideAStateIsRefused) {
   std::filesystem::create_directories(folder_ / "state");
   EXPECT_EQ(Identity::open(folder_).error().code, Errc::corrupt);

@@ -45,6 +45,37 @@ TEST(Outbox, WhatCannotBeReadIsNotSaid) {
   EXPECT_FALSE(std::filesystem::exists(folder / "7"));
 }
 
+TEST(Outbox, RemembersWhatWasAcknowledgedBeforeARecovery) {
+  const tests::ScratchFolder scratch;
+  const auto folder = scratch.path() / "outbox";
+  const Outbox outbox{folder};
+  for (const std::uint64_t token : {7U, 8U}) {
+    ASSERT_TRUE(outbox.keep(token, result_of(token)));
+    outbox.note_said(token, 0);
+  }
+  EXPECT_TRUE(outbox.kept().empty()) << "they wait for nobody";
+  EXPECT_TRUE(outbox.said_before(0).empty()) << "and no recovery came since";
+  ASSERT_EQ(outbox.said_before(3).size(), 2U);
+  EXPECT_EQ(encode(outbox.said_before(3).at(7)), encode(result_of(7)));
+  outbox.note_said(7, 3);
+  outbox.forget_said(8);
+  EXPECT_TRUE(outbox.said_before(3).empty());
+  EXPECT_EQ(outbox.said_before(4).size(), 1U);
+}
+
+TEST(Outbox, RemembersSoManyOnly) {
+  const tests::ScratchFolder scratch;
+  const Outbox outbox{scratch.path() / "outbox"};
+  for (std::uint64_t token = 1; token <= Outbox::kSaidMax + 5; ++token) {
+    ASSERT_TRUE(outbox.keep(token, result_of(token)));
+    outbox.note_said(token, 0);
+  }
+  const auto remembered = outbox.said_before(1);
+  EXPECT_EQ(remembered.size(), Outbox::kSaidMax);
+  EXPECT_FALSE(remembered.contains(5));
+  EXPECT_TRUE(remembered.contains(6));
+}
+
 TEST(Outbox, SaysWhenItCannotKeep) {
   const tests::ScratchFolder scratch;
   std::ofstream{scratch.path() / "outbox"} << "a file is in the way";
