@@ -47,8 +47,8 @@ void IncomingSession::close() {
 }
 
 asio::awaitable<Result<>> IncomingSession::shake() {
-  const Hello own = house_->own_hello();
-  const Bytes hello = encode_hello(own);
+  said_ = house_->own_hello();
+  const Bytes hello = encode_hello(said_);
   HandshakeResponder handshake{house_->trust.self(), hello, secure_random<32>()};
   const auto first = co_await wire_.read_message();
   if (!first) co_return first.error();
@@ -62,9 +62,7 @@ asio::awaitable<Result<>> IncomingSession::shake() {
   const auto third = co_await wire_.read_message();
   if (!third) co_return third.error();
   if (auto taken = handshake.take_last(*third); !taken) co_return taken;
-  auto met = meet(handshake);
-  if (met) house_->look_for_twin(*peer_, own, caller_.key.public_key, source_.to_string());
-  co_return met;
+  co_return meet(handshake);
 }
 
 /// Who is there is proven; whether it may speak is another question, which it gets an answer to.
@@ -80,6 +78,7 @@ Result<> IncomingSession::meet(const HandshakeResponder& handshake) {
       house_->trust.judge(handshake.peer().key, handshake.kind(), handshake.key_id());
   rights_ = verdict.rights;
   if (rights_ == PeerRights::all) house_->look_at_epoch(*hello, caller_.key.public_key);
+  house_->look_for_twin(*hello, said_, caller_.key.public_key, source_.to_string());
   if (rights_ == PeerRights::all)
     house_->look_at_swarm(*hello, caller_.key.public_key, source_.to_string());
   const bool is_removed = house_->trust.standing(caller_.key.public_key) == Standing::removed;

@@ -121,8 +121,8 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
                     "this node has no secret: give --secret-file or --join-token"};
   }
   const Credential credential = credentials[house_->next_credential[address_] % credentials.size()];
-  const Hello own = house_->own_hello();
-  const Bytes hello = encode_hello(own);
+  said_ = house_->own_hello();
+  const Bytes hello = encode_hello(said_);
   HandshakeInitiator handshake{house_->trust.self(), credential, hello, secure_random<32>()};
   auto written = co_await wire_.write_message(handshake.first());
   if (!written) co_return written;
@@ -143,7 +143,7 @@ asio::awaitable<Result<>> OutgoingSession::shake() {
   shown_ = credential;
   written = co_await wire_.write_message(std::move(*last));
   if (!written) co_return written;
-  house_->look_for_twin(*peer_, own, peer_key_, address_);
+  house_->look_for_twin(*peer_, said_, peer_key_, address_);
   if (house_->trust.is_current(shown_)) {
     house_->look_at_epoch(*peer_, peer_key_);
     house_->look_at_swarm(*peer_, peer_key_, address_);

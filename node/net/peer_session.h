@@ -124,6 +124,7 @@ class OutgoingSession : public std::enable_shared_from_this<OutgoingSession> {
   std::optional<PeerWire::Clock::time_point> asked_;  ///< whether the peer still answers
   std::map<std::uint64_t, std::shared_ptr<PendingCall>> pending_;
   asio::steady_timer opened_;  ///< ends when the handshake is over
+  Hello said_;                 ///< by this node in the handshake
   std::optional<Hello> peer_;
   PublicKey peer_key_{};
   Credential shown_;  ///< what this node proved to know
@@ -172,6 +173,7 @@ class IncomingSession : public std::enable_shared_from_this<IncomingSession> {
   PeerWire wire_;
   asio::steady_timer idle_;
   asio::ip::address source_;
+  Hello said_;  ///< by this node in the handshake
   std::optional<Hello> peer_;
   PeerCaller caller_;
   PeerRights rights_ = PeerRights::none;
