@@ -449,8 +449,10 @@ TEST_F(PeerLinksTest, a_node_recognises_itself_and_others) {
   Peer b{loop_, 2, 7};
   a.links->start();
   b.links->start();
-  EXPECT_EQ(loop_.await(a.links->who_is(a.address)).value(), a.links->hello());
-  EXPECT_EQ(loop_.await(a.links->who_is(b.address)).value(), b.links->hello());
+  EXPECT_EQ(loop_.await(a.links->who_is(a.address)).value().boot, a.links->hello().boot);
+  const Hello other = loop_.await(a.links->who_is(b.address)).value();
+  EXPECT_EQ(other.boot, b.links->hello().boot);
+  EXPECT_EQ(other.node, b.links->hello().node);
   EXPECT_NE(a.links->hello().boot, b.links->hello().boot);
 }
 
