@@ -128,7 +128,7 @@ Result<> Identity::leave_quarantine() {
     if (auto synced = sync_folder(data_); !synced) return synced;
     said += fmt::format("; the old state is kept in {}", aside.string());
   }
-  if (why->find(kForgetSwarm) != std::string::npos) {
+  if (why->ends_with(fmt::format("\n{}\n", kForgetSwarm))) {
     swarm_.reset();
     recovery_epoch_ = 0;
   }

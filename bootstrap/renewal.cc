@@ -25,9 +25,10 @@ void Renewal::come_back_as_new(const std::string& why) {
 }
 
 void Renewal::dissolve(const std::string& why) {
+  const auto left = identity_.leave_swarm(why);
   std::error_code ignored;  // A token that is left is one that nobody asked for, no more.
-  std::filesystem::remove(identity_.data() / "admin-token", ignored);
-  start_again(identity_.leave_swarm(why), why);
+  if (left) std::filesystem::remove(identity_.data() / "admin-token", ignored);
+  start_again(left, why);
 }
 
 void Renewal::start_again(Result<> prepared, const std::string& why) {

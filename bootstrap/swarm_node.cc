@@ -50,7 +50,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTokenPatience = 5s;
-constexpr std::size_t kBackgroundThreads = 1;
 constexpr std::size_t kSeedsMax = 64;
 constexpr auto kMeetingPatience = 2500ms;  // more than a call to a silent address takes
 constexpr auto kTokenPause = 500ms;
@@ -103,7 +102,7 @@ class RunningNode : public SwarmNode {
   std::unique_ptr<Identity> identity_;
   asio::io_context core_{1};
   asio::io_context web_{1};
-  asio::thread_pool background_{kBackgroundThreads};
+  asio::thread_pool background_{1};
   std::optional<NodeSockets> sockets_;
   std::optional<asio::signal_set> signals_;
   std::string http_url_;
@@ -266,7 +265,8 @@ asio::awaitable<Result<>> RunningNode::start_in(SwarmId swarm) {
 /// said --found wants a new one.
 void RunningNode::meet_other_swarm(SwarmId theirs, const std::string& where, bool must_dissolve) {
   if (is_stopping_ || !group_) return;
-  if (must_dissolve) {
+  look_whether_untouched();
+  if (must_dissolve && may_be_provisional_) {
     renewal_->dissolve(fmt::format("swarm {} was met at {}, and this one, {}, holds nothing yet",
                                    theirs.hex(),
                                    where,
@@ -508,9 +508,9 @@ void RunningNode::trim_ballast() const {
 }
 
 void RunningNode::on_applied(LogIndex applied) {
+  if (may_be_provisional_) look_whether_untouched();  // by a register, too, which is no news
   if (!machine_.take_news()) return;
   members_->look();
-  if (may_be_provisional_) look_whether_untouched();
   blob_sync_->wake();
   planner_->wake();
   host_->wake();

@@ -2,6 +2,7 @@
 #include "bootstrap/member_watch.h"
 #include "node/base/durable_file.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/swarm/node_client.h"
 #include "tests/swarm/process_swarm.h"
 
 #include <boost/asio/io_context.hpp>
@@ -158,7 +159,11 @@ TEST_F(Membership, OfTwoSwarmsWithOneSecretTheEmptyOneJoinsAndTheFullOneStaysApa
   ASSERT_TRUE(swarm.serves(empty) && swarm.serves(full)) << swarm.logs();
   const auto token = read_file(swarm.data(full) / "admin-token").value();
   bootstrap::SwarmClient of_full{swarm.url(full), token};
-  ASSERT_TRUE(of_full.post("/api/v1/swarm/invites", {{"expires_s", 60}}));
+  // One register is enough; nothing else tells anybody of it.
+  NodeClient writer{{swarm.url(full)}, token, 20s};
+  ASSERT_TRUE(wait_until(20s, [&] {
+    return writer.ask(0, "PUT", "/api/v1/registers/mine", {}, "kept").known == Known::ok;
+  }));
   const std::string full_id = of_full.get("/api/v1/swarm").value()["swarm_id"];
   EXPECT_NE(full_id, id);
 
@@ -170,6 +175,7 @@ TEST_F(Membership, OfTwoSwarmsWithOneSecretTheEmptyOneJoinsAndTheFullOneStaysApa
     return status && (*status)["swarm_id"] == full_id &&
            (*status)["notes"].dump().find("that knows the same secret") != std::string::npos;
   })) << swarm.output(full);
+  EXPECT_EQ(writer.ask(0, "GET", "/api/v1/registers/mine").body, "kept");
 }
 
 // G7: a data directory was copied, and both copies run.
