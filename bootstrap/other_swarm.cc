@@ -27,8 +27,8 @@ std::optional<std::string> OtherSwarm::warning(MonoTime now) const {
   if (!met_at_ || now - *met_at_ >= kRemembered) return std::nullopt;
   return fmt::format(
       "another swarm ({}) that knows the same secret was met at {}, and both hold something: they "
-      "stay apart. Keep one: back the other up (`starling backup`), empty its nodes' data "
-      "directories, and let them join",
+      "stay apart. Keep one: let it adopt what the other has (`starling adopt`), then empty the "
+      "other's data directories, and let its nodes join",
       swarm_.hex(),
       where_);
 }

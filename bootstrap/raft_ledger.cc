@@ -35,7 +35,7 @@ bool may_try_again(const Error& error) {
 /// Results and deletes pass on a low disk; these wait for room.
 bool grows(const ml::CommandBody& body) {
   return std::holds_alternative<ml::AddDataset>(body) ||
-         std::holds_alternative<ml::CreateStudy>(body) ||
+         std::holds_alternative<ml::CreateStudy>(body) || std::holds_alternative<ml::Adopt>(body) ||
          std::holds_alternative<ml::SetRegister>(body);
 }
 

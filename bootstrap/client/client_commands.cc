@@ -34,6 +34,7 @@ void add_client_commands(CLI::App& app, std::function<int()>& chosen) {
   add_model_commands(app, chosen);
   add_member_commands(app, chosen);
   add_backup_command(app, chosen);
+  add_adopt_command(app, chosen);
 }
 
 int parse_and_run(CLI::App& app,

@@ -50,6 +50,7 @@ void add_dataset_commands(CLI::App& app, Chosen& chosen);
 void add_study_commands(CLI::App& app, Chosen& chosen);
 void add_model_commands(CLI::App& app, Chosen& chosen);
 void add_member_commands(CLI::App& app, Chosen& chosen);
+void add_adopt_command(CLI::App& app, Chosen& chosen);
 void add_backup_command(CLI::App& app, Chosen& chosen);
 void add_run_command(CLI::App& app, Chosen& chosen);
 void add_demo_command(CLI::App& app, Chosen& chosen);

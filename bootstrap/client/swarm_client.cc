@@ -139,6 +139,32 @@ Result<Json> SwarmClient::upload(const std::string& path,
   return call_json(std::move(request), path);
 }
 
+Result<Json> SwarmClient::put_file(const std::string& path, const std::filesystem::path& file) {
+  HttpCall request;
+  request.method = "PUT";
+  request.upload = file;
+  request.headers = {"Content-Type: application/octet-stream", "Idempotency-Key: " + fresh_key()};
+  return call_json(std::move(request), path);
+}
+
+Result<Json> SwarmClient::post_bytes(const std::string& path, std::string bytes) {
+  HttpCall request;
+  request.method = "POST";
+  request.body = std::move(bytes);
+  request.headers = {"Content-Type: application/octet-stream", "Idempotency-Key: " + fresh_key()};
+  return call_json(std::move(request), path);
+}
+
+Result<Json> SwarmClient::put_new(const std::string& path, std::string bytes) {
+  HttpCall request;
+  request.method = "PUT";
+  request.body = std::move(bytes);
+  request.headers = {"Content-Type: application/octet-stream",
+                     "Idempotency-Key: " + fresh_key(),
+                     "If-None-Match: *"};
+  return call_json(std::move(request), path);
+}
+
 Result<> SwarmClient::download(const std::string& path,
                                const std::filesystem::path& file,
                                const Transferred& transferred) {

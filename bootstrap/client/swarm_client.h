@@ -34,6 +34,12 @@ class SwarmClient {
   Result<Json> upload(const std::string& path,
                       const std::filesystem::path& file,
                       const Transferred& transferred = {});
+  /// A file under a name that says what it is: it may be sent again.
+  Result<Json> put_file(const std::string& path, const std::filesystem::path& file);
+  Result<Json> post_bytes(const std::string& path, std::string bytes);
+
+  /// Only if nothing is there yet; otherwise `conflict`.
+  Result<Json> put_new(const std::string& path, std::string bytes);
   Result<> download(const std::string& path,
                     const std::filesystem::path& file,
                     const Transferred& transferred = {});

@@ -178,6 +178,12 @@ struct NoteDecision {
   std::string why;
 };
 
+/// Takes over a piece of what another swarm holds (ml/study/adoption.h).
+struct Adopt {
+  SwarmId from;
+  std::string pairs;
+};
+
 using CommandBody = std::variant<AddToken,
                                  AddDataset,
                                  RemoveDataset,
@@ -200,11 +206,12 @@ using CommandBody = std::variant<AddToken,
                                  AddInvite,
                                  AddSwarmKey,
                                  UseSwarmKey,
-                                 NoteDecision>;
+                                 NoteDecision,
+                                 Adopt>;
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 1;
+inline constexpr std::uint32_t kFeatureLevel = 2;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);

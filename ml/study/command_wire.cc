@@ -239,6 +239,11 @@ void fill_body(wire::Command* out, const NoteDecision& body) {
   out->mutable_note_decision()->set_why(body.why);
 }
 
+void fill_body(wire::Command* out, const Adopt& body) {
+  out->mutable_adopt()->set_from(to_raw(body.from.bytes));
+  out->mutable_adopt()->set_pairs(body.pairs);
+}
+
 AddMember read(const wire::AddMember& in) {
   AddMember add;
   from_raw(in.public_key(), add.key.public_key);
@@ -315,6 +320,11 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
     case wire::Command::kUseSwarmKey: return UseSwarmKey{in.use_swarm_key().generation()};
     case wire::Command::kNoteDecision:
       return NoteDecision{in.note_decision().what(), in.note_decision().why()};
+    case wire::Command::kAdopt: {
+      Adopt body{.from = {}, .pairs = in.adopt().pairs()};
+      from_raw(in.adopt().from(), body.from.bytes);
+      return body;
+    }
     case wire::Command::BODY_NOT_SET: return std::nullopt;
   }
   return std::nullopt;

@@ -1,5 +1,7 @@
 #include "ml/study/study.h"
 
+#include "node/base/assert.h"
+
 namespace starling::ml {
 
 std::string_view to_string(TrialState state) {
@@ -36,6 +38,20 @@ std::string_view to_string(FinalState state) {
     case FinalState::failed: return "failed";
   }
   return "unknown";
+}
+
+std::uint32_t& count_of(TrialCounts& counts, TrialState state) {
+  switch (state) {
+    case TrialState::queued: return counts.queued;
+    case TrialState::running: return counts.running;
+    case TrialState::completed: return counts.completed;
+    case TrialState::pruned: return counts.pruned;
+    case TrialState::failed: return counts.failed;
+    case TrialState::infeasible: return counts.infeasible;
+    case TrialState::cancelled: return counts.cancelled;
+  }
+  STARLING_ASSERT(false, "a trial has one of the named states");
+  return counts.failed;
 }
 
 }  // namespace starling::ml

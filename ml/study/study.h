@@ -104,6 +104,8 @@ struct Attempt {
   friend bool operator==(const Attempt&, const Attempt&) = default;
 };
 
+inline constexpr std::uint32_t kTrialsMax = 10'000;  ///< of one study
+
 struct TrialCounts {
   std::uint32_t queued = 0;
   std::uint32_t running = 0;
@@ -119,6 +121,9 @@ struct TrialCounts {
 
   friend bool operator==(const TrialCounts&, const TrialCounts&) = default;
 };
+
+/// How many of `counts` are in that state.
+std::uint32_t& count_of(TrialCounts& counts, TrialState state);
 
 /// What the refit of the best configuration measured.
 struct FinalResult {

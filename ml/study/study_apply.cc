@@ -1,6 +1,8 @@
 // The rules by which the replicated truth changes. Each command has one function; each either
 // returns what it created or the reason why it is refused.
+#include "ml/study/adoption.h"
 #include "ml/study/answer_table.h"
+#include "ml/study/register_model.h"
 #include "ml/study/registers.h"
 #include "ml/study/state_keys.h"
 #include "ml/study/study_state.h"
@@ -47,20 +49,6 @@ Result<TrialOfStudy> find_trial_of(const StateView& view,
   auto trial = find_trial(view, id, number);
   if (!trial) return trial.error();
   return TrialOfStudy{std::move(*study), std::move(*trial)};
-}
-
-std::uint32_t& count_of(TrialCounts& counts, TrialState state) {
-  switch (state) {
-    case TrialState::queued: return counts.queued;
-    case TrialState::running: return counts.running;
-    case TrialState::completed: return counts.completed;
-    case TrialState::pruned: return counts.pruned;
-    case TrialState::failed: return counts.failed;
-    case TrialState::infeasible: return counts.infeasible;
-    case TrialState::cancelled: return counts.cancelled;
-  }
-  STARLING_ASSERT(false, "a trial has one of the named states");
-  return counts.failed;
 }
 
 void move_trial(Study& study, Trial& trial, TrialState to, std::uint64_t wall_ms) {
@@ -396,31 +384,6 @@ Outcome run(Transaction& tx, const StartFinal& command) {
   return {.id = {}, .number = tx.token(), .error = {}};
 }
 
-void register_model(Transaction& tx, Study& study, const FinalResult& result) {
-  const auto earlier = list_versions(tx.view(), study.spec.name);
-  const auto best = find_trial(tx.view(), study.id, *study.best_number);
-  ModelVersion version;
-  version.model = study.spec.name;
-  version.version = earlier.empty() ? 1 : earlier.back().version + 1;
-  version.study = study.id;
-  version.artifact = result.artifact;
-  version.bytes = result.artifact_bytes;
-  version.created_ms = tx.wall_ms();
-  version.task = study.spec.task;
-  version.target = study.spec.target;
-  version.metric = study.spec.metric;
-  version.test = result.test;
-  version.validation = result.validation;
-  if (best) version.params = best->params;
-  version.features_json = result.features_json;
-  version.classes = result.classes;
-  tx.put(version);
-  study.model = version.model;
-  study.model_version = version.version;
-  tx.event("model_registered",
-           {{"model", version.model}, {"version", version.version}, {"study", study.id}});
-}
-
 Outcome run(Transaction& tx, const FinishFinal& command) {
   auto study = find_study(tx.view(), command.study);
   if (!study) return refused(study.error());
@@ -433,7 +396,7 @@ Outcome run(Transaction& tx, const FinishFinal& command) {
     job.state = FinalState::completed;
     job.error.clear();
     study->result = command.result;
-    register_model(tx, *study, *command.result);
+    register_model(tx, *study);
     set_status(tx, *study, StudyStatus::completed, "");
   } else if (job.state == FinalState::running) {
     if (!command.may_retry) job.attempts = kAttemptsMax;

@@ -37,6 +37,24 @@ std::string to_name(std::string_view text) {
   return name.empty() ? "model" : name;
 }
 
+constexpr std::uint64_t kTimeLimitMaxS = 604'800;
+
+/// A time limit of 0 is none.
+Result<> check_numbers(const StudySpec& spec) {
+  if (auto ok = in_range("trials", spec.trials, 1, kTrialsMax); !ok) return ok;
+  if (auto ok = in_range("parallelism", spec.parallelism, 1, 1000); !ok) return ok;
+  if (auto ok = in_range("time_limit_s", spec.time_limit_s, 0, kTimeLimitMaxS); !ok) return ok;
+  if (auto ok = in_range("seed", spec.seed, 0, std::uint64_t{1} << 53); !ok) return ok;
+  if (auto ok = in_range("epochs", spec.epochs, 1, 10'000); !ok) return ok;
+  return in_range("patience", spec.patience, 1, 10'000);
+}
+
+Result<> check_name(std::string_view name) {
+  if (is_name(name)) return {};
+  return wrong(
+      "name", fmt::format("\"{}\" is not 1 to 64 of letters, digits, dot, dash, underscore", name));
+}
+
 Result<> set_task(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
   std::optional<TaskKind> wanted;
   const std::string task = request.task.value_or("auto");
@@ -103,11 +121,7 @@ Result<> set_search(const StudyRequest& request, StudySpec& spec) {
 
 Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySpec& spec) {
   spec.name = request.name.value_or(to_name(dataset.name));
-  if (!is_name(spec.name)) {
-    return wrong(
-        "name",
-        fmt::format("\"{}\" is not 1 to 64 of letters, digits, dot, dash, underscore", spec.name));
-  }
+  if (auto ok = check_name(spec.name); !ok) return ok;
   if (request.use_case.size() > 2000) {
     return wrong("use_case", fmt::format("{} characters; at most 2000", request.use_case.size()));
   }
@@ -124,20 +138,17 @@ Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySp
 
 Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec& spec) {
   spec.trials = request.trials.value_or(20);
-  if (auto ok = in_range("trials", spec.trials, 1, 10'000); !ok) return ok;
   const std::uint32_t quarter = std::max<std::uint32_t>(1, spec.trials / 4);
   spec.parallelism = request.parallelism.value_or(std::min(std::max(slots, 4U), quarter));
-  if (auto ok = in_range("parallelism", spec.parallelism, 1, 1000); !ok) return ok;
-  spec.time_limit_s = request.time_limit_s.value_or(0);
   if (request.time_limit_s) {
-    if (auto ok = in_range("time_limit_s", spec.time_limit_s, 1, 604'800); !ok) return ok;
+    if (auto ok = in_range("time_limit_s", *request.time_limit_s, 1, kTimeLimitMaxS); !ok)
+      return ok;
   }
+  spec.time_limit_s = request.time_limit_s.value_or(0);
   spec.seed = request.seed.value_or(42);
-  if (auto ok = in_range("seed", spec.seed, 0, std::uint64_t{1} << 53); !ok) return ok;
   spec.epochs = request.epochs.value_or(100);
-  if (auto ok = in_range("epochs", spec.epochs, 1, 10'000); !ok) return ok;
   spec.patience = request.patience.value_or(16);
-  return in_range("patience", spec.patience, 1, 10'000);
+  return check_numbers(spec);
 }
 
 }  // namespace
@@ -154,6 +165,19 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
   if (auto ok = set_task(request, profile, spec); !ok) return ok.error();
   if (auto ok = set_search(request, spec); !ok) return ok.error();
   return spec;
+}
+
+Result<> check_spec(const StudySpec& spec) {
+  if (auto ok = check_name(spec.name); !ok) return ok;
+  if (auto ok = check_numbers(spec); !ok) return ok;
+  const auto task = task_from_name(spec.task);
+  if (!task) return wrong("task", fmt::format("\"{}\" is none", spec.task));
+  const auto metric = metric_from_name(spec.metric);
+  if (!metric || !fits(*metric, *task))
+    return wrong("metric", fmt::format("\"{}\" does not measure {}", spec.metric, spec.task));
+  const auto space = parse_search_space(spec.search_space_json);
+  if (!space) return wrong("search_space", space.error().detail);
+  return {};
 }
 
 }  // namespace starling::ml

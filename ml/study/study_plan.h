@@ -40,4 +40,8 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const TableProfile& profile,
                                 std::uint32_t slots);
 
+/// Whether a spec that was completed elsewhere could have been completed here: names, ranges, the
+/// search space. Errors: `invalid_argument`, as above.
+Result<> check_spec(const StudySpec& spec);
+
 }  // namespace starling::ml

@@ -149,8 +149,8 @@ std::uint64_t cluster_time_ms(const StateView& view) {
   return number_at(view, keys::kTime);
 }
 
-std::uint32_t feature_level_of(const CommandBody&) {
-  return 1;  // all that there are today
+std::uint32_t feature_level_of(const CommandBody& body) {
+  return std::holds_alternative<Adopt>(body) ? 2 : 1;
 }
 
 std::uint32_t feature_level(const StateView& view) {

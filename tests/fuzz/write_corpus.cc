@@ -5,6 +5,7 @@
 #include "consensus/relay/relay.h"
 #include "consensus/storage/log_frame.h"
 #include "ml/study/state_backup.h"
+#include "ml/study/state_keys.h"
 #include "ml/study/study_wire.h"
 #include "ml/work/work_protocol.h"
 #include "node/base/state_pairs.h"
@@ -276,6 +277,33 @@ ml::FinalResult final_result() {
   return result;
 }
 
+/// A data set, and a study of two trials that has ended, as a backup has them.
+std::string adopted_pairs() {
+  const ml::Dataset dataset{"d-2", "n", hash_of(to_bytes("c")), 1, 2, R"({"rows":2})", 3};
+  ml::Study study;
+  study.id = "s-2";
+  study.spec = spec();
+  study.spec.trials = 2;
+  study.status = ml::StudyStatus::completed;
+  study.counts.completed = 2;
+  study.best_number = 1;
+  study.best_value = 2.5;
+  study.result = final_result();
+  std::string pairs;
+  append_pair(pairs, ml::keys::dataset("d-2"), encode(dataset));
+  for (std::uint32_t number = 0; number < 2; ++number) {
+    ml::Trial trial;
+    trial.study = "s-2";
+    trial.number = number;
+    trial.state = ml::TrialState::completed;
+    trial.value = 3.5 - number;
+    append_pair(pairs, ml::keys::curve("s-2", number), encode(ml::Curve{{1, 4.5}, {2, 3.5}}));
+    append_pair(pairs, ml::keys::trial("s-2", number), encode(trial));
+  }
+  append_pair(pairs, ml::keys::study("s-2"), encode(study));
+  return pairs;
+}
+
 void write_commands() {
   using namespace ml;
   const Dataset dataset{"d-1", "n", hash_of(to_bytes("b")), 1, 2, R"({"rows":2})", 3};
@@ -302,7 +330,8 @@ void write_commands() {
       AddInvite{tests::ring_of(5)[0].key, 1000, 2},
       AddSwarmKey{tests::ring_of(6)[0].key},
       UseSwarmKey{2},
-      NoteDecision{"voters", "node-2 is dead"}};
+      NoteDecision{"voters", "node-2 is dead"},
+      Adopt{SwarmId{{7}}, adopted_pairs()}};
   for (std::size_t i = 0; i < bodies.size(); ++i)
     write("command",
           fmt::format("kind_{:02}", i),

@@ -1,4 +1,4 @@
-starling_test(study_state_test SOURCES study_state_test.cc USES starling::study)
+starling_test(study_state_test SOURCES study_state_test.cc adoption_test.cc USES starling::study)
 starling_test(registers_test SOURCES registers_test.cc answer_table_test.cc cluster_clock_test.cc
   swarm_members_test.cc USES starling::study)
 starling_test(study_wire_test SOURCES study_wire_test.cc state_backup_test.cc USES starling::study)

@@ -38,7 +38,8 @@ std::vector<std::string> encoded_commands() {
       AddInvite{tests::ring_of(5)[0].key, 1000, 2},
       AddSwarmKey{tests::ring_of(6)[0].key},
       UseSwarmKey{2},
-      NoteDecision{"voters", "node-2 is dead"}};
+      NoteDecision{"voters", "node-2 is dead"},
+      Adopt{SwarmId{{1, 2}}, std::string("\0\xff", 2)}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
     all.push_back(encode(Command{"key", "hash", 9, 10, body}));

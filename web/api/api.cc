@@ -88,7 +88,8 @@ struct Api::State {
                               model_routes(),
                               event_routes(),
                               register_routes(),
-                              member_routes()}) {
+                              member_routes(),
+                              adoption_routes()}) {
       for (const RouteEntry& route : group) {
         router.add(route.method, route.pattern, static_cast<int>(functions.size()));
         functions.push_back(route.run);

@@ -7,12 +7,12 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::array<std::string_view, 22> kFields{
+constexpr std::array<std::string_view, 23> kFields{
     "dataset", "target",       "name",          "task",        "metric",
     "trials",  "time_limit_s", "seed",          "parallelism", "search_space",
     "initial", "epochs",       "patience",      "use_case",    "tags",
     "rows",    "version",      "allow_missing", "after",       "Idempotency-Key",
-    "key",     "value"};
+    "key",     "value",        "pairs"};
 
 unsigned status_of(Errc code) {
   switch (code) {

@@ -20,5 +20,6 @@ std::vector<RouteEntry> model_routes();
 std::vector<RouteEntry> event_routes();
 std::vector<RouteEntry> register_routes();
 std::vector<RouteEntry> member_routes();
+std::vector<RouteEntry> adoption_routes();
 
 }  // namespace starling::web

@@ -1,18 +1,17 @@
 // /api/v1/datasets.
 #include "ml/study/study_state.h"
 #include "ml/table/profile_json.h"
+#include "web/api/blob_upload.h"
 #include "web/api/routes.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <span>
 
 namespace starling::web {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kNameBytesMax = 128;
 
 Result<ml::Dataset> dataset_of(const Call& call) {
@@ -65,7 +64,7 @@ bool is_dataset_name(const std::string& name) {
 }
 
 // What is wrong with an upload before its first byte is read.
-std::optional<Response> upload_problem(const Call& call) {
+std::optional<Response> table_problem(const Call& call) {
   const auto name = call.request.target.find("name");
   if (!name) {
     return problem(400, "invalid_argument", "is needed: POST /api/v1/datasets?name=NAME", "name");
@@ -83,45 +82,15 @@ std::optional<Response> upload_problem(const Call& call) {
                    "unsupported",
                    "send the CSV itself as the body (curl --data-binary @FILE), not a form");
   }
-  if (!call.body.has_body()) {
-    return problem(
-        411, "invalid_argument", "the body is the CSV: send it with Content-Length or chunked");
-  }
-  const std::uint64_t limit = call.core.options.upload_bytes_max;
-  if (call.body.declared_size().value_or(0) > limit) {
-    return problem(413,
-                   "too_large",
-                   fmt::format("the file has {} bytes, the limit is {} (--upload-limit)",
-                               *call.body.declared_size(),
-                               limit));
-  }
+  if (auto wrong = upload_problem(call, "the CSV")) return wrong;
   const auto key = idempotency_key(call);
   if (!key) return key.error();
-  const auto room = call.node().room_to_grow();
-  if (!room) return problem_from(room.error());
   return std::nullopt;
 }
 
 asio::awaitable<OrResponse<ml::Dataset>> receive(Call& call) {
-  auto writer = call.node().blobs().create();
-  if (!writer) co_return problem_from(writer.error());
-  const std::uint64_t limit = call.core.options.upload_bytes_max;
-  std::vector<char> piece(kPieceBytes);
-  for (;;) {
-    const auto got = co_await call.body.read(piece);
-    if (!got) co_return problem(400, to_string(got.error().code), got.error().detail);
-    if (*got == 0) break;
-    if ((*writer)->size() + *got > limit) {
-      co_return problem(413,
-                        "too_large",
-                        fmt::format("the file is larger than the limit of {} bytes "
-                                    "(--upload-limit)",
-                                    limit));
-    }
-    const auto bytes = std::as_bytes(std::span{piece}.first(*got));
-    const auto written = (*writer)->append(bytes);
-    if (!written) co_return problem_from(written.error());
-  }
+  const auto writer = co_await receive_blob(call);
+  if (!writer) co_return writer.error();
   ml::Dataset dataset;
   dataset.bytes = (*writer)->size();
   const auto hash = (*writer)->finish();
@@ -145,7 +114,7 @@ Response unreadable(const Error& error) {
 }
 
 asio::awaitable<Response> add_dataset(Call& call) {
-  if (auto wrong = upload_problem(call)) co_return std::move(*wrong);
+  if (auto wrong = table_problem(call)) co_return std::move(*wrong);
   auto dataset = co_await receive(call);
   if (!dataset) co_return dataset.error();
   const auto profile = co_await call.node().profile(dataset->blob);

@@ -29,7 +29,6 @@ constexpr std::array<std::string_view, 15> kFields{"dataset",
 constexpr std::array<std::string_view, 9> kMetrics{
     "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
 
-constexpr std::uint64_t kTrialsMax = 10'000;
 constexpr std::uint64_t kTimeLimitMaxS = 604'800;
 constexpr std::uint64_t kSeedMax = std::uint64_t{1} << 53;
 constexpr std::uint64_t kParallelismMax = 1'000;
@@ -89,7 +88,7 @@ Result<> read_number(const JsonFields& fields,
 
 Result<> read_numbers(const JsonFields& fields, ml::StudyRequest& request) {
   const std::array results{
-      read_number(fields, "trials", 1, kTrialsMax, request.trials),
+      read_number(fields, "trials", 1, ml::kTrialsMax, request.trials),
       read_number(fields, "time_limit_s", 1, kTimeLimitMaxS, request.time_limit_s),
       read_number(fields, "seed", 0, kSeedMax, request.seed),
       read_number(fields, "parallelism", 1, kParallelismMax, request.parallelism),

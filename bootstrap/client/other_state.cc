@@ -1,0 +1,109 @@
+#include "bootstrap/client/other_state.h"
+
+#include "ml/study/adoption.h"
+#include "ml/study/state_keys.h"
+#include "ml/study/study_wire.h"
+#include "node/base/state_pairs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace starling::bootstrap {
+namespace {
+
+std::string pair_of(std::string_view key, std::string_view value) {
+  std::string pair;
+  append_pair(pair, key, value);
+  return pair;
+}
+
+/// STUDY of "trial/STUDY/..." and "curve/STUDY/...".
+std::string study_of(std::string_view key) {
+  key.remove_prefix(key.find('/') + 1);
+  return std::string{key.substr(0, key.find('/'))};
+}
+
+/// As few pieces as the limit allows.
+std::vector<std::string> packed(const std::vector<std::string>& pairs) {
+  std::vector<std::string> pieces;
+  for (const std::string& pair : pairs) {
+    const bool fits = !pieces.empty() && pieces.back().size() + pair.size() <= ml::kAdoptedBytesMax;
+    if (fits)
+      pieces.back() += pair;
+    else
+      pieces.push_back(pair);
+  }
+  return pieces;
+}
+
+}  // namespace
+
+Result<OtherState> OtherState::read(const ml::BackupSource& source) {
+  OtherState state;
+  Rows rows;
+  const auto head = ml::read_backup(source, [&](const std::string& pairs) {
+    Result<> taken;
+    const bool is_whole = for_each_pair(pairs, [&](std::string_view key, std::string_view value) {
+      if (taken) taken = state.take(key, value, rows);
+    });
+    if (taken && !is_whole) taken = Error{Errc::corrupt, "the backup has a broken pair"};
+    return taken;
+  });
+  if (!head) return head.error();
+  state.swarm_ = head->swarm;
+  state.put_rows_first(rows);
+  return state;
+}
+
+Result<> OtherState::take(std::string_view key, std::string_view value, Rows& rows) {
+  if (key.starts_with(ml::keys::kDatasets)) return take_dataset(key, value);
+  if (key.starts_with(ml::keys::kStudies)) return take_study(key, value);
+  if (key.starts_with("trial/") || key.starts_with("curve/")) {
+    rows[study_of(key)].push_back(pair_of(key, value));
+  } else if (key.starts_with(ml::keys::kRegisters)) {
+    auto entry = ml::decode_register(value);
+    if (!entry) return entry.error();
+    entry->key = key.substr(ml::keys::kRegisters.size());
+    registers_.push_back(std::move(*entry));
+  }
+  return {};
+}
+
+Result<> OtherState::take_dataset(std::string_view key, std::string_view value) {
+  const auto dataset = ml::decode_dataset(value);
+  if (!dataset) return dataset.error();
+  datasets_.push_back({.name = fmt::format("dataset \"{}\"", dataset->name),
+                       .pieces = {pair_of(key, value)},
+                       .blobs = {dataset->blob},
+                       .ended_ms = 0});
+  return {};
+}
+
+Result<> OtherState::take_study(std::string_view key, std::string_view value) {
+  const auto study = ml::decode_study(value);
+  if (!study) return study.error();
+  Adoptable found{.name = fmt::format("study {} \"{}\"", study->id, study->spec.name),
+                  .pieces = {pair_of(key, value)},
+                  .blobs = {},
+                  .ended_ms = study->ended_ms};
+  if (study->ended_ms == 0) found.ended_ms = std::numeric_limits<std::uint64_t>::max();
+  if (study->result) found.blobs = {study->result->artifact};
+  studies_.push_back(std::move(found));
+  study_ids_.push_back(study->id);
+  return {};
+}
+
+/// The study itself is its last piece.
+void OtherState::put_rows_first(Rows& rows) {
+  for (std::size_t i = 0; i < studies_.size(); ++i) {
+    auto pieces = packed(rows[study_ids_[i]]);
+    pieces.push_back(std::move(studies_[i].pieces.front()));
+    studies_[i].pieces = std::move(pieces);
+  }
+  study_ids_.clear();
+  std::ranges::stable_sort(studies_, {}, &Adoptable::ended_ms);
+}
+
+}  // namespace starling::bootstrap
