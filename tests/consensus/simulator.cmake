@@ -7,6 +7,7 @@ add_library(starling_virtual_swarm_parts OBJECT
   ../support/member_planner.cc
   ../support/sim_clients.cc
   ../support/sim_disk.cc
+  ../support/sim_founding.cc
   ../support/sim_gossip.cc
   ../support/sim_history.cc
   ../support/sim_machine.cc
@@ -23,6 +24,7 @@ add_library(starling_virtual_swarm_parts OBJECT
   ../support/virtual_swarm.cc
   ../support/virtual_swarm_storage.cc
   # As a node links them, without the rest of their rooms.
+  ${PROJECT_SOURCE_DIR}/bootstrap/founding.cc
   ${PROJECT_SOURCE_DIR}/bootstrap/recent_values.cc
   ${PROJECT_SOURCE_DIR}/bootstrap/study_machine.cc
   ${PROJECT_SOURCE_DIR}/bootstrap/voter_candidate.cc

@@ -189,7 +189,8 @@ void FaultInjector::fill_disk(Random& random) {
 }
 
 void FaultInjector::wipe(Random& random) {
-  const std::size_t machine = any_machine(random);
+  const bool is_founder = swarm_.founding() != nullptr && random.chance(0.3);
+  const std::size_t machine = is_founder ? 0 : any_machine(random);
   std::set<NodeId> left;
   std::set<std::size_t> all;
   for (const auto& member : swarm_.members()) {
@@ -197,7 +198,11 @@ void FaultInjector::wipe(Random& random) {
     if (member->machine != machine && !member->disk.has_lied()) left.insert(member->id);
   }
   // More than can be lost would end the swarm for good; that is not what is tested.
-  if (swarm_.has_quorum(left, all)) swarm_.wipe(swarm_.member(machine));
+  if (!swarm_.has_quorum(left, all)) return;
+  swarm_.wipe(swarm_.member(machine));
+  // If nobody reaches whoever may found a swarm, it does.
+  if (swarm_.founding() != nullptr && random.chance(0.5))
+    swarm_.network().cut_off(machine, swarm_.now() + draw_between(random, 10s, 30s));
 }
 
 void FaultInjector::clone(Random& random) {

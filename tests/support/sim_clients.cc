@@ -152,7 +152,9 @@ void SimClients::try_once(Client& client) {
 void SimClients::ask(const SimRequest& request, MonoTime when) {
   swarm_.at(when, [this, request] {
     SimMember& member = swarm_.member(request.entry);
-    if (!member.core || !reach_.contains(member.machine)) return;
+    if (!member.runs || !reach_.contains(member.machine)) return;
+    // Who belongs to no swarm says so.
+    if (!member.core) return send_reply(request, {SimReply::Kind::not_taken, {}, {}});
     SimRequest taken = request;
     taken.entry_boot = member.boot;
     swarm_.at_member(

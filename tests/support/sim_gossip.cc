@@ -16,14 +16,6 @@ namespace {
 
 constexpr std::uint64_t kUsedWithoutADiskWrite = 1U << 16;
 
-std::string address_of(std::size_t machine) {
-  return fmt::format("m{}", machine);
-}
-
-std::size_t machine_at(const std::string& address) {
-  return static_cast<std::size_t>(std::stoul(address.substr(1)));
-}
-
 }  // namespace
 
 void SimGossip::start(SimMember& member) {
@@ -33,10 +25,10 @@ void SimGossip::start(SimMember& member) {
   config.key.public_key = {1, static_cast<std::uint8_t>(member.machine), member.life};
   config.swarm = sim_swarm_id();
   config.facts.name = name_of(member.id);
-  config.facts.address = address_of(member.machine);
+  config.facts.address = address_of_machine(member.machine);
   config.facts.sync_us = 1000 * (1 + member.machine * 10);
   for (std::size_t machine = 0; machine < swarm_.members().size(); ++machine)
-    if (machine != member.machine) config.seeds.push_back(address_of(machine));
+    if (machine != member.machine) config.seeds.push_back(address_of_machine(machine));
   config.incarnation = member.incarnation;
   config.seed = mix_seeds(seed_, member.boot * 256 + member.machine);
   member.gossip_timer_at = MonoTime{0};
@@ -89,7 +81,7 @@ void SimGossip::carry_out(SimMember& member, const node::SwimEffects& effects) {
 }
 
 void SimGossip::send(SimMember& member, const node::SwimDatagram& datagram) {
-  const std::size_t to = machine_at(datagram.address);
+  const std::size_t to = machine_at_address(datagram.address);
   for (const MonoTime when : swarm_.network().send(member.machine, to, swarm_.now())) {
     swarm_.at(when, [this, to, message = datagram.message] {
       SimMember& there = swarm_.member(to);
@@ -103,55 +95,39 @@ void SimGossip::send(SimMember& member, const node::SwimDatagram& datagram) {
   }
 }
 
-void SimGossip::ask(SimMember& from,
-                    std::size_t to,
-                    const std::function<std::function<void(SimMember&)>(SimMember&)>& question) {
-  for (const MonoTime when : swarm_.network().send(from.machine, to, swarm_.now())) {
-    swarm_.at(when, [this, to, question, asker = from.machine, boot = from.boot] {
-      SimMember& there = swarm_.member(to);
-      if (!there.gossip) return;
-      swarm_.at_member(swarm_.now(), there, [this, question, asker, boot](SimMember& who) {
-        const auto answer = question(who);
-        for (const MonoTime back : swarm_.network().send(who.machine, asker, swarm_.now())) {
-          swarm_.at(back, [this, answer, asker, boot] {
-            SimMember& one = swarm_.member(asker);
-            if (answer && one.gossip && one.boot == boot)
-              swarm_.at_member(swarm_.now(), one, answer);
-          });
-        }
-      });
-    });
-  }
-}
-
 void SimGossip::call(SimMember& member, const node::SwimCall& call) {
-  ask(member,
-      machine_at(call.address),
-      [this, call](SimMember& there) -> std::function<void(SimMember&)> {
-        if (there.id != call.to) return {};
-        return [this, call](SimMember& asker) {
-          give(asker, [this, &call](SimMember& one, node::SwimEffects& effects) {
-            effects = one.gossip->take_call_answer(swarm_.clock(one), call);
-          });
-        };
-      });
+  swarm_.ask(member,
+             machine_at_address(call.address),
+             [this, call](SimMember& there) -> std::function<void(SimMember&)> {
+               if (!there.gossip || there.id != call.to) return {};
+               return [this, call](SimMember& asker) {
+                 give(asker, [this, &call](SimMember& one, node::SwimEffects& effects) {
+                   effects = one.gossip->take_call_answer(swarm_.clock(one), call);
+                 });
+               };
+             });
 }
 
 void SimGossip::push_pull(SimMember& member, const std::string& address, NodeId after) {
   const node::SwimState ours = member.gossip->page(after);
-  const auto question = [this, ours, address](SimMember& there) {
+  const auto question = [this, ours, address, from = member.machine](
+                            SimMember& there) -> std::function<void(SimMember&)> {
+    if (!there.gossip) {
+      swarm_.founding()->hear(there, from);
+      return {};
+    }
     const node::SwimState theirs = there.gossip->answer_to(ours);
     give(there, [this, &ours](SimMember& one, node::SwimEffects& effects) {
       effects = one.gossip->merge(swarm_.clock(one), ours.members);
     });
-    return std::function<void(SimMember&)>{[this, theirs, address](SimMember& asker) {
+    return [this, theirs, address](SimMember& asker) {
       give(asker, [this, &theirs](SimMember& one, node::SwimEffects& effects) {
         effects = one.gossip->merge(swarm_.clock(one), theirs.members);
       });
       if (theirs.after < theirs.upto) push_pull(asker, address, theirs.upto);
-    }};
+    };
   };
-  ask(member, machine_at(address), question);
+  swarm_.ask(member, machine_at_address(address), question);
 }
 
 bool SimGossip::is_settled() const {

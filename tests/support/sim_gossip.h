@@ -32,11 +32,6 @@ class SimGossip {
   void call(SimMember& member, const node::SwimCall& call);
   void push_pull(SimMember& member, const std::string& address, NodeId after);
 
-  /// To that machine and, with an answer, back again to the very process that asked.
-  void ask(SimMember& from,
-           std::size_t to,
-           const std::function<std::function<void(SimMember&)>(SimMember&)>& question);
-
   VirtualSwarm& swarm_;
   std::uint64_t seed_;
 };

@@ -11,6 +11,14 @@ NodeId sim_node_id(std::size_t machine, std::uint8_t life) {
   return id;
 }
 
+std::string address_of_machine(std::size_t machine) {
+  return fmt::format("m{}", machine);
+}
+
+std::size_t machine_at_address(const std::string& address) {
+  return static_cast<std::size_t>(std::stoul(address.substr(1)));
+}
+
 std::string name_of(NodeId id) {
   std::string name = std::to_string(id.bytes[15]);
   if (id.bytes[14] > 0) name += static_cast<char>('a' + id.bytes[14]);

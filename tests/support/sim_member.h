@@ -1,10 +1,12 @@
 /// One machine of a virtual swarm and the process on it.
 #pragma once
 
+#include "bootstrap/founding.h"
 #include "consensus/group/snapshot_stream.h"
 #include "consensus/group/state_chain.h"
 #include "consensus/group/state_machine.h"
 #include "consensus/raft/raft_core.h"
+#include "consensus/relay/upstream_choice.h"
 #include "node/gossip/swim_core.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_disk.h"
@@ -56,13 +58,21 @@ struct SimMember {
   SimMember(std::size_t number, SimDisk its_disk, MonoTime clock_offset)
       : machine(number), disk(std::move(its_disk)), clock(clock_offset) {}
 
+  enum class Home {
+    nowhere,
+    here,
+    elsewhere,  ///< in a swarm that it founded itself, alone
+  };
+
   std::size_t machine;
   NodeId id;
   std::uint8_t life = 0;  ///< how often the machine was wiped
   SimDisk disk;
   SimClock clock;
+  Home home = Home::here;  ///< as its disk says
 
   // Of the process; gone when it dies.
+  bool runs = false;  ///< with a core if it is at home here
   std::unique_ptr<consensus::RaftCore> core;
   std::unique_ptr<consensus::SnapshotReceiver> receiver;
   std::unique_ptr<consensus::StateMachine> state_machine;
@@ -80,9 +90,13 @@ struct SimMember {
   std::uint64_t boot = 0;
 
   // Of a swarm that keeps itself.
+  std::optional<bootstrap::FoundingCore> founding;
+  std::uint64_t turn = 0;  ///< of founding; an answer to an earlier one is too late
   std::unique_ptr<node::SwimCore> gossip;
-  MonoTime gossip_timer_at{0};    ///< by its own clock
-  std::uint64_t incarnation = 0;  ///< the highest it has used; on its disk
+  std::optional<consensus::UpstreamChoice> upstream;
+  std::uint64_t asks_upstream = 0;  ///< the question that is under way
+  MonoTime gossip_timer_at{0};      ///< by its own clock
+  std::uint64_t incarnation = 0;    ///< the highest it has used; on its disk
 
   struct InLog {
     Term term;
@@ -99,6 +113,10 @@ struct SimMember {
 SwarmId sim_swarm_id();
 
 NodeId sim_node_id(std::size_t machine, std::uint8_t life);
+
+/// Where a machine's process listens, for those who call by addresses.
+std::string address_of_machine(std::size_t machine);
+std::size_t machine_at_address(const std::string& address);
 
 /// "3", or "3b" after the first wipe.
 std::string name_of(NodeId id);

@@ -10,6 +10,12 @@ namespace starling::tests {
 using namespace consensus;
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr MonoTime kUpstreamPatience = 1s;
+
+}  // namespace
+
 SimRelays::SimRelays(VirtualSwarm& swarm, std::uint64_t seed)
     : swarm_(swarm), random_(stream(seed, "relays")) {
   every_ = draw_between(random_, 20ms, 500ms);
@@ -32,8 +38,53 @@ void SimRelays::ask(SimMember& member) {
   // A member that hears of no leader may have been removed while it was away.
   const bool needs_it = !member.core->config().members().contains(member.id) || !hears_leader;
   if (!needs_it && !random_.chance(members_ask_)) return;
+  if (swarm_.gossip() != nullptr) return ask_chosen(member);
   const std::size_t asked = random_.below(swarm_.members().size());
-  if (asked == member.machine) return;
+  if (asked != member.machine) ask_machine(member, asked);
+}
+
+/// As LogRelay::follow does it: one question at a time.
+void SimRelays::ask_chosen(SimMember& member) {
+  if (member.asks_upstream) return;
+  UpstreamView view{.now = swarm_.clock(member),
+                    .self = member.id,
+                    .alive = {},
+                    .config = member.core->config(),
+                    .leader = member.core->leader()};
+  for (const auto& known : member.gossip->members())
+    if (known.state == node::MemberState::alive) view.alive.push_back(known.id);
+  const auto chosen = member.upstream->next(view);
+  if (!chosen) return;
+  const SimMember* there = swarm_.find(*chosen);
+  if (there == nullptr) return member.upstream->failed(view.now, *chosen);
+  const std::uint64_t call = ++relay_calls_;
+  member.asks_upstream = call;
+  const auto question =
+      [this, call, chosen = *chosen, asker = member.id, after = member.core->commit()](
+          SimMember& one) -> std::function<void(SimMember&)> {
+    if (!one.core || one.id != chosen) return {};
+    const bool has_message = answer(one, asker, after);
+    return [this, call, chosen, has_message, term = one.core->term(), commit = one.core->commit()](
+               SimMember& who) {
+      if (who.asks_upstream != call) return;
+      const RaftCore& core = *who.core;
+      const bool says_something = has_message && term >= core.term() && commit >= core.commit();
+      who.asks_upstream = 0;
+      who.upstream->answered(swarm_.clock(who), chosen, says_something);
+      swarm_.marks().hit(Mark::upstream_followed, who.upstream->current() == chosen);
+    };
+  };
+  swarm_.ask(member, there->machine, question);
+  const auto give_up = [this, call, chosen = *chosen](SimMember& who) {
+    if (who.asks_upstream != call) return;
+    who.asks_upstream = 0;
+    swarm_.marks().hit(Mark::upstream_lost, who.upstream->current() == chosen);
+    who.upstream->failed(swarm_.clock(who), chosen);
+  };
+  swarm_.at_member(swarm_.now() + kUpstreamPatience, member, give_up);
+}
+
+void SimRelays::ask_machine(SimMember& member, std::size_t asked) {
   const LogIndex after = member.core->commit();
   for (const MonoTime when : swarm_.network().send(member.machine, asked, swarm_.now())) {
     swarm_.at(when, [this, asked, asker = member.id, after] {
@@ -43,7 +94,7 @@ void SimRelays::ask(SimMember& member) {
   }
 }
 
-void SimRelays::answer(SimMember& upstream, NodeId asker, LogIndex after) {
+bool SimRelays::answer(SimMember& upstream, NodeId asker, LogIndex after) {
   const RaftCore& core = *upstream.core;
   std::vector<EntryRef> entries;
   switch (relay_source(core, after)) {
@@ -66,6 +117,7 @@ void SimRelays::answer(SimMember& upstream, NodeId asker, LogIndex after) {
   swarm_.marks().hit(Mark::entries_relayed, !entries.empty());
   const auto message = relay_message(core, sim_swarm_id(), asker, after, std::move(entries));
   if (message) swarm_.send(upstream, *message);
+  return message.has_value();
 }
 
 }  // namespace starling::tests

@@ -1,6 +1,7 @@
 /// The committed log on its way to those to whom no leader sends it, in a virtual swarm: every
-/// machine asks others at random, the more if it is in no config or hears of no leader. The answers
-/// suffer from the network as all messages do.
+/// machine asks others, the more if it is in no config or hears of no leader. In a swarm that keeps
+/// itself it asks whom UpstreamChoice names, else anybody. The answers suffer from the network as
+/// all messages do.
 #pragma once
 
 #include "consensus/relay/relay.h"
@@ -19,13 +20,18 @@ class SimRelays {
 
  private:
   void ask(SimMember& member);
-  void answer(SimMember& upstream, NodeId asker, LogIndex after);
+  void ask_chosen(SimMember& member);
+  void ask_machine(SimMember& member, std::size_t asked);
+
+  /// Returns: whether there was something to say.
+  bool answer(SimMember& upstream, NodeId asker, LogIndex after);
 
   VirtualSwarm& swarm_;
   Random random_;
   MonoTime every_;
   double members_ask_;  ///< chance that a member asks, who need not
   std::size_t bytes_max_;
+  std::uint64_t relay_calls_ = 0;
 };
 
 }  // namespace starling::tests

@@ -36,8 +36,11 @@ enum class Mark : std::size_t {
   voter_demoted,
   member_removed,
   // A swarm that keeps itself
-  gossip_buried,   ///< somebody held a member for dead
-  gossip_wronged,  ///< the same, and it lived
+  owner_adopted,      ///< the owner of the first address lost its disk and was let in
+  founded_elsewhere,  ///< the same, but nobody reached it: it founded another swarm
+  swarm_dissolved,    ///< which met the first one
+  gossip_buried,      ///< somebody held a member for dead
+  gossip_wronged,     ///< the same, and it lived
   plan_grew,
   plan_replaced,
   plan_shrank,
@@ -60,6 +63,8 @@ enum class Mark : std::size_t {
   snapshot_relayed,       ///< begun for a follower that no leader sends the log
   snapshot_told_of_term,  ///< of a later term than its receiver had heard of
   entries_relayed,
+  upstream_followed,    ///< a leaf stayed with whom it follows
+  upstream_lost,        ///< a leaf had to look for another
   install_during_sync,  ///< while an older batch was being written
   crash_while_installing,
   // Disks and processes

@@ -167,7 +167,7 @@ void SwarmRun::mend(SimMember& member) {
   member.disk.mend();
   swarm_.pause(member, swarm_.now());
   swarm_.set_clock_rate(member, SimClock::kTrueRate);
-  if (!member.core)
+  if (!member.runs)
     require(swarm_.start(member).has_value(), "{} does not start again", name_of(member.id));
 }
 
@@ -200,7 +200,7 @@ void SwarmRun::do_liveness() {
   const bool is_live = run_until(begun + kLivenessDeadline, [&] {
     // One that slept may die of what its disk did before.
     for (const std::size_t machine : core)
-      if (!swarm_.member(machine).core) mend(swarm_.member(machine));
+      if (!swarm_.member(machine).runs) mend(swarm_.member(machine));
     return clients_.commands_begun_and_completed(begun) >= 3;
   });
   report_.liveness_took = swarm_.now() - begun;

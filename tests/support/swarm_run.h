@@ -7,9 +7,9 @@
 ///   4. healing: all is well again: all must get to the same log and state, and stay there;
 ///   5. handover: the leader dies, and the next one must serve reads though nothing is written.
 ///
-/// A swarm that keeps itself begins with one founder among eight machines. The others meet it by
-/// gossip, leaders choose voters and standbys by the plan of real nodes, the rest are leaves;
-/// nobody else changes members, during chaos as in healing.
+/// A swarm that keeps itself begins with eight machines whose disks are empty. One founds it, the
+/// others are let in and meet by gossip, leaders choose voters and standbys by the plan of real
+/// nodes, the rest are leaves; nobody else changes members, during chaos as in healing.
 ///
 /// Source: TigerBeetle's VOPR (safety mode, liveness mode).
 #pragma once

@@ -66,50 +66,78 @@ VirtualSwarm::VirtualSwarm(const SwarmShape& shape,
     members_.back()->id = sim_node_id(i, 0);
   }
   if (shape_.keeps_itself) {
+    founding_ = std::make_unique<SimFounding>(*this);
     gossip_ = std::make_unique<SimGossip>(*this, shape_.seed);
     voters_ = std::make_unique<SimVoters>(*this, shape_.seed);
   }
-  found();
+  if (!shape_.keeps_itself) found_with_voters();
   for (const auto& member : members_) {
+    stores_[member->id] = &member->disk.store();
+    if (shape_.keeps_itself) member->home = SimMember::Home::nowhere;
     relays_.ask_again_and_again(*member);
     if (voters_) voters_->look_again_and_again(*member);
   }
 }
 
 /// Every machine but perhaps some that join later has the first config on its disk.
-void VirtualSwarm::found() {
+void VirtualSwarm::found_with_voters() {
   Random random = stream(shape_.seed, "founding");
-  std::size_t voters = random.chance(0.5) ? 3 : 1 + random.below(shape_.machines);
-  std::size_t learners = random.below(shape_.machines - voters + 1);
-  if (shape_.keeps_itself) {
-    voters = 1;
-    learners = 0;
-  }
-  Entry first{Term{1}, LogIndex{1}, EntryKind::config, {}, {}};
+  const std::size_t voters = random.chance(0.5) ? 3 : 1 + random.below(shape_.machines);
+  const std::size_t learners = random.below(shape_.machines - voters + 1);
+  Config config;
   for (std::size_t i = 0; i < voters + learners; ++i) {
-    auto& group = i < voters ? first.config.voters : first.config.learners;
+    auto& group = i < voters ? config.voters : config.learners;
     group.insert(members_[i]->id);
   }
+  for (const auto& member : members_)
+    if (config.members().contains(member->id)) persist_first(*member, config);
+}
+
+void VirtualSwarm::persist_first(SimMember& member, const Config& config) {
   PersistBatch batch;
   batch.hard = {Term{1}, {}, LogIndex{}, 0};
+  const Entry first{Term{1}, LogIndex{1}, EntryKind::config, {}, config};
   batch.append.push_back(std::make_shared<const Entry>(first));
-  for (const auto& member : members_) {
-    if (first.config.members().contains(member->id))
-      STARLING_ASSERT(member->disk.store().persist(batch), "memory takes everything");
-    stores_[member->id] = &member->disk.store();
-  }
+  STARLING_ASSERT(member.disk.store().persist(batch), "memory takes everything");
+}
+
+void VirtualSwarm::enter_as_founder(SimMember& member) {
+  persist_first(member, Config{{member.id}, {}, {}});
+  enter(member);
+}
+
+void VirtualSwarm::enter(SimMember& member) {
+  member.home = SimMember::Home::here;
+  begin(member);
 }
 
 void VirtualSwarm::at_member(MonoTime when,
                              SimMember& member,
                              std::function<void(SimMember&)> action) {
   at(when, [this, &member, boot = member.boot, action = std::move(action)] {
-    if (member.boot != boot || !member.core) return;
-    if (is_awake(member))
+    if (member.boot != boot || !member.runs) return;
+    if (member.paused_until <= now())
       action(member);
     else
       member.parked.push_back(action);
   });
+}
+
+void VirtualSwarm::ask(SimMember& from, std::size_t to, const Question& question) {
+  for (const MonoTime when : network_.send(from.machine, to, now())) {
+    at(when, [this, to, question, asker = from.machine, boot = from.boot] {
+      at_member(now(), *members_[to], [this, question, asker, boot](SimMember& who) {
+        const auto answer = question(who);
+        if (!answer) return;
+        for (const MonoTime back : network_.send(who.machine, asker, now())) {
+          at(back, [this, answer, asker, boot] {
+            SimMember& one = *members_[asker];
+            if (one.boot == boot) at_member(now(), one, answer);
+          });
+        }
+      });
+    });
+  }
 }
 
 void VirtualSwarm::pause(SimMember& member, MonoTime until) {
@@ -160,7 +188,7 @@ void VirtualSwarm::after_step(SimMember& member,
     // As a node does it that finds out: it comes back as a new member.
     marks_.hit(Mark::loss_noticed);
     trace_.note(now(), "{}: {}", name_of(member.id), *effects.fatal);
-    wipe(member);
+    renew(member);
     return;
   }
   checker_.check_step(before, *member.core, effects, stores_);
@@ -317,7 +345,7 @@ Result<> VirtualSwarm::start(SimMember& member) {
   const auto opened = member.disk.open(now());
   if (!opened) {
     trace_.note(now(), "{} cannot start", name_of(member.id));
-    if (!member.core) plan_restart(member);
+    if (!member.runs) plan_restart(member);
     return opened.error();
   }
   ++member.boot;
@@ -325,6 +353,15 @@ Result<> VirtualSwarm::start(SimMember& member) {
   member.unconfirmed = 0;
   member.write_hangs = false;
   member.leader_contact.reset();
+  member.runs = true;
+  if (member.home == SimMember::Home::here)
+    begin(member);
+  else
+    founding_->start(member);
+  return {};
+}
+
+void VirtualSwarm::begin(SimMember& member) {
   const auto& disk = member.disk.store().live();
   history_.check_state(disk.applied, disk.state);
   auto restored = member.disk.store().load();
@@ -340,14 +377,16 @@ Result<> VirtualSwarm::start(SimMember& member) {
   checker_.check_restart(*member.core, member.disk.store());
   trace_.note(now(), "{} starts term={}", name_of(member.id), member.core->term().value);
   give(member, [&](RaftCore& core, Effects& effects) { core.tick(clock(member), effects); });
+  member.upstream.emplace(seed);
+  member.asks_upstream = 0;
   if (gossip_ && member.core) gossip_->start(member);
-  return {};
 }
 
 void VirtualSwarm::crash(SimMember& member) {
-  if (!member.core) return;
+  if (!member.runs) return;
   ++crashes_;
-  marks_.hit(Mark::crash_while_installing, member.core->is_installing());
+  member.founding.reset();
+  marks_.hit(Mark::crash_while_installing, member.core && member.core->is_installing());
   if (member.disk.has_lied()) checker_.distrust(member.id);
   if (!may_lose_to(member, member.disk.store().truth())) member.disk.store().make_true();
   const LogIndex applied = member.disk.store().live().applied;
@@ -365,6 +404,7 @@ void VirtualSwarm::crash(SimMember& member) {
   member.parked.clear();
   member.core.reset();
   member.gossip.reset();
+  member.runs = false;
   SimService::forget(member);
   plan_restart(member);
 }
@@ -411,11 +451,16 @@ void VirtualSwarm::plan_restart(SimMember& member) {
   const auto wait = 10ms + draw_wait(process_random_, down_mean_);
   at(now() + wait, [this, &member] {
     // If it cannot start now, that has planned the next try.
-    if (restarts_ && !member.core) static_cast<void>(start(member));
+    if (restarts_ && !member.runs) static_cast<void>(start(member));
   });
 }
 
 void VirtualSwarm::wipe(SimMember& member) {
+  renew(member);
+  if (founding_) member.home = SimMember::Home::nowhere;
+}
+
+void VirtualSwarm::renew(SimMember& member) {
   crash(member);
   // What a member said that it holds may still be counted when it holds it no more.
   graveyard_.push_back(member.disk.wipe());
@@ -455,7 +500,8 @@ bool VirtualSwarm::has_quorum(const std::set<NodeId>& alive, const std::set<std:
 }
 
 std::string VirtualSwarm::describe(const SimMember& member) const {
-  if (!member.core) return fmt::format("{} is dead", name_of(member.id));
+  if (!member.runs) return fmt::format("{} is dead", name_of(member.id));
+  if (!member.core) return fmt::format("{} belongs to no swarm", name_of(member.id));
   const RaftCore& core = *member.core;
   std::string line = fmt::format("{} {} term={} base={} applied={} commit={} stable={} last={}",
                                  name_of(member.id),

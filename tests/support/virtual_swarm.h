@@ -11,6 +11,7 @@
 #include "tests/support/mark_watcher.h"
 #include "tests/support/sim_agenda.h"
 #include "tests/support/sim_disk.h"
+#include "tests/support/sim_founding.h"
 #include "tests/support/sim_gossip.h"
 #include "tests/support/sim_history.h"
 #include "tests/support/sim_machine.h"
@@ -37,7 +38,8 @@ struct SwarmShape {
   std::uint64_t seed = 1;
   std::size_t machines = 5;
   bool same_id_after_wipe = false;  ///< what must never be done, for the mutation gate
-  bool keeps_itself = false;  ///< one founder; the others meet by gossip, leaders choose voters
+  /// Begins with empty disks: founding, gossip, and leaders that choose voters.
+  bool keeps_itself = false;
 };
 
 class VirtualSwarm {
@@ -53,6 +55,12 @@ class VirtualSwarm {
 
   /// Nothing happens to a process that has died since; a paused one takes it up later.
   void at_member(MonoTime when, SimMember& member, std::function<void(SimMember&)> action);
+
+  using Question = std::function<std::function<void(SimMember&)>(SimMember&)>;
+
+  /// The process on machine `to`, if one runs, is asked; what the question returns, if anything, is
+  /// done at the very process that asked.
+  void ask(SimMember& from, std::size_t to, const Question& question);
 
   /// Goes on until `done`, or until `end` and then `done` decides.
   /// Returns: whether it is done.
@@ -91,7 +99,12 @@ class VirtualSwarm {
   /// Errors: of the disk.
   Result<> start(SimMember& member);
   void crash(SimMember& member);
-  void wipe(SimMember& member);
+  void renew(SimMember& member);  ///< another disk and id, and it knows where it belongs
+  void wipe(SimMember& member);   ///< the same, and it does not
+
+  /// A process without a swarm was let into this one, or begins it.
+  void enter(SimMember& member);
+  void enter_as_founder(SimMember& member);
   void pause(SimMember& member, MonoTime until);  ///< until now: it goes on at once
   void roll_back(SimMember& member);              ///< to the disk's image, if that can be survived
   void set_clock_rate(SimMember& member, std::int64_t rate);
@@ -127,7 +140,9 @@ class VirtualSwarm {
 
   SimService& service() { return service_; }
 
-  /// Both null unless the swarm keeps itself.
+  /// All null unless the swarm keeps itself.
+  SimFounding* founding() { return founding_.get(); }
+
   SimGossip* gossip() { return gossip_.get(); }
 
   SimVoters* voters() { return voters_.get(); }
@@ -143,7 +158,9 @@ class VirtualSwarm {
   std::uint64_t crashes() const { return crashes_; }
 
  private:
-  void found();
+  void found_with_voters();
+  void persist_first(SimMember& member, const consensus::Config& config);
+  void begin(SimMember& member);
   void after_step(SimMember& member,
                   const RaftChecker::Before& before,
                   consensus::Effects& effects);
@@ -189,6 +206,7 @@ class VirtualSwarm {
   SimService service_;
   SimSnapshots snapshots_;
   SimRelays relays_;
+  std::unique_ptr<SimFounding> founding_;
   std::unique_ptr<SimGossip> gossip_;
   std::unique_ptr<SimVoters> voters_;
   MarkWatcher watcher_;
