@@ -27,15 +27,6 @@ std::unique_ptr<GossipWorld> settled_world(std::size_t nodes, std::uint64_t seed
   return world;
 }
 
-Json summary_of(std::vector<double> numbers) {
-  std::ranges::sort(numbers);
-  if (numbers.empty()) return nullptr;
-  return {{"count", numbers.size()},
-          {"median", rounded(median(numbers))},
-          {"least", rounded(numbers.front())},
-          {"most", rounded(numbers.back())}};
-}
-
 /// Per node and second, with what sealing adds to each datagram.
 double bytes_per_node_second(const GossipWorld& world,
                              std::uint64_t bytes,
@@ -52,6 +43,15 @@ double seconds_of(milliseconds time) {
 }
 
 }  // namespace
+
+Json summary_of(std::vector<double> numbers) {
+  std::ranges::sort(numbers);
+  if (numbers.empty()) return nullptr;
+  return {{"count", numbers.size()},
+          {"median", rounded(median(numbers))},
+          {"least", rounded(numbers.front())},
+          {"most", rounded(numbers.back())}};
+}
 
 Json bench_detection(std::size_t nodes, int rounds, std::uint64_t seed) {
   std::vector<double> dead_everywhere;

@@ -38,7 +38,7 @@ int run(const Options& options) {
   say("leaves in a row");
   report["relay"] = bench_relay(dir / "row", 100 * options.rounds);
   say(fmt::format("{} real nodes", options.nodes));
-  report["nodes"] = bench_nodes(dir, options.nodes);
+  report["nodes"] = bench_nodes(dir, options.nodes, options.rounds);
   for (const std::size_t nodes : {std::size_t{5}, std::size_t{50}}) {
     say(fmt::format("a killed node among {}, virtual", nodes));
     report["detection"].push_back(bench_detection(nodes, options.rounds, options.seed));
@@ -56,8 +56,8 @@ int run(const Options& options) {
   std::puts(report.dump(1).c_str());
   std::error_code ignored;  // Left over files do no harm.
   std::filesystem::remove_all(dir, ignored);
-  const bool failed = report["relay"].contains("failed") || report["nodes"].contains("failed");
-  return failed ? 1 : 0;
+  // At any depth: a part that could not be measured says so.
+  return report.dump().find("\"failed\"") == std::string::npos ? 0 : 1;
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace starling::bench {
@@ -96,9 +98,53 @@ Json memory_by_role(const std::vector<Started>& nodes, const std::string& token)
   return roles;
 }
 
+bool holds(bootstrap::SwarmClient& asked, const std::string& name, std::string_view state) {
+  const auto status = asked.get("/api/v1/swarm");
+  if (!status) return false;
+  return std::ranges::any_of((*status)["members"], [&](const Json& member) {
+    return member["name"] == name && member["state"] == state;
+  });
+}
+
+/// Until every other node has said of `victim` that it is in `state`; nothing if one never does.
+std::optional<double> seconds_until_all_hold(const std::vector<Started>& nodes,
+                                             const Started& victim,
+                                             const std::string& token,
+                                             std::string_view state) {
+  const auto begun = Clock::now();
+  for (const Started& node : nodes) {
+    if (node.name == victim.name) continue;
+    bootstrap::SwarmClient client{node.http, token, {.attempts = 1, .pause = 1ms}};
+    if (!wait_until(kPatience, [&] { return holds(client, victim.name, state); }))
+      return std::nullopt;
+  }
+  return std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+/// Kills one node after the other, never the first, and starts it again in between.
+Json bench_kills(const std::filesystem::path& dir,
+                 std::vector<Started>& nodes,
+                 const std::string& token,
+                 int rounds) {
+  std::vector<double> dead;
+  for (int round = 0; round < rounds && nodes.size() > 2; ++round) {
+    const std::size_t number = 1 + static_cast<std::size_t>(round) % (nodes.size() - 1);
+    nodes[number].process.kill();
+    const auto took = seconds_until_all_hold(nodes, nodes[number], token, "dead");
+    if (!took) return {{"failed", fmt::format("{} is not dead everywhere", nodes[number].name)}};
+    dead.push_back(*took);
+    auto again = start(dir, number, nodes.front().listen);
+    if (!again) return {{"failed", again.error().detail}};
+    nodes[number] = std::move(*again);
+    if (!seconds_until_all_hold(nodes, nodes[number], token, "alive"))
+      return {{"failed", fmt::format("{} is not alive everywhere", nodes[number].name)}};
+  }
+  return summary_of(std::move(dead));
+}
+
 }  // namespace
 
-Json bench_nodes(const std::filesystem::path& dir, std::size_t count) {
+Json bench_nodes(const std::filesystem::path& dir, std::size_t count, int rounds) {
   std::vector<Started> nodes;
   Json ready = Json::array();
   for (std::size_t i = 0; i < count; ++i) {
@@ -109,9 +155,11 @@ Json bench_nodes(const std::filesystem::path& dir, std::size_t count) {
   }
   const auto token = read_file(dir / "node-0" / "admin-token");
   static_cast<void>(wait_until(kRest, [] { return false; }));
+  const Json memory = memory_by_role(nodes, token ? *token : "");
   return {{"nodes", count},
           {"joining_to_ready_s", ready},
-          {"memory_at_rest", memory_by_role(nodes, token ? *token : "")}};
+          {"memory_at_rest", memory},
+          {"kill_to_dead_everywhere_s", bench_kills(dir, nodes, token ? *token : "", rounds)}};
 }
 
 }  // namespace starling::bench

@@ -27,7 +27,11 @@ Json bench_seals();
 /// applied by leaves that follow each other, one for each depth.
 Json bench_relay(const std::filesystem::path& dir, int entries);
 
-/// Real nodes: how long one more takes to be ready, and the memory of leaves.
-Json bench_nodes(const std::filesystem::path& dir, std::size_t nodes);
+/// Real nodes: how long one more takes to be ready, the memory of leaves, and how long it takes
+/// until all others hold a killed one for dead.
+Json bench_nodes(const std::filesystem::path& dir, std::size_t nodes, int rounds);
+
+/// Count, median, least and most; null if there are none.
+Json summary_of(std::vector<double> numbers);
 
 }  // namespace starling::bench
