@@ -1,6 +1,7 @@
 #include "bootstrap/raft_ledger.h"
 
 #include "bootstrap/ledger_request.h"
+#include "ml/study/adoption.h"
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "node/base/clock.h"
@@ -33,6 +34,9 @@ bool may_try_again(const Error& error) {
 }
 
 /// Results and deletes pass on a low disk; these wait for room.
+static_assert(ml::kAdoptedBytesMax + 512 <= consensus::RaftTimings{}.proposal_bytes_max,
+              "a piece of another swarm fits into the log");
+
 bool grows(const ml::CommandBody& body) {
   return std::holds_alternative<ml::AddDataset>(body) ||
          std::holds_alternative<ml::CreateStudy>(body) || std::holds_alternative<ml::Adopt>(body) ||
@@ -162,7 +166,7 @@ Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
   if (needed <= level) return {};
   return Error{Errc::conflict,
                fmt::format("this needs feature level {} and the swarm has {}: update starling on "
-                           "every voter first",
+                           "every node first",
                            needed,
                            level)};
 }

@@ -162,7 +162,11 @@ asio::awaitable<void> VoterKeeper::use_newest_key() {
 }
 
 asio::awaitable<void> VoterKeeper::raise_feature_level(consensus::RaftStatus status) {
+  // Whoever follows the log applies the command: leaves too.
   std::uint32_t level = ml::kFeatureLevel;
+  for (const auto& member : gossip_.members())
+    if (member.state <= node::MemberState::suspect && member.id != self_)
+      level = std::min(level, member.facts.feature_level);
   for (const NodeId voter : status.voters) {
     const auto member = gossip_.member(voter);
     level = std::min(level, voter == self_ ? level : member ? member->facts.feature_level : 0);

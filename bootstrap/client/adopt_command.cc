@@ -78,6 +78,12 @@ class Source {
     return path;
   }
 
+  /// It was sent; what was only copied for that goes.
+  void drop(const std::filesystem::path& file) {
+    std::error_code ignored;  // the folder goes at the end anyway
+    if (client_) std::filesystem::remove(file, ignored);
+  }
+
  private:
   std::unique_ptr<TemporaryFolder> folder_;
   std::optional<SwarmClient> client_;
@@ -90,12 +96,18 @@ struct Count {
   std::size_t were_there = 0;
 };
 
+struct Failure {
+  std::string what;
+  Error error;
+};
+
 struct Report {
   Count datasets;
   Count studies;
   Count registers;
   std::vector<std::string> kept_registers;
-  std::vector<std::pair<std::string, Error>> failures;
+  std::vector<Failure> failures;
+  std::optional<Error> stopped_by;  ///< nothing after it was tried
 };
 
 class Adoption {
@@ -103,12 +115,20 @@ class Adoption {
   Adoption(SwarmClient& swarm, Source& source, SwarmId from, Screen& screen)
       : swarm_(swarm), source_(source), from_(from), screen_(screen) {}
 
+  /// Whether this swarm can adopt at all; nothing is changed otherwise.
+  Result<> begin() {
+    const auto answer = post("", 0);
+    if (answer) return {};
+    if (answer.error().code != Errc::not_found) return answer.error();
+    return Error{Errc::unsupported, "the node of --url knows no adoption: update it first"};
+  }
+
   void take(const std::vector<Adoptable>& all, Count& count) {
-    for (std::size_t i = 0; i < all.size() && !was_interrupted(); ++i) {
+    for (std::size_t i = 0; i < all.size() && goes_on(); ++i) {
       screen_.show_waiting(fmt::format("{} ({} of {})", all[i].name, i + 1, all.size()));
       const auto added = send(all[i]);
       if (!added) {
-        report.failures.emplace_back(all[i].name, added.error());
+        failed(all[i].name, added.error());
       } else {
         ++(*added ? count.added : count.were_there);
         screen_.say(fmt::format("{}: {}", all[i].name, *added ? "adopted" : "was here already"));
@@ -117,16 +137,15 @@ class Adoption {
   }
 
   void take(const std::vector<ml::Register>& all) {
-    for (const ml::Register& entry : all) {
-      if (was_interrupted()) return;
-      const auto put = swarm_.put_new("/api/v1/registers/" + url_encoded(entry.key), entry.value);
+    for (std::size_t i = 0; i < all.size() && goes_on(); ++i) {
+      const auto put = swarm_.put_new("/api/v1/registers/" + url_encoded(all[i].key), all[i].value);
       if (put) {
         ++report.registers.added;
       } else if (put.error().code == Errc::conflict) {
         ++report.registers.were_there;
-        report.kept_registers.push_back(entry.key);
+        report.kept_registers.push_back(all[i].key);
       } else {
-        report.failures.emplace_back("register " + entry.key, put.error());
+        failed("register " + all[i].key, put.error());
       }
     }
   }
@@ -134,15 +153,29 @@ class Adoption {
   Report report;
 
  private:
+  bool goes_on() {
+    if (was_interrupted() && !report.stopped_by)
+      report.stopped_by = Error{Errc::unavailable, "interrupted"};
+    return !report.stopped_by;
+  }
+
+  /// What is wrong with the swarm, not with this thing, ends the work.
+  void failed(const std::string& what, const Error& error) {
+    const bool is_swarms = error.code == Errc::unavailable || error.code == Errc::timed_out ||
+                           error.code == Errc::unauthorized || error.code == Errc::no_space;
+    if (is_swarms) report.stopped_by = error;
+    report.failures.push_back({what, error});
+  }
+
   /// Whether it was new.
   Result<bool> send(const Adoptable& thing) {
     bool is_new = false;
     for (const std::string& piece : thing.pieces) {
-      auto answer = post(piece);
+      auto answer = post(piece, thing.trials);
       // What it needs is sent only where it is not there yet.
-      if (!answer && answer.error().code == Errc::conflict) {
+      if (!answer && answer.error().code == Errc::not_found && !thing.blobs.empty()) {
         if (auto sent = send_blobs(thing); !sent) return sent.error();
-        answer = post(piece);
+        answer = post(piece, thing.trials);
       }
       if (!answer) return answer.error();
       is_new = number_field(*answer, "added") > 0;
@@ -150,8 +183,9 @@ class Adoption {
     return is_new;
   }
 
-  Result<Json> post(const std::string& piece) {
-    return swarm_.post_bytes("/api/v1/swarm/adopt?from=" + from_.hex(), piece);
+  Result<Json> post(const std::string& piece, std::uint32_t trials) {
+    return swarm_.post_bytes(
+        fmt::format("/api/v1/swarm/adopt?from={}&trials={}", from_.hex(), trials), piece);
   }
 
   Result<> send_blobs(const Adoptable& thing) {
@@ -159,6 +193,7 @@ class Adoption {
       const auto file = source_.blob(hash);
       if (!file) return file.error();
       const auto sent = swarm_.put_file("/api/v1/blobs/" + hash.hex(), *file);
+      source_.drop(*file);
       if (!sent) return sent.error();
     }
     return {};
@@ -181,7 +216,9 @@ Json json_of(const Report& report, SwarmId from) {
             {"kept_registers", report.kept_registers},
             {"failed", Json::array()}};
   for (const auto& [what, error] : report.failures)
-    json["failed"].push_back({{"what", what}, {"why", error.detail}});
+    json["failed"].push_back(
+        {{"what", what}, {"code", to_string(error.code)}, {"why", error.detail}});
+  json["is_complete"] = report.failures.empty() && !report.stopped_by;
   return json;
 }
 
@@ -199,7 +236,8 @@ void tell(const Report& report, SwarmId from, Screen& screen) {
                            fmt::join(report.kept_registers, ", ")));
   for (const auto& [what, error] : report.failures)
     screen.say(fmt::format("{} was not adopted: {}", what, error.detail));
-  if (!report.failures.empty())
+  if (report.stopped_by) screen.say(fmt::format("It stopped there: {}", report.stopped_by->detail));
+  if (!report.failures.empty() || report.stopped_by)
     screen.say("Run it again when that is mended: what is here already is left as it is.");
 }
 
@@ -214,16 +252,17 @@ Ending adopt(const AdoptOptions& options) {
   const auto state = source->state();
   if (!state) return state.error();
   Adoption adoption{*swarm, *source, state->swarm(), screen};
+  if (auto can = adoption.begin(); !can) return can.error();
   adoption.take(state->datasets(), adoption.report.datasets);
   adoption.take(state->studies(), adoption.report.studies);
   adoption.take(state->registers());
-  if (was_interrupted())
-    return Error{Errc::unavailable, "interrupted; run it again, it goes on where it was"};
+  const Report& report = adoption.report;
   if (options.json)
-    print_json(json_of(adoption.report, state->swarm()));
+    print_json(json_of(report, state->swarm()));
   else
-    tell(adoption.report, state->swarm(), screen);
-  return adoption.report.failures.empty() ? kDone : kFailed;
+    tell(report, state->swarm(), screen);
+  if (report.stopped_by) return exit_code_of(*report.stopped_by);
+  return report.failures.empty() ? kDone : kFailed;
 }
 
 }  // namespace

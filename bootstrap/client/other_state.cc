@@ -42,7 +42,7 @@ std::vector<std::string> packed(const std::vector<std::string>& pairs) {
 
 Result<OtherState> OtherState::read(const ml::BackupSource& source) {
   OtherState state;
-  Rows rows;
+  RowsOfStudies rows;
   const auto head = ml::read_backup(source, [&](const std::string& pairs) {
     Result<> taken;
     const bool is_whole = for_each_pair(pairs, [&](std::string_view key, std::string_view value) {
@@ -57,11 +57,13 @@ Result<OtherState> OtherState::read(const ml::BackupSource& source) {
   return state;
 }
 
-Result<> OtherState::take(std::string_view key, std::string_view value, Rows& rows) {
+Result<> OtherState::take(std::string_view key, std::string_view value, RowsOfStudies& rows) {
   if (key.starts_with(ml::keys::kDatasets)) return take_dataset(key, value);
   if (key.starts_with(ml::keys::kStudies)) return take_study(key, value);
   if (key.starts_with("trial/") || key.starts_with("curve/")) {
-    rows[study_of(key)].push_back(pair_of(key, value));
+    Rows& of_study = rows[study_of(key)];
+    of_study.pairs.push_back(pair_of(key, value));
+    of_study.trials += key.starts_with("trial/") ? 1 : 0;
   } else if (key.starts_with(ml::keys::kRegisters)) {
     auto entry = ml::decode_register(value);
     if (!entry) return entry.error();
@@ -77,6 +79,7 @@ Result<> OtherState::take_dataset(std::string_view key, std::string_view value) 
   datasets_.push_back({.name = fmt::format("dataset \"{}\"", dataset->name),
                        .pieces = {pair_of(key, value)},
                        .blobs = {dataset->blob},
+                       .trials = 0,
                        .ended_ms = 0});
   return {};
 }
@@ -87,6 +90,7 @@ Result<> OtherState::take_study(std::string_view key, std::string_view value) {
   Adoptable found{.name = fmt::format("study {} \"{}\"", study->id, study->spec.name),
                   .pieces = {pair_of(key, value)},
                   .blobs = {},
+                  .trials = 0,
                   .ended_ms = study->ended_ms};
   if (study->ended_ms == 0) found.ended_ms = std::numeric_limits<std::uint64_t>::max();
   if (study->result) found.blobs = {study->result->artifact};
@@ -96,9 +100,11 @@ Result<> OtherState::take_study(std::string_view key, std::string_view value) {
 }
 
 /// The study itself is its last piece.
-void OtherState::put_rows_first(Rows& rows) {
+void OtherState::put_rows_first(RowsOfStudies& rows) {
   for (std::size_t i = 0; i < studies_.size(); ++i) {
-    auto pieces = packed(rows[study_ids_[i]]);
+    const Rows& of_study = rows[study_ids_[i]];
+    studies_[i].trials = of_study.trials;
+    auto pieces = packed(of_study.pairs);
     pieces.push_back(std::move(studies_[i].pieces.front()));
     studies_[i].pieces = std::move(pieces);
   }

@@ -18,6 +18,7 @@ struct Adoptable {
   std::string name;                 ///< for people: dataset "insurance", study s-12345678
   std::vector<std::string> pieces;  ///< rows of pairs
   std::vector<ContentHash> blobs;   ///< what they need
+  std::uint32_t trials = 0;         ///< of a study: how many are there
   std::uint64_t ended_ms = 0;       ///< older studies go first: model versions keep their order
 };
 
@@ -35,12 +36,17 @@ class OtherState {
   const std::vector<ml::Register>& registers() const { return registers_; }
 
  private:
-  using Rows = std::map<std::string, std::vector<std::string>>;  ///< study -> encoded pairs
+  struct Rows {
+    std::vector<std::string> pairs;
+    std::uint32_t trials = 0;
+  };
 
-  Result<> take(std::string_view key, std::string_view value, Rows& rows);
+  using RowsOfStudies = std::map<std::string, Rows>;
+
+  Result<> take(std::string_view key, std::string_view value, RowsOfStudies& rows);
   Result<> take_dataset(std::string_view key, std::string_view value);
   Result<> take_study(std::string_view key, std::string_view value);
-  void put_rows_first(Rows& rows);
+  void put_rows_first(RowsOfStudies& rows);
 
   SwarmId swarm_;
   std::vector<Adoptable> datasets_;

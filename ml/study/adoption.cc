@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 
 namespace starling::ml {
 namespace {
@@ -19,6 +21,12 @@ bool is_id(std::string_view id) {
   return !id.empty() && id.size() <= kIdMax && std::ranges::all_of(id, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
+}
+
+bool is_dataset_name(std::string_view name) {
+  const bool has_control =
+      std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  return !name.empty() && name.size() <= kDatasetNameMax + kIdMax && !has_control;
 }
 
 Error wrong(std::string sentence) {
@@ -52,6 +60,7 @@ Result<AdoptedPiece::TrialCurve> curve_at(std::string_view key, std::string_view
   if (curve->size() > kCurvePointsMax)
     return wrong(fmt::format("a curve has at most {} points", kCurvePointsMax));
   const auto number = from_big_endian_key(study.substr(slash + 1));
+  if (number >= kTrialsMax) return wrong("a curve belongs to a trial");
   return AdoptedPiece::TrialCurve{.study = std::string{study.substr(0, slash)},
                                   .number = static_cast<std::uint32_t>(number),
                                   .curve = std::move(*curve)};
@@ -59,18 +68,21 @@ Result<AdoptedPiece::TrialCurve> curve_at(std::string_view key, std::string_view
 
 Result<> take_pair(AdoptedPiece& piece, std::string_view key, std::string_view value) {
   if (key.starts_with(keys::kDatasets)) {
+    if (piece.dataset) return wrong("one data set at a time");
     auto dataset = decode_dataset(value);
     const std::string own = dataset && is_id(dataset->id) ? keys::dataset(dataset->id) : "";
     auto found = value_at(key, std::move(dataset), own);
     if (!found) return found.error();
-    piece.datasets.push_back(std::move(*found));
+    if (!is_dataset_name(found->name)) return wrong("the name of the data set is none");
+    piece.dataset = std::move(*found);
   } else if (key.starts_with("trial/")) {
     auto trial = decode_trial(value);
-    const std::string own =
-        trial && is_id(trial->study) ? keys::trial(trial->study, trial->number) : "";
+    const std::string own = trial && is_id(trial->study) && trial->number < kTrialsMax
+                                ? keys::trial(trial->study, trial->number)
+                                : "";
     auto found = value_at(key, std::move(trial), own);
     if (!found) return found.error();
-    if (found->state == TrialState::completed && !found->value)
+    if (found->state == TrialState::completed && !(found->value && std::isfinite(*found->value)))
       return wrong(fmt::format("trial {} has completed without a value", found->number));
     piece.trials.push_back(std::move(*found));
   } else if (key.starts_with("curve/")) {
@@ -103,10 +115,11 @@ Result<std::uint64_t> adopt(Transaction& tx, Dataset dataset) {
     if (known && known->blob == dataset.blob) return std::uint64_t{0};
     return conflict(fmt::format("another data set is {} here", dataset.id));
   }
-  const auto all = list_datasets(tx.view());
-  const bool is_taken = std::ranges::any_of(
-      all, [&dataset](const Dataset& other) { return other.name == dataset.name; });
-  if (is_taken) dataset.name += fmt::format(" ({})", dataset.id);
+  std::set<std::string> names;
+  for (Dataset& other : list_datasets(tx.view()))
+    names.insert(std::move(other.name));
+  while (names.contains(dataset.name))
+    dataset.name += fmt::format(" ({})", dataset.id);
   tx.put(dataset);
   tx.event("dataset_added", {{"dataset", dataset.id}, {"name", dataset.name}});
   return std::uint64_t{1};
@@ -131,55 +144,111 @@ void stop_attempts(Transaction& tx, Study& study) {
   job.attempts -= std::min(job.attempts, 1U);
 }
 
-/// Whether `trials` are what `study` says of them: without a gap, and as many of each state. Those
-/// that a cancelled study never drew are counted, but there are none.
-bool adds_up(const Study& study, const std::vector<Trial>& trials) {
-  TrialCounts found;
-  for (std::size_t i = 0; i < trials.size(); ++i) {
-    if (trials[i].number != i) return false;
-    ++count_of(found, trials[i].state);
-  }
-  const auto& said = study.counts;
-  if (found.cancelled > said.cancelled || said.drawn() > study.spec.trials) return false;
-  found.cancelled = said.cancelled;
-  return found == said;
+std::uint64_t final_count(const TrialCounts& counts) {
+  return std::uint64_t{counts.completed} + counts.pruned + counts.failed + counts.infeasible +
+         counts.cancelled;
 }
 
-/// What an unended study still needs: its table, and trials that its space could have drawn.
-Result<> check_unended(const Transaction& tx,
-                       const Study& study,
-                       const std::vector<Trial>& trials) {
-  const auto dataset = find_dataset(tx.view(), study.spec.dataset);
-  if (!dataset) return dataset.error();
-  const auto space = parse_search_space(study.spec.search_space_json);
-  if (!space) return space.error();
-  for (const Trial& trial : trials)
-    if (auto ok = check_params(*space, trial.params); !ok)
-      return conflict(
-          fmt::format("trial {} of study {}: {}", trial.number, study.id, ok.error().detail));
-  return {};
+/// What each status means of the trials, so that somebody will always bring the study to its end.
+/// A study that drew no more has counted as cancelled what it never drew.
+bool adds_up(const Study& study, const TrialCounts& rows) {
+  const auto& said = study.counts;
+  const std::uint64_t wanted = study.spec.trials;
+  const std::uint64_t open = std::uint64_t{rows.queued} + rows.running;
+  TrialCounts same = rows;
+  same.cancelled = said.cancelled;
+  if (!(same == said) || said.cancelled < rows.cancelled) return false;
+  const std::uint64_t ended = final_count(said);
+  switch (study.status) {
+    case StudyStatus::queued: return open == 0 && ended == 0;
+    case StudyStatus::running:
+      return said.cancelled == rows.cancelled && open + ended <= wanted &&
+             (open > 0 || ended < wanted);
+    case StudyStatus::finishing:
+    case StudyStatus::completed:
+    case StudyStatus::failed:
+    case StudyStatus::cancelled: return open == 0 && ended == wanted;
+  }
+  return false;
+}
+
+bool has_fitting_end(const Study& study) {
+  const FinalState state = study.final_job.state;
+  const bool is_completed = study.status == StudyStatus::completed;
+  if (study.result.has_value() != is_completed) return false;
+  switch (study.status) {
+    case StudyStatus::finishing: return state == FinalState::queued;
+    case StudyStatus::completed: return state == FinalState::completed;
+    case StudyStatus::failed: return state == FinalState::none || state == FinalState::failed;
+    case StudyStatus::queued:
+    case StudyStatus::running:
+    case StudyStatus::cancelled: return state == FinalState::none;
+  }
+  return false;
+}
+
+bool has_fitting_best(const Study& study, const std::vector<Trial>& trials) {
+  const bool needs_one = study.result || study.status == StudyStatus::finishing;
+  if (!study.best_number) return !needs_one;
+  if (*study.best_number >= trials.size()) return false;
+  const Trial& best = trials[*study.best_number];
+  return best.state == TrialState::completed && best.value == study.best_value;
 }
 
 Result<> check_study(const Transaction& tx, const Study& study) {
-  if (auto ok = check_spec(study.spec); !ok) return ok;
   const auto trials = list_trials(tx.view(), study.id);
-  if (!adds_up(study, trials))
+  TrialCounts rows;
+  bool has_gap = false;
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    has_gap = has_gap || trials[i].number != i;
+    ++count_of(rows, trials[i].state);
+  }
+  if (has_gap || !adds_up(study, rows)) {
     return conflict(
-        fmt::format("the trials of study {} are not all here ({})", study.id, trials.size()));
-  const bool has_best =
-      study.best_number && *study.best_number < trials.size() && trials[*study.best_number].value;
-  const bool needs_best = study.result || study.status == StudyStatus::finishing;
-  if ((study.best_number || needs_best) && !has_best)
+        fmt::format("study {} is {}, and its trials do not add up to that ({} of {} are here)",
+                    study.id,
+                    to_string(study.status),
+                    trials.size(),
+                    study.spec.trials));
+  }
+  if (!has_fitting_best(study, trials))
     return conflict(fmt::format("the best trial of study {} is not here", study.id));
-  if (study.result.has_value() != (study.status == StudyStatus::completed))
-    return conflict(fmt::format("study {} is {} and {} a result",
+  if (!has_fitting_end(study))
+    return conflict(fmt::format("study {} is {}, and its final fit is {}",
                                 study.id,
                                 to_string(study.status),
-                                study.result ? "has" : "lacks"));
-  return has_ended(study.status) ? Result<>{} : check_unended(tx, study, trials);
+                                to_string(study.final_job.state)));
+  const bool needs_table = !has_ended(study.status);
+  if (needs_table && !tx.view().get(keys::dataset(study.spec.dataset))) {
+    return Error{Errc::not_found,
+                 fmt::format("study {} has not ended, and its data set {} is not here",
+                             study.id,
+                             study.spec.dataset)};
+  }
+  return {};
+}
+
+/// Rows that an earlier, interrupted adoption left and this one has not.
+void drop_rows_from(Transaction& tx, const std::string& study, std::uint32_t count) {
+  tx.erase_range(keys::trial(study, count), end_of_prefix(keys::trials(study)));
+  tx.erase_range(keys::curve(study, count), end_of_prefix(keys::curves(study)));
+}
+
+/// It is here already. What ended there must have ended here in the same way.
+Result<> compare(const Study& here, const Study& there) {
+  if (!has_ended(there.status)) return {};
+  const bool is_same = here.status == there.status && here.result == there.result;
+  if (is_same) return {};
+  return conflict(
+      fmt::format("study {} is here already and {}, there it is {}{}: it stays as it is",
+                  there.id,
+                  to_string(here.status),
+                  to_string(there.status),
+                  here.status == there.status ? " with another result" : ""));
 }
 
 Result<> adopt(Transaction& tx, Study study, SwarmId from) {
+  if (const auto here = find_study(tx.view(), study.id)) return compare(*here, study);
   stop_attempts(tx, study);
   if (auto ok = check_study(tx, study); !ok) return ok;
   tx.event("study_adopted",
@@ -210,18 +279,34 @@ Result<AdoptedPiece> parse_piece(std::string_view pairs) {
 
 std::vector<ContentHash> blobs_of(const AdoptedPiece& piece) {
   std::vector<ContentHash> blobs;
-  for (const Dataset& dataset : piece.datasets)
-    blobs.push_back(dataset.blob);
+  if (piece.dataset) blobs.push_back(piece.dataset->blob);
   if (piece.study && piece.study->result) blobs.push_back(piece.study->result->artifact);
   return blobs;
+}
+
+Result<> check_adoptable(const StateView& view, const AdoptedPiece& piece) {
+  if (!piece.study) return {};
+  const Study& study = *piece.study;
+  if (auto ok = check_spec(study.spec); !ok) return ok;
+  if (has_ended(study.status)) return {};
+  const auto space = parse_search_space(study.spec.search_space_json);
+  if (!space) return space.error();
+  for (const Trial& trial : list_trials(view, study.id)) {
+    const auto fits = check_params(*space, trial.params);
+    if (!fits) return wrong(fmt::format("trial {}: {}", trial.number, fits.error().detail));
+    if (trial.best_epoch > study.spec.epochs)
+      return wrong(fmt::format(
+          "trial {}: its best epoch {} is after the last", trial.number, trial.best_epoch));
+  }
+  return {};
 }
 
 Outcome run(Transaction& tx, const Adopt& command) {
   auto piece = parse_piece(command.pairs);
   if (!piece) return refused(piece.error());
   Outcome outcome{.id = {}, .number = 0, .error = {}};
-  for (Dataset& dataset : piece->datasets) {
-    const auto added = adopt(tx, std::move(dataset));
+  if (piece->dataset) {
+    const auto added = adopt(tx, std::move(*piece->dataset));
     if (!added) return refused(added.error());
     outcome.number += *added;
   }
@@ -233,9 +318,13 @@ Outcome run(Transaction& tx, const Adopt& command) {
   }
   for (const auto& [study, number, curve] : piece->curves)
     if (!is_known(tx, study)) tx.put_raw(keys::curve(study, number), encode(curve));
-  if (!piece->study || is_known(tx, piece->study->id)) return outcome;
-  outcome.id = piece->study->id;
-  ++outcome.number;
+  if (!piece->study) return outcome;
+  const std::string id = piece->study->id;
+  if (!is_known(tx, id)) {
+    drop_rows_from(tx, id, command.trials);
+    outcome.id = id;
+    ++outcome.number;
+  }
   if (auto ok = adopt(tx, std::move(*piece->study), command.from); !ok) return refused(ok.error());
   return outcome;
 }

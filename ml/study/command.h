@@ -182,6 +182,7 @@ struct NoteDecision {
 struct Adopt {
   SwarmId from;
   std::string pairs;
+  std::uint32_t trials = 0;  ///< of the study in `pairs`: how many are there
 };
 
 using CommandBody = std::variant<AddToken,

@@ -242,6 +242,7 @@ void fill_body(wire::Command* out, const NoteDecision& body) {
 void fill_body(wire::Command* out, const Adopt& body) {
   out->mutable_adopt()->set_from(to_raw(body.from.bytes));
   out->mutable_adopt()->set_pairs(body.pairs);
+  out->mutable_adopt()->set_trials(body.trials);
 }
 
 AddMember read(const wire::AddMember& in) {
@@ -321,7 +322,7 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
     case wire::Command::kNoteDecision:
       return NoteDecision{in.note_decision().what(), in.note_decision().why()};
     case wire::Command::kAdopt: {
-      Adopt body{.from = {}, .pairs = in.adopt().pairs()};
+      Adopt body{.from = {}, .pairs = in.adopt().pairs(), .trials = in.adopt().trials()};
       from_raw(in.adopt().from(), body.from.bytes);
       return body;
     }

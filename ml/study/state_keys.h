@@ -54,8 +54,12 @@ inline std::string trial(std::string_view study, std::uint64_t number) {
   return trials(study) + big_endian_key(number);
 }
 
+inline std::string curves(std::string_view study) {
+  return std::string{"curve/"}.append(study).append("/");
+}
+
 inline std::string curve(std::string_view study, std::uint64_t number) {
-  return std::string{"curve/"}.append(study).append("/") + big_endian_key(number);
+  return curves(study) + big_endian_key(number);
 }
 
 inline std::string versions(std::string_view model) {

@@ -98,6 +98,29 @@ Result<> set_task(const StudyRequest& request, const TableProfile& profile, Stud
   return {};
 }
 
+Result<> check_initial(const SearchSpace& space,
+                       const std::vector<Params>& initial,
+                       std::uint32_t trials) {
+  if (initial.size() > trials)
+    return wrong("initial", fmt::format("{} parameter sets for {} trials", initial.size(), trials));
+  for (std::size_t i = 0; i < initial.size(); ++i) {
+    if (auto ok = check_params(space, initial[i]); !ok)
+      return wrong("initial", fmt::format("entry {}: {}", i, ok.error().detail));
+  }
+  return {};
+}
+
+Result<> check_labels(const std::string& use_case, const std::vector<std::string>& tags) {
+  if (use_case.size() > 2000)
+    return wrong("use_case", fmt::format("{} characters; at most 2000", use_case.size()));
+  if (tags.size() > 20) return wrong("tags", fmt::format("{} tags; at most 20", tags.size()));
+  for (const auto& tag : tags) {
+    if (tag.empty() || tag.size() > 64)
+      return wrong("tags", fmt::format("\"{}\" is not 1 to 64 characters", tag));
+  }
+  return {};
+}
+
 Result<> set_search(const StudyRequest& request, StudySpec& spec) {
   SearchSpace space = default_space();
   if (request.search_space_json) {
@@ -105,16 +128,9 @@ Result<> set_search(const StudyRequest& request, StudySpec& spec) {
     if (!parsed) return wrong("search_space", parsed.error().detail);
     space = std::move(*parsed);
   }
-  if (request.initial.size() > spec.trials) {
-    return wrong(
-        "initial",
-        fmt::format("{} parameter sets for {} trials", request.initial.size(), spec.trials));
-  }
-  for (std::size_t i = 0; i < request.initial.size(); ++i) {
-    if (auto ok = check_params(space, request.initial[i]); !ok)
-      return wrong("initial", fmt::format("entry {}: {}", i, ok.error().detail));
-    spec.initial.push_back(conform(space, request.initial[i]));
-  }
+  if (auto ok = check_initial(space, request.initial, spec.trials); !ok) return ok;
+  for (const Params& params : request.initial)
+    spec.initial.push_back(conform(space, params));
   spec.search_space_json = to_json(space);
   return {};
 }
@@ -122,16 +138,8 @@ Result<> set_search(const StudyRequest& request, StudySpec& spec) {
 Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySpec& spec) {
   spec.name = request.name.value_or(to_name(dataset.name));
   if (auto ok = check_name(spec.name); !ok) return ok;
-  if (request.use_case.size() > 2000) {
-    return wrong("use_case", fmt::format("{} characters; at most 2000", request.use_case.size()));
-  }
+  if (auto ok = check_labels(request.use_case, request.tags); !ok) return ok;
   spec.use_case = request.use_case;
-  if (request.tags.size() > 20)
-    return wrong("tags", fmt::format("{} tags; at most 20", request.tags.size()));
-  for (const auto& tag : request.tags) {
-    if (tag.empty() || tag.size() > 64)
-      return wrong("tags", fmt::format("\"{}\" is not 1 to 64 characters", tag));
-  }
   spec.tags = request.tags;
   return {};
 }
@@ -174,10 +182,13 @@ Result<> check_spec(const StudySpec& spec) {
   if (!task) return wrong("task", fmt::format("\"{}\" is none", spec.task));
   const auto metric = metric_from_name(spec.metric);
   if (!metric || !fits(*metric, *task))
-    return wrong("metric", fmt::format("\"{}\" does not measure {}", spec.metric, spec.task));
+    return wrong("metric", fmt::format("\"{:.80}\" does not measure {}", spec.metric, spec.task));
+  if (spec.maximize != (direction_of(*metric) == MetricDirection::maximize))
+    return wrong("metric", fmt::format("{} is sought in the other direction", spec.metric));
   const auto space = parse_search_space(spec.search_space_json);
   if (!space) return wrong("search_space", space.error().detail);
-  return {};
+  if (auto ok = check_initial(*space, spec.initial, spec.trials); !ok) return ok;
+  return check_labels(spec.use_case, spec.tags);
 }
 
 }  // namespace starling::ml

@@ -91,6 +91,11 @@ Result<Encoder> encoder_from_json(std::string_view text) {
     if (!task) throw std::invalid_argument("its task is unknown");
     target.task = *task;
     target.classes = given.at("classes").get<std::vector<std::string>>();
+    const std::size_t classes = target.classes.size();
+    const bool fits = *task == TaskKind::regression ? classes == 0
+                      : *task == TaskKind::binary   ? classes == 2
+                                                    : classes >= 2;
+    if (!fits) throw std::invalid_argument("its classes do not fit its task");
     target.mean = given.at("mean").get<double>();
     target.std = given.at("std").get<double>();
     Encoder encoder{std::move(features), std::move(target)};

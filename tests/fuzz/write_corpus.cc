@@ -331,7 +331,7 @@ void write_commands() {
       AddSwarmKey{tests::ring_of(6)[0].key},
       UseSwarmKey{2},
       NoteDecision{"voters", "node-2 is dead"},
-      Adopt{SwarmId{{7}}, adopted_pairs()}};
+      Adopt{SwarmId{{7}}, adopted_pairs(), 2}};
   for (std::size_t i = 0; i < bodies.size(); ++i)
     write("command",
           fmt::format("kind_{:02}", i),

@@ -6,6 +6,9 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <functional>
+
 namespace starling::ml {
 namespace {
 
@@ -58,7 +61,17 @@ Swarm swarm_that_is_done() {
 class Adoption : public testing::Test {
  protected:
   Outcome adopt(const Swarm& from, const std::vector<std::string>& prefixes) {
-    return here.run(Adopt{.from = kOther, .pairs = pairs_of(from.view, prefixes)});
+    return here.run(Adopt{
+        .from = kOther, .pairs = pairs_of(from.view, prefixes), .trials = trials_of(from.view)});
+  }
+
+  static std::uint32_t trials_of(const StateView& view) {
+    std::uint32_t count = 0;
+    view.scan("trial/", end_of_prefix("trial/"), [&count](std::string_view, std::string_view) {
+      ++count;
+      return true;
+    });
+    return count;
   }
 
   Outcome adopt_all(const Swarm& from) {
@@ -103,6 +116,7 @@ TEST_F(Adoption, SaidAgainItChangesNothing) {
   const auto again = adopt_all(there);
   EXPECT_FALSE(again.error);
   EXPECT_EQ(again.number, 0U);
+  EXPECT_EQ(again.id, "");
   EXPECT_EQ(pairs_of(here.view, {"dataset/", "study/", "trial/", "curve/", "version/"}), before);
 }
 
@@ -172,7 +186,7 @@ TEST_F(Adoption, AStudyWhoseTrialsAreNotAllHereIsRefusedAndLeavesNothing) {
   const Swarm there = swarm_that_is_done();
   const auto refused = adopt(there, {"study/"});
   ASSERT_TRUE(refused.error);
-  EXPECT_THAT(refused.error->detail, HasSubstr("not all here"));
+  EXPECT_THAT(refused.error->detail, HasSubstr("do not add up"));
   EXPECT_FALSE(find_study(here.view, "s-1"));
   EXPECT_TRUE(list_models(here.view).empty());
 }
@@ -205,6 +219,30 @@ TEST_F(Adoption, TrialsOfAStudyThatIsHereAreLeftAlone) {
   EXPECT_EQ(list_trials(here.view, "s-1").size(), 1U);
 }
 
+TEST_F(Adoption, AStudyThatEndedOtherwiseHereIsNamedAndStays) {
+  const Swarm there = swarm_that_is_done();
+  const Swarm earlier = swarm_at_work();
+  ASSERT_FALSE(adopt_all(earlier).error);
+  EXPECT_THAT(adopt(there, {"study/"}).error->detail, HasSubstr("here already and running"));
+  ASSERT_FALSE(here.run(StopStudy{"s-1", "enough", false}).error);
+  EXPECT_THAT(adopt(there, {"study/"}).error->detail, HasSubstr("there it is completed"));
+  EXPECT_EQ(here.study().status, StudyStatus::cancelled);
+}
+
+TEST_F(Adoption, WhatAnInterruptedOneLeftDoesNotStandInTheWay) {
+  Swarm longer = swarm_that_is_done();
+  Trial extra = longer.trial(2);
+  extra.number = 3;
+  Changes changes;
+  changes.put(keys::trial("s-1", 3), encode(extra));
+  changes.put(keys::curve("s-1", 3), encode(Curve{{1, 2}}));
+  longer.view.commit(changes);
+  ASSERT_FALSE(adopt(longer, {"curve/", "trial/"}).error);
+  ASSERT_FALSE(adopt_all(swarm_that_is_done()).error);
+  EXPECT_EQ(list_trials(here.view, "s-1").size(), 3U);
+  EXPECT_TRUE(find_curve(here.view, "s-1", 3).empty());
+}
+
 TEST(AdoptedPiece, NamesTheBlobsThatMustBeThere) {
   const Swarm there = swarm_that_is_done();
   const auto piece = parse_piece(pairs_of(there.view, {"dataset/", "study/"}));
@@ -222,17 +260,23 @@ TEST(AdoptedPiece, WhatIsNoPieceIsRefusedWithItsReason) {
     return pairs;
   };
   auto completed = there.trial(0);
-  completed.value.reset();
+  completed.value = std::nan("");
+  auto unnamed = find_dataset(there.view, "d-1").value();
+  const auto table = encode(unnamed);
+  unnamed.name = "a\nb";
   const std::vector<std::pair<std::string, std::string>> cases{
       {"abc", "whole pairs"},
       {piece("token/abc", "x"), "only data sets"},
       {piece("study/s-2", study), "own key"},
       {piece("study/s-1", "\xff"), "does not parse"},
       {piece("study/s-1", study) + piece("study/s-1", study), "one study"},
+      {piece("dataset/d-1", table) + piece("dataset/d-1", table), "one data set"},
+      {piece("dataset/d-1", encode(unnamed)), "name"},
       {piece(keys::trial("s-1", 7), encode(there.trial(0))), "own key"},
       {piece(keys::trial("s-1", 0), encode(completed)), "without a value"},
       {piece("curve/s-1", encode(Curve{})), "belongs to a trial"},
       {piece(keys::curve("s/1", 0), encode(Curve{})), "belongs to a trial"},
+      {piece(keys::curve("s-1", std::uint64_t{1} << 32), encode(Curve{})), "belongs to a trial"},
       {piece(keys::curve("s-1", 0), encode(Curve(kCurvePointsMax + 1))), "points"}};
   for (const auto& [pairs, reason] : cases) {
     const auto parsed = parse_piece(pairs);
@@ -242,25 +286,87 @@ TEST(AdoptedPiece, WhatIsNoPieceIsRefusedWithItsReason) {
   EXPECT_EQ(parse_piece(std::string(kAdoptedBytesMax + 1, 'x')).error().code, Errc::too_large);
 }
 
-TEST_F(Adoption, AStudyThatCouldNotHaveBeenMadeHereIsRefused) {
-  const Swarm there = swarm_that_is_done();
-  ASSERT_FALSE(adopt(there, {"dataset/", "trial/"}).error);
-  const auto with = [&](const std::function<void(Study&)>& change) {
+class UnfitStudy : public Adoption {
+ protected:
+  using Change = std::function<void(Study&)>;
+
+  std::string pairs_with(const Swarm& there, const Change& change) {
     Study study = there.study();
     change(study);
     std::string pairs;
     append_pair(pairs, keys::study(study.id), encode(study));
-    return here.run(Adopt{.from = kOther, .pairs = pairs}).error;
-  };
-  EXPECT_THAT(with([](Study& study) { study.spec.name = "a/b"; })->detail, HasSubstr("name"));
-  EXPECT_THAT(with([](Study& study) { study.spec.trials = 20'000; })->detail, HasSubstr("trials"));
-  EXPECT_THAT(with([](Study& study) { study.spec.search_space_json = "x"; })->detail,
+    return pairs;
+  }
+
+  /// Before it is proposed.
+  std::string unfit(const Swarm& there, const Change& change) {
+    const auto fits = check_adoptable(here.view, parse_piece(pairs_with(there, change)).value());
+    return fits ? "" : fits.error().detail;
+  }
+
+  /// When it is applied.
+  std::string refused(const Swarm& there, const Change& change) {
+    const Adopt command{
+        .from = kOther, .pairs = pairs_with(there, change), .trials = trials_of(there.view)};
+    const auto error = here.run(command).error;
+    return error ? error->detail : "";
+  }
+};
+
+TEST_F(UnfitStudy, ThatCouldNotHaveBeenMadeHereIsNotProposed) {
+  const Swarm there = swarm_at_work();
+  ASSERT_FALSE(adopt(there, {"dataset/", "trial/"}).error);
+  EXPECT_EQ(unfit(there, [](Study&) {}), "");
+  EXPECT_THAT(unfit(there, [](Study& s) { s.spec.name = "a/b"; }), HasSubstr("name"));
+  EXPECT_THAT(unfit(there, [](Study& s) { s.spec.trials = 20'000; }), HasSubstr("trials"));
+  EXPECT_THAT(unfit(there, [](Study& s) { s.spec.search_space_json = "x"; }),
               HasSubstr("search_space"));
-  EXPECT_THAT(with([](Study& study) { study.spec.metric = "auc"; })->detail, HasSubstr("metric"));
-  EXPECT_THAT(with([](Study& study) { study.best_number = 3; })->detail, HasSubstr("best trial"));
-  EXPECT_THAT(with([](Study& study) { study.result.reset(); })->detail, HasSubstr("lacks"));
-  EXPECT_THAT(with([](Study& study) { ++study.counts.failed; })->detail, HasSubstr("not all here"));
-  EXPECT_FALSE(with([](Study&) {}));
+  EXPECT_THAT(unfit(there, [](Study& s) { s.spec.metric = "auc"; }), HasSubstr("metric"));
+  EXPECT_THAT(unfit(there, [](Study& s) { s.spec.maximize = true; }), HasSubstr("direction"));
+  EXPECT_THAT(unfit(there,
+                    [](Study& s) {
+                      s.spec.initial = {{{"x", 1.0}}};
+                    }),
+              HasSubstr("initial"));
+  EXPECT_THAT(unfit(there,
+                    [](Study& s) {
+                      s.spec.search_space_json = R"({"mlp.width":{"type":"int","low":1,"high":2}})";
+                    }),
+              HasSubstr("trial 0"));
+}
+
+TEST_F(UnfitStudy, ThatHasEndedAndDoesNotAddUpIsRefused) {
+  const Swarm there = swarm_that_is_done();
+  ASSERT_FALSE(adopt(there, {"dataset/", "trial/"}).error);
+  const auto adds_up = HasSubstr("do not add up");
+  EXPECT_THAT(refused(there, [](Study& s) { s.best_number = 3; }), HasSubstr("best trial"));
+  EXPECT_THAT(refused(there, [](Study& s) { s.best_value = std::nan(""); }),
+              HasSubstr("best trial"));
+  EXPECT_THAT(refused(there, [](Study& s) { s.best_number.reset(); }), HasSubstr("best trial"));
+  EXPECT_THAT(refused(there, [](Study& s) { s.result.reset(); }), HasSubstr("final fit"));
+  EXPECT_THAT(refused(there, [](Study& s) { s.final_job.state = FinalState::queued; }),
+              HasSubstr("final fit"));
+  EXPECT_THAT(refused(there, [](Study& s) { ++s.counts.failed; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.counts.cancelled = 0U - 3; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.spec.trials = 4; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.status = StudyStatus::queued; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.status = StudyStatus::running; }), adds_up);
+  EXPECT_EQ(refused(there, [](Study&) {}), "");
+}
+
+TEST_F(UnfitStudy, ThatNobodyWouldBringToItsEndIsRefused) {
+  const Swarm there = swarm_at_work();
+  ASSERT_FALSE(adopt(there, {"dataset/", "trial/"}).error);
+  const auto adds_up = HasSubstr("do not add up");
+  EXPECT_THAT(refused(there, [](Study& s) { s.final_job.state = FinalState::queued; }),
+              HasSubstr("final fit"));
+  EXPECT_THAT(refused(there, [](Study& s) { s.counts.cancelled = 5; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.status = StudyStatus::finishing; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.status = StudyStatus::queued; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.spec.trials = 2; }), adds_up);
+  EXPECT_THAT(refused(there, [](Study& s) { s.spec.dataset = "table"; }), HasSubstr("not here"))
+      << "by its id, which never changes";
+  EXPECT_EQ(refused(there, [](Study&) {}), "");
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ std::vector<std::string> encoded_commands() {
       AddSwarmKey{tests::ring_of(6)[0].key},
       UseSwarmKey{2},
       NoteDecision{"voters", "node-2 is dead"},
-      Adopt{SwarmId{{1, 2}}, std::string("\0\xff", 2)}};
+      Adopt{SwarmId{{1, 2}}, std::string("\0\xff", 2), 3}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
     all.push_back(encode(Command{"key", "hash", 9, 10, body}));

@@ -157,6 +157,24 @@ TEST(EncoderJson, ComesBackTheSame) {
     EXPECT_FALSE(encoder_from_json(text));
 }
 
+TEST(EncoderJson, AsManyClassesAsTheTaskHas) {
+  const auto with = [](const char* task, const char* classes) {
+    const std::string text = fmt::format(
+        R"({{"format":1,"width":0,"features":[],
+            "target":{{"name":"y","task":"{}","classes":{},"mean":0,"std":1}}}})",
+        task,
+        classes);
+    return encoder_from_json(text).has_value();
+  };
+  EXPECT_TRUE(with("regression", "[]"));
+  EXPECT_TRUE(with("binary", R"(["no","yes"])"));
+  EXPECT_TRUE(with("multiclass", R"(["a","b","c"])"));
+  EXPECT_FALSE(with("regression", R"(["no"])"));
+  EXPECT_FALSE(with("binary", "[]"));
+  EXPECT_FALSE(with("binary", R"(["a","b","c"])"));
+  EXPECT_FALSE(with("multiclass", R"(["a"])"));
+}
+
 TEST(EncoderJson, FeaturesSayWhatAPredictionNeeds) {
   EXPECT_EQ(features_json(fitted({0, 1, 2})),
             R"([{"name":"n","type":"number"},{"name":"c","type":"category","levels":["a","b"]},)"

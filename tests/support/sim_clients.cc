@@ -153,12 +153,14 @@ void SimClients::ask(const SimRequest& request, MonoTime when) {
   swarm_.at(when, [this, request] {
     SimMember& member = swarm_.member(request.entry);
     if (!member.runs || !reach_.contains(member.machine)) return;
-    // Who belongs to no swarm says so.
-    if (!member.core) return send_reply(request, {SimReply::Kind::not_taken, {}, {}});
     SimRequest taken = request;
     taken.entry_boot = member.boot;
-    swarm_.at_member(
-        swarm_.now(), member, [this, taken](SimMember& who) { swarm_.service().take(who, taken); });
+    swarm_.at_member(swarm_.now(), member, [this, taken](SimMember& who) {
+      if (who.core)
+        swarm_.service().take(who, taken);
+      else  // it belongs to no swarm, and says so
+        send_reply(taken, {SimReply::Kind::not_taken, {}, {}});
+    });
   });
 }
 

@@ -32,13 +32,15 @@ void SimFounding::start(SimMember& member) {
   for (std::size_t machine = 0; machine < swarm_.members().size(); ++machine)
     config.seeds.push_back(address_of_machine(machine));
   member.founding.emplace(std::move(config), swarm_.clock(member));
+  member.is_known_to_members = false;
   go_on(member);
 }
 
 void SimFounding::hear(SimMember& member, std::size_t from) {
   if (member.home == SimMember::Home::elsewhere) return dissolve(member, from);
-  if (member.founding)
-    member.founding->heard_of_member(swarm_.clock(member), address_of_machine(from));
+  if (!member.founding) return;
+  member.is_known_to_members = true;
+  member.founding->heard_of_member(swarm_.clock(member), address_of_machine(from));
 }
 
 /// A turn is one step and its answer; what comes after its end is too late.
@@ -70,18 +72,22 @@ bool SimFounding::lets_in(const SimMember& member) const {
 void SimFounding::ask(SimMember& member, const std::string& address) {
   const std::uint64_t turn = member.turn;
   swarm_.ask(member, machine_at_address(address), [this, turn, address](SimMember& there) {
-    const bool yes = lets_in(there);
-    return std::function<void(SimMember&)>{[this, turn, address, yes](SimMember& asker) {
-      if (asker.turn == turn) take_answer(asker, address, yes);
+    const Answer answer = lets_in(there) ? Answer::yes
+                          : there.core   ? Answer::not_now
+                                         : Answer::no_member;
+    return std::function<void(SimMember&)>{[this, turn, address, answer](SimMember& asker) {
+      if (asker.turn == turn) take_answer(asker, address, answer);
     }};
   });
   swarm_.at_member(swarm_.now() + kAnswerPatience, member, [this, turn, address](SimMember& who) {
-    if (who.turn == turn) take_answer(who, address, false);
+    if (who.turn == turn) take_answer(who, address, Answer::no_member);
   });
 }
 
-void SimFounding::take_answer(SimMember& member, const std::string& address, bool lets_in) {
-  if (!lets_in) {
+void SimFounding::take_answer(SimMember& member, const std::string& address, Answer answer) {
+  if (answer != Answer::yes) {
+    // Whoever refuses belongs to a swarm all the same.
+    if (answer == Answer::not_now) hear(member, machine_at_address(address));
     member.founding->asked(address, {Errc::unavailable, "not now"});
     return go_on(member);
   }
@@ -114,6 +120,7 @@ void SimFounding::found(SimMember& member) {
   require(member.machine == kOwner,
           "machine {} founds a swarm, and the first address is not its own",
           member.machine + 1);
+  require(!member.is_known_to_members, "a swarm is founded though a member of one was heard");
   member.founding.reset();
   if (!is_founded_) {
     is_founded_ = true;

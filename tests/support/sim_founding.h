@@ -26,9 +26,11 @@ class SimFounding {
   void hear(SimMember& member, std::size_t from);
 
  private:
+  enum class Answer { no_member, not_now, yes };
+
   void go_on(SimMember& member);
   void ask(SimMember& member, const std::string& address);
-  void take_answer(SimMember& member, const std::string& address, bool lets_in);
+  void take_answer(SimMember& member, const std::string& address, Answer answer);
   void probe(SimMember& member);
   void take_probe(SimMember& member, std::optional<node::BootId> answered);
   void found(SimMember& member);

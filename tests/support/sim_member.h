@@ -91,7 +91,8 @@ struct SimMember {
 
   // Of a swarm that keeps itself.
   std::optional<bootstrap::FoundingCore> founding;
-  std::uint64_t turn = 0;  ///< of founding; an answer to an earlier one is too late
+  bool is_known_to_members = false;  ///< one of them spoke since it has been looking for a swarm
+  std::uint64_t turn = 0;            ///< of founding; an answer to an earlier one is too late
   std::unique_ptr<node::SwimCore> gossip;
   std::optional<consensus::UpstreamChoice> upstream;
   std::uint64_t asks_upstream = 0;  ///< the question that is under way

@@ -43,7 +43,8 @@ void SimRelays::ask(SimMember& member) {
   if (asked != member.machine) ask_machine(member, asked);
 }
 
-/// As LogRelay::follow does it: one question at a time.
+/// One question at a time, as LogRelay::follow does it. Who has enough followers, and whether two
+/// follow each other, is not asked here (tests/consensus/relay_test.cc).
 void SimRelays::ask_chosen(SimMember& member) {
   if (member.asks_upstream) return;
   UpstreamView view{.now = swarm_.clock(member),
@@ -69,16 +70,20 @@ void SimRelays::ask_chosen(SimMember& member) {
       if (who.asks_upstream != call) return;
       const RaftCore& core = *who.core;
       const bool says_something = has_message && term >= core.term() && commit >= core.commit();
+      const bool is_leaf = !core.config().members().contains(who.id);
+      const bool was_followed = who.upstream->current() == chosen;
       who.asks_upstream = 0;
       who.upstream->answered(swarm_.clock(who), chosen, says_something);
-      swarm_.marks().hit(Mark::upstream_followed, who.upstream->current() == chosen);
+      swarm_.marks().hit(Mark::upstream_followed,
+                         is_leaf && was_followed && who.upstream->current() == chosen);
     };
   };
   swarm_.ask(member, there->machine, question);
   const auto give_up = [this, call, chosen = *chosen](SimMember& who) {
     if (who.asks_upstream != call) return;
     who.asks_upstream = 0;
-    swarm_.marks().hit(Mark::upstream_lost, who.upstream->current() == chosen);
+    const bool is_leaf = !who.core->config().members().contains(who.id);
+    swarm_.marks().hit(Mark::upstream_lost, is_leaf && who.upstream->current() == chosen);
     who.upstream->failed(swarm_.clock(who), chosen);
   };
   swarm_.at_member(swarm_.now() + kUpstreamPatience, member, give_up);

@@ -1,5 +1,8 @@
 // Two swarms with work in both: one is kept, and adopts what the other has.
-#include "node/base/durable_file.h"
+#include "ml/search/search_space.h"
+#include "ml/study/adoption.h"
+#include "ml/study/state_backup.h"
+#include "ml/study/study_wire.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/swarm/node_client.h"
 #include "tests/swarm/process_swarm.h"
@@ -7,6 +10,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 
 namespace starling::tests {
 namespace {
@@ -117,6 +122,65 @@ TEST_F(Adopt, WhatIsLeftOfASwarmIsItsBackupAndItsBlobs) {
   EXPECT_THAT(output_, HasSubstr("was not adopted: --blobs: there is no"));
   ASSERT_EQ(adopt({file, "--blobs", (other_.data(0) / "blobs").string()}), 0) << output_;
   expect_all_of_it_here();
+}
+
+/// A backup of a swarm that had one cancelled study of so many trials.
+void write_large_backup(const std::filesystem::path& file, std::uint32_t trials) {
+  ml::Study study;
+  study.id = "s-large";
+  study.spec.name = "large";
+  study.spec.dataset = "d-gone";
+  study.spec.target = "y";
+  study.spec.task = "regression";
+  study.spec.metric = "rmse";
+  study.spec.trials = trials;
+  study.spec.search_space_json = ml::to_json(ml::default_space());
+  study.status = ml::StudyStatus::cancelled;
+  study.counts.cancelled = trials;
+  Changes changes;
+  changes.put(ml::keys::study(study.id), ml::encode(study));
+  for (std::uint32_t number = 0; number < trials; ++number) {
+    ml::Trial trial;
+    trial.study = study.id;
+    trial.number = number;
+    trial.state = ml::TrialState::cancelled;
+    trial.params = ml::default_params();
+    trial.error = std::string(100, 'x');
+    changes.put(ml::keys::trial(study.id, number), ml::encode(trial));
+  }
+  auto view = std::make_shared<MapView>();
+  view->commit(changes);
+  const ml::BackupHead head{.swarm = SwarmId{{1}}, .index = {9}, .time_ms = 1};
+  ml::BackupWriter writer{view, head};
+  std::ofstream out{file, std::ios::binary};
+  for (std::string piece = writer.next(); !piece.empty(); piece = writer.next())
+    out << piece;
+}
+
+TEST(AdoptLarge, AStudyGoesThroughTheLogInManyPieces) {
+  constexpr std::uint32_t kTrials = 3000;
+  ProcessSwarm swarm{3};
+  const ScratchFolder scratch;
+  const auto file = scratch.path() / "other.backup";
+  write_large_backup(file, kTrials);
+  ASSERT_GT(std::filesystem::file_size(file), 2 * ml::kAdoptedBytesMax);
+  std::string output;
+  const std::vector<std::string> words{STARLING_PROGRAM,
+                                       "adopt",
+                                       file.string(),
+                                       "--blobs",
+                                       scratch.path().string(),
+                                       "--url",
+                                       swarm.url(1),
+                                       "--token",
+                                       swarm.token()};
+  ASSERT_EQ(run_program(words, output, 60s), 0) << output;
+  auto client = swarm.client(2);
+  const auto all_there = [&] {
+    const auto trials = client.get("/api/v1/studies/s-large/trials");
+    return trials && (*trials)["trials"].size() == kTrials;
+  };
+  EXPECT_TRUE(wait_until(20s, all_there)) << output;
 }
 
 }  // namespace

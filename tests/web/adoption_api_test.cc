@@ -58,7 +58,7 @@ TEST_F(AdoptionApi, ALargeBlobIsRefusedByItsLimit) {
 
 TEST_F(AdoptionApi, WhatNamesABlobWaitsUntilItIsHere) {
   const Reply early = adopt(pairs_of(dataset_));
-  EXPECT_EQ(early.status, 409U) << early.body;
+  EXPECT_EQ(early.status, 404U) << early.body;
   EXPECT_NE(early.body.find(hash_.hex()), std::string::npos) << early.body;
   ASSERT_EQ(put_blob(hash_, content_).status, 201U);
   const Reply adopted = adopt(pairs_of(dataset_));
@@ -70,6 +70,7 @@ TEST_F(AdoptionApi, WhatNamesABlobWaitsUntilItIsHere) {
 
 TEST_F(AdoptionApi, OnlyPiecesOfAnotherSwarmAreTaken) {
   EXPECT_EQ(adopt(pairs_of(dataset_), "").status, 422U);
+  EXPECT_EQ(adopt(pairs_of(dataset_), std::string{kFrom} + "&trials=10001").status, 422U);
   EXPECT_EQ(adopt(pairs_of(dataset_), "?from=" + node.swarm().swarm.hex()).status, 422U);
   const Reply broken = adopt("abc");
   EXPECT_EQ(broken.status, 422U);

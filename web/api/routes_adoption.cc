@@ -54,33 +54,51 @@ asio::awaitable<Response> put_blob(Call& call) {
 /// The blobs that a piece names must lie here before the log speaks of them.
 asio::awaitable<std::optional<Response>> missing_blob(Call& call, const ml::AdoptedPiece& piece) {
   for (const ContentHash& blob : ml::blobs_of(piece)) {
-    auto held = co_await call.node().fetch(blob);
-    if (held) held = co_await call.node().replicate(blob);
-    if (held) continue;
-    co_return problem(409,
-                      "conflict",
-                      fmt::format("blob {} is not in this swarm ({}): PUT /api/v1/blobs/{} first",
-                                  blob.hex(),
-                                  held.error().detail,
-                                  blob.hex()));
+    const auto held = co_await call.node().fetch(blob);
+    if (!held) {
+      co_return problem(404,
+                        "not_found",
+                        fmt::format("blob {0} is not in this swarm ({1}): PUT /api/v1/blobs/{0} "
+                                    "first",
+                                    blob.hex(),
+                                    held.error().detail));
+    }
+    const auto replicated = co_await call.node().replicate(blob);
+    if (!replicated) co_return problem_from(replicated.error());
   }
   co_return std::nullopt;
 }
 
-asio::awaitable<Response> adopt(Call& call) {
+/// Of another swarm, and how many trials the study in the piece has.
+OrResponse<ml::Adopt> adopt_command(const Call& call) {
   const auto from = SwarmId::from_hex(call.request.target.find("from").value_or(""));
-  if (!from || *from == call.node().swarm().swarm) {
-    co_return problem(422, "invalid_argument", "must be the id of another swarm", "from");
+  if (!from || *from == call.node().swarm().swarm)
+    return problem(422, "invalid_argument", "must be the id of another swarm", "from");
+  const auto trials = parse_whole(call.request.target.find("trials").value_or("0"));
+  if (!trials || *trials > ml::kTrialsMax) {
+    return problem(422,
+                   "invalid_argument",
+                   fmt::format("must be a number from 0 to {}", ml::kTrialsMax),
+                   "trials");
   }
+  return ml::Adopt{.from = *from, .pairs = {}, .trials = static_cast<std::uint32_t>(*trials)};
+}
+
+asio::awaitable<Response> adopt(Call& call) {
+  auto command = adopt_command(call);
+  if (!command) co_return command.error();
   auto pairs = co_await buffered_body(call, ml::kAdoptedBytesMax);
   if (!pairs) co_return pairs.error();
   const auto piece = ml::parse_piece(*pairs);
   if (!piece) co_return problem_from(piece.error());
+  const auto fits = ml::check_adoptable(*call.node().state(), *piece);
+  if (!fits) co_return problem_from(fits.error());
   if (auto missing = co_await missing_blob(call, *piece)) co_return std::move(*missing);
 
   const ContentHash content = hash_of(to_bytes(*pairs));
-  ml::CommandBody command = ml::Adopt{.from = *from, .pairs = std::move(*pairs)};
-  const auto done = co_await record(call, std::move(command), content);
+  command->pairs = std::move(*pairs);
+  ml::CommandBody body = std::move(*command);
+  const auto done = co_await record(call, std::move(body), content);
   if (!done) co_return done.error();
   if (done->outcome.error) co_return problem_from(*done->outcome.error);
   const Json json{{"study", done->outcome.id}, {"added", done->outcome.number}};
