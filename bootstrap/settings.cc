@@ -140,7 +140,10 @@ CLI::App* add_node_command(CLI::App& app, Settings& settings) {
       "Free disk below which nothing that grows is taken (507)")
       ->capture_default_str();
   add("--log-level", settings.log_level, "debug, info, warn or error")->capture_default_str();
-  add("--worker", settings.worker, "Path of starling-torch-worker (default: beside this program)");
+  add("--worker",
+      settings.worker,
+      "A worker program for all work (default: starling-native-worker beside this one; "
+      "starling-torch-worker where a network needs LibTorch)");
   node->add_flag("--insecure-http",
                  settings.insecure_http,
                  "Serve HTTP without TLS on an address that others reach")

@@ -33,7 +33,7 @@ struct Settings {
   std::string upload_limit = "4G";
   std::string disk_reserve = "256M";  ///< Free disk below which nothing that grows is taken.
   std::string log_level = "info";
-  std::filesystem::path worker;  ///< Empty: starling-torch-worker beside this program.
+  std::filesystem::path worker;  ///< Empty: those beside this program.
 };
 
 /// Declares `starling node` and its options.

@@ -123,7 +123,7 @@ class RunningNode : public SwarmNode {
   std::unique_ptr<MemberWatch> members_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<BlobSync> blob_sync_;
-  std::unique_ptr<ml::WorkerPool> workers_;
+  std::unique_ptr<ml::WorkerPools> workers_;
   std::unique_ptr<ml::WorkHost> host_;
   std::unique_ptr<ml::Planner> planner_;
   std::unique_ptr<ml::Predictor> predictor_;
@@ -186,9 +186,6 @@ Result<> RunningNode::prepare() {
   auto blobs = node::BlobStore::open(settings_.data / "blobs");
   if (!blobs) return blobs.error();
   blobs_ = std::move(*blobs);
-  if (settings_.worker.empty())
-    settings_.worker =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "starling-torch-worker";
   return {};
 }
 
@@ -403,8 +400,9 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                                           *group_,
                                           identity_->node(),
                                           Logger{"blobs", settings_.name});
-  workers_ = std::make_unique<ml::WorkerPool>(core, settings_.worker);
-  if (auto ok = workers_->start(); !ok) return ok;
+  workers_ = std::make_unique<ml::WorkerPools>(core, settings_.worker);
+  auto& trainers = workers_->native;
+  if (auto ok = trainers.start(); !ok) return ok;
 
   const auto state = [this] { return group_->view(); };
   const auto is_leader = [this] { return group_->status().role == consensus::Role::leader; };
@@ -440,7 +438,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
     if (to) links_->send(*to, node::Channel::work, to_bytes(ml::encode(command)));
   };
   host_ = std::make_unique<ml::WorkHost>(
-      core, *workers_, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
+      core, trainers, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
   predictor_ = std::make_unique<ml::Predictor>(core, *workers_, settings_.data / "serving");
   voters_ = std::make_unique<VoterKeeper>(
       core, *group_, *gossip_, *ledger_, identity_->node(), Logger{"voters", settings_.name});

@@ -3,7 +3,7 @@
 #include "bootstrap/client/temporary_folder.h"
 #include "ml/serve/predict_text.h"
 #include "ml/serve/predictor.h"
-#include "ml/work/worker_pool.h"
+#include "ml/work/worker_pools.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,16 +12,6 @@
 #include <optional>
 
 namespace starling::bootstrap {
-namespace {
-
-std::filesystem::path worker_program() {
-  std::error_code failure;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
-  return self.parent_path() / "starling-torch-worker";
-}
-
-}  // namespace
-
 Result<std::string> predict_without_node(const std::filesystem::path& artifact,
                                          const std::string& csv) {
   auto question = ml::question_from_csv(csv);
@@ -30,8 +20,8 @@ Result<std::string> predict_without_node(const std::filesystem::path& artifact,
   if (!folder) return folder.error();
 
   boost::asio::io_context context(1);
-  ml::WorkerPool pool(context.get_executor(), worker_program());
-  ml::Predictor predictor(context.get_executor(), pool, (*folder)->path());
+  ml::WorkerPools pools(context.get_executor(), {});
+  ml::Predictor predictor(context.get_executor(), pools, (*folder)->path());
   std::optional<Result<ml::Predictions>> outcome;
   std::exception_ptr thrown;
   const auto done = [&](std::exception_ptr failure, Result<ml::Predictions> predictions) {

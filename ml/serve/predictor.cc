@@ -1,6 +1,7 @@
 #include "ml/serve/predictor.h"
 
 #include "ml/serve/artifact.h"
+#include "ml/train/native_model.h"
 #include "node/base/hash.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -78,13 +79,16 @@ struct Predictor::Served {
 
   std::filesystem::path path;
   std::filesystem::path model_path;
+  bool is_native = false;  ///< needs no LibTorch
   Encoder encoder;
   Turn turn;
   std::unique_ptr<WorkerChannel> child;
 };
 
-Predictor::Predictor(asio::any_io_executor executor, WorkerPool& pool, std::filesystem::path folder)
-    : executor_(std::move(executor)), pool_(pool), folder_(std::move(folder)) {}
+Predictor::Predictor(asio::any_io_executor executor,
+                     WorkerPools& pools,
+                     std::filesystem::path folder)
+    : executor_(std::move(executor)), pools_(pools), folder_(std::move(folder)) {}
 
 Predictor::~Predictor() = default;
 
@@ -103,6 +107,7 @@ Result<std::shared_ptr<Predictor::Served>> Predictor::find_or_open(
   std::filesystem::create_directories(folder_, ec);
   const std::string name = hash_of(std::as_bytes(std::span{opened->model})).hex() + ".pt";
   served->model_path = folder_ / name;
+  served->is_native = is_native_model(opened->model);
   const auto saved = save(served->model_path, opened->model);
   if (!saved) return saved.error();
   served_.push_front(served);
@@ -160,7 +165,7 @@ asio::awaitable<Result<std::vector<float>>> Predictor::ask(std::shared_ptr<Serve
 
 asio::awaitable<Result<>> Predictor::ensure_child(std::shared_ptr<Served> served) {
   if (served->child) co_return Result<>{};
-  auto spawned = co_await pool_.spawn();
+  auto spawned = co_await (served->is_native ? pools_.native : pools_.torch).spawn();
   if (!spawned) co_return spawned.error();
   auto child = std::move(*spawned);
   WorkTask task;

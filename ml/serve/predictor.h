@@ -2,11 +2,11 @@
 ///
 /// Keeps the last 4 artifacts with one worker child each; a child that died is started once more.
 ///
-/// Threads: lives on the pool's executor. Calls may overlap; those for one artifact take turns.
+/// Threads: lives on the pools' executor. Calls may overlap; those for one artifact take turns.
 #pragma once
 
 #include "ml/table/encoder.h"
-#include "ml/work/worker_pool.h"
+#include "ml/work/worker_pools.h"
 #include "node/base/error.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -32,8 +32,8 @@ struct Predictions {
 
 class Predictor {
  public:
-  /// `pool` must outlive it. `folder` holds the unpacked networks; it is made if need be.
-  Predictor(asio::any_io_executor executor, WorkerPool& pool, std::filesystem::path folder);
+  /// `pools` must outlive it. `folder` holds the unpacked networks; it is made if need be.
+  Predictor(asio::any_io_executor executor, WorkerPools& pools, std::filesystem::path folder);
   ~Predictor();
 
   /// `artifact` is the path of a zip whose content does not change (a blob, a downloaded model).
@@ -53,7 +53,7 @@ class Predictor {
                                                         PredictRequest request);
 
   asio::any_io_executor executor_;
-  WorkerPool& pool_;
+  WorkerPools& pools_;
   std::filesystem::path folder_;
   std::list<std::shared_ptr<Served>> served_;  ///< last used first
   std::uint64_t last_request_ = 0;

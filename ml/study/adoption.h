@@ -1,9 +1,9 @@
 /// Taking over what another swarm holds, piece by piece, by commands that may be said again: two
 /// swarms with work in both have met, one is kept, and adopts what the other has.
 ///
-/// A piece is a row of pairs (node/base/state_pairs.h) as a backup has them: one data set, or trials
-/// and curves of a study, or, as the last piece of a study, the study itself. Before that nobody
-/// sees its trials; a study that is there already stays as it is.
+/// A piece is a row of pairs (node/base/state_pairs.h) as a backup has them: one data set, or
+/// trials and curves of a study, or, as the last piece of a study, the study itself. Before that
+/// nobody sees its trials; a study that is there already stays as it is.
 ///
 /// What was running there waits here, without its attempt: no node of this swarm works on it; its
 /// time limit begins anew. A model becomes the next version under its name. A data set whose name

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -168,6 +170,17 @@ void prepare_worker_program(char** arguments) {
   if (is_set) return;
   ::execv("/proc/self/exe", arguments);
   std::_Exit(1);  // Without one thread of BLAS a fork would not be safe.
+}
+
+int run_worker_program(const char* name, const ChildMain& child_main) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  const int known = ::getsockopt(kWorkerControlFd, SOL_SOCKET, SO_TYPE, &type, &size);
+  if (known != 0 || type != SOCK_SEQPACKET) {
+    std::fprintf(stderr, "%s is started by a node: `starling node --help`\n", name);
+    return 2;
+  }
+  return run_worker_parent(kWorkerControlFd, child_main);
 }
 
 }  // namespace starling::ml

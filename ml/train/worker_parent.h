@@ -23,4 +23,8 @@ int run_worker_parent(int control, const ChildMain& child_main);
 /// its parent, and starts it once more with one thread of BLAS if the environment does not say so.
 void prepare_worker_program(char** arguments);
 
+/// The rest of `main`: serves the line on kWorkerControlFd, or says on stderr that `name` is
+/// started by a node. Returns the program's exit status.
+int run_worker_program(const char* name, const ChildMain& child_main);
+
 }  // namespace starling::ml

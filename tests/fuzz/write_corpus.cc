@@ -7,6 +7,7 @@
 #include "ml/study/state_backup.h"
 #include "ml/study/state_keys.h"
 #include "ml/study/study_wire.h"
+#include "ml/train/native_model.h"
 #include "ml/work/work_protocol.h"
 #include "node/base/state_pairs.h"
 #include "node/blobs/blob_packets.h"
@@ -277,6 +278,22 @@ ml::FinalResult final_result() {
   return result;
 }
 
+void write_networks() {
+  ml::NativeModel model;
+  model.inputs = 2;
+  model.outputs = 3;
+  model.hidden = {4};
+  model.is_regression = false;
+  model.weights.assign((2 + 1) * 4 + (4 + 1) * 3, 0.5F);
+  write("native_model", "classes", ml::to_torchscript(model).value());
+  model.outputs = 1;
+  model.hidden.clear();
+  model.is_regression = true;
+  model.scale = 2;
+  model.weights.assign(2 + 1, -1.0F);
+  write("native_model", "line", ml::to_torchscript(model).value());
+}
+
 /// A data set, and a study of two trials that has ended, as a backup has them.
 std::string adopted_pairs() {
   const ml::Dataset dataset{"d-2", "n", hash_of(to_bytes("c")), 1, 2, R"({"rows":2})", 3};
@@ -437,6 +454,7 @@ int main(int argc, char** argv) {
   starling::write_secure();
   starling::write_gossip();
   starling::write_commands();
+  starling::write_networks();
   starling::write_work();
   return 0;
 }

@@ -19,12 +19,18 @@ foreach(name train_worker_pool_test serve_test)
   add_dependencies(${name} starling-fake-worker)
 endforeach()
 
-if(STARLING_TORCH)
-  starling_test(train_test
-    SOURCES train_test.cc
-    USES starling::artifact starling::predictor starling::trial starling::worker_pool
-    LABELS torch)
-  target_compile_definitions(train_test PRIVATE
-    STARLING_TORCH_WORKER="$<TARGET_FILE:starling-torch-worker>")
-  add_dependencies(train_test starling-torch-worker)
-endif()
+# The same story with each engine.
+foreach(engine native torch)
+  if(TARGET starling-${engine}-worker)
+    starling_test(${engine}_train_test
+      SOURCES train_test.cc
+      USES starling::artifact starling::predictor starling::trial starling::worker_pool
+      LABELS ${engine})
+    target_compile_definitions(${engine}_train_test PRIVATE
+      STARLING_WORKER="$<TARGET_FILE:starling-${engine}-worker>")
+    add_dependencies(${engine}_train_test starling-${engine}-worker)
+    if(STARLING_SANITIZE)
+      target_compile_options(${engine}_train_test PRIVATE -Wno-mismatched-new-delete)
+    endif()
+  endif()
+endforeach()

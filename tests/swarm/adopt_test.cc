@@ -174,7 +174,8 @@ TEST(AdoptLarge, AStudyGoesThroughTheLogInManyPieces) {
                                        swarm.url(1),
                                        "--token",
                                        swarm.token()};
-  ASSERT_EQ(run_program(words, output, 60s), 0) << output;
+  // A swarm that has just begun may still be counting who knows this command.
+  ASSERT_TRUE(wait_until(20s, [&] { return run_program(words, output, 60s) == 0; })) << output;
   auto client = swarm.client(2);
   const auto all_there = [&] {
     const auto trials = client.get("/api/v1/studies/s-large/trials");

@@ -291,10 +291,14 @@ class SteadyWriter {
 TEST_F(Membership, ARollingRestartUnderAStudyStopsNeitherStudyNorWrites) {
   ProcessSwarm swarm{5};
   auto client = swarm.client(0);
-  const auto study = swarm.start_study(
-      client,
-      std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv",
-      {{"target", "charges"}, {"trials", 40}, {"parallelism", 4}, {"epochs", 25}});
+  const auto study =
+      swarm.start_study(client,
+                        std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv",
+                        {{"target", "charges"},
+                         {"trials", 40},
+                         {"parallelism", 4},
+                         {"epochs", 150},
+                         {"patience", 150}});
   SteadyWriter writer{swarm.client(0)};
   for (std::size_t i = 0; i < swarm.size(); ++i) {
     EXPECT_EQ(swarm.stop(i), 0) << swarm.logs();
@@ -304,7 +308,7 @@ TEST_F(Membership, ARollingRestartUnderAStudyStopsNeitherStudyNorWrites) {
   }
   const auto tally = writer.finish();
   std::cout << tally.done << " writes, the longest gap " << tally.longest_gap.count() << " ms\n";
-  EXPECT_GT(tally.done, 20);
+  EXPECT_GT(tally.done, static_cast<int>(swarm.size())) << "more than one for each restart";
   EXPECT_LT(tally.longest_gap, 20s) << "far above what it takes, for machines that are busy";
   const auto ended = swarm.wait_for_study(client, study, 240s);
   EXPECT_EQ(ended["trials"]["completed"], 40) << ended.dump(1) << swarm.logs();

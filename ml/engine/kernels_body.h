@@ -1,0 +1,284 @@
+// The kernels, for whichever instruction set the including file is compiled. For kernels_*.cc only.
+//
+// Nothing but builtins and intrinsics here: a function of the standard library that is compiled for
+// a newer processor could be chosen by the linker for the whole program.
+#include "ml/engine/kernels.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace starling::ml {
+namespace {
+
+#if defined(__AVX512F__)
+
+struct Lanes {
+  static constexpr std::size_t kWidth = 16;
+  __m512 v;
+
+  static Lanes load(const float* from) { return {_mm512_loadu_ps(from)}; }
+
+  static Lanes all(float x) { return {_mm512_set1_ps(x)}; }
+
+  void store(float* to) const { _mm512_storeu_ps(to, v); }
+
+  /// this + a * b
+  Lanes plus_product(Lanes a, Lanes b) const { return {_mm512_fmadd_ps(a.v, b.v, v)}; }
+
+  Lanes plus(Lanes b) const { return {_mm512_add_ps(v, b.v)}; }
+
+  Lanes times(Lanes b) const { return {_mm512_mul_ps(v, b.v)}; }
+
+  /// this where `gate` is above 0, else 0
+  Lanes where_positive(Lanes gate) const {
+    return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(gate.v, _mm512_setzero_ps(), _CMP_GT_OQ), v)};
+  }
+};
+
+constexpr std::size_t kTileVectors = 4;
+
+#elif defined(__AVX2__)
+
+struct Lanes {
+  static constexpr std::size_t kWidth = 8;
+  __m256 v;
+
+  static Lanes load(const float* from) { return {_mm256_loadu_ps(from)}; }
+
+  static Lanes all(float x) { return {_mm256_set1_ps(x)}; }
+
+  void store(float* to) const { _mm256_storeu_ps(to, v); }
+
+  Lanes plus_product(Lanes a, Lanes b) const { return {_mm256_fmadd_ps(a.v, b.v, v)}; }
+
+  Lanes plus(Lanes b) const { return {_mm256_add_ps(v, b.v)}; }
+
+  Lanes times(Lanes b) const { return {_mm256_mul_ps(v, b.v)}; }
+
+  Lanes where_positive(Lanes gate) const {
+    return {_mm256_and_ps(_mm256_cmp_ps(gate.v, _mm256_setzero_ps(), _CMP_GT_OQ), v)};
+  }
+};
+
+constexpr std::size_t kTileVectors = 2;
+
+#else
+
+struct Lanes {
+  static constexpr std::size_t kWidth = 4;
+  float v[kWidth];
+
+  static Lanes load(const float* from) { return {{from[0], from[1], from[2], from[3]}}; }
+
+  static Lanes all(float x) { return {{x, x, x, x}}; }
+
+  void store(float* to) const {
+    for (std::size_t i = 0; i < kWidth; ++i)
+      to[i] = v[i];
+  }
+
+  Lanes plus_product(Lanes a, Lanes b) const {
+    Lanes sum{};
+    for (std::size_t i = 0; i < kWidth; ++i)
+      sum.v[i] = __builtin_fmaf(a.v[i], b.v[i], v[i]);
+    return sum;
+  }
+
+  Lanes plus(Lanes b) const {
+    Lanes sum{};
+    for (std::size_t i = 0; i < kWidth; ++i)
+      sum.v[i] = v[i] + b.v[i];
+    return sum;
+  }
+
+  Lanes times(Lanes b) const {
+    Lanes product{};
+    for (std::size_t i = 0; i < kWidth; ++i)
+      product.v[i] = v[i] * b.v[i];
+    return product;
+  }
+
+  Lanes where_positive(Lanes gate) const {
+    Lanes chosen{};
+    for (std::size_t i = 0; i < kWidth; ++i)
+      chosen.v[i] = gate.v[i] > 0 ? v[i] : 0.0F;
+    return chosen;
+  }
+};
+
+constexpr std::size_t kTileVectors = 2;
+
+#endif
+
+constexpr std::size_t kTileRows = 6;
+
+/// Rows [row, row + Rows) and Vectors * kWidth columns from `column`, held in registers throughout.
+template <std::size_t Rows, std::size_t Vectors>
+void tile(const Product& p, std::size_t row, std::size_t column) {
+  Lanes sums[Rows][Vectors];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < Vectors; ++c)
+      sums[r][c] = p.bias ? Lanes::load(p.bias + column + c * Lanes::kWidth) : Lanes::all(0);
+  }
+  const float* a = p.a + row * p.a_row;
+  const float* b = p.b + column;
+  for (std::size_t k = 0; k < p.depth; ++k, a += p.a_depth, b += p.columns) {
+    Lanes right[Vectors];
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < Vectors; ++c)
+      right[c] = Lanes::load(b + c * Lanes::kWidth);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Rows; ++r) {
+      const Lanes left = Lanes::all(a[r * p.a_row]);
+#pragma GCC unroll 8
+      for (std::size_t c = 0; c < Vectors; ++c)
+        sums[r][c] = sums[r][c].plus_product(left, right[c]);
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < Vectors; ++c) {
+      const std::size_t at = (row + r) * p.columns + column + c * Lanes::kWidth;
+      Lanes sum = sums[r][c];
+      if (p.relu) sum = sum.where_positive(sum);
+      if (p.gate)
+        sum = sum.times(Lanes::all(p.gate_scale)).where_positive(Lanes::load(p.gate + at));
+      sum.store(p.out + at);
+    }
+  }
+}
+
+template <std::size_t Vectors>
+void strip(const Product& p, std::size_t column) {
+  std::size_t row = 0;
+  for (; row + kTileRows <= p.rows; row += kTileRows)
+    tile<kTileRows, Vectors>(p, row, column);
+  for (; row + 2 <= p.rows; row += 2)
+    tile<2, Vectors>(p, row, column);
+  for (; row < p.rows; ++row)
+    tile<1, Vectors>(p, row, column);
+}
+
+void multiply(const Product& p) {
+  constexpr std::size_t kWide = kTileVectors * Lanes::kWidth;
+  std::size_t column = 0;
+  for (; column + kWide <= p.columns; column += kWide)
+    strip<kTileVectors>(p, column);
+  for (; column < p.columns; column += Lanes::kWidth)
+    strip<1>(p, column);
+}
+
+void sum_rows(const float* a, std::size_t rows, std::size_t columns, float* out) {
+  for (std::size_t c = 0; c < columns; c += Lanes::kWidth) {
+    Lanes sum = Lanes::all(0);
+    for (std::size_t r = 0; r < rows; ++r)
+      sum = sum.plus(Lanes::load(a + r * columns + c));
+    sum.store(out + c);
+  }
+}
+
+double sum_squares(const float* values, std::size_t count) {
+  constexpr std::size_t kParts = kLanes / Lanes::kWidth;
+  Lanes sums[kParts];
+  for (std::size_t part = 0; part < kParts; ++part)
+    sums[part] = Lanes::all(0);
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    for (std::size_t part = 0; part < kParts; ++part) {
+      const Lanes x = Lanes::load(values + i + part * Lanes::kWidth);
+      sums[part] = sums[part].plus_product(x, x);
+    }
+  }
+  float lanes[kLanes];
+  for (std::size_t part = 0; part < kParts; ++part)
+    sums[part].store(lanes + part * Lanes::kWidth);
+  double sum = 0;
+  for (const float lane : lanes)
+    sum += static_cast<double>(lane);
+  return sum;
+}
+
+/// Division and square root are rounded exactly everywhere; nothing here is fused.
+void adam(const AdamStep& s) {
+  const float rest1 = 1 - s.beta1;
+  const float rest2 = 1 - s.beta2;
+  float* __restrict weights = s.weights;
+  const float* __restrict gradients = s.gradients;
+  float* __restrict first = s.first;
+  float* __restrict second = s.second;
+  float* __restrict average = s.average;
+  for (std::size_t i = 0; i < s.count; ++i) {
+    const float gradient = gradients[i] * s.gradient_scale;
+    const float m = s.beta1 * first[i] + rest1 * gradient;
+    const float v = s.beta2 * second[i] + rest2 * (gradient * gradient);
+    first[i] = m;
+    second[i] = v;
+    const float scale = __builtin_sqrtf(v) * s.correction + s.epsilon;
+    const float weight = weights[i] * s.keep - s.rate * m / scale;
+    weights[i] = weight;
+    average[i] = average[i] + s.average_rate * (weight - average[i]);
+  }
+}
+
+/// A hash of 32 bits in which each bit of the input moves half of those of the output.
+/// Source: Wellons, "Prospecting for Hash Functions" (2018), lowbias32.
+inline std::uint32_t mixed(std::uint32_t x) {
+  x ^= x >> 16;
+  x *= 0x7feb352dU;
+  x ^= x >> 15;
+  x *= 0x846ca68bU;
+  x ^= x >> 16;
+  return x;
+}
+
+void dropout(const Dropout& d) {
+  float* __restrict values = d.values;
+  for (std::size_t i = 0; i < d.count; ++i) {
+    const std::uint32_t draw = mixed(static_cast<std::uint32_t>(i) * 0x9e3779b9U + d.key);
+    values[i] = draw < d.threshold ? 0.0F : values[i] * d.scale;
+  }
+}
+
+/// e^x for x up to 0, within 1 unit in the last place of 2; below -87 it is 0.
+/// Source: Cephes, expf (Moshier), with fused steps.
+inline float exp_of_negative(float x) {
+  if (!(x > -87.0F)) return 0;
+  const float n = __builtin_floorf(__builtin_fmaf(x, 1.44269504F, 0.5F));
+  float r = __builtin_fmaf(n, -0.693359375F, x);
+  r = __builtin_fmaf(n, 2.12194440e-4F, r);
+  float p = 1.9875691500e-4F;
+  p = __builtin_fmaf(p, r, 1.3981999507e-3F);
+  p = __builtin_fmaf(p, r, 8.3334519073e-3F);
+  p = __builtin_fmaf(p, r, 4.1665795894e-2F);
+  p = __builtin_fmaf(p, r, 1.6666665459e-1F);
+  p = __builtin_fmaf(p, r, 5.0000001201e-1F);
+  p = __builtin_fmaf(p, r * r, r) + 1;
+  const auto bits = static_cast<std::uint32_t>(static_cast<int>(n) + 127) << 23;
+  return p * __builtin_bit_cast(float, bits);
+}
+
+void softmax(float* scores, std::size_t rows, std::size_t classes, std::size_t stride) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    float* row = scores + r * stride;
+    float most = row[0];
+    for (std::size_t c = 1; c < classes; ++c)
+      most = row[c] > most ? row[c] : most;
+    float sum = 0;
+    for (std::size_t c = 0; c < classes; ++c) {
+      row[c] = exp_of_negative(row[c] - most);
+      sum += row[c];
+    }
+    for (std::size_t c = 0; c < classes; ++c)
+      row[c] = row[c] / sum;
+  }
+}
+
+constexpr Kernels kernels_named(const char* name) {
+  return {name, &multiply, &sum_rows, &sum_squares, &adam, &dropout, &softmax};
+}
+
+}  // namespace
+}  // namespace starling::ml

@@ -1,0 +1,182 @@
+#include "ml/train/native_engine.h"
+
+#include "ml/engine/mlp.h"
+#include "ml/train/native_model.h"
+#include "node/base/durable_file.h"
+#include "node/base/random.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+namespace starling::ml {
+namespace {
+
+/// Weights are judged and kept as their running average, as by the torch engine.
+constexpr double kAverageEpochs = 2;
+constexpr std::size_t kServedRows = 256;
+
+MlpShape shape_of(const MlpSpec& spec, const TargetCoding& target, const FitData& data) {
+  MlpShape shape;
+  shape.inputs = data.features.columns;
+  shape.hidden.assign(spec.n_layers, spec.width);
+  shape.batch =
+      std::min<std::size_t>(spec.batch_size, std::max<std::size_t>(1, data.features.rows));
+  shape.dropout = spec.dropout;
+  const bool is_regression = target.task == TaskKind::regression;
+  shape.outputs = is_regression ? 1 : target.classes.size();
+  shape.loss = is_regression ? MlpLoss::squared : MlpLoss::cross_entropy;
+  return shape;
+}
+
+class NativeLearner : public Learner {
+ public:
+  NativeLearner(const MlpSpec& spec,
+                const TargetCoding& target,
+                const FitData& data,
+                std::uint64_t seed,
+                const Kernels& kernels)
+      : spec_(spec),
+        target_(target),
+        data_(data),
+        network_(shape_of(spec, target, data), kernels, seed),
+        random_(mix_seeds(seed, 1)),
+        order_(data.features.rows) {
+    const std::size_t batch = network_.shape().batch;
+    rows_.resize(batch * data.features.columns);
+    numbers_.resize(data.numbers.empty() ? 0 : batch);
+    classes_.resize(data.classes.empty() ? 0 : batch);
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+  }
+
+  double train_epoch() override;
+  std::vector<float> predict(const Matrix& features) override;
+
+  void remember() override { network_.remember(); }
+
+  void recall() override { network_.recall(); }
+
+  std::string script() override;
+
+ private:
+  MlpBatch gathered(std::size_t from, std::size_t count);
+  MlpRates rates();
+
+  MlpSpec spec_;
+  TargetCoding target_;
+  const FitData& data_;
+  Mlp network_;
+  Random random_;
+  std::vector<std::size_t> order_;
+  std::vector<float> rows_;
+  std::vector<float> numbers_;
+  std::vector<std::int64_t> classes_;
+  std::uint64_t steps_ = 0;
+};
+
+MlpBatch NativeLearner::gathered(std::size_t from, std::size_t count) {
+  const std::size_t columns = data_.features.columns;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t row = order_[from + i];
+    std::copy_n(data_.features.values.data() + row * columns, columns, rows_.data() + i * columns);
+    if (!numbers_.empty()) numbers_[i] = data_.numbers[row];
+    if (!classes_.empty()) classes_[i] = data_.classes[row];
+  }
+  return {.features = rows_, .numbers = numbers_, .classes = classes_, .rows = count};
+}
+
+MlpRates NativeLearner::rates() {
+  ++steps_;
+  const double steps_per_epoch = std::ceil(static_cast<double>(order_.size()) / spec_.batch_size);
+  const double reach = std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(steps_));
+  return {.learning_rate = spec_.learning_rate,
+          .weight_decay = spec_.weight_decay,
+          .gradient_norm_max = 1,
+          .average_rate = 1 / reach};
+}
+
+double NativeLearner::train_epoch() {
+  for (std::size_t i = order_.size(); i > 1; --i)
+    std::swap(order_[i - 1], order_[random_.below(i)]);
+  double sum = 0;
+  for (std::size_t from = 0; from < order_.size(); from += network_.shape().batch) {
+    const std::size_t count = std::min(network_.shape().batch, order_.size() - from);
+    sum += network_.step(gathered(from, count), rates());
+  }
+  return sum / static_cast<double>(order_.size());
+}
+
+std::vector<float> NativeLearner::predict(const Matrix& features) {
+  auto out = network_.predict(features.values, features.rows);
+  if (target_.task == TaskKind::regression) scale_outputs(out, target_.std, target_.mean);
+  return out;
+}
+
+// The network as it is judged: its average.
+std::string NativeLearner::script() {
+  NativeModel model;
+  model.inputs = network_.shape().inputs;
+  model.outputs = network_.shape().outputs;
+  model.hidden = network_.shape().hidden;
+  model.is_regression = target_.task == TaskKind::regression;
+  model.scale = model.is_regression ? target_.std : 1;
+  model.shift = model.is_regression ? target_.mean : 0;
+  model.weights = network_.averaged_weights();
+  auto bytes = to_torchscript(model);
+  if (!bytes) throw std::runtime_error(bytes.error().detail);
+  return std::move(*bytes);
+}
+
+class NativeServedModel : public ServedModel {
+ public:
+  NativeServedModel(NativeModel model, const Kernels& kernels)
+      : model_(std::move(model)), network_(shape_of(model_), kernels, 0) {
+    network_.set_weights(model_.weights);
+  }
+
+  std::vector<float> predict(const Matrix& features, std::size_t& columns) override {
+    if (features.columns != model_.inputs) {
+      throw std::invalid_argument(fmt::format(
+          "rows have {} numbers, the network takes {}", features.columns, model_.inputs));
+    }
+    columns = model_.outputs;
+    auto out = network_.predict(features.values, features.rows);
+    if (model_.is_regression) scale_outputs(out, model_.scale, model_.shift);
+    return out;
+  }
+
+ private:
+  static MlpShape shape_of(const NativeModel& model) {
+    return {.inputs = model.inputs,
+            .outputs = model.outputs,
+            .hidden = model.hidden,
+            .batch = kServedRows,
+            .loss = model.is_regression ? MlpLoss::squared : MlpLoss::cross_entropy,
+            .dropout = 0};
+  }
+
+  NativeModel model_;
+  Mlp network_;
+};
+
+}  // namespace
+
+std::unique_ptr<Learner> NativeEngine::make_learner(const MlpSpec& spec,
+                                                    const TargetCoding& target,
+                                                    const FitData& data,
+                                                    std::uint64_t seed) {
+  return std::make_unique<NativeLearner>(spec, target, data, seed, kernels_);
+}
+
+std::unique_ptr<ServedModel> NativeEngine::load(const std::string& path) {
+  const auto bytes = read_file(path);
+  if (!bytes) throw std::runtime_error(bytes.error().detail);
+  auto model = read_native_model(*bytes);
+  if (!model) throw std::runtime_error(fmt::format("{}: {}", path, model.error().detail));
+  return std::make_unique<NativeServedModel>(std::move(*model), kernels_);
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,51 @@
+/// A trained network of the own engine as a file that PyTorch opens too: TorchScript, with a head
+/// for this program in `extra/starling.json`. There is one copy of the weights.
+///
+///     archive/data.pkl              a module with weight0, bias0, weight1, ... (pickle protocol 2)
+///     archive/data/0, 1, ...        their floats, little endian; weights are [outputs][inputs]
+///     archive/code/__torch__.py     its `forward`
+///     archive/constants.pkl, archive/version
+///     archive/extra/starling.json   {inputs, outputs, hidden, task, scale, shift}
+///
+/// The same network makes the same bytes: the zip holds no times. Pure.
+///
+/// Source: PyTorch 1.13, torch/csrc/jit/serialization (format version 3).
+#pragma once
+
+#include "node/base/error.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace starling::ml {
+
+struct NativeModel {
+  std::size_t inputs = 0;
+  std::size_t outputs = 0;
+  std::vector<std::size_t> hidden;
+  bool is_regression = true;
+  double scale = 1;  ///< regression: output * scale + shift is in the target's units
+  double shift = 0;
+  std::vector<float> weights;  ///< as ml/engine/mlp.h, `weights`
+
+  friend bool operator==(const NativeModel&, const NativeModel&) = default;
+};
+
+inline constexpr std::size_t kNativeLayersMax = 64;
+inline constexpr std::size_t kNativeWidthMax = 1 << 16;
+
+/// Errors: `io`, in libzip's words.
+Result<std::string> to_torchscript(const NativeModel& model);
+
+/// Whether the own engine wrote it, so that no LibTorch is needed to read it.
+bool is_native_model(std::string_view bytes);
+
+/// Errors: `corrupt`: not such a file, damaged, or of a size that its head does not say.
+Result<NativeModel> read_native_model(std::string_view bytes);
+
+/// Each number times `scale` plus `shift`, in double, rounded once.
+void scale_outputs(std::vector<float>& numbers, double scale, double shift);
+
+}  // namespace starling::ml

@@ -1,0 +1,170 @@
+// Each set of kernels that this machine can run gives the bits that the portable one gives.
+#include "ml/engine/kernels.h"
+#include "node/base/random.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace starling::ml {
+
+void PrintTo(const Kernels* kernels, std::ostream* out) {
+  *out << kernels->name;
+}
+
+namespace {
+
+std::vector<const Kernels*> fast_kernels() {
+  std::vector<const Kernels*> all;
+  for (const Kernels* kernels : {avx512_kernels(), avx2_kernels()})
+    if (kernels != nullptr) all.push_back(kernels);
+  return all;
+}
+
+std::vector<float> numbers(Random& random, std::size_t count) {
+  std::vector<float> all(count);
+  for (float& number : all)
+    number = static_cast<float>(random.normal());
+  return all;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+class EachKernels : public testing::TestWithParam<const Kernels*> {
+ protected:
+  const Kernels& fast_ = *GetParam();
+  const Kernels& plain_ = portable_kernels();
+  Random random_{7};
+};
+
+TEST_P(EachKernels, Multiplies) {
+  for (int round = 0; round < 200; ++round) {
+    const std::size_t rows = 1 + random_.below(40);
+    const std::size_t columns = kLanes * (1 + random_.below(9));
+    const std::size_t depth = random_.below(70);
+    const auto a = numbers(random_, rows * depth);
+    const auto b = numbers(random_, depth * columns);
+    const auto bias = numbers(random_, columns);
+    const auto gate = numbers(random_, rows * columns);
+    std::vector<float> plain(rows * columns, NAN);
+    std::vector<float> fast(rows * columns, NAN);
+    Product product;
+    product.rows = rows;
+    product.columns = columns;
+    product.depth = depth;
+    product.a = a.data();
+    const bool is_transposed = random_.chance(0.5);
+    product.a_row = is_transposed ? 1 : depth;
+    product.a_depth = is_transposed ? rows : 1;
+    product.b = b.data();
+    if (random_.chance(0.5)) product.bias = bias.data();
+    product.relu = random_.chance(0.5);
+    if (random_.chance(0.5)) product.gate = gate.data();
+    product.gate_scale = 1.25F;
+    product.out = plain.data();
+    plain_.multiply(product);
+    product.out = fast.data();
+    fast_.multiply(product);
+    ASSERT_TRUE(same_bits(plain, fast)) << rows << " x " << columns << " x " << depth;
+  }
+}
+
+TEST_P(EachKernels, SumsRowsAndSquares) {
+  for (int round = 0; round < 50; ++round) {
+    const std::size_t rows = 1 + random_.below(300);
+    const std::size_t columns = kLanes * (1 + random_.below(5));
+    const auto a = numbers(random_, rows * columns);
+    std::vector<float> plain(columns);
+    std::vector<float> fast(columns);
+    plain_.sum_rows(a.data(), rows, columns, plain.data());
+    fast_.sum_rows(a.data(), rows, columns, fast.data());
+    EXPECT_TRUE(same_bits(plain, fast));
+    EXPECT_EQ(plain_.sum_squares(a.data(), a.size()), fast_.sum_squares(a.data(), a.size()));
+  }
+}
+
+TEST_P(EachKernels, StepsDropsAndTurnsScoresIntoChances) {
+  constexpr std::size_t kCount = 160;
+  const auto gradients = numbers(random_, kCount);
+  auto once = [&](const Kernels& kernels) {
+    Random random{3};
+    auto weights = numbers(random, kCount);
+    std::vector<float> first(kCount), second(kCount), average = weights;
+    for (int step = 1; step < 9; ++step)
+      kernels.adam({.count = kCount,
+                    .weights = weights.data(),
+                    .gradients = gradients.data(),
+                    .first = first.data(),
+                    .second = second.data(),
+                    .average = average.data(),
+                    .gradient_scale = 0.37F,
+                    .keep = 0.9999F,
+                    .rate = 0.01F / static_cast<float>(step),
+                    .correction = 1.7F,
+                    .average_rate = 0.3F});
+    kernels.dropout(
+        {.count = kCount, .values = first.data(), .key = 77, .threshold = 1U << 31, .scale = 2});
+    kernels.softmax(second.data(), 10, 13, 16);
+    for (const auto* more : {&first, &second, &average})
+      weights.insert(weights.end(), more->begin(), more->end());
+    return weights;
+  };
+  EXPECT_TRUE(same_bits(once(plain_), once(fast_)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Fast,
+                         EachKernels,
+                         testing::ValuesIn(fast_kernels()),
+                         [](const auto& tested) { return std::string{tested.param->name}; });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EachKernels);
+
+TEST(PortableKernels, SoftmaxIsWithinAFewUnitsOfTheLastPlace) {
+  Random random{5};
+  for (int round = 0; round < 2000; ++round) {
+    auto scores = numbers(random, 16);
+    for (float& score : scores)
+      score *= 20;
+    const auto given = scores;
+    portable_kernels().softmax(scores.data(), 1, 5, 16);
+    const float most = *std::max_element(given.begin(), given.begin() + 5);
+    double sum = 0;
+    for (int c = 0; c < 5; ++c)
+      sum += std::exp(static_cast<double>(given[c] - most));
+    for (int c = 0; c < 5; ++c) {
+      const double exact = std::exp(static_cast<double>(given[c] - most)) / sum;
+      EXPECT_NEAR(scores[c], exact, 4e-7 * exact + 1e-37);
+    }
+    EXPECT_EQ(scores[5], given[5]) << "what is no class stays";
+  }
+}
+
+TEST(PortableKernels, DropoutDropsItsShareAndChoosesByKeyAndPlace) {
+  constexpr std::size_t kCount = 100'000;
+  const auto kept_by = [](std::uint32_t key) {
+    std::vector<float> values(kCount, 1);
+    portable_kernels().dropout({.count = kCount,
+                                .values = values.data(),
+                                .key = key,
+                                .threshold = 858'993'459,  // a fifth
+                                .scale = 1.25F});
+    return values;
+  };
+  const auto values = kept_by(1);
+  double sum = 0;
+  for (const float value : values) {
+    EXPECT_TRUE(value == 0 || value == 1.25F);
+    sum += value;
+  }
+  EXPECT_NEAR(sum / kCount, 1, 0.01);
+  EXPECT_EQ(kept_by(1), values);
+  EXPECT_NE(kept_by(2), values);
+}
+
+}  // namespace
+}  // namespace starling::ml

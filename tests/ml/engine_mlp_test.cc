@@ -1,0 +1,191 @@
+#include "ml/engine/mlp.h"
+#include "node/base/random.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace starling::ml {
+namespace {
+
+struct Rows {
+  std::vector<float> features;
+  std::vector<float> numbers;
+  std::vector<std::int64_t> classes;
+  std::size_t count = 0;
+
+  MlpBatch batch() const {
+    return {.features = features, .numbers = numbers, .classes = classes, .rows = count};
+  }
+
+  MlpBatch part(const MlpShape& shape, std::size_t from, std::size_t rows) const {
+    MlpBatch some = batch();
+    some.features = some.features.subspan(from * shape.inputs, rows * shape.inputs);
+    if (!numbers.empty()) some.numbers = some.numbers.subspan(from, rows);
+    if (!classes.empty()) some.classes = some.classes.subspan(from, rows);
+    some.rows = rows;
+    return some;
+  }
+};
+
+Rows rows_for(const MlpShape& shape, std::size_t count, std::uint64_t seed) {
+  Random random{seed};
+  Rows rows;
+  rows.count = count;
+  for (std::size_t i = 0; i < count * shape.inputs; ++i)
+    rows.features.push_back(static_cast<float>(random.normal()));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (shape.loss == MlpLoss::squared)
+      rows.numbers.push_back(static_cast<float>(random.normal()));
+    else
+      rows.classes.push_back(static_cast<std::int64_t>(random.below(shape.outputs)));
+  }
+  return rows;
+}
+
+/// The mean loss in double, written down from the definition.
+double loss_of(const MlpShape& shape, const std::vector<double>& weights, const Rows& rows) {
+  double sum = 0;
+  for (std::size_t row = 0; row < rows.count; ++row) {
+    std::vector<double> values(rows.features.begin() + static_cast<long>(row * shape.inputs),
+                               rows.features.begin() + static_cast<long>((row + 1) * shape.inputs));
+    std::size_t at = 0;
+    for (std::size_t layer = 0; layer <= shape.hidden.size(); ++layer) {
+      const bool is_last = layer == shape.hidden.size();
+      const std::size_t width = is_last ? shape.outputs : shape.hidden[layer];
+      std::vector<double> next(width);
+      for (std::size_t c = 0; c < width; ++c) {
+        next[c] = weights[at + values.size() * width + c];
+        for (std::size_t k = 0; k < values.size(); ++k)
+          next[c] += values[k] * weights[at + k * width + c];
+        if (!is_last) next[c] = std::max(next[c], 0.0);
+      }
+      at += (values.size() + 1) * width;
+      values = next;
+    }
+    if (shape.loss == MlpLoss::squared) {
+      sum += std::pow(values[0] - rows.numbers[row], 2);
+    } else {
+      double total = 0;
+      for (const double value : values)
+        total += std::exp(value);
+      sum += std::log(total) - values[static_cast<std::size_t>(rows.classes[row])];
+    }
+  }
+  return sum / static_cast<double>(rows.count);
+}
+
+MlpShape drawn_shape(Random& random) {
+  MlpShape shape;
+  shape.inputs = 1 + random.below(20);
+  const std::size_t layers = random.below(4);
+  for (std::size_t i = 0; i < layers; ++i)
+    shape.hidden.push_back(1 + random.below(40));
+  shape.loss = random.chance(0.5) ? MlpLoss::squared : MlpLoss::cross_entropy;
+  shape.outputs = shape.loss == MlpLoss::squared ? 1 : 2 + random.below(5);
+  shape.batch = 1 + random.below(60);
+  return shape;
+}
+
+TEST(Mlp, ItsGradientIsTheSlopeOfItsLoss) {
+  Random random{1};
+  for (int round = 0; round < 40; ++round) {
+    const MlpShape shape = drawn_shape(random);
+    const Rows rows = rows_for(shape, shape.batch, random.next());
+    Mlp network{shape, best_kernels(), random.next()};
+    const auto floats = network.weights();
+    const std::vector<double> weights(floats.begin(), floats.end());
+    const double said = network.find_gradient(rows.batch()) / static_cast<double>(rows.count);
+    EXPECT_NEAR(said, loss_of(shape, weights, rows), 1e-5 * (1 + said));
+    const auto gradient = network.gradient();
+    ASSERT_EQ(gradient.size(), weights.size());
+    for (int probe = 0; probe < 30; ++probe) {
+      const std::size_t i = random.below(weights.size());
+      constexpr double kStep = 1e-6;
+      auto up = weights;
+      auto down = weights;
+      up[i] += kStep;
+      down[i] -= kStep;
+      const double slope = (loss_of(shape, up, rows) - loss_of(shape, down, rows)) / (2 * kStep);
+      EXPECT_NEAR(gradient[i], slope, 2e-5 + 1e-4 * std::abs(slope)) << "weight " << i;
+    }
+  }
+}
+
+std::vector<float> trained(const Kernels& kernels, const MlpShape& shape, const Rows& rows) {
+  Mlp network{shape, kernels, 11};
+  for (int epoch = 0; epoch < 5; ++epoch)
+    for (std::size_t from = 0; from < rows.count; from += shape.batch)
+      network.step(rows.part(shape, from, std::min(shape.batch, rows.count - from)),
+                   {.learning_rate = 3e-3, .weight_decay = 0.1, .average_rate = 0.2});
+  auto all = network.weights();
+  const auto average = network.averaged_weights();
+  const auto said = network.predict(rows.features, rows.count);
+  all.insert(all.end(), average.begin(), average.end());
+  all.insert(all.end(), said.begin(), said.end());
+  return all;
+}
+
+TEST(Mlp, TrainsToTheSameBitsWithEachSetOfKernels) {
+  for (const MlpLoss loss : {MlpLoss::squared, MlpLoss::cross_entropy}) {
+    const MlpShape shape{.inputs = 11,
+                         .outputs = loss == MlpLoss::squared ? 1U : 3U,
+                         .hidden = {50, 70},
+                         .batch = 33,
+                         .loss = loss,
+                         .dropout = 0.2};
+    const Rows rows = rows_for(shape, 200, 5);
+    const auto plain = trained(portable_kernels(), shape, rows);
+    for (const Kernels* kernels : {avx2_kernels(), avx512_kernels()}) {
+      if (kernels == nullptr) continue;
+      const auto fast = trained(*kernels, shape, rows);
+      ASSERT_EQ(fast.size(), plain.size());
+      EXPECT_EQ(std::memcmp(fast.data(), plain.data(), plain.size() * sizeof(float)), 0)
+          << kernels->name;
+    }
+  }
+}
+
+TEST(Mlp, LearnsWhatCanBeLearned) {
+  const MlpShape shape{
+      .inputs = 2, .outputs = 1, .hidden = {32, 32}, .batch = 50, .loss = {}, .dropout = 0};
+  Rows rows = rows_for(shape, 500, 3);
+  for (std::size_t i = 0; i < rows.count; ++i)
+    rows.numbers[i] = rows.features[2 * i] * rows.features[2 * i + 1];
+  Mlp network{shape, best_kernels(), 1};
+  double sum = 0;
+  for (int epoch = 0; epoch < 200; ++epoch) {
+    sum = 0;
+    for (std::size_t from = 0; from < rows.count; from += shape.batch)
+      sum += network.step(rows.part(shape, from, shape.batch), {.learning_rate = 1e-2});
+  }
+  EXPECT_LT(sum / static_cast<double>(rows.count), 0.01) << "a product of two numbers";
+}
+
+TEST(Mlp, RemembersAndRecalls) {
+  const MlpShape shape{
+      .inputs = 3, .outputs = 1, .hidden = {8}, .batch = 10, .loss = {}, .dropout = 0};
+  const Rows rows = rows_for(shape, 10, 3);
+  Mlp network{shape, best_kernels(), 1};
+  network.step(rows.batch(), {});
+  network.remember();
+  const auto before = network.averaged_weights();
+  network.step(rows.batch(), {});
+  EXPECT_NE(network.averaged_weights(), before);
+  network.recall();
+  EXPECT_EQ(network.averaged_weights(), before);
+  EXPECT_EQ(network.weights(), before);
+}
+
+TEST(Mlp, ItsSlabIsKnownBeforehand) {
+  const MlpShape shape{
+      .inputs = 16, .outputs = 1, .hidden = {64, 64}, .batch = 128, .loss = {}, .dropout = 0};
+  const std::size_t parameters = (16 + 1) * 64 + (64 + 1) * 64 + (64 + 1) * 16;
+  const std::size_t floats = 6 * parameters + 128 * (64 + 64 + 16) + 2 * 128 * 64 + 64 * 64;
+  EXPECT_EQ(Mlp::slab_bytes(shape), 4 * floats);
+}
+
+}  // namespace
+}  // namespace starling::ml

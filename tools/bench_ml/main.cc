@@ -1,0 +1,109 @@
+// bench_ml: what a training step costs, with each set of kernels and with LibTorch, as JSON on
+// stdout. All take turns, so that what else the machine does meets all of them.
+#include "ml/engine/kernels.h"
+#include "ml/train/native_engine.h"
+#include "node/base/random.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#ifdef STARLING_BENCH_TORCH
+#include "ml/train/torch_engine.h"
+#endif
+
+namespace starling::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using ml::Engine;
+
+struct Shape {
+  const char* name;
+  std::size_t inputs;
+  std::uint32_t layers, width, batch;
+  std::size_t rows;
+};
+
+constexpr Shape kShapes[] = {{"16-64-64-1, batch 128", 16, 2, 64, 128, 8192},
+                             {"16-64-64-1, batch 32", 16, 2, 64, 32, 8192},
+                             {"16-3x256-1, batch 256", 16, 3, 256, 256, 8192}};
+
+ml::FitData data_for(const Shape& shape) {
+  Random random{1};
+  ml::FitData data;
+  data.features = {shape.rows, shape.inputs, {}};
+  for (std::size_t row = 0; row < shape.rows; ++row) {
+    const std::size_t at = data.features.values.size();
+    for (std::size_t c = 0; c < shape.inputs; ++c)
+      data.features.values.push_back(static_cast<float>(random.normal()));
+    data.numbers.push_back(data.features.values[at] * data.features.values[at + 1]);
+  }
+  return data;
+}
+
+std::map<std::string, std::unique_ptr<Engine>> engines() {
+  std::map<std::string, std::unique_ptr<Engine>> all;
+  for (const ml::Kernels* kernels :
+       {&ml::portable_kernels(), ml::avx2_kernels(), ml::avx512_kernels()})
+    if (kernels != nullptr) all[kernels->name] = std::make_unique<ml::NativeEngine>(*kernels);
+#ifdef STARLING_BENCH_TORCH
+  all["libtorch"] = std::make_unique<ml::TorchEngine>();
+#endif
+  for (auto& [name, engine] : all)
+    engine->prepare(1);
+  return all;
+}
+
+double seconds_of_epoch(ml::Learner& learner) {
+  const auto begun = std::chrono::steady_clock::now();
+  learner.train_epoch();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+}
+
+Json bench_steps(const Shape& shape, int rounds) {
+  const ml::FitData data = data_for(shape);
+  ml::MlpSpec spec;
+  spec.n_layers = shape.layers;
+  spec.width = shape.width;
+  spec.batch_size = shape.batch;
+  spec.dropout = 0;
+  ml::TargetCoding target;
+  target.task = ml::TaskKind::regression;
+  const auto all = engines();
+  std::map<std::string, std::unique_ptr<ml::Learner>> learners;
+  for (const auto& [name, engine] : all)
+    learners[name] = engine->make_learner(spec, target, data, 1);
+  const double steps = static_cast<double>(shape.rows) / shape.batch;
+  std::map<std::string, std::vector<double>> micros;
+  for (int round = 0; round < rounds; ++round)
+    for (const auto& [name, learner] : learners)
+      micros[name].push_back(seconds_of_epoch(*learner) * 1e6 / steps);
+  Json report{{"shape", shape.name}, {"step_us", Json::object()}};
+  for (auto& [name, samples] : micros) {
+    std::ranges::sort(samples);
+    report["step_us"][name] = {{"median", samples[samples.size() / 2]}, {"least", samples[0]}};
+  }
+  return report;
+}
+
+}  // namespace
+}  // namespace starling::bench
+
+int main(int argc, char** argv) {
+  CLI::App app{"Measures training steps on one core; JSON on stdout"};
+  int rounds = 15;
+  app.add_option("--rounds", rounds, "Epochs of each engine and shape")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  nlohmann::ordered_json report{{"rounds", rounds}};
+  for (const auto& shape : starling::bench::kShapes)
+    report["steps"].push_back(starling::bench::bench_steps(shape, rounds));
+  std::puts(report.dump(1).c_str());
+  return 0;
+}
