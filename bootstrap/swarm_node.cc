@@ -401,7 +401,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                                           identity_->node(),
                                           Logger{"blobs", settings_.name});
   workers_ = std::make_unique<ml::WorkerPools>(core, settings_.worker);
-  auto& trainers = workers_->native;
+  auto& trainers = workers_->native();
   if (auto ok = trainers.start(); !ok) return ok;
 
   const auto state = [this] { return group_->view(); };

@@ -30,9 +30,9 @@ struct Lanes {
 
   Lanes times(Lanes b) const { return {_mm512_mul_ps(v, b.v)}; }
 
-  /// this where `gate` is above 0, else 0
+  /// 0 where `gate` is at most 0, else this: also where it is no number, which must not vanish.
   Lanes where_positive(Lanes gate) const {
-    return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(gate.v, _mm512_setzero_ps(), _CMP_GT_OQ), v)};
+    return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(gate.v, _mm512_setzero_ps(), _CMP_NLE_UQ), v)};
   }
 };
 
@@ -57,7 +57,7 @@ struct Lanes {
   Lanes times(Lanes b) const { return {_mm256_mul_ps(v, b.v)}; }
 
   Lanes where_positive(Lanes gate) const {
-    return {_mm256_and_ps(_mm256_cmp_ps(gate.v, _mm256_setzero_ps(), _CMP_GT_OQ), v)};
+    return {_mm256_and_ps(_mm256_cmp_ps(gate.v, _mm256_setzero_ps(), _CMP_NLE_UQ), v)};
   }
 };
 
@@ -102,7 +102,7 @@ struct Lanes {
   Lanes where_positive(Lanes gate) const {
     Lanes chosen{};
     for (std::size_t i = 0; i < kWidth; ++i)
-      chosen.v[i] = gate.v[i] > 0 ? v[i] : 0.0F;
+      chosen.v[i] = gate.v[i] <= 0 ? 0.0F : v[i];
     return chosen;
   }
 };
@@ -242,10 +242,12 @@ void dropout(const Dropout& d) {
   }
 }
 
-/// e^x for x up to 0, within 1 unit in the last place of 2; below -87 it is 0.
+/// e^x for x up to 0, within 1 unit in the last place of 2; below -87 it is 0. What is no number
+/// stays so.
 /// Source: Cephes, expf (Moshier), with fused steps.
 inline float exp_of_negative(float x) {
-  if (!(x > -87.0F)) return 0;
+  if (x != x) return x;
+  if (x <= -87.0F) return 0;
   const float n = __builtin_floorf(__builtin_fmaf(x, 1.44269504F, 0.5F));
   float r = __builtin_fmaf(n, -0.693359375F, x);
   r = __builtin_fmaf(n, 2.12194440e-4F, r);

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <limits>
 #include <utility>
 
 namespace starling::ml {
@@ -194,6 +194,7 @@ double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
   beta1_power_ *= kBeta1;
   beta2_power_ *= kBeta2;
   const double norm = std::sqrt(kernels_.sum_squares(gradients_, plan_.parameters));
+  if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
   const double most = rates.gradient_norm_max;
   kernels_.adam({.count = plan_.parameters,
                  .weights = weights_,

@@ -1,9 +1,7 @@
 /// A multilayer perceptron: ReLU, dropout, AdamW, gradients clipped by their norm, and a running
 /// average of the weights. All that it needs lies in one slab whose size is known before the run.
 ///
-/// The same seed and data give the same bits on every machine and with every set of kernels, and a
-/// batch gives the same bits whether its gradient is summed at once or in parts: sums run over rows
-/// in order.
+/// The same seed and data give the same bits on every machine and with every set of kernels.
 ///
 /// Rows come and go as floats, one row after the other. Threads: one at a time.
 #pragma once
@@ -51,7 +49,8 @@ class Mlp {
   /// What the slab of such a network takes.
   static std::size_t slab_bytes(const MlpShape& shape);
 
-  /// One step of the optimizer on the mean loss of `batch`. Returns: the sum of its losses.
+  /// One step of the optimizer on the mean loss of `batch`. Returns: the sum of its losses; no
+  /// number, and no step, if the gradient is not finite.
   double step(const MlpBatch& batch, const MlpRates& rates);
 
   /// Loss and gradient alone; the weights stay. Returns: the sum of the losses.

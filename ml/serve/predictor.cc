@@ -165,7 +165,7 @@ asio::awaitable<Result<std::vector<float>>> Predictor::ask(std::shared_ptr<Serve
 
 asio::awaitable<Result<>> Predictor::ensure_child(std::shared_ptr<Served> served) {
   if (served->child) co_return Result<>{};
-  auto spawned = co_await (served->is_native ? pools_.native : pools_.torch).spawn();
+  auto spawned = co_await (served->is_native ? pools_.native() : pools_.torch()).spawn();
   if (!spawned) co_return spawned.error();
   auto child = std::move(*spawned);
   WorkTask task;

@@ -18,6 +18,7 @@ namespace {
 /// Weights are judged and kept as their running average, as by the torch engine.
 constexpr double kAverageEpochs = 2;
 constexpr std::size_t kServedRows = 256;
+constexpr std::size_t kServedBytesMax = std::size_t{4} << 30;
 
 MlpShape shape_of(const MlpSpec& spec, const TargetCoding& target, const FitData& data) {
   MlpShape shape;
@@ -148,7 +149,6 @@ class NativeServedModel : public ServedModel {
     return out;
   }
 
- private:
   static MlpShape shape_of(const NativeModel& model) {
     return {.inputs = model.inputs,
             .outputs = model.outputs,
@@ -158,6 +158,7 @@ class NativeServedModel : public ServedModel {
             .dropout = 0};
   }
 
+ private:
   NativeModel model_;
   Mlp network_;
 };
@@ -176,6 +177,11 @@ std::unique_ptr<ServedModel> NativeEngine::load(const std::string& path) {
   if (!bytes) throw std::runtime_error(bytes.error().detail);
   auto model = read_native_model(*bytes);
   if (!model) throw std::runtime_error(fmt::format("{}: {}", path, model.error().detail));
+  const std::size_t needed = Mlp::slab_bytes(NativeServedModel::shape_of(*model));
+  if (needed > kServedBytesMax) {
+    throw std::runtime_error(
+        fmt::format("{}: it takes {} bytes to serve; at most {}", path, needed, kServedBytesMax));
+  }
   return std::make_unique<NativeServedModel>(std::move(*model), kernels_);
 }
 

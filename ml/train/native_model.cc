@@ -1,5 +1,7 @@
 #include "ml/train/native_model.h"
 
+#include "node/base/assert.h"
+
 #include <fmt/format.h>
 
 #include <bit>
@@ -20,6 +22,7 @@ static_assert(std::endian::native == std::endian::little, "floats are written as
 
 constexpr const char* kHead = "archive/extra/starling.json";
 constexpr std::size_t kHeadMax = 1 << 16;
+constexpr int kFormat = 1;
 
 Error corrupt(std::string_view why) {
   return {Errc::corrupt, fmt::format("not a network of this program: {}", why)};
@@ -221,11 +224,12 @@ Zip opened(std::string_view bytes) {
   return zip;
 }
 
-/// Nothing if it is not there, larger than `most`, or fails its checksum.
+/// Nothing if it is not there, compressed, larger than `most`, or fails its checksum.
 std::optional<std::string> read(zip_t* zip, const std::string& name, std::size_t most) {
   zip_stat_t info;
   zip_stat_init(&info);
   if (zip_stat(zip, name.c_str(), 0, &info) != 0 || info.size > most) return std::nullopt;
+  if (info.comp_method != ZIP_CM_STORE) return std::nullopt;
   zip_file_t* file = zip_fopen(zip, name.c_str(), 0);
   if (file == nullptr) return std::nullopt;
   std::string content(info.size, '\0');
@@ -247,16 +251,19 @@ Result<NativeModel> read_head(const std::string& text) {
   NativeModel model;
   try {
     const Json head = Json::parse(text);
+    if (head.at("format") != kFormat) return corrupt("its format is another");
     model.inputs = head.at("inputs").get<std::size_t>();
     model.outputs = head.at("outputs").get<std::size_t>();
     model.hidden = head.at("hidden").get<std::vector<std::size_t>>();
-    model.is_regression = head.at("task").get<std::string>() == "regression";
+    const auto task = head.at("task").get<std::string>();
+    if (task != "regression" && task != "classes") return corrupt("its task is unknown");
+    model.is_regression = task == "regression";
     model.scale = head.at("scale").get<double>();
     model.shift = head.at("shift").get<double>();
   } catch (const nlohmann::json::exception&) {
     return corrupt("its head cannot be read");
   }
-  bool fits = is_width(model.inputs) && is_width(model.outputs) &&
+  bool fits = model.inputs <= kNativeInputsMax && is_width(model.outputs) &&
               model.hidden.size() <= kNativeLayersMax && std::isfinite(model.scale) &&
               std::isfinite(model.shift);
   for (const std::size_t width : model.hidden)
@@ -276,9 +283,19 @@ bool read_floats(zip_t* zip, std::size_t number, std::size_t count, std::vector<
 
 }  // namespace
 
+std::size_t weight_count(const NativeModel& model) {
+  std::size_t count = 0;
+  for_each_layer(model, [&count](std::size_t inputs, std::size_t outputs) {
+    count += (inputs + 1) * outputs;
+  });
+  return count;
+}
+
 Result<std::string> to_torchscript(const NativeModel& model) {
+  STARLING_ASSERT(model.weights.size() == weight_count(model), "a network has all its weights");
   const auto tensors = tensors_of(model);
-  const Json head{{"inputs", model.inputs},
+  const Json head{{"format", kFormat},
+                  {"inputs", model.inputs},
                   {"outputs", model.outputs},
                   {"hidden", model.hidden},
                   {"task", model.is_regression ? "regression" : "classes"},
@@ -313,6 +330,9 @@ Result<NativeModel> read_native_model(std::string_view bytes) {
   if (!head) return corrupt("it has no head of the own engine");
   auto model = read_head(*head);
   if (!model) return model;
+  // Nothing is compressed: weights that the bytes cannot hold are not there.
+  if (weight_count(*model) > bytes.size() / sizeof(float))
+    return corrupt("it has fewer weights than it says");
   std::size_t number = 0;
   bool is_whole = true;
   for_each_layer(*model, [&](std::size_t inputs, std::size_t outputs) {

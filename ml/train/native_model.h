@@ -5,7 +5,7 @@
 ///     archive/data/0, 1, ...        their floats, little endian; weights are [outputs][inputs]
 ///     archive/code/__torch__.py     its `forward`
 ///     archive/constants.pkl, archive/version
-///     archive/extra/starling.json   {inputs, outputs, hidden, task, scale, shift}
+///     archive/extra/starling.json   {format, inputs, outputs, hidden, task, scale, shift}
 ///
 /// The same network makes the same bytes: the zip holds no times. Pure.
 ///
@@ -35,13 +35,18 @@ struct NativeModel {
 
 inline constexpr std::size_t kNativeLayersMax = 64;
 inline constexpr std::size_t kNativeWidthMax = 1 << 16;
+inline constexpr std::size_t kNativeInputsMax = 1 << 18;
 
-/// Errors: `io`, in libzip's words.
+/// How many weights a network of those sizes has.
+std::size_t weight_count(const NativeModel& model);
+
+/// `model` has as many weights as its sizes say. Errors: `io`: there is no room for it.
 Result<std::string> to_torchscript(const NativeModel& model);
 
 /// Whether the own engine wrote it, so that no LibTorch is needed to read it.
 bool is_native_model(std::string_view bytes);
 
+/// Takes no more memory than a small multiple of `bytes`.
 /// Errors: `corrupt`: not such a file, damaged, or of a size that its head does not say.
 Result<NativeModel> read_native_model(std::string_view bytes);
 

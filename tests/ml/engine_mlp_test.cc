@@ -1,10 +1,12 @@
 #include "ml/engine/mlp.h"
+#include "node/base/hash.h"
 #include "node/base/random.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <vector>
 
 namespace starling::ml {
@@ -45,8 +47,27 @@ Rows rows_for(const MlpShape& shape, std::size_t count, std::uint64_t seed) {
   return rows;
 }
 
+/// What each hidden unit of a layer is multiplied by in the first step of a network of that seed:
+/// 0 or 1 / (1 - dropout).
+std::vector<float> mask_of(const MlpShape& shape,
+                           std::uint64_t seed,
+                           std::size_t layer,
+                           std::size_t rows) {
+  std::vector<float> mask(rows * padded(shape.hidden[layer]), 1);
+  if (shape.dropout == 0) return mask;
+  portable_kernels().dropout({.count = mask.size(),
+                              .values = mask.data(),
+                              .key = static_cast<std::uint32_t>(mix_seeds(seed, layer)),
+                              .threshold = static_cast<std::uint32_t>(shape.dropout * 4294967296.0),
+                              .scale = static_cast<float>(1 / (1 - shape.dropout))});
+  return mask;
+}
+
 /// The mean loss in double, written down from the definition.
-double loss_of(const MlpShape& shape, const std::vector<double>& weights, const Rows& rows) {
+double loss_of(const MlpShape& shape,
+               const std::vector<double>& weights,
+               const Rows& rows,
+               const std::vector<std::vector<float>>& masks) {
   double sum = 0;
   for (std::size_t row = 0; row < rows.count; ++row) {
     std::vector<double> values(rows.features.begin() + static_cast<long>(row * shape.inputs),
@@ -60,7 +81,7 @@ double loss_of(const MlpShape& shape, const std::vector<double>& weights, const 
         next[c] = weights[at + values.size() * width + c];
         for (std::size_t k = 0; k < values.size(); ++k)
           next[c] += values[k] * weights[at + k * width + c];
-        if (!is_last) next[c] = std::max(next[c], 0.0);
+        if (!is_last) next[c] = std::max(next[c], 0.0) * masks[layer][row * padded(width) + c];
       }
       at += (values.size() + 1) * width;
       values = next;
@@ -86,6 +107,7 @@ MlpShape drawn_shape(Random& random) {
   shape.loss = random.chance(0.5) ? MlpLoss::squared : MlpLoss::cross_entropy;
   shape.outputs = shape.loss == MlpLoss::squared ? 1 : 2 + random.below(5);
   shape.batch = 1 + random.below(60);
+  if (random.chance(0.5)) shape.dropout = random.unit() / 2;
   return shape;
 }
 
@@ -94,11 +116,15 @@ TEST(Mlp, ItsGradientIsTheSlopeOfItsLoss) {
   for (int round = 0; round < 40; ++round) {
     const MlpShape shape = drawn_shape(random);
     const Rows rows = rows_for(shape, shape.batch, random.next());
-    Mlp network{shape, best_kernels(), random.next()};
+    const std::uint64_t seed = random.next();
+    Mlp network{shape, best_kernels(), seed};
+    std::vector<std::vector<float>> masks;
+    for (std::size_t layer = 0; layer < shape.hidden.size(); ++layer)
+      masks.push_back(mask_of(shape, seed, layer, rows.count));
     const auto floats = network.weights();
     const std::vector<double> weights(floats.begin(), floats.end());
     const double said = network.find_gradient(rows.batch()) / static_cast<double>(rows.count);
-    EXPECT_NEAR(said, loss_of(shape, weights, rows), 1e-5 * (1 + said));
+    EXPECT_NEAR(said, loss_of(shape, weights, rows, masks), 1e-5 * (1 + said));
     const auto gradient = network.gradient();
     ASSERT_EQ(gradient.size(), weights.size());
     for (int probe = 0; probe < 30; ++probe) {
@@ -108,7 +134,8 @@ TEST(Mlp, ItsGradientIsTheSlopeOfItsLoss) {
       auto down = weights;
       up[i] += kStep;
       down[i] -= kStep;
-      const double slope = (loss_of(shape, up, rows) - loss_of(shape, down, rows)) / (2 * kStep);
+      const double slope =
+          (loss_of(shape, up, rows, masks) - loss_of(shape, down, rows, masks)) / (2 * kStep);
       EXPECT_NEAR(gradient[i], slope, 2e-5 + 1e-4 * std::abs(slope)) << "weight " << i;
     }
   }
@@ -145,6 +172,36 @@ TEST(Mlp, TrainsToTheSameBitsWithEachSetOfKernels) {
       EXPECT_EQ(std::memcmp(fast.data(), plain.data(), plain.size() * sizeof(float)), 0)
           << kernels->name;
     }
+  }
+}
+
+/// The same bits as ever: who changes them on purpose writes the new hash here.
+TEST(Mlp, TrainsToTheBitsThatAreWrittenDown) {
+  const MlpShape shape{
+      .inputs = 7, .outputs = 1, .hidden = {20, 20}, .batch = 16, .loss = {}, .dropout = 0.1};
+  Rows rows;
+  rows.count = 64;
+  Random random{9};  // uniform numbers: no library decides their last bits
+  for (std::size_t i = 0; i < rows.count * shape.inputs; ++i)
+    rows.features.push_back(static_cast<float>(2 * random.unit() - 1));
+  for (std::size_t i = 0; i < rows.count; ++i)
+    rows.numbers.push_back(rows.features[i * shape.inputs]);
+  const auto all = trained(best_kernels(), shape, rows);
+  EXPECT_EQ(hash_of(std::as_bytes(std::span{all})).hex().substr(0, 16), "6489e802040a962e");
+}
+
+TEST(Mlp, ANumberThatIsNoneIsToldAndNotHidden) {
+  const MlpShape shape{
+      .inputs = 3, .outputs = 1, .hidden = {8, 8}, .batch = 10, .loss = {}, .dropout = 0};
+  for (const Kernels* kernels : {&portable_kernels(), avx2_kernels(), avx512_kernels()}) {
+    if (kernels == nullptr) continue;
+    Rows rows = rows_for(shape, 10, 3);
+    rows.features[4] = NAN;
+    Mlp network{shape, *kernels, 1};
+    const auto before = network.weights();
+    EXPECT_TRUE(std::isnan(network.step(rows.batch(), {}))) << kernels->name;
+    EXPECT_EQ(network.weights(), before) << "no step was made";
+    EXPECT_TRUE(std::isnan(network.predict(rows.features, rows.count)[1])) << kernels->name;
   }
 }
 

@@ -50,12 +50,13 @@ TEST(NativeModel, OtherFilesAreNone) {
 }
 
 TEST(NativeModel, AHeadThatDoesNotFitItsWeightsIsRefused) {
-  for (const auto change : {+[](NativeModel& model) { model.inputs = 0; },
+  for (const auto change : {+[](NativeModel& model) { model.outputs = 0; },
                             +[](NativeModel& model) { model.scale = NAN; },
+                            +[](NativeModel& model) { model.hidden = {(1 << 16) + 1}; },
                             +[](NativeModel& model) { model.hidden.assign(100, 1); }}) {
     NativeModel model = small_model();
     change(model);
-    model.weights.resize(1000);  // enough to write it
+    model.weights.assign(weight_count(model), 1);
     EXPECT_FALSE(read_native_model(to_torchscript(model).value()));
   }
 }

@@ -42,7 +42,7 @@ class PredictorTest : public testing::Test {
   ScratchFolder folder_;
   asio::io_context io_;
   WorkerPools pools_{io_.get_executor(), STARLING_FAKE_WORKER};
-  WorkerPool& pool_ = pools_.torch;  // who is asked about what the own engine did not write
+  WorkerPool& pool_ = pools_.torch();  // who is asked about what the own engine did not write
   Predictor predictor_{io_.get_executor(), pools_, folder_ / "models"};
   const TargetCoding number_{"y", TaskKind::regression, {}, 0, 1};
   const TargetCoding classes_{"y", TaskKind::binary, {"no", "yes"}, 0, 1};

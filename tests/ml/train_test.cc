@@ -53,8 +53,8 @@ class TrainTest : public testing::Test {
   const std::string shared_ = std::string(STARLING_SHARED_DIR) + "/data/";
   ScratchFolder folder_;
   asio::io_context io_;
-  WorkerPools pools_{io_.get_executor(), STARLING_WORKER};
-  WorkerPool& pool_ = pools_.native;
+  WorkerPools pools_{io_.get_executor(), STARLING_WORKER, STARLING_SECOND_WORKER};
+  WorkerPool& pool_ = pools_.native();
 };
 
 /// A field of /proc/PID/status in MB.

@@ -28,6 +28,12 @@ foreach(engine native torch)
       LABELS ${engine})
     target_compile_definitions(${engine}_train_test PRIVATE
       STARLING_WORKER="$<TARGET_FILE:starling-${engine}-worker>")
+    # What the own engine trained is served without any other program.
+    if(engine STREQUAL "native")
+      target_compile_definitions(native_train_test PRIVATE STARLING_SECOND_WORKER="/nowhere")
+    else()
+      target_compile_definitions(torch_train_test PRIVATE STARLING_SECOND_WORKER=STARLING_WORKER)
+    endif()
     add_dependencies(${engine}_train_test starling-${engine}-worker)
     if(STARLING_SANITIZE)
       target_compile_options(${engine}_train_test PRIVATE -Wno-mismatched-new-delete)
