@@ -166,7 +166,7 @@ Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
   if (needed <= level) return {};
   return Error{Errc::conflict,
                fmt::format("this needs feature level {} and the swarm has {}: update starling on "
-                           "every node first",
+                           "every node (a swarm that has just begun needs some seconds)",
                            needed,
                            level)};
 }

@@ -76,7 +76,8 @@ Result<> OtherState::take(std::string_view key, std::string_view value, RowsOfSt
 Result<> OtherState::take_dataset(std::string_view key, std::string_view value) {
   const auto dataset = ml::decode_dataset(value);
   if (!dataset) return dataset.error();
-  datasets_.push_back({.name = fmt::format("dataset \"{}\"", dataset->name),
+  datasets_.push_back({.id = dataset->id,
+                       .name = fmt::format("dataset \"{}\"", dataset->name),
                        .pieces = {pair_of(key, value)},
                        .blobs = {dataset->blob},
                        .trials = 0,
@@ -87,7 +88,8 @@ Result<> OtherState::take_dataset(std::string_view key, std::string_view value) 
 Result<> OtherState::take_study(std::string_view key, std::string_view value) {
   const auto study = ml::decode_study(value);
   if (!study) return study.error();
-  Adoptable found{.name = fmt::format("study {} \"{}\"", study->id, study->spec.name),
+  Adoptable found{.id = study->id,
+                  .name = fmt::format("study {} \"{}\"", study->id, study->spec.name),
                   .pieces = {pair_of(key, value)},
                   .blobs = {},
                   .trials = 0,
@@ -95,20 +97,18 @@ Result<> OtherState::take_study(std::string_view key, std::string_view value) {
   if (study->ended_ms == 0) found.ended_ms = std::numeric_limits<std::uint64_t>::max();
   if (study->result) found.blobs = {study->result->artifact};
   studies_.push_back(std::move(found));
-  study_ids_.push_back(study->id);
   return {};
 }
 
 /// The study itself is its last piece.
 void OtherState::put_rows_first(RowsOfStudies& rows) {
-  for (std::size_t i = 0; i < studies_.size(); ++i) {
-    const Rows& of_study = rows[study_ids_[i]];
-    studies_[i].trials = of_study.trials;
+  for (Adoptable& study : studies_) {
+    const Rows& of_study = rows[study.id];
+    study.trials = of_study.trials;
     auto pieces = packed(of_study.pairs);
-    pieces.push_back(std::move(studies_[i].pieces.front()));
-    studies_[i].pieces = std::move(pieces);
+    pieces.push_back(std::move(study.pieces.front()));
+    study.pieces = std::move(pieces);
   }
-  study_ids_.clear();
   std::ranges::stable_sort(studies_, {}, &Adoptable::ended_ms);
 }
 

@@ -15,6 +15,7 @@ namespace starling::bootstrap {
 
 /// One data set or study; its pieces go one after the other (ml/study/adoption.h).
 struct Adoptable {
+  std::string id;
   std::string name;                 ///< for people: dataset "insurance", study s-12345678
   std::vector<std::string> pieces;  ///< rows of pairs
   std::vector<ContentHash> blobs;   ///< what they need
@@ -51,7 +52,6 @@ class OtherState {
   SwarmId swarm_;
   std::vector<Adoptable> datasets_;
   std::vector<Adoptable> studies_;
-  std::vector<std::string> study_ids_;  ///< of each in `studies_`, until they are sorted
   std::vector<ml::Register> registers_;
 };
 

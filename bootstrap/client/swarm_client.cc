@@ -21,6 +21,14 @@ std::string fresh_key() {
   return to_hex(secure_random_bytes(16));
 }
 
+/// A call that changes something: it may be sent again under the same key.
+HttpCall command(const std::string& method, const std::string& content_type) {
+  HttpCall request;
+  request.method = method;
+  request.headers = {"Content-Type: " + content_type, "Idempotency-Key: " + fresh_key()};
+  return request;
+}
+
 /// What one attempt has shown about the call.
 enum class Outcome { final, not_done, unknown };
 
@@ -114,10 +122,8 @@ Result<Json> SwarmClient::get(const std::string& path) {
 }
 
 Result<Json> SwarmClient::post(const std::string& path, const Json& body) {
-  HttpCall request;
-  request.method = "POST";
+  HttpCall request = command("POST", "application/json");
   request.body = body.dump();
-  request.headers = {"Content-Type: application/json", "Idempotency-Key: " + fresh_key()};
   return call_json(std::move(request), path);
 }
 
@@ -131,37 +137,28 @@ Result<Json> SwarmClient::erase(const std::string& path) {
 Result<Json> SwarmClient::upload(const std::string& path,
                                  const std::filesystem::path& file,
                                  const Transferred& transferred) {
-  HttpCall request;
-  request.method = "POST";
+  HttpCall request = command("POST", "text/csv");
   request.upload = file;
   request.transferred = transferred;
-  request.headers = {"Content-Type: text/csv", "Idempotency-Key: " + fresh_key()};
   return call_json(std::move(request), path);
 }
 
 Result<Json> SwarmClient::put_file(const std::string& path, const std::filesystem::path& file) {
-  HttpCall request;
-  request.method = "PUT";
+  HttpCall request = command("PUT", "application/octet-stream");
   request.upload = file;
-  request.headers = {"Content-Type: application/octet-stream", "Idempotency-Key: " + fresh_key()};
   return call_json(std::move(request), path);
 }
 
 Result<Json> SwarmClient::post_bytes(const std::string& path, std::string bytes) {
-  HttpCall request;
-  request.method = "POST";
+  HttpCall request = command("POST", "application/octet-stream");
   request.body = std::move(bytes);
-  request.headers = {"Content-Type: application/octet-stream", "Idempotency-Key: " + fresh_key()};
   return call_json(std::move(request), path);
 }
 
 Result<Json> SwarmClient::put_new(const std::string& path, std::string bytes) {
-  HttpCall request;
-  request.method = "PUT";
+  HttpCall request = command("PUT", "application/octet-stream");
+  request.headers.emplace_back("If-None-Match: *");
   request.body = std::move(bytes);
-  request.headers = {"Content-Type: application/octet-stream",
-                     "Idempotency-Key: " + fresh_key(),
-                     "If-None-Match: *"};
   return call_json(std::move(request), path);
 }
 

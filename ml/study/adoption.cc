@@ -16,17 +16,12 @@ namespace starling::ml {
 namespace {
 
 constexpr std::size_t kIdMax = 64;
+constexpr std::size_t kNameMax = kDatasetNameMax + kIdMax;  // of "NAME (ID)", adopted before
 
 bool is_id(std::string_view id) {
   return !id.empty() && id.size() <= kIdMax && std::ranges::all_of(id, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
-}
-
-bool is_dataset_name(std::string_view name) {
-  const bool has_control =
-      std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7f; });
-  return !name.empty() && name.size() <= kDatasetNameMax + kIdMax && !has_control;
 }
 
 Error wrong(std::string sentence) {
@@ -73,7 +68,7 @@ Result<> take_pair(AdoptedPiece& piece, std::string_view key, std::string_view v
     const std::string own = dataset && is_id(dataset->id) ? keys::dataset(dataset->id) : "";
     auto found = value_at(key, std::move(dataset), own);
     if (!found) return found.error();
-    if (!is_dataset_name(found->name)) return wrong("the name of the data set is none");
+    if (!is_dataset_name(found->name, kNameMax)) return wrong("the name of the data set is none");
     piece.dataset = std::move(*found);
   } else if (key.starts_with("trial/")) {
     auto trial = decode_trial(value);

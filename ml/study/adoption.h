@@ -27,7 +27,6 @@ namespace starling::ml {
 
 /// Bytes of pairs in one command; below the limit of the log, with room for the rest of it.
 inline constexpr std::size_t kAdoptedBytesMax = (256 << 10) - 1024;
-inline constexpr std::size_t kDatasetNameMax = 128;  ///< bytes
 
 struct AdoptedPiece {
   struct TrialCurve {

@@ -175,6 +175,12 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
   return spec;
 }
 
+bool is_dataset_name(std::string_view name, std::size_t most) {
+  const bool has_control =
+      std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  return !name.empty() && name.size() <= most && !has_control;
+}
+
 Result<> check_spec(const StudySpec& spec) {
   if (auto ok = check_name(spec.name); !ok) return ok;
   if (auto ok = check_numbers(spec); !ok) return ok;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace starling::ml {
@@ -39,6 +40,11 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const Dataset& dataset,
                                 const TableProfile& profile,
                                 std::uint32_t slots);
+
+inline constexpr std::size_t kDatasetNameMax = 128;  ///< bytes
+
+/// 1 to `most` bytes without control characters.
+bool is_dataset_name(std::string_view name, std::size_t most = kDatasetNameMax);
 
 /// Whether a spec that was completed elsewhere could have been completed here: names, ranges, the
 /// search space. Errors: `invalid_argument`, as above.

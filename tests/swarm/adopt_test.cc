@@ -19,17 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-const std::filesystem::path kInsurance =
-    std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv";
-
-const Json kPerson{{"rows",
-                    Json::array({{{"age", 40},
-                                  {"sex", "male"},
-                                  {"bmi", 30.0},
-                                  {"children", 1},
-                                  {"smoker", "no"},
-                                  {"region", "southwest"}}})}};
-
 class Adopt : public testing::Test {
  protected:
   /// In `other_`: a study that has ended, one that has not, and two registers.
@@ -40,7 +29,7 @@ class Adopt : public testing::Test {
         kInsurance,
         {{"target", "charges"}, {"trials", 2}, {"epochs", 4}, {"name", "costs"}});
     ASSERT_EQ(other_.wait_for_study(client, done_, 120s)["status"], "completed");
-    predicted_ = client.ask("/api/v1/models/costs/predict", kPerson).value()["predictions"];
+    predicted_ = client.ask("/api/v1/models/costs/predict", kInsuredPerson).value()["predictions"];
     const Json slow{{"dataset", "insurance"},
                     {"target", "charges"},
                     {"trials", 2},
@@ -71,7 +60,7 @@ class Adopt : public testing::Test {
     const auto study = client.get("/api/v1/studies/" + done_);
     ASSERT_TRUE(study) << output_;
     EXPECT_EQ((*study)["status"], "completed");
-    const auto predicted = client.ask("/api/v1/models/costs/predict", kPerson);
+    const auto predicted = client.ask("/api/v1/models/costs/predict", kInsuredPerson);
     ASSERT_TRUE(predicted) << predicted.error().detail;
     EXPECT_EQ((*predicted)["predictions"], predicted_) << "the same model, bit for bit";
     EXPECT_EQ(kept_.wait_for_study(client, open_, 240s)["status"], "completed") << kept_.logs();

@@ -15,9 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::filesystem::path kInsurance =
-    std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv";
-
 Json study_request(int trials) {
   return {{"target", "charges"}, {"trials", trials}, {"parallelism", 3}, {"epochs", 25}};
 }
@@ -42,17 +39,11 @@ void expect_whole(ProcessSwarm& swarm,
   for (int i = 0; i < trials; ++i)
     EXPECT_EQ((*listed)["trials"][static_cast<std::size_t>(i)]["number"], i);
   EXPECT_GT(study["result"]["test"]["r2"].get<double>(), 0.6);
-  const Json row{{"age", 40},
-                 {"sex", "male"},
-                 {"bmi", 30},
-                 {"children", 1},
-                 {"smoker", "yes"},
-                 {"region", "southeast"}};
   for (std::size_t i = 0; i < swarm.size(); ++i) {
     if (!swarm.is_running(i)) continue;
     const bool answers = wait_until(30s, [&] {
       bootstrap::SwarmClient one{swarm.url(i), swarm.token(), {.attempts = 1, .pause = 1ms}};
-      const auto answer = one.ask("/api/v1/models/insurance/predict", {{"rows", {row}}});
+      const auto answer = one.ask("/api/v1/models/insurance/predict", kInsuredPerson);
       return answer && (*answer)["predictions"][0].get<double>() > 10'000;
     });
     EXPECT_TRUE(answers) << "node " << i + 1 << swarm.logs();

@@ -19,9 +19,6 @@ using testing::Not;
 
 constexpr std::size_t kNodes = 9;  // five voters, two standbys, two leaves
 
-const std::filesystem::path kInsurance =
-    std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv";
-
 class Leaves : public testing::Test {
  protected:
   Leaves() : swarm_(SwarmPlan{.nodes = kNodes, .slots = 1}) {}
@@ -124,15 +121,9 @@ TEST_F(Leaves, WriteReadFollowAndFindAnotherUpstream) {
   auto other = swarm_.client(leaves_[killed == leaves_[1] ? 0 : 1]);  // it may have been a leaf
   const auto study = swarm_.wait_for_study(other, id, 120s);
   EXPECT_EQ(study["status"], "completed") << study.dump(1);
-  const Json row{{"age", 40},
-                 {"sex", "male"},
-                 {"bmi", 30},
-                 {"children", 1},
-                 {"smoker", "yes"},
-                 {"region", "southeast"}};
-  const Json question{{"rows", {row}}};
-  EXPECT_TRUE(wait_until(
-      30s, [&] { return other.ask("/api/v1/models/insurance/predict", question).has_value(); }));
+  EXPECT_TRUE(wait_until(30s, [&] {
+    return other.ask("/api/v1/models/insurance/predict", kInsuredPerson).has_value();
+  }));
 
   // If a voter or a standby is gone for good, a leaf takes its place.
   wait_until_settled(5, 1);

@@ -291,14 +291,13 @@ class SteadyWriter {
 TEST_F(Membership, ARollingRestartUnderAStudyStopsNeitherStudyNorWrites) {
   ProcessSwarm swarm{5};
   auto client = swarm.client(0);
-  const auto study =
-      swarm.start_study(client,
-                        std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv",
-                        {{"target", "charges"},
-                         {"trials", 40},
-                         {"parallelism", 4},
-                         {"epochs", 150},
-                         {"patience", 150}});
+  const auto study = swarm.start_study(client,
+                                       kInsurance,
+                                       {{"target", "charges"},
+                                        {"trials", 40},
+                                        {"parallelism", 4},
+                                        {"epochs", 150},
+                                        {"patience", 150}});
   SteadyWriter writer{swarm.client(0)};
   for (std::size_t i = 0; i < swarm.size(); ++i) {
     EXPECT_EQ(swarm.stop(i), 0) << swarm.logs();

@@ -16,6 +16,19 @@ namespace starling::tests {
 
 using Json = nlohmann::json;
 
+/// 1,338 people; what they were charged is in `charges`.
+inline const std::filesystem::path kInsurance =
+    std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv";
+
+/// One person of that table, as a request for a prediction.
+inline const Json kInsuredPerson{{"rows",
+                                  {{{"age", 40},
+                                    {"sex", "male"},
+                                    {"bmi", 30},
+                                    {"children", 1},
+                                    {"smoker", "yes"},
+                                    {"region", "southeast"}}}}};
+
 /// How the nodes of a swarm are reached by each other. What is left out: loopback, any port.
 struct SwarmPlan {
   std::size_t nodes = 3;

@@ -16,9 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-const std::filesystem::path kInsurance =
-    std::filesystem::path{STARLING_SOURCE_DIR} / "data" / "insurance.csv";
-
 class Recovery : public testing::Test {
  protected:
   Recovery() : swarm_(SwarmPlan{.nodes = 5, .slots = 1}), token_(swarm_.token()) {}

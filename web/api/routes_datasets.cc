@@ -1,4 +1,5 @@
 // /api/v1/datasets.
+#include "ml/study/study_plan.h"
 #include "ml/study/study_state.h"
 #include "ml/table/profile_json.h"
 #include "web/api/blob_upload.h"
@@ -11,8 +12,6 @@
 namespace starling::web {
 
 namespace {
-
-constexpr std::size_t kNameBytesMax = 128;
 
 Result<ml::Dataset> dataset_of(const Call& call) {
   return ml::find_dataset(*call.node().state(), call.param("id"));
@@ -56,11 +55,9 @@ asio::awaitable<Response> remove_dataset(Call& call) {
   co_return with_index(json_response(200, json), done->index);
 }
 
-bool is_dataset_name(const std::string& name) {
-  const bool has_control =
-      std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+bool is_name(const std::string& name) {
   const bool is_utf8 = dump(Json(name)).find("\uFFFD") == std::string::npos;
-  return !name.empty() && name.size() <= kNameBytesMax && !has_control && is_utf8;
+  return is_utf8 && ml::is_dataset_name(name);
 }
 
 // What is wrong with an upload before its first byte is read.
@@ -69,11 +66,11 @@ std::optional<Response> table_problem(const Call& call) {
   if (!name) {
     return problem(400, "invalid_argument", "is needed: POST /api/v1/datasets?name=NAME", "name");
   }
-  if (!is_dataset_name(*name)) {
+  if (!is_name(*name)) {
     return problem(422,
                    "invalid_argument",
                    fmt::format("must be 1 to {} bytes of text without control characters, not {}",
-                               kNameBytesMax,
+                               ml::kDatasetNameMax,
                                shown(Json(*name))),
                    "name");
   }
