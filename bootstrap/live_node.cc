@@ -139,13 +139,15 @@ node::BlobStore& LiveNode::blobs() {
   return parts_.blobs;
 }
 
-asio::awaitable<Result<ml::TableProfile>> LiveNode::profile(ContentHash blob) {
-  auto work = profile_in_background(blob);
+asio::awaitable<Result<ml::TableProfile>> LiveNode::profile(ContentHash blob,
+                                                          ml::TableOptions options) {
+  auto work = profile_in_background(blob, std::move(options));
   co_return co_await asio::co_spawn(parts_.background, std::move(work), asio::use_awaitable);
 }
 
-asio::awaitable<Result<ml::TableProfile>> LiveNode::profile_in_background(ContentHash blob) {
-  co_return ml::profile_file(parts_.blobs.path(blob));
+asio::awaitable<Result<ml::TableProfile>> LiveNode::profile_in_background(
+    ContentHash blob, ml::TableOptions options) {
+  co_return ml::profile_file(parts_.blobs.path(blob), options);
 }
 
 asio::awaitable<Result<>> LiveNode::replicate(ContentHash blob) {

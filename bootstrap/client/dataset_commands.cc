@@ -10,6 +10,7 @@ namespace {
 struct AddOptions : ClientOptions {
   std::string file;
   std::string name;
+  TableFlags table;
 };
 
 struct OneOptions : ClientOptions {
@@ -47,7 +48,7 @@ Ending add_dataset(const AddOptions& options) {
   if (!swarm) return swarm.error();
   Screen screen(people_file(options));
   const std::string name = options.name.empty() ? name_of_file(options.file) : options.name;
-  const auto dataset = upload_once(*swarm, options.file, name, screen);
+  const auto dataset = upload_once(*swarm, options.file, name, options.table, screen);
   if (!dataset) return dataset.error();
   if (options.json)
     print_json(*dataset);
@@ -95,14 +96,15 @@ void add_dataset_commands(CLI::App& app, Chosen& chosen) {
       *group,
       "add",
       "Upload a CSV file",
-      "Example: starling dataset add houses.csv --name houses",
+      "Example: starling dataset add houses.csv --name houses --type zip=category --role row=ignore",
       chosen,
       add_dataset,
       [](CLI::App& command, AddOptions& options) {
-        command.add_option("FILE", options.file, "CSV file with a header line")
+        command.add_option("FILE", options.file, "CSV file")
             ->required()
             ->check(CLI::ExistingFile);
         command.add_option("--name", options.name, "Its name in the swarm (default: the file's)");
+        add_table_flags(command, options.table);
       });
   add_command<OneOptions>(
       *group,

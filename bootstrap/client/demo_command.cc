@@ -61,7 +61,7 @@ Result<std::unique_ptr<LocalSwarm>> start_swarm(const DemoOptions& options, Scre
 Result<Json> upload_table(SwarmClient& swarm, const LocalSwarm& local, Screen& screen) {
   const auto file = local.folder() / "insurance.csv";
   std::ofstream(file, std::ios::binary) << insurance_csv();
-  const auto dataset = upload_once(swarm, file, "insurance", screen);
+  const auto dataset = upload_once(swarm, file, "insurance", {}, screen);
   if (!dataset) return dataset.error();
   screen.say(phase("Data",
                    fmt::format("medical insurance: {} people, {} columns; to predict: charges",

@@ -66,24 +66,33 @@ Result<Json> as_json(const std::string& model,
                      const std::string& question,
                      const std::string& answer) {
   std::size_t asked = 0;
-  ml::CsvParser header([](const ml::CsvRow&) -> Result<> { return {}; });
+  ml::CsvOptions options;
+  options.has_header = true;
+  ml::CsvParser header([](const ml::CsvBatch&) -> Result<> { return {}; }, options);
   if (const auto fed = header.feed(question); !fed) return fed.error();
   if (const auto finished = header.finish(); !finished) return finished.error();
   asked = header.header().size();
   Json predictions = Json::array();
   Json probabilities = Json::array();
   ml::CsvParser* answered = nullptr;
-  ml::CsvParser parser([&](const ml::CsvRow& row) -> Result<> {
+  const auto add_row = [&](std::span<const std::string_view> fields) {
     const auto& names = answered->header();
-    if (row.fields.size() != names.size() || names.size() <= asked)
-      return Error{Errc::corrupt, "the answer has no column `prediction`"};
-    predictions.push_back(json_cell(row.fields[asked]));
+    predictions.push_back(json_cell(fields[asked]));
     Json each = Json::object();
     for (std::size_t i = asked + 1; i < names.size(); ++i)
-      each[names[i].substr(std::min<std::size_t>(2, names[i].size()))] = json_cell(row.fields[i]);
+      each[names[i].substr(std::min<std::size_t>(2, names[i].size()))] = json_cell(fields[i]);
     if (!each.empty()) probabilities.push_back(std::move(each));
-    return {};
-  });
+  };
+  options.delimiter = ',';
+  ml::CsvParser parser(
+      [&](const ml::CsvBatch& batch) -> Result<> {
+        if (batch.columns <= asked)
+          return Error{Errc::corrupt, "the answer has no column `prediction`"};
+        for (std::size_t i = 0; i < batch.rows(); ++i)
+          add_row(batch.row(i));
+        return {};
+      },
+      options);
   answered = &parser;
   if (const auto fed = parser.feed(answer); !fed) return fed.error();
   if (const auto finished = parser.finish(); !finished) return finished.error();

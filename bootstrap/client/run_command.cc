@@ -25,6 +25,7 @@ struct RunOptions : ClientOptions {
   std::string out;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> parallelism;
+  TableFlags table;
 };
 
 Json study_request(const RunOptions& options, const std::string& dataset, const std::string& name) {
@@ -74,7 +75,7 @@ Result<std::string> fetch_model(SwarmClient& swarm, const Json& study, const std
 
 Ending run_study(SwarmClient& swarm, const RunOptions& options, Screen& screen, bool is_own_node) {
   const std::string name = options.name.empty() ? name_of_file(options.file) : options.name;
-  const auto dataset = upload_once(swarm, options.file, name, screen);
+  const auto dataset = upload_once(swarm, options.file, name, options.table, screen);
   if (!dataset) return dataset.error();
   screen.say(fmt::format("Data    {}: {}, {}",
                          printable(text_field(*dataset, "name")),
@@ -154,7 +155,7 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
       chosen,
       run,
       [](CLI::App& command, RunOptions& options) {
-        command.add_option("DATA", options.file, "CSV file with a header line")
+        command.add_option("DATA", options.file, "CSV file")
             ->required()
             ->check(CLI::ExistingFile);
         command.add_option("--target", options.target, "Column to predict")->required();
@@ -176,6 +177,7 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
             ->check(CLI::Range(1, 1'000));
         command.add_option("--use-case", options.use_case, "What the model is for, in a sentence");
         command.add_option("--out", options.out, "Model file (default: NAME.starling.zip)");
+        add_table_flags(command, options.table);
       });
 }
 

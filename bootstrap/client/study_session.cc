@@ -43,6 +43,7 @@ Result<ContentHash> hash_of_file(const std::filesystem::path& file) {
 Result<Json> upload_as(SwarmClient& swarm,
                        const std::filesystem::path& file,
                        const std::string& name,
+                       const std::string& query,
                        Screen& screen) {
   const auto started = Clock::now();
   const auto transferred = [&](std::uint64_t done, std::uint64_t total) {
@@ -55,7 +56,8 @@ Result<Json> upload_as(SwarmClient& swarm,
                  .best = {},
                  .note = {}});
   };
-  auto dataset = swarm.upload("/api/v1/datasets?name=" + url_encoded(name), file, transferred);
+  auto dataset = swarm.upload(
+      "/api/v1/datasets?name=" + url_encoded(name) + query, file, transferred);
   screen.clear_shown();
   return dataset;
 }
@@ -122,17 +124,24 @@ Result<Json> watch_study(SwarmClient& swarm,
 Result<Json> upload_once(SwarmClient& swarm,
                          const std::filesystem::path& file,
                          const std::string& name,
+                         const TableFlags& flags,
                          Screen& screen) {
   const auto hash = hash_of_file(file);
   if (!hash) return hash.error();
   const auto all = swarm.get("/api/v1/datasets");
   if (!all) return all.error();
-  for (const Json& dataset : field(*all, "datasets"))
-    if (text_field(dataset, "name") == name && text_field(dataset, "sha") == hash->hex())
+  const std::string query = query_of(flags);
+  const std::string other_name =
+      name.substr(0, 55) + "-" + hash_of(to_bytes(hash->hex() + query)).hex().substr(0, 8);
+  for (const Json& dataset : field(*all, "datasets")) {
+    const std::string known = text_field(dataset, "name");
+    const bool is_it = known == other_name || (known == name && query.empty());
+    if (is_it && text_field(dataset, "sha") == hash->hex())
       return swarm.get("/api/v1/datasets/" + url_encoded(text_field(dataset, "id")));
-  auto dataset = upload_as(swarm, file, name, screen);
+  }
+  auto dataset = upload_as(swarm, file, name, query, screen);
   if (dataset || dataset.error().code != Errc::conflict) return dataset;
-  return upload_as(swarm, file, name.substr(0, 55) + "-" + hash->hex().substr(0, 8), screen);
+  return upload_as(swarm, file, other_name, query, screen);
 }
 
 Result<> show_outcome(SwarmClient& swarm, const Json& study, std::size_t rows, Screen& screen) {

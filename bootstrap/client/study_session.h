@@ -3,6 +3,7 @@
 
 #include "bootstrap/client/screen.h"
 #include "bootstrap/client/swarm_client.h"
+#include "bootstrap/client/table_flags.h"
 
 #include <chrono>
 #include <filesystem>
@@ -25,10 +26,11 @@ Result<Json> watch_study(SwarmClient& swarm,
 bool has_study_ended(const Json& study);
 
 /// The dataset with the file's content: the one that is there, else a new one. When `name` is taken
-/// by other content, the new one is called after its content too.
+/// by other content, the new one is called after its content too, and after what `flags` say of it.
 Result<Json> upload_once(SwarmClient& swarm,
                          const std::filesystem::path& file,
                          const std::string& name,
+                         const TableFlags& flags,
                          Screen& screen);
 
 /// Leaderboard and metrics of a study that has ended.

@@ -2,6 +2,7 @@
 
 #include "ml/search/sampler.h"
 #include "ml/search/search_space.h"
+#include "ml/table/encoder.h"
 #include "ml/table/profile_json.h"
 #include "node/base/assert.h"
 
@@ -132,17 +133,6 @@ std::vector<Observation> observations(const std::vector<Trial>& trials,
   return seen;
 }
 
-std::uint64_t encoded_inputs(const TableProfile& profile, const std::string& target) {
-  constexpr std::uint64_t kLevelsMax = 50;
-  std::uint64_t inputs = 0;
-  for (const auto& column : profile.columns) {
-    if (column.name == target) continue;
-    if (column.type == ColumnType::number) inputs += 1 + (column.missing > 0 ? 1 : 0);
-    if (column.type == ColumnType::category) inputs += std::min(column.distinct, kLevelsMax) + 1;
-  }
-  return inputs;
-}
-
 void draw_trials(const StateView& view,
                  const ActiveStudy& active,
                  std::vector<CommandBody>& commands) {
@@ -158,13 +148,13 @@ void draw_trials(const StateView& view,
   const auto dataset = find_dataset(view, study.spec.dataset);
   const auto space = parse_search_space(study.spec.search_space_json);
   const auto profile =
-      dataset ? profile_from_json(dataset->profile_json) : Result<TableProfile>{dataset.error()};
+      dataset ? profile_from_stored(dataset->profile) : Result<TableProfile>{dataset.error()};
   if (!space || !profile) {
     const auto& error = !space ? space.error() : profile.error();
     commands.emplace_back(StopStudy{study.id, error.detail, true});
     return;
   }
-  const auto inputs = encoded_inputs(*profile, study.spec.target);
+  const auto inputs = encoded_width_most(*profile, study.spec.target);
   QueueTrials queue{.study = study.id, .trials = {}};
   for (std::size_t k = trials.size(); k < until; ++k) {
     const std::size_t known = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;

@@ -25,7 +25,7 @@ struct Dataset {
   ContentHash blob;
   std::uint64_t bytes = 0;
   std::uint64_t rows = 0;
-  std::string profile_json;  ///< ml/table/profile_json.h
+  std::string profile;  ///< as `stored_profile` makes it (ml/table/profile_json.h)
   std::uint64_t created_ms = 0;
 
   friend bool operator==(const Dataset&, const Dataset&) = default;

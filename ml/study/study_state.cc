@@ -2,6 +2,7 @@
 
 #include "ml/study/state_keys.h"
 #include "ml/study/study_wire.h"
+#include "ml/table/profile_json.h"
 #include "node/base/assert.h"
 
 #include <fmt/format.h>
@@ -150,6 +151,8 @@ std::uint64_t cluster_time_ms(const StateView& view) {
 }
 
 std::uint32_t feature_level_of(const CommandBody& body) {
+  const auto* dataset = std::get_if<AddDataset>(&body);
+  if (dataset != nullptr && is_packed_profile(dataset->dataset.profile)) return 3;
   return std::holds_alternative<Adopt>(body) ? 2 : 1;
 }
 

@@ -52,7 +52,7 @@ void fill(wire::Dataset* out, const Dataset& dataset) {
   out->set_blob(to_raw(dataset.blob.bytes));
   out->set_bytes(dataset.bytes);
   out->set_rows(dataset.rows);
-  out->set_profile_json(dataset.profile_json);
+  out->set_profile(dataset.profile);
   out->set_created_ms(dataset.created_ms);
 }
 
@@ -63,7 +63,7 @@ Dataset read(const wire::Dataset& in) {
   from_raw(in.blob(), dataset.blob.bytes);
   dataset.bytes = in.bytes();
   dataset.rows = in.rows();
-  dataset.profile_json = in.profile_json();
+  dataset.profile = in.profile();
   dataset.created_ms = in.created_ms();
   return dataset;
 }

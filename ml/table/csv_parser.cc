@@ -1,298 +1,218 @@
 #include "ml/table/csv_parser.h"
 
+#include "ml/table/cell.h"
+
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <cstring>
-#include <unordered_map>
 
 namespace starling::ml {
 namespace {
-
-constexpr std::array<char, 4> kDelimiters{',', ';', '\t', '|'};
-constexpr std::size_t kSampleRecords = 50;
 
 Error refusal(std::string sentence) {
   return {Errc::invalid_argument, std::move(sentence)};
 }
 
-/// Fields per record of `sample`; the last, perhaps cut, record counts only if it is the only one.
-std::vector<std::size_t> field_counts(std::string_view sample, char delimiter) {
-  std::vector<std::size_t> counts;
-  std::size_t fields = 1;
-  bool in_quotes = false;
-  bool is_blank = true;
-  for (const char c : sample) {
-    if (c == '"') in_quotes = !in_quotes;
-    if (in_quotes || (c != '\n' && c != '\r')) {
-      is_blank = false;
-      if (!in_quotes && c == delimiter) ++fields;
-      continue;
-    }
-    if (!is_blank) counts.push_back(fields);
-    if (counts.size() == kSampleRecords) return counts;
-    fields = 1;
-    is_blank = true;
-  }
-  if (counts.empty()) counts.push_back(fields);
-  return counts;
+/// What the first bytes say that no table is.
+Result<> check_is_text(std::string_view bytes) {
+  if (bytes.starts_with("PK\x03\x04"))
+    return refusal("the file is a zip or Excel workbook; export the sheet as CSV");
+  if (bytes.starts_with("\x1F\x8B"))
+    return refusal("the file is compressed by gzip; unpack it first (gunzip)");
+  if (bytes.starts_with("PAR1")) return refusal("the file is Parquet; export it as CSV");
+  return {};
 }
 
-/// Length of the UTF-8 sequence at `at`, or 0 if there is none. Overlong forms and surrogates are
-/// refused (Unicode 15, table 3-7).
-std::size_t utf8_length(const unsigned char* at, const unsigned char* end) {
-  const auto follows = [&](std::size_t i, unsigned char low, unsigned char high) {
-    return at + i < end && at[i] >= low && at[i] <= high;
-  };
-  const unsigned char c = *at;
-  if (c < 0x80) return 1;
-  if (c >= 0xC2 && c <= 0xDF) return follows(1, 0x80, 0xBF) ? 2 : 0;
-  if (c >= 0xE0 && c <= 0xEF) {
-    const unsigned char low = c == 0xE0 ? 0xA0 : 0x80;
-    const unsigned char high = c == 0xED ? 0x9F : 0xBF;
-    return follows(1, low, high) && follows(2, 0x80, 0xBF) ? 3 : 0;
-  }
-  if (c >= 0xF0 && c <= 0xF4) {
-    const unsigned char low = c == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = c == 0xF4 ? 0x8F : 0xBF;
-    const bool fits = follows(1, low, high) && follows(2, 0x80, 0xBF) && follows(3, 0x80, 0xBF);
-    return fits ? 4 : 0;
-  }
-  return 0;
-}
-
-/// The first byte that is not part of valid UTF-8, or nothing.
-const unsigned char* find_bad_utf8(std::string_view text) {
-  const auto* at = reinterpret_cast<const unsigned char*>(text.data());
-  const auto* end = at + text.size();
-  while (at < end) {
-    std::uint64_t word = 0;
-    if (end - at >= 8) {
-      std::memcpy(&word, at, 8);
-      if ((word & 0x8080808080808080ULL) == 0) {
-        at += 8;
-        continue;
-      }
-    }
-    const std::size_t length = utf8_length(at, end);
-    if (length == 0) return at;
-    at += length;
-  }
-  return nullptr;
+Error empty_file() {
+  return refusal("the file is empty: a header line and rows are needed");
 }
 
 }  // namespace
 
-char detect_delimiter(std::string_view sample) {
-  char best = ',';
-  double best_score = 0;
-  for (const char delimiter : kDelimiters) {
-    const auto counts = field_counts(sample, delimiter);
-    if (counts[0] < 2) continue;
-    std::size_t alike = 0;
-    for (const std::size_t count : counts)
-      alike += count == counts[0] ? 1 : 0;
-    const double evenness = static_cast<double>(alike) / static_cast<double>(counts.size());
-    const double score = evenness * 1e6 + static_cast<double>(counts[0]);
-    if (score > best_score) {
-      best = delimiter;
-      best_score = score;
-    }
-  }
-  return best;
-}
+CsvParser::CsvParser(Visit visit, CsvOptions options)
+    : visit_(std::move(visit)),
+      options_(std::move(options)),
+      decoder_(std::make_unique<TextDecoder>(options_.encoding.value_or(""))),
+      text_(kCsvBytesBefore, ' ') {}
 
-std::string_view trimmed(std::string_view cell) {
-  while (!cell.empty() && (cell.front() == ' ' || cell.front() == '\t'))
-    cell.remove_prefix(1);
-  while (!cell.empty() && (cell.back() == ' ' || cell.back() == '\t'))
-    cell.remove_suffix(1);
-  return cell;
+std::span<char> CsvParser::unsplit() {
+  return std::span{text_}.subspan(kCsvBytesBefore);
 }
 
 Result<> CsvParser::feed(std::string_view bytes) {
-  if (is_started_) return parse(bytes);
-  waiting_.append(bytes);
-  if (waiting_.size() < kCsvPieceBytes) return {};
-  return start(false);
-}
-
-Result<> CsvParser::start(bool is_whole) {
-  is_started_ = true;
-  const std::string first = std::move(waiting_);
-  std::string_view bytes = first;
-  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
-    return refusal("the file is UTF-16; save it as UTF-8");
-  }
-  if (bytes.starts_with("PK\x03\x04")) {
-    return refusal("the file is a zip or Excel workbook; export the sheet as CSV");
-  }
-  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
-  if (is_whole && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    return refusal("the file is empty: a header line and rows are needed");
-  }
-  delimiter_ = detect_delimiter(bytes);
-  for (const char c : {delimiter_, '\n', '\r'})
-    stops_plain_[static_cast<unsigned char>(c)] = true;
-  return parse(bytes);
-}
-
-Result<> CsvParser::parse(std::string_view bytes) {
-  if (std::memchr(bytes.data(), 0, bytes.size()) != nullptr) {
-    return refusal(
-        fmt::format("there is a NUL byte on or after line {}: this is not a text file", line_));
-  }
-  const char* at = bytes.data();
-  const char* end = at + bytes.size();
-  while (at < end) {
-    auto parsed = parse_some(at, end);
-    if (!parsed) return parsed;
-    if (text_.size() > kCsvRecordBytesMax || ends_.size() > kCsvRecordBytesMax) {
-      return Error{Errc::too_large,
-                   fmt::format("the record on line {} is over {} bytes; is a quote unclosed?",
-                               record_line_,
-                               kCsvRecordBytesMax)};
-    }
+  while (!bytes.empty()) {
+    auto taken = take(bytes.substr(0, kCsvPieceBytes));
+    if (!taken) return taken;
+    bytes.remove_prefix(std::min(bytes.size(), kCsvPieceBytes));
   }
   return {};
 }
 
-Result<> CsvParser::parse_some(const char*& at, const char* end) {
-  if (skip_newline_) {
-    skip_newline_ = false;
-    if (*at == '\n') {
-      ++at;
-      return {};
-    }
+Result<> CsvParser::take(std::string_view bytes) {
+  if (!is_started_) {
+    waiting_.append(bytes);
+    return waiting_.size() < kCsvPieceBytes ? Result<>{} : start(false);
   }
-  if (place_ == Place::quote_in_quoted) return after_quote(at);
-  if (place_ == Place::quoted) {
-    const auto* quote =
-        static_cast<const char*>(std::memchr(at, '"', static_cast<std::size_t>(end - at)));
-    const char* stop = quote != nullptr ? quote : end;
-    for (const char* c = at; c < stop; ++c)
-      line_ += *c == '\n' ? 1 : 0;
-    append(at, stop);
-    at = quote != nullptr ? quote + 1 : end;
-    if (quote != nullptr) place_ = Place::quote_in_quoted;
-    return {};
-  }
-  if (place_ == Place::field_start && *at == '"') {
-    place_ = Place::quoted;
-    was_quoted_ = true;
-    quote_line_ = line_;
-    ++at;
-    return {};
-  }
-  place_ = Place::plain;
-  const char* stop = at;
-  while (stop < end && !stops_plain_[static_cast<unsigned char>(*stop)])
-    ++stop;
-  append(at, stop);
-  at = stop;
-  if (stop == end) return {};
-  return after_quote(at);
+  const std::size_t from = text_.size();
+  const auto decoded = decoder_->decode(bytes, text_);
+  auto checked = check_text(from);
+  if (!checked) return checked;
+  auto done = split(false);
+  if (done && !decoded) return at_text_end(decoded.error());
+  return done;
 }
 
-/// At a delimiter or a line end; after a closing quote also at a doubled one.
-Result<> CsvParser::after_quote(const char*& at) {
-  const char c = *at;
-  ++at;
-  if (c == '"' && place_ == Place::quote_in_quoted) {
-    text_.push_back('"');
-    place_ = Place::quoted;
-    return {};
-  }
-  if (c == delimiter_) {
-    end_field();
-    place_ = Place::field_start;
-    return {};
-  }
-  if (c == '\n' || c == '\r') {
-    skip_newline_ = c == '\r';
-    auto ended = end_record();
-    record_line_ = ++line_;
-    return ended;
-  }
-  return refusal(fmt::format(
-      "line {} has text after a closing quote; write a quote inside quotes as two", line_));
+Result<> CsvParser::start(bool is_whole) {
+  is_started_ = true;
+  if (auto ok = check(options_); !ok) return ok;
+  if (auto ok = check_is_text(waiting_); !ok) return ok;
+  auto decoded = decoder_->decode(waiting_, text_);
+  if (decoded && is_whole) decoded = decoder_->finish(text_);
+  waiting_ = {};
+  if (auto ok = check_text(kCsvBytesBefore); !ok) return ok;
+  const bool is_blank = text_.find_first_not_of(" \t\r\n") == std::string::npos;
+  if (is_blank && is_whole && decoded) return empty_file();
+  const auto text = unsplit();
+  dialect_ = detect_dialect({text.data(), text.size()}, is_whole, options_);
+  skip_left_ = dialect_.skip;
+  splitter_.emplace(dialect_.delimiter);
+  auto done = split(is_whole && decoded);
+  if (done && !decoded) return at_text_end(decoded.error());
+  return done;
 }
 
-Result<> CsvParser::end_record() {
-  const bool is_blank = text_.empty() && ends_.empty() && !was_quoted_;
-  place_ = Place::field_start;
-  was_quoted_ = false;
-  if (is_blank) return {};
-
-  end_field();
-  fields_.clear();
-  std::size_t from = 0;
-  for (const std::size_t to : ends_) {
-    fields_.emplace_back(text_.data() + from, to - from);
-    from = to;
-  }
-  auto checked = check_text();
-  if (checked && header_.empty()) {
-    checked = take_header();
-  } else if (checked && fields_.size() != header_.size()) {
-    checked = refusal(fmt::format("line {} has {} field{}, the header has {}",
-                                  record_line_,
-                                  fields_.size(),
-                                  fields_.size() == 1 ? "" : "s",
-                                  header_.size()));
-  } else if (checked) {
-    ++rows_;
-    checked = visit_(CsvRow{record_line_, fields_});
-  }
-  text_.clear();
-  ends_.clear();
-  return checked;
+/// Of the error at the end of what could be decoded.
+Error CsvParser::at_text_end(const Error& error) const {
+  if (!splitter_) return error;
+  const auto newlines = static_cast<std::uint64_t>(std::count(text_.begin(), text_.end(), '\n'));
+  return {error.code,
+          error.detail.starts_with("is not")
+              ? fmt::format("line {} {}", splitter_->line() + newlines, error.detail)
+              : error.detail};
 }
 
-Result<> CsvParser::check_text() const {
-  const auto* bad = find_bad_utf8(text_);
-  if (bad == nullptr) return {};
-  return refusal(fmt::format(
-      "line {} is not UTF-8 (byte 0x{:02X}); save the file as UTF-8", record_line_, *bad));
+Result<> CsvParser::check_text(std::size_t from) const {
+  if (std::memchr(text_.data() + from, 0, text_.size() - from) == nullptr) return {};
+  const std::size_t at = text_.find('\0', from);
+  const auto newlines =
+      static_cast<std::uint64_t>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  const std::uint64_t line = (splitter_ ? splitter_->line() : 1) + newlines;
+  return refusal(fmt::format("there is a NUL byte on line {}: this is not a text file", line));
 }
 
-Result<> CsvParser::take_header() {
-  if (fields_.size() > kCsvColumnsMax) {
+Result<> CsvParser::split(bool is_last) {
+  records_.clear();
+  const auto taken = splitter_->split(unsplit(), is_last, records_);
+  auto visited = take_records();
+  if (!visited) return visited;
+  if (!taken) return taken.error();
+  text_.erase(kCsvBytesBefore, *taken);
+  return {};
+}
+
+/// Skips what stands before the table, takes the header and visits the rest.
+Result<> CsvParser::take_records() {
+  std::size_t first = std::min<std::size_t>(skip_left_, records_.size());
+  skip_left_ -= static_cast<std::uint32_t>(first);
+  if (first == records_.size()) return {};
+  if (header_.empty()) {
+    auto taken = take_header(records_.record(first));
+    if (!taken) return taken;
+    first += dialect_.has_header ? 1 : 0;
+  }
+  return visit(first);
+}
+
+Result<> CsvParser::take_header(std::span<const std::string_view> record) {
+  if (record.size() > kCsvColumnsMax) {
     return Error{
         Errc::too_large,
         fmt::format(
-            "the header has {} columns; at most {} are supported", fields_.size(), kCsvColumnsMax)};
+            "the header has {} columns; at most {} are supported", record.size(), kCsvColumnsMax)};
   }
-  std::unordered_map<std::string, std::size_t> seen;
-  for (std::size_t i = 0; i < fields_.size(); ++i) {
-    const std::string name{trimmed(fields_[i])};
-    if (name.empty()) {
-      return refusal(
-          fmt::format("column {} of {} has no name in the header", i + 1, fields_.size()));
+  const std::vector<std::string_view> unnamed(record.size());
+  header_ = column_names(dialect_.has_header ? record : unnamed, name_remarks_);
+  return {};
+}
+
+Result<> CsvParser::visit(std::size_t first) {
+  const std::size_t rows = records_.size() - first;
+  if (rows == 0) return {};
+  const std::size_t width = header_.size();
+  const std::size_t from = first == 0 ? 0 : records_.ends[first - 1];
+  std::span<const std::string_view> fields = std::span{records_.fields}.subspan(from);
+  bool is_even = fields.size() == rows * width;
+  for (std::size_t i = 0; i < rows && is_even; ++i)
+    is_even = records_.ends[first + i] == from + (i + 1) * width;
+  if (!is_even) {
+    evened_.clear();
+    for (std::size_t i = first; i < records_.size(); ++i) {
+      auto evened = even(i);
+      if (!evened) return evened;
     }
-    const auto [first, is_new] = seen.emplace(name, i + 1);
-    if (!is_new) {
-      return refusal(
-          fmt::format("columns {} and {} are both named \"{}\"", first->second, i + 1, name));
-    }
-    header_.push_back(name);
+    fields = evened_;
   }
+  rows_ += rows;
+  return visit_(CsvBatch{fields, std::span{records_.lines}.subspan(first), width});
+}
+
+/// Adds the record to `evened_` with as many fields as the header has.
+Result<> CsvParser::even(std::size_t i) {
+  const auto record = records_.record(i);
+  const std::size_t width = header_.size();
+  const auto kept = record.first(std::min(record.size(), width));
+  const auto is_empty = [](std::string_view field) { return trimmed(field).empty(); };
+  const auto extra = record.subspan(kept.size());
+  if (!std::all_of(extra.begin(), extra.end(), is_empty)) {
+    return refusal(fmt::format("line {} has {} fields, the {} has {}; put a field that holds the "
+                               "delimiter \"{}\" in quotes, or name another delimiter",
+                               records_.lines[i],
+                               record.size(),
+                               dialect_.has_header ? "header" : "first row",
+                               width,
+                               dialect_.delimiter == '\t' ? std::string{"tab"}
+                                                          : std::string(1, dialect_.delimiter)));
+  }
+  evened_.insert(evened_.end(), kept.begin(), kept.end());
+  evened_.resize(evened_.size() + width - kept.size());
+  if (kept.size() < width && short_rows_++ == 0) first_short_line_ = records_.lines[i];
   return {};
 }
 
 Result<> CsvParser::finish() {
   if (!is_started_) {
-    auto started = start(true);
-    if (!started) return started;
+    if (auto started = start(true); !started) return started;
+  } else {
+    const std::size_t from = text_.size();
+    if (auto decoded = decoder_->finish(text_); !decoded) return at_text_end(decoded.error());
+    if (auto checked = check_text(from); !checked) return checked;
+    if (auto done = split(true); !done) return done;
   }
-  if (place_ == Place::quoted) {
-    return refusal(fmt::format("the quote opened on line {} is never closed", quote_line_));
-  }
-  auto ended = end_record();
-  if (!ended) return ended;
-  if (header_.empty()) return refusal("the file is empty: a header line and rows are needed");
+  if (header_.empty()) return empty_file();
   if (rows_ == 0) return refusal("the file has a header but no rows");
+  dialect_.encoding = decoder_->encoding();
   return {};
+}
+
+std::vector<std::string> CsvParser::remarks() const {
+  std::vector<std::string> remarks;
+  if (!options_.skip && dialect_.skip > 0) {
+    remarks.push_back(fmt::format(
+        "{} line{} above the table {} left out", dialect_.skip, dialect_.skip == 1 ? "" : "s",
+        dialect_.skip == 1 ? "is" : "are"));
+  }
+  if (!options_.has_header && !dialect_.has_header)
+    remarks.emplace_back("there is no header: the columns are called column_1, column_2, ...");
+  remarks.insert(remarks.end(), name_remarks_.begin(), name_remarks_.end());
+  if (short_rows_ > 0) {
+    remarks.push_back(fmt::format("{} row{} shorter than the header, the first on line {}: what "
+                                  "lacks is taken as missing",
+                                  short_rows_,
+                                  short_rows_ == 1 ? " is" : "s are",
+                                  first_short_line_));
+  }
+  return remarks;
 }
 
 }  // namespace starling::ml

@@ -1,17 +1,23 @@
-/// CSV as bytes in, records out, in bounded memory. Pure: it never reads itself.
+/// A CSV file as bytes in, rows of a table out, in bounded memory. Pure: it never reads itself.
 ///
-/// RFC 4180 quotes, newlines inside quotes, LF, CRLF or CR, a UTF-8 byte order mark; the delimiter
-/// is found among comma, semicolon, tab and bar. The first record is the header. Lines with nothing
-/// on them are skipped. What cannot be a table of text is refused with the line in words.
+/// Encoding and dialect are found out from the beginning unless they are given (text_decoder.h,
+/// csv_dialect.h). Rows shorter than the header are filled with empty cells and counted; longer
+/// ones are refused unless what is too much is empty. What cannot be a table of text is refused
+/// with its line and a reason.
 ///
-/// Source: RFC 4180. Threads: none.
+/// Threads: none.
 #pragma once
 
+#include "ml/table/csv_dialect.h"
+#include "ml/table/csv_splitter.h"
+#include "ml/table/text_decoder.h"
 #include "node/base/error.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,72 +26,78 @@
 namespace starling::ml {
 
 inline constexpr std::size_t kCsvPieceBytes = 64 << 10;  ///< how much is read at a time
-inline constexpr std::size_t kCsvRecordBytesMax = 1 << 20;
-inline constexpr std::size_t kCsvColumnsMax = 4096;
 
-/// One data record. The views live until the visitor returns.
-struct CsvRow {
-  std::uint64_t line = 0;  ///< where the record starts; the header is on line 1
+/// How many bytes before a field can be read, so that numbers are loaded in one go.
+inline constexpr std::size_t kCsvBytesBefore = 8;
+
+/// Some rows, one after the other, each with as many fields as the header has names. The views live
+/// until the visitor returns. The fields of a row lie one behind the other in one text, with
+/// `kCsvBytesBefore` readable bytes before it; what a short row lacks is empty and points nowhere.
+struct CsvBatch {
   std::span<const std::string_view> fields;
+  std::span<const std::uint64_t> lines;  ///< where each row starts in the file, from 1
+  std::size_t columns = 0;
+
+  std::size_t rows() const { return lines.size(); }
+
+  std::span<const std::string_view> row(std::size_t i) const {
+    return fields.subspan(i * columns, columns);
+  }
 };
-
-/// The delimiter that splits the first lines of a table most evenly. Comma if none does.
-char detect_delimiter(std::string_view sample);
-
-/// Without the spaces and tabs around it.
-std::string_view trimmed(std::string_view cell);
 
 class CsvParser {
  public:
-  /// Called once per data record, in order. An error stops the parser and is what `feed` returns.
-  using Visit = std::function<Result<>(const CsvRow&)>;
+  /// Called with the rows in order. An error stops the parser and is what `feed` returns.
+  using Visit = std::function<Result<>(const CsvBatch&)>;
 
-  explicit CsvParser(Visit visit) : visit_(std::move(visit)) {}
+  explicit CsvParser(Visit visit, CsvOptions options = {});
 
-  /// Errors: `invalid_argument` with the line and what to do; `too_large` names the limit.
+  /// Errors: `invalid_argument` with the line and what to do, or with the option that is wrong;
+  ///         `too_large` names the limit.
   [[nodiscard]] Result<> feed(std::string_view bytes);
 
   /// The input has ended. Errors: as `feed`; also an empty input and an unclosed quote.
   [[nodiscard]] Result<> finish();
 
-  /// Empty until the header has been read.
+  /// Empty until it has been read.
   const std::vector<std::string>& header() const { return header_; }
 
-  char delimiter() const { return delimiter_; }
+  /// Complete once the header has been read.
+  const CsvDialect& dialect() const { return dialect_; }
 
   std::uint64_t rows() const { return rows_; }
 
+  /// What was done to the file so that it is a table, one sentence each. Complete at the end.
+  std::vector<std::string> remarks() const;
+
  private:
-  enum class Place { field_start, plain, quoted, quote_in_quoted };
-
+  Result<> take(std::string_view bytes);
   Result<> start(bool is_whole);
-  Result<> parse(std::string_view bytes);
-  Result<> parse_some(const char*& at, const char* end);
-  Result<> after_quote(const char*& at);
-  Result<> end_record();
-  Result<> take_header();
-  Result<> check_text() const;
-
-  void end_field() { ends_.push_back(text_.size()); }
-
-  void append(const char* from, const char* to) { text_.append(from, to); }
+  Result<> check_text(std::size_t from) const;
+  std::span<char> unsplit();
+  Result<> split(bool is_last);
+  Result<> take_records();
+  Result<> take_header(std::span<const std::string_view> record);
+  Result<> visit(std::size_t first);
+  Result<> even(std::size_t record);
+  Error at_text_end(const Error& error) const;
 
   Visit visit_;
+  CsvOptions options_;
+  CsvDialect dialect_;
+  std::unique_ptr<TextDecoder> decoder_;
+  std::optional<CsvSplitter> splitter_;
   bool is_started_ = false;
-  std::string waiting_;  ///< the first piece, until the delimiter is known
-  char delimiter_ = ',';
-  bool stops_plain_[256] = {};  ///< bytes that end an unquoted field
-  Place place_ = Place::field_start;
-  bool skip_newline_ = false;  ///< a CR was just taken; an LF after it belongs to it
-  bool was_quoted_ = false;
-  std::uint64_t line_ = 1;
-  std::uint64_t record_line_ = 1;
-  std::uint64_t quote_line_ = 1;
-  std::string text_;               ///< the fields of the current record, one after the other
-  std::vector<std::size_t> ends_;  ///< where each field ends in `text_`
-  std::vector<std::string_view> fields_;
+  std::string waiting_;  ///< the first bytes, until the dialect is known
+  std::string text_;     ///< `kCsvBytesBefore` spaces, then what is decoded and not yet split
+  CsvRecords records_;
+  std::vector<std::string_view> evened_;  ///< rows, where not all have the header's width
+  std::uint32_t skip_left_ = 0;
   std::vector<std::string> header_;
+  std::vector<std::string> name_remarks_;
   std::uint64_t rows_ = 0;
+  std::uint64_t short_rows_ = 0;
+  std::uint64_t first_short_line_ = 0;
 };
 
 }  // namespace starling::ml

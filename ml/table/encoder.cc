@@ -1,7 +1,7 @@
 #include "ml/table/encoder.h"
 
 #include "ml/table/cell.h"
-#include "ml/table/csv_parser.h"
+#include "ml/table/date.h"
 
 #include <fmt/format.h>
 
@@ -21,19 +21,55 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-NumberCoding fit_number(const TableColumn& column, std::span<const std::uint32_t> rows) {
-  NumberCoding coding;
+/// The column's numbers in `rows`, without the missing ones.
+std::vector<double> present_in(const TableColumn& column, std::span<const std::uint32_t> rows) {
   std::vector<double> present;
   for (const std::uint32_t row : rows) {
     if (!std::isnan(column.numbers[row])) present.push_back(column.numbers[row]);
   }
-  coding.has_flag = present.size() < rows.size();
+  return present;
+}
+
+/// Without the flag. `present` is sorted.
+NumberCoding fit_number(std::vector<double>& present) {
+  NumberCoding coding;
   if (present.empty()) return coding;
   std::sort(present.begin(), present.end());
   coding.median = quantile(present, 0.5);
   double range = quantile(present, 0.75) - quantile(present, 0.25);
   if (range == 0) range = 0.5 * (present.back() - present.front());
   coding.factor = range == 0 || !std::isfinite(1 / range) ? 0 : 1 / range;
+  return coding;
+}
+
+NumberCoding fit_number(const TableColumn& column, std::span<const std::uint32_t> rows) {
+  std::vector<double> present = present_in(column, rows);
+  NumberCoding coding = fit_number(present);
+  coding.has_flag = present.size() < rows.size();
+  return coding;
+}
+
+std::array<double, kDateParts> date_parts(double seconds) {
+  const CalendarTime time = calendar_time(seconds);
+  return {seconds,
+          static_cast<double>(time.month),
+          static_cast<double>(time.day),
+          static_cast<double>(time.weekday),
+          time.day_seconds};
+}
+
+DateCoding fit_date(const TableColumn& column, std::span<const std::uint32_t> rows) {
+  const std::vector<double> present = present_in(column, rows);
+  DateCoding coding;
+  coding.order = column.date_order;
+  coding.has_flag = present.size() < rows.size();
+  std::vector<double> part(present.size());
+  for (std::size_t k = 0; k < kDateParts; ++k) {
+    std::transform(present.begin(), present.end(), part.begin(), [k](double seconds) {
+      return date_parts(seconds)[k];
+    });
+    coding.parts[k] = fit_number(part);
+  }
   return coding;
 }
 
@@ -50,6 +86,7 @@ CategoryCoding fit_category(const TableColumn& column, std::span<const std::uint
     return a.first != b.first ? a.first > b.first : a.second < b.second;
   });
   CategoryCoding coding;
+  coding.is_boolean = column.type == ColumnType::boolean;
   coding.has_other = by_count.size() > kEncodedLevelsMax;
   if (coding.has_other) by_count.resize(kEncodedLevelsMax);
   for (auto& [count, level] : by_count)
@@ -73,24 +110,41 @@ void fit_target(const Table& table, std::span<const std::uint32_t> rows, TargetC
   if (!(target.std > 0)) target.std = 1;
 }
 
+/// x / sqrt(1 + (x/3)^2), also where the square would overflow.
+float smoothly_clipped(double x) {
+  constexpr double kFar = 1e9;  // 3 to the last bit of a float, as all beyond
+  x = std::clamp(x, -kFar, kFar);
+  return static_cast<float>(x / std::sqrt(1 + (x / 3) * (x / 3)));
+}
+
+float scaled(const NumberCoding& coding, double number) {
+  return smoothly_clipped((number - coding.median) * coding.factor);
+}
+
 /// `number` is NaN when missing. `out` is zeroed.
-void put_number(const NumberCoding& coding, double number, float* out) {
+void put(const NumberCoding& coding, double number, float* out) {
   if (std::isnan(number)) {
     if (coding.has_flag) out[1] = 1;
     return;
   }
-  const double x = (number - coding.median) * coding.factor;
-  out[0] = static_cast<float>(x / std::sqrt(1 + (x / 3) * (x / 3)));
+  out[0] = scaled(coding, number);
 }
 
-/// The column of a level within its feature; nothing if it is unknown.
-std::optional<std::size_t> place_of(const CategoryCoding& coding,
-                                    const std::unordered_map<std::string, std::size_t>& index,
-                                    const std::string& level) {
-  const auto found = index.find(level);
-  if (found != index.end()) return found->second;
-  if (coding.has_other) return coding.levels.size();
-  return std::nullopt;
+void put(const DateCoding& coding, double seconds, float* out) {
+  const bool is_missing_here = std::isnan(seconds);
+  const auto parts = date_parts(is_missing_here ? 0 : seconds);
+  for (std::size_t k = 0; k < kDateParts; ++k) {
+    if (coding.parts[k].factor == 0) continue;
+    if (!is_missing_here) *out = scaled(coding.parts[k], parts[k]);
+    ++out;
+  }
+  if (coding.has_flag && is_missing_here) *out = 1;
+}
+
+/// Nothing is put for a category: it has no number.
+void put_number(const FeatureCoding& feature, double number, float* out) {
+  if (const auto* coding = std::get_if<NumberCoding>(&feature.coding)) put(*coding, number, out);
+  if (const auto* coding = std::get_if<DateCoding>(&feature.coding)) put(*coding, number, out);
 }
 
 Error cell_error(std::size_t row, const std::string& column, const std::string& what) {
@@ -99,14 +153,39 @@ Error cell_error(std::size_t row, const std::string& column, const std::string& 
 
 }  // namespace
 
+std::size_t encoded_width_most(const TableProfile& profile, std::string_view target) {
+  std::size_t width = 0;
+  for (const ColumnProfile& column : profile.columns) {
+    if (column.name == target || !is_feature(column)) continue;
+    const bool has_flag = column.missing + column.unreadable + column.infinite > 0;
+    if (column.type == ColumnType::date) {
+      width += kDateParts + (has_flag ? 1 : 0);
+    } else if (is_numeric(column.type)) {
+      width += has_flag ? 2 : 1;
+    } else {
+      width += std::min<std::size_t>(column.distinct, kEncodedLevelsMax + 1);
+    }
+  }
+  return width;
+}
+
 std::size_t FeatureCoding::width() const {
   if (const auto* number = std::get_if<NumberCoding>(&coding)) return number->has_flag ? 2 : 1;
+  if (const auto* date = std::get_if<DateCoding>(&coding)) {
+    const auto used = std::count_if(date->parts.begin(), date->parts.end(), [](const auto& part) {
+      return part.factor != 0;
+    });
+    return static_cast<std::size_t>(used) + (date->has_flag ? 1 : 0);
+  }
   const auto& category = std::get<CategoryCoding>(coding);
   return category.levels.size() + (category.has_other ? 1 : 0);
 }
 
-Encoder::Encoder(std::vector<FeatureCoding> features, TargetCoding target)
-    : features_(std::move(features)), target_(std::move(target)), level_index_(features_.size()) {
+Encoder::Encoder(std::vector<FeatureCoding> features, TargetCoding target, char decimal)
+    : features_(std::move(features)),
+      target_(std::move(target)),
+      decimal_(decimal),
+      level_index_(features_.size()) {
   for (std::size_t i = 0; i < features_.size(); ++i) {
     width_ += features_[i].width();
     const auto* category = std::get_if<CategoryCoding>(&features_[i].coding);
@@ -124,7 +203,9 @@ Encoder Encoder::fit(const Table& table,
   for (const TableColumn& column : table.features) {
     FeatureCoding feature;
     feature.name = column.name;
-    if (column.is_number) {
+    if (column.type == ColumnType::date) {
+      feature.coding = fit_date(column, fit_rows);
+    } else if (column.is_number()) {
       feature.coding = fit_number(column, fit_rows);
     } else {
       feature.coding = fit_category(column, fit_rows);
@@ -132,7 +213,7 @@ Encoder Encoder::fit(const Table& table,
     features.push_back(std::move(feature));
   }
   fit_target(table, fit_rows, target);
-  return Encoder{std::move(features), std::move(target)};
+  return Encoder{std::move(features), std::move(target), table.decimal};
 }
 
 Matrix Encoder::encode(const Table& table, std::span<const std::uint32_t> rows) const {
@@ -141,16 +222,14 @@ Matrix Encoder::encode(const Table& table, std::span<const std::uint32_t> rows) 
   for (std::size_t f = 0; f < features_.size(); ++f) {
     const TableColumn& column = table.features[f];
     float* out = matrix.values.data() + offset;
-    if (const auto* number = std::get_if<NumberCoding>(&features_[f].coding)) {
+    if (column.is_number()) {
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        put_number(*number, column.numbers[rows[i]], out + i * width_);
+        put_number(features_[f], column.numbers[rows[i]], out + i * width_);
       }
     } else {
-      const auto& category = std::get<CategoryCoding>(features_[f].coding);
       std::vector<std::optional<std::size_t>> places;
-      for (const std::string& level : column.levels) {
-        places.push_back(place_of(category, level_index_[f], level));
-      }
+      for (const std::string& level : column.levels)
+        places.push_back(place_of(f, level));
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const std::int32_t code = column.codes[rows[i]];
         if (code < 0) continue;
@@ -184,34 +263,59 @@ Result<Matrix> Encoder::encode(std::span<const RawRow> rows,
   return matrix;
 }
 
+/// The column of a level within its feature; nothing if it is unknown.
+std::optional<std::size_t> Encoder::place_of(std::size_t feature, const std::string& level) const {
+  const auto& coding = std::get<CategoryCoding>(features_[feature].coding);
+  const auto found = level_index_[feature].find(level);
+  if (found != level_index_[feature].end()) return found->second;
+  if (coding.has_other) return coding.levels.size();
+  const auto meaning = coding.is_boolean ? parse_boolean(level) : std::nullopt;
+  for (std::size_t i = 0; meaning && i < coding.levels.size(); ++i) {
+    if (parse_boolean(coding.levels[i]) == meaning) return i;
+  }
+  return std::nullopt;
+}
+
+/// NaN if the cell is missing.
+Result<double> Encoder::number_in(const FeatureCoding& feature,
+                                  std::size_t row,
+                                  const CellValue& cell,
+                                  std::vector<PredictWarning>& warnings) const {
+  constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+  if (const auto* given = std::get_if<double>(&cell)) return *given;
+  const auto* text = std::get_if<std::string>(&cell);
+  if (text == nullptr || is_missing(*text)) return kMissing;
+  const auto* date = std::get_if<DateCoding>(&feature.coding);
+  const auto number = date != nullptr ? parse_date(*text, date->order) : parse_number(*text, decimal_);
+  if (number) return *number;
+  if (date == nullptr && is_infinite(*text, decimal_)) {
+    warnings.push_back({row, feature.name, "infinite"});
+    return kMissing;
+  }
+  return cell_error(
+      row,
+      feature.name,
+      fmt::format("\"{:.40}\" is not a {}", *text, date != nullptr ? "date" : "number"));
+}
+
 Result<> Encoder::encode_cell(std::size_t feature,
                               std::size_t row,
                               const CellValue& cell,
                               float* out,
                               std::vector<PredictWarning>& warnings) const {
   const FeatureCoding& known = features_[feature];
-  const auto* text = std::get_if<std::string>(&cell);
-  const bool is_nothing =
-      std::holds_alternative<std::monostate>(cell) || (text != nullptr && is_missing(*text));
-  if (const auto* coding = std::get_if<NumberCoding>(&known.coding)) {
-    double number = std::numeric_limits<double>::quiet_NaN();
-    if (text != nullptr && !is_nothing) {
-      const auto parsed = parse_number(*text);
-      if (!parsed) {
-        const auto shown = text->substr(0, 40);
-        return cell_error(row, known.name, fmt::format("\"{}\" is not a number", shown));
-      }
-      number = *parsed;
-    } else if (const auto* given = std::get_if<double>(&cell)) {
-      number = *given;
-    }
-    put_number(*coding, number, out);
+  if (!std::holds_alternative<CategoryCoding>(known.coding)) {
+    const auto number = number_in(known, row, cell, warnings);
+    if (!number) return number.error();
+    put_number(known, *number, out);
     return {};
   }
-  if (is_nothing) return {};
+  const auto* text = std::get_if<std::string>(&cell);
+  if (std::holds_alternative<std::monostate>(cell) || (text != nullptr && is_missing(*text)))
+    return {};
   const std::string level =
       text != nullptr ? std::string{trimmed(*text)} : number_text(std::get<double>(cell));
-  const auto place = place_of(std::get<CategoryCoding>(known.coding), level_index_[feature], level);
+  const auto place = place_of(feature, level);
   if (place) {
     out[*place] = 1;
   } else {

@@ -3,7 +3,9 @@
 ///
 /// Numbers: (x - median) / IQR, then x / sqrt(1 + (x/3)^2), which keeps outliers within 3; missing
 /// is the median, and a flag column if it was missing in the fit rows. Categories: one column per
-/// level (at most 50, the others share one); a missing or unknown level is all zeros.
+/// level (at most 50, the others share one); a missing or unknown level is all zeros. Dates: the
+/// point in time, month, day of the month, weekday and time of day, each as a number; those that were
+/// constant are left out.
 ///
 /// Source:  Holzmüller et al., "Better by Default" (RealMLP-TD-S), 2024. Threads: none. Pure.
 #pragma once
@@ -11,8 +13,10 @@
 #include "ml/table/metrics.h"
 #include "ml/table/table.h"
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,12 +43,21 @@ struct NumberCoding {
 
 struct CategoryCoding {
   std::vector<std::string> levels;
+  bool is_boolean = false;  ///< another spelling of yes or no is the level that means the same
   bool has_other = false;  ///< a last column stands for every level that has none of its own
+};
+
+inline constexpr std::size_t kDateParts = 5;
+
+struct DateCoding {
+  DateOrder order = DateOrder::month_first;
+  std::array<NumberCoding, kDateParts> parts;  ///< time, month, day, weekday, time of day
+  bool has_flag = false;                       ///< a last column says "missing"
 };
 
 struct FeatureCoding {
   std::string name;
-  std::variant<NumberCoding, CategoryCoding> coding;
+  std::variant<NumberCoding, CategoryCoding, DateCoding> coding;
 
   std::size_t width() const;
 };
@@ -67,14 +80,18 @@ enum class MissingColumns { refuse, allow };
 struct PredictWarning {
   std::size_t row = 0;
   std::string column;
-  std::string kind;  ///< "unknown_category"
+  std::string kind;  ///< "unknown_category", or "infinite": taken as missing
 
   friend bool operator==(const PredictWarning&, const PredictWarning&) = default;
 };
 
+/// No encoder that is fitted on rows of such a table is wider.
+std::size_t encoded_width_most(const TableProfile& profile, std::string_view target);
+
 class Encoder {
  public:
-  Encoder(std::vector<FeatureCoding> features, TargetCoding target);
+  /// `decimal`: the mark in numbers that come as text.
+  Encoder(std::vector<FeatureCoding> features, TargetCoding target, char decimal = '.');
 
   /// Learns medians, ranges and levels from `fit_rows` of `table`.
   static Encoder fit(const Table& table,
@@ -87,12 +104,14 @@ class Encoder {
 
   const TargetCoding& target() const { return target_; }
 
+  char decimal() const { return decimal_; }
+
   /// Shape: [rows.size() x width()].
   Matrix encode(const Table& table, std::span<const std::uint32_t> rows) const;
 
   /// Rows to predict. Columns that are no features are ignored.
   /// Errors: `invalid_argument` names row (from 0) and column: it is missing, or text in a number
-  ///         column. Warnings are added to `warnings`.
+  ///         column or what is no date in a date column. Warnings are added to `warnings`.
   Result<Matrix> encode(std::span<const RawRow> rows,
                         MissingColumns missing,
                         std::vector<PredictWarning>& warnings) const;
@@ -104,8 +123,15 @@ class Encoder {
                        float* out,
                        std::vector<PredictWarning>& warnings) const;
 
+  Result<double> number_in(const FeatureCoding& feature,
+                           std::size_t row,
+                           const CellValue& cell,
+                           std::vector<PredictWarning>& warnings) const;
+  std::optional<std::size_t> place_of(std::size_t feature, const std::string& level) const;
+
   std::vector<FeatureCoding> features_;
   TargetCoding target_;
+  char decimal_;
   std::size_t width_ = 0;
   std::vector<std::unordered_map<std::string, std::size_t>> level_index_;  ///< per feature
 };

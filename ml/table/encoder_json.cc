@@ -10,19 +10,52 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json number_json(const NumberCoding& number) {
+  return Json{{"median", number.median}, {"factor", number.factor}};
+}
+
+NumberCoding number_from(const Json& json) {
+  return {json.at("median").get<double>(), json.at("factor").get<double>(), false};
+}
+
+Json date_json(const std::string& name, const DateCoding& date) {
+  Json out{{"name", name},
+           {"type", "date"},
+           {"day_first", date.order == DateOrder::day_first},
+           {"missing_flag", date.has_flag},
+           {"parts", Json::array()}};
+  for (const NumberCoding& part : date.parts)
+    out["parts"].push_back(number_json(part));
+  return out;
+}
+
+DateCoding date_from(const Json& json) {
+  DateCoding date;
+  date.order = json.at("day_first").get<bool>() ? DateOrder::day_first : DateOrder::month_first;
+  date.has_flag = json.at("missing_flag").get<bool>();
+  if (json.at("parts").size() != kDateParts)
+    throw std::invalid_argument(fmt::format("a date has not {} parts", kDateParts));
+  for (std::size_t k = 0; k < kDateParts; ++k)
+    date.parts[k] = number_from(json.at("parts").at(k));
+  return date;
+}
+
 Json feature_json(const FeatureCoding& feature) {
+  if (const auto* date = std::get_if<DateCoding>(&feature.coding))
+    return date_json(feature.name, *date);
   if (const auto* number = std::get_if<NumberCoding>(&feature.coding)) {
-    return Json{{"name", feature.name},
-                {"type", "number"},
-                {"median", number->median},
-                {"factor", number->factor},
-                {"missing_flag", number->has_flag}};
+    Json out{{"name", feature.name}, {"type", "number"}};
+    out.update(number_json(*number));
+    out["missing_flag"] = number->has_flag;
+    return out;
   }
   const auto& category = std::get<CategoryCoding>(feature.coding);
-  return Json{{"name", feature.name},
-              {"type", "category"},
-              {"levels", category.levels},
-              {"other", category.has_other}};
+  Json out{{"name", feature.name},
+           {"type", "category"},
+           {"levels", category.levels},
+           {"other", category.has_other}};
+  if (category.is_boolean) out["boolean"] = true;
+  return out;
 }
 
 FeatureCoding feature_from(const Json& json) {
@@ -30,20 +63,27 @@ FeatureCoding feature_from(const Json& json) {
   feature.name = json.at("name").get<std::string>();
   const auto type = json.at("type").get<std::string>();
   if (type == "number") {
-    NumberCoding number;
-    number.median = json.at("median").get<double>();
-    number.factor = json.at("factor").get<double>();
+    NumberCoding number = number_from(json);
     number.has_flag = json.at("missing_flag").get<bool>();
     feature.coding = number;
   } else if (type == "category") {
     CategoryCoding category;
     category.levels = json.at("levels").get<std::vector<std::string>>();
     category.has_other = json.at("other").get<bool>();
+    category.is_boolean = json.value("boolean", false);
     feature.coding = std::move(category);
+  } else if (type == "date") {
+    feature.coding = date_from(json);
   } else {
     throw std::invalid_argument(fmt::format("unknown feature type \"{}\"", type));
   }
   return feature;
+}
+
+char decimal_from(const Json& json) {
+  const auto text = json.value("decimal", std::string{"."});
+  if (text != "." && text != ",") throw std::invalid_argument("its decimal mark is unknown");
+  return text[0];
 }
 
 Result<CellValue> cell_from(const Json& json, std::size_t row, const std::string& column) {
@@ -63,6 +103,7 @@ std::string to_json(const Encoder& encoder) {
   const TargetCoding& target = encoder.target();
   Json out{{"format", 1},
            {"clip", "x / sqrt(1 + (x / 3)^2) of (value - median) * factor"},
+           {"decimal", std::string(1, encoder.decimal())},
            {"width", encoder.width()},
            {"features", Json::array()},
            {"target",
@@ -98,7 +139,7 @@ Result<Encoder> encoder_from_json(std::string_view text) {
     if (!fits) throw std::invalid_argument("its classes do not fit its task");
     target.mean = given.at("mean").get<double>();
     target.std = given.at("std").get<double>();
-    Encoder encoder{std::move(features), std::move(target)};
+    Encoder encoder{std::move(features), std::move(target), decimal_from(json)};
     if (json.at("width") != encoder.width()) throw std::invalid_argument("its width is wrong");
     return encoder;
   } catch (const std::exception& e) {
@@ -106,11 +147,20 @@ Result<Encoder> encoder_from_json(std::string_view text) {
   }
 }
 
+namespace {
+
+std::string_view feature_type(const FeatureCoding& feature) {
+  if (std::holds_alternative<DateCoding>(feature.coding)) return "date";
+  return std::holds_alternative<NumberCoding>(feature.coding) ? "number" : "category";
+}
+
+}  // namespace
+
 std::string features_json(const Encoder& encoder) {
   Json out = Json::array();
   for (const FeatureCoding& feature : encoder.features()) {
     const auto* category = std::get_if<CategoryCoding>(&feature.coding);
-    Json one{{"name", feature.name}, {"type", category != nullptr ? "category" : "number"}};
+    Json one{{"name", feature.name}, {"type", feature_type(feature)}};
     if (category != nullptr) one["levels"] = category->levels;
     out.push_back(std::move(one));
   }

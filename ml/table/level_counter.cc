@@ -1,6 +1,7 @@
 #include "ml/table/level_counter.h"
 
 #include "ml/table/profile.h"
+#include "ml/table/text_decoder.h"
 
 #include <algorithm>
 #include <bit>
@@ -8,21 +9,6 @@
 #include <cstring>
 
 namespace starling::ml {
-namespace {
-
-constexpr unsigned kSketchBits = 11;
-constexpr std::size_t kRegisters = std::size_t{1} << kSketchBits;
-
-std::uint64_t mixed(std::uint64_t x) {  // splitmix64's finaliser
-  x ^= x >> 30;
-  x *= 0xBF58476D1CE4E5B9ULL;
-  x ^= x >> 27;
-  x *= 0x94D049BB133111EBULL;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
-
 std::uint64_t hash_text(std::string_view text) {
   std::uint64_t hash = 0x9E3779B97F4A7C15ULL ^ text.size();
   while (!text.empty()) {
@@ -35,13 +21,7 @@ std::uint64_t hash_text(std::string_view text) {
   return mixed(hash);
 }
 
-std::uint64_t hash_number(double number) {
-  return mixed(std::bit_cast<std::uint64_t>(number + 0.0) + 0x9E3779B97F4A7C15ULL);
-}
-
-void LevelCounter::add(std::uint64_t hash, std::string_view text) {
-  if (has_overflowed_) note_in_sketch(hash);
-  if (!keeps_levels_) return;
+void LevelCounter::count(std::uint64_t hash, std::string_view text) {
   if (slots_.empty()) slots_.resize(16);
   insert(hash, text, 1);
 }
@@ -56,16 +36,15 @@ void LevelCounter::insert(std::uint64_t hash, std::string_view text, std::uint64
     return;
   }
   if (used_ == exact_max_) {
-    if (has_overflowed_) return;
-    has_overflowed_ = true;
-    sketch_.assign(kRegisters, 0);
+    if (sketch_) return;
+    sketch_.emplace();
     for (const Level& level : slots_) {
-      if (level.count != 0) note_in_sketch(level.hash);
+      if (level.count != 0) sketch_->add(level.hash);
     }
-    note_in_sketch(hash);
+    sketch_->add(hash);
     return;
   }
-  slots_[at] = {hash, count, std::string{text.substr(0, kLevelTextBytesMax)}};
+  slots_[at] = {hash, count, std::string{utf8_prefix(text, kLevelTextBytesMax)}};
   if (++used_ * 2 > slots_.size()) grow();
 }
 
@@ -82,25 +61,24 @@ void LevelCounter::grow() {
   }
 }
 
-void LevelCounter::note_in_sketch(std::uint64_t hash) {
-  const std::size_t index = hash >> (64 - kSketchBits);
-  const auto rank = static_cast<std::uint8_t>(std::countl_zero(hash << kSketchBits | 1) + 1);
-  sketch_[index] = std::max(sketch_[index], rank);
-}
+DistinctSketch::DistinctSketch() : registers_(std::size_t{1} << kBits) {}
 
-std::uint64_t LevelCounter::distinct() const {
-  if (!has_overflowed_) return used_;
+std::uint64_t DistinctSketch::estimate() const {
   double sum = 0;
   std::size_t zeros = 0;
-  for (const std::uint8_t rank : sketch_) {
+  for (const std::uint8_t rank : registers_) {
     sum += std::ldexp(1.0, -rank);
     zeros += rank == 0 ? 1 : 0;
   }
-  const auto m = static_cast<double>(kRegisters);
+  const auto m = static_cast<double>(registers_.size());
   double estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
   if (estimate <= 2.5 * m && zeros > 0) estimate = m * std::log(m / static_cast<double>(zeros));
-  return std::max<std::uint64_t>(exact_max_ + 1,
-                                 static_cast<std::uint64_t>(std::llround(estimate)));
+  return static_cast<std::uint64_t>(std::llround(estimate));
+}
+
+std::uint64_t LevelCounter::distinct() const {
+  if (!sketch_) return used_;
+  return std::max<std::uint64_t>(exact_max_ + 1, sketch_->estimate());
 }
 
 std::vector<LevelCounter::Level> LevelCounter::levels() const {
@@ -114,16 +92,6 @@ std::vector<LevelCounter::Level> LevelCounter::levels() const {
 void LevelCounter::drop_levels() {
   keeps_levels_ = false;
   slots_ = {};
-}
-
-void LevelCounter::rehash_as_text() {
-  std::vector<Level> old(16);
-  old.swap(slots_);
-  used_ = 0;
-  keeps_levels_ = true;
-  for (const Level& level : old) {
-    if (level.count != 0) insert(hash_text(level.text), level.text, level.count);
-  }
 }
 
 }  // namespace starling::ml

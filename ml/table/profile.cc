@@ -1,173 +1,123 @@
 #include "ml/table/profile.h"
 
 #include "ml/table/cell.h"
-#include "ml/table/csv_parser.h"
-#include "ml/table/level_counter.h"
+#include "ml/table/column_profiler.h"
+#include "ml/table/row_counter.h"
 #include "node/base/assert.h"
+#include "node/base/nearest_name.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <optional>
+#include <array>
+#include <limits>
+#include <numeric>
+#include <utility>
 
 namespace starling::ml {
 namespace {
 
-constexpr std::uint64_t kTextLevelsMin = 50;  // more than so many different words may be text
-constexpr double kTextShare = 0.1;            // ... if they are more than this share of the rows
-constexpr double kIdShare = 0.95;             // so many different values and it names the row
-constexpr std::uint64_t kIdRowsMin = 20;      // fewer rows say nothing about a column
+constexpr std::array<std::pair<ColumnType, std::string_view>, 7> kTypes{
+    {{ColumnType::number, "number"},
+     {ColumnType::category, "category"},
+     {ColumnType::text, "text"},
+     {ColumnType::id, "id"},
+     {ColumnType::integer, "integer"},
+     {ColumnType::date, "date"},
+     {ColumnType::boolean, "boolean"}}};
+
+constexpr std::array<std::pair<ColumnRole, std::string_view>, 4> kRoles{
+    {{ColumnRole::automatic, "auto"},
+     {ColumnRole::feature, "feature"},
+     {ColumnRole::ignore, "ignore"},
+     {ColumnRole::id, "id"}}};
+
+template <class Names, class Value>
+std::string_view name_in(const Names& names, Value value) {
+  for (const auto& [known, name] : names) {
+    if (known == value) return name;
+  }
+  return "";
+}
+
+template <class Value, class Names>
+std::optional<Value> value_in(const Names& names, std::string_view wanted) {
+  for (const auto& [known, name] : names) {
+    if (name == wanted) return known;
+  }
+  return std::nullopt;
+}
 
 std::size_t levels_per_column(std::size_t columns) {
   const std::size_t fair = kLevelsTrackedMax / std::max<std::size_t>(columns, 1);
   return std::clamp<std::size_t>(fair, 20, kDistinctExactMax);
 }
 
+std::size_t level_bytes(const ColumnProfile& column) {
+  constexpr std::size_t kAround = 24;  // of each in JSON
+  std::size_t bytes = 0;
+  for (const LevelCount& level : column.levels)
+    bytes += level.value.size() + kAround;
+  return bytes;
+}
+
+/// A profile is an entry of the log: of the levels so many are kept as it has room for, the short
+/// lists first, for those may be classes.
+void fit_levels(std::vector<ColumnProfile>& columns) {
+  std::vector<std::pair<std::size_t, ColumnProfile*>> by_size;
+  for (ColumnProfile& column : columns)
+    by_size.emplace_back(level_bytes(column), &column);
+  std::stable_sort(by_size.begin(), by_size.end(), [](const auto& a, const auto& b) {
+    return a.first < b.first;
+  });
+  std::size_t left = kProfileLevelBytesMax;
+  for (auto& [bytes, column] : by_size) {
+    while (!column->levels.empty() && level_bytes(*column) > left)
+      column->levels.resize(column->levels.size() / 2);
+    left -= level_bytes(*column);
+  }
+}
+
+/// The columns of a category that was spread over zeros and ones before always sum to one: no news.
+bool is_remarkable(const Relation& relation, const TableProfile& profile) {
+  const auto is_binary = [&profile](const std::string& name) {
+    return profile.find(name)->distinct <= 2;
+  };
+  return !is_binary(relation.column) ||
+         !std::all_of(relation.from.begin(), relation.from.end(), is_binary);
+}
+
+/// A table of thousands of columns would have as many sentences.
+void shorten(std::vector<std::string>& warnings) {
+  if (warnings.size() <= kWarningsMax) return;
+  const std::size_t more = warnings.size() - kWarningsMax;
+  warnings.resize(kWarningsMax);
+  warnings.push_back(fmt::format("and {} more of this kind", more));
+}
+
+std::string relation_warning(const Relation& relation) {
+  return fmt::format("{}: if one of these columns is the target, the others tell it; give "
+                     "them the role ignore then",
+                     to_string(relation));
+}
+
 }  // namespace
 
 std::string_view to_string(ColumnType type) {
-  switch (type) {
-    case ColumnType::number: return "number";
-    case ColumnType::category: return "category";
-    case ColumnType::text: return "text";
-    case ColumnType::id: return "id";
-  }
-  return "";
+  return name_in(kTypes, type);
 }
 
-struct ProfileBuilder::Column {
-  Column(std::string column_name, std::size_t exact_max)
-      : name(std::move(column_name)), levels(exact_max) {}
-
-  void add(std::string_view cell);
-  void add_number(double number, std::string_view text);
-  void become_words();
-  ColumnProfile finish(std::uint64_t rows) const;
-  ColumnType type(std::uint64_t present, std::uint64_t distinct) const;
-
-  std::string name;
-  std::uint64_t missing = 0;
-  std::uint64_t present = 0;
-  bool is_number = true;
-  bool is_whole = true;
-  double min = 0, max = 0, mean = 0, squares = 0;
-  double last = 0;
-  std::uint64_t successors = 0;  ///< cells that are the one before plus one
-  LevelCounter levels;
-};
-
-void ProfileBuilder::Column::add(std::string_view cell) {
-  const std::string_view text = trimmed(cell);
-  if (is_missing(text)) {
-    ++missing;
-    return;
-  }
-  if (is_number) {
-    if (const auto number = parse_number(text)) {
-      add_number(*number, text);
-      return;
-    }
-    become_words();
-  }
-  ++present;
-  levels.add(hash_text(text), text);
+std::string_view to_string(ColumnRole role) {
+  return name_in(kRoles, role);
 }
 
-void ProfileBuilder::Column::add_number(double number, std::string_view text) {
-  ++present;
-  if (present == 1) {
-    min = max = number;
-  } else {
-    min = std::min(min, number);
-    max = std::max(max, number);
-    successors += number == last + 1 ? 1 : 0;
-  }
-  last = number;
-  is_whole = is_whole && number == std::trunc(number);
-  const double delta = number - mean;  // Welford's running mean and variance
-  mean += delta / static_cast<double>(present);
-  squares += delta * (number - mean);
-  const bool was_exact = levels.is_exact();
-  levels.add(hash_number(number), text);
-  if (was_exact && !levels.is_exact()) levels.drop_levels();
+std::optional<ColumnType> type_from_name(std::string_view name) {
+  return value_in<ColumnType>(kTypes, name);
 }
 
-void ProfileBuilder::Column::become_words() {
-  is_number = false;
-  levels.rehash_as_text();
+std::optional<ColumnRole> role_from_name(std::string_view name) {
+  return value_in<ColumnRole>(kRoles, name);
 }
-
-ColumnType ProfileBuilder::Column::type(std::uint64_t cells, std::uint64_t distinct) const {
-  const auto share = static_cast<double>(distinct) / std::max(1.0, static_cast<double>(cells));
-  if (is_number && cells > 0) {
-    const bool is_sequence =
-        is_whole && cells >= kIdRowsMin &&
-        static_cast<double>(successors + 1) > kIdShare * static_cast<double>(cells);
-    return is_sequence ? ColumnType::id : ColumnType::number;
-  }
-  if (cells >= kIdRowsMin && share > kIdShare) return ColumnType::id;
-  if (distinct > kTextLevelsMin && share > kTextShare) return ColumnType::text;
-  return ColumnType::category;
-}
-
-ColumnProfile ProfileBuilder::Column::finish(std::uint64_t rows) const {
-  ColumnProfile out;
-  out.name = name;
-  out.missing = missing;
-  out.distinct = std::min(levels.distinct(), present);
-  out.is_distinct_exact = levels.is_exact();
-  out.type = type(rows - missing, out.distinct);
-  const bool has_numbers = is_number && present > 0;
-  if (has_numbers) {
-    out.is_whole = is_whole;
-    out.min = min;
-    out.max = max;
-    out.mean = mean;
-    out.std = present > 1 ? std::sqrt(squares / static_cast<double>(present - 1)) : 0;
-  }
-  for (LevelCounter::Level& level : levels.levels()) {
-    const auto number = has_numbers ? parse_number(level.text) : std::nullopt;
-    out.levels.push_back({number ? number_text(*number) : level.text, level.count});
-  }
-  std::sort(out.levels.begin(), out.levels.end(), [](const auto& a, const auto& b) {
-    return a.count != b.count ? a.count > b.count : a.value < b.value;
-  });
-  const std::size_t shown = out.levels.size() <= kLevelsKeptMax ? kLevelsKeptMax : kLevelsShownMax;
-  if (out.levels.size() > shown) out.levels.resize(shown);
-  return out;
-}
-
-namespace {
-
-std::optional<std::string> warning_about(const ColumnProfile& column, std::uint64_t rows) {
-  if (column.missing == rows) {
-    return fmt::format("column \"{}\" has no values and is not used", column.name);
-  }
-  if (column.distinct == 1) {
-    return fmt::format("column \"{}\" holds a single value and is not used", column.name);
-  }
-  if (column.type == ColumnType::id && !column.levels.empty() && !column.is_whole) {
-    return fmt::format("column \"{}\" differs in nearly every row, like a name, and is not used",
-                       column.name);
-  }
-  if (column.type == ColumnType::id) {
-    return fmt::format("column \"{}\" looks like a row number and is not used", column.name);
-  }
-  if (column.type == ColumnType::text) {
-    return fmt::format("column \"{}\" is text with {}{} different values and is not used",
-                       column.name,
-                       column.is_distinct_exact ? "" : "about ",
-                       column.distinct);
-  }
-  if (column.missing * 2 > rows) {
-    return fmt::format(
-        "column \"{}\" is missing in {} of {} rows", column.name, column.missing, rows);
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 const ColumnProfile* TableProfile::find(std::string_view name) const {
   for (const ColumnProfile& column : columns) {
@@ -177,37 +127,105 @@ const ColumnProfile* TableProfile::find(std::string_view name) const {
 }
 
 bool is_feature(const ColumnProfile& column) {
-  const bool is_usable = column.type == ColumnType::number || column.type == ColumnType::category;
-  return is_usable && column.distinct >= 2;
+  if (column.role == ColumnRole::ignore || column.role == ColumnRole::id) return false;
+  const bool tells_by_missing = column.distinct == 1 && column.missing > 0;
+  if (column.distinct < 2 && !tells_by_missing) return false;
+  return column.type != ColumnType::text && column.type != ColumnType::id;
 }
 
-ProfileBuilder::ProfileBuilder(std::vector<std::string> names) {
-  const std::size_t exact_max = levels_per_column(names.size());
-  columns_.reserve(names.size());
-  for (std::string& name : names)
-    columns_.emplace_back(std::move(name), exact_max);
+struct ProfileBuilder::Parts {
+  Parts(const std::vector<std::string>& column_names, char decimal_mark)
+      : names(column_names), decimal(decimal_mark), sample(column_names.size()) {}
+
+  void sample_rows(const CsvBatch& batch);
+
+  std::vector<std::string> names;
+  char decimal;
+  std::uint64_t rows = 0;
+  std::vector<ColumnProfiler> columns;
+  RowCounter different;
+  RowSample sample;
+  std::vector<double> row;
+};
+
+void ProfileBuilder::Parts::sample_rows(const CsvBatch& batch) {
+  for (std::size_t i = 0; i < batch.rows(); ++i) {
+    if (!sample.wants_next()) continue;
+    row.clear();
+    for (const std::string_view cell : batch.row(i)) {
+      row.push_back(
+          parse_number(cell, decimal).value_or(std::numeric_limits<double>::quiet_NaN()));
+    }
+    sample.add(row);
+  }
 }
+
+ProfileBuilder::ProfileBuilder(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 ProfileBuilder::~ProfileBuilder() = default;
 ProfileBuilder::ProfileBuilder(ProfileBuilder&&) noexcept = default;
+ProfileBuilder& ProfileBuilder::operator=(ProfileBuilder&&) noexcept = default;
 
-void ProfileBuilder::add_row(std::span<const std::string_view> fields) {
-  STARLING_ASSERT(fields.size() == columns_.size(), "a row has as many fields as the header");
-  ++rows_;
-  for (std::size_t i = 0; i < fields.size(); ++i)
-    columns_[i].add(fields[i]);
+Result<ProfileBuilder> ProfileBuilder::make(const std::vector<std::string>& names,
+                                            char decimal,
+                                            const std::map<std::string, ColumnChoice>& choices) {
+  for (const auto& [name, choice] : choices) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::vector<std::string_view> known{names.begin(), names.end()};
+    const auto near = nearest_name(name, known);
+    return Error{Errc::invalid_argument,
+                 fmt::format("columns: no column \"{:.80}\" in this table{}",
+                             name,
+                             near ? fmt::format("; did you mean \"{}\"?", *near) : "")};
+  }
+  auto parts = std::make_unique<Parts>(names, decimal);
+  const std::size_t levels_max = levels_per_column(names.size());
+  parts->columns.reserve(names.size());
+  for (const std::string& name : names) {
+    const auto chosen = choices.find(name);
+    const ColumnChoice choice = chosen == choices.end() ? ColumnChoice{} : chosen->second;
+    parts->columns.emplace_back(name, decimal, choice, levels_max);
+  }
+  return ProfileBuilder{std::move(parts)};
 }
 
-TableProfile ProfileBuilder::finish(char delimiter) const {
+void ProfileBuilder::add(const CsvBatch& batch) {
+  STARLING_ASSERT(batch.columns == parts_->columns.size(), "a row has as many cells as the header");
+  parts_->rows += batch.rows();
+  for (std::size_t i = 0; i < batch.columns; ++i)
+    parts_->columns[i].add(batch, i);
+  for (std::size_t i = 0; i < batch.rows(); ++i)
+    parts_->different.add(batch.row(i));
+  parts_->sample_rows(batch);
+}
+
+Result<TableProfile> ProfileBuilder::finish(const CsvDialect& dialect,
+                                            std::vector<std::string> remarks) const {
   TableProfile profile;
-  profile.delimiter = delimiter;
-  profile.rows = rows_;
-  for (const Column& column : columns_) {
-    profile.columns.push_back(column.finish(rows_));
-    if (auto warning = warning_about(profile.columns.back(), rows_)) {
-      profile.warnings.push_back(std::move(*warning));
-    }
+  profile.dialect = dialect;
+  profile.rows = parts_->rows;
+  profile.warnings = std::move(remarks);
+  for (const ColumnProfiler& column : parts_->columns) {
+    auto finished = column.finish(parts_->rows);
+    if (!finished) return finished.error();
+    for (std::string& warning : column.warnings(*finished, parts_->rows))
+      profile.warnings.push_back(std::move(warning));
+    profile.columns.push_back(std::move(*finished));
   }
+  fit_levels(profile.columns);
+  profile.relations = find_relations(parts_->sample, parts_->names);
+  for (const Relation& relation : profile.relations) {
+    if (is_remarkable(relation, profile)) profile.warnings.push_back(relation_warning(relation));
+  }
+  profile.duplicate_rows = parts_->different.duplicates();
+  if (profile.duplicate_rows > 0) {
+    profile.warnings.push_back(fmt::format(
+        "{}{} of {} rows equal an earlier one; equal rows stay on one side of every split",
+        parts_->different.is_exact() ? "" : "about ",
+        profile.duplicate_rows,
+        profile.rows));
+  }
+  shorten(profile.warnings);
   return profile;
 }
 

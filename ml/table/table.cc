@@ -1,7 +1,7 @@
 #include "ml/table/table.h"
 
 #include "ml/table/cell.h"
-#include "ml/table/csv_parser.h"
+#include "ml/table/date.h"
 #include "node/base/hash.h"
 
 #include <limits>
@@ -14,30 +14,36 @@ constexpr std::string_view kRowSalt = "starling test rows";
 
 }  // namespace
 
-TableBuilder::TableBuilder(std::span<const std::string> names,
-                           const TableProfile& profile,
-                           std::string_view target) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const ColumnProfile* column = profile.find(names[i]);
-    if (column == nullptr) continue;
+TableBuilder::TableBuilder(const TableProfile& profile, std::string_view target) {
+  table_.decimal = profile.dialect.decimal;
+  for (std::size_t i = 0; i < profile.columns.size(); ++i) {
+    const ColumnProfile& column = profile.columns[i];
     TableColumn made;
-    made.name = column->name;
-    made.is_number = column->type == ColumnType::number;
-    if (column->name == target) {
+    made.name = column.name;
+    made.type = column.type;
+    made.date_order = column.date_order;
+    if (column.name == target) {
       table_.target = std::move(made);
       target_place_.field = i;
-    } else if (is_feature(*column)) {
+    } else if (is_feature(column)) {
       table_.features.push_back(std::move(made));
       places_.push_back({i, {}});
     }
   }
 }
 
-void TableBuilder::add_cell(std::string_view cell, Place& place, TableColumn& column) {
+double TableBuilder::number_in(std::string_view text, const TableColumn& column) const {
+  constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+  if (column.type == ColumnType::date) {
+    return parse_date(text, column.date_order).value_or(kMissing);
+  }
+  return parse_number(text, table_.decimal).value_or(kMissing);
+}
+
+void TableBuilder::add_cell(std::string_view cell, Place& place, TableColumn& column) const {
   const std::string_view text = trimmed(cell);
-  if (column.is_number) {
-    constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-    column.numbers.push_back(is_missing(text) ? kMissing : parse_number(text).value_or(kMissing));
+  if (column.is_number()) {
+    column.numbers.push_back(number_in(text, column));
     return;
   }
   if (is_missing(text)) {
@@ -48,6 +54,11 @@ void TableBuilder::add_cell(std::string_view cell, Place& place, TableColumn& co
   const auto [found, is_new] = place.codes.emplace(std::string{text}, next);
   if (is_new) column.levels.emplace_back(text);
   column.codes.push_back(found->second);
+}
+
+void TableBuilder::add(const CsvBatch& batch) {
+  for (std::size_t i = 0; i < batch.rows(); ++i)
+    add_row(batch.row(i));
 }
 
 void TableBuilder::add_row(std::span<const std::string_view> fields) {

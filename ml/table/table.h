@@ -18,15 +18,19 @@ using RowHash = std::array<std::uint8_t, 16>;
 
 struct TableColumn {
   std::string name;
-  bool is_number = false;
-  std::vector<double> numbers;      ///< number columns; NaN is missing
-  std::vector<std::int32_t> codes;  ///< category columns: index into `levels`; -1 is missing
+  ColumnType type = ColumnType::category;
+  DateOrder date_order = DateOrder::month_first;
+  std::vector<double> numbers;      ///< of numbers and dates (seconds since 1970); NaN is missing
+  std::vector<std::int32_t> codes;  ///< of all others: index into `levels`; -1 is missing
   std::vector<std::string> levels;  ///< in order of first appearance
 
-  std::size_t rows() const { return is_number ? numbers.size() : codes.size(); }
+  bool is_number() const { return is_numeric(type) || type == ColumnType::date; }
+
+  std::size_t rows() const { return is_number() ? numbers.size() : codes.size(); }
 };
 
 struct Table {
+  char decimal = '.';  ///< what its numbers are written with
   std::vector<TableColumn> features;
   TableColumn target;
   std::vector<RowHash> row_hashes;
@@ -37,12 +41,10 @@ struct Table {
 /// Collects rows into a table. Pure.
 class TableBuilder {
  public:
-  /// `names` is the header of the rows; `profile` says the types.
-  TableBuilder(std::span<const std::string> names,
-               const TableProfile& profile,
-               std::string_view target);
+  /// The rows have the columns of `profile`, in its order.
+  TableBuilder(const TableProfile& profile, std::string_view target);
 
-  void add_row(std::span<const std::string_view> fields);
+  void add(const CsvBatch& batch);
 
   Table finish() && { return std::move(table_); }
 
@@ -52,7 +54,9 @@ class TableBuilder {
     std::unordered_map<std::string, std::int32_t> codes;
   };
 
-  static void add_cell(std::string_view cell, Place& place, TableColumn& column);
+  void add_row(std::span<const std::string_view> fields);
+  void add_cell(std::string_view cell, Place& place, TableColumn& column) const;
+  double number_in(std::string_view text, const TableColumn& column) const;
 
   Table table_;
   std::vector<Place> places_;  ///< one per feature

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -27,6 +28,14 @@ Result<> feed_all(int file, const std::filesystem::path& path, CsvParser& parser
   }
 }
 
+bool has_columns(const TableProfile& profile, const std::vector<std::string>& names) {
+  const auto is_same = [](const ColumnProfile& column, const std::string& name) {
+    return column.name == name;
+  };
+  return std::equal(
+      profile.columns.begin(), profile.columns.end(), names.begin(), names.end(), is_same);
+}
+
 }  // namespace
 
 Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser) {
@@ -37,39 +46,44 @@ Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser) {
   return read;
 }
 
-Result<TableProfile> profile_file(const std::filesystem::path& path) {
+Result<TableProfile> profile_file(const std::filesystem::path& path, const TableOptions& options) {
   std::optional<ProfileBuilder> builder;
-  CsvParser parser{[&](const CsvRow& row) -> Result<> {
-    if (!builder) builder.emplace(parser.header());
-    builder->add_row(row.fields);
-    return {};
-  }};
+  CsvParser* reading = nullptr;
+  CsvParser parser{[&](const CsvBatch& batch) -> Result<> {
+                     if (!builder) {
+                       auto made = ProfileBuilder::make(
+                           reading->header(), reading->dialect().decimal, options.columns);
+                       if (!made) return made.error();
+                       builder.emplace(std::move(*made));
+                     }
+                     builder->add(batch);
+                     return {};
+                   },
+                   options.csv};
+  reading = &parser;
   const auto read = read_csv_file(path, parser);
   if (!read) return read.error();
-  return builder->finish(parser.delimiter());
+  return builder->finish(parser.dialect(), parser.remarks());
 }
 
 Result<Table> load_table(const std::filesystem::path& path,
                          const TableProfile& profile,
                          std::string_view target) {
-  std::optional<TableBuilder> builder;
-  CsvParser parser{[&](const CsvRow& row) -> Result<> {
-    if (!builder) {
-      const auto& names = parser.header();
-      bool is_same = names.size() == profile.columns.size();
-      for (std::size_t i = 0; is_same && i < names.size(); ++i) {
-        is_same = names[i] == profile.columns[i].name;
-      }
-      if (!is_same)
-        return Error{Errc::conflict, "the file does not have the columns of its profile"};
-      builder.emplace(names, profile, target);
-    }
-    builder->add_row(row.fields);
-    return {};
-  }};
+  TableBuilder builder{profile, target};
+  CsvParser* reading = nullptr;
+  CsvParser parser{[&](const CsvBatch& batch) -> Result<> {
+                     if (!has_columns(profile, reading->header())) {
+                       return Error{Errc::conflict,
+                                    "the file does not have the columns of its profile"};
+                     }
+                     builder.add(batch);
+                     return {};
+                   },
+                   CsvOptions{profile.dialect}};
+  reading = &parser;
   const auto read = read_csv_file(path, parser);
   if (!read) return read.error();
-  return std::move(*builder).finish();
+  return std::move(builder).finish();
 }
 
 }  // namespace starling::ml

@@ -13,8 +13,10 @@ namespace starling::ml {
 /// Errors: those of the parser, as they are; `io` when the file cannot be read.
 Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser);
 
-/// One pass, bounded memory. Errors: as `read_csv_file`.
-Result<TableProfile> profile_file(const std::filesystem::path& path);
+/// One pass, bounded memory. Errors: as `read_csv_file`; `invalid_argument` for options that do not
+/// fit the file.
+Result<TableProfile> profile_file(const std::filesystem::path& path,
+                                  const TableOptions& options = {});
 
 /// Second pass: the columns that `profile` calls features, and `target`, in memory.
 /// Errors: as `read_csv_file`; `conflict` if the file does not have the columns of the profile.

@@ -18,9 +18,14 @@ Error refusal(std::string sentence) {
   return {Errc::invalid_argument, std::move(sentence)};
 }
 
+/// How many rows have a target that can be read.
+std::uint64_t rows_with(const ColumnProfile& column, std::uint64_t rows) {
+  return rows - column.missing - column.unreadable - column.infinite;
+}
+
 /// Why no task at all can have this target.
 Result<> check_target(const ColumnProfile& column, std::uint64_t rows) {
-  const std::uint64_t usable = rows - column.missing;
+  const std::uint64_t usable = rows_with(column, rows);
   const auto& name = column.name;
   if (usable == 0) return refusal(fmt::format("target \"{}\" is missing in every row", name));
   if (usable < kUsableRowsMin) {
@@ -34,6 +39,10 @@ Result<> check_target(const ColumnProfile& column, std::uint64_t rows) {
     const auto value = column.levels.empty() ? "" : column.levels[0].value;
     return refusal(fmt::format(
         "target \"{}\" is \"{}\" in every row: there is nothing to predict", name, value));
+  }
+  if (column.type == ColumnType::date) {
+    return refusal(fmt::format(
+        "target \"{}\" holds dates; a number, such as the days until then, can be predicted", name));
   }
   if (column.type == ColumnType::id) {
     return refusal(fmt::format("target \"{}\" differs in nearly every row like an id", name));
@@ -49,7 +58,7 @@ Result<> check_target(const ColumnProfile& column, std::uint64_t rows) {
 }
 
 bool looks_like_classes(const ColumnProfile& column, std::uint64_t usable) {
-  if (column.type == ColumnType::category) return true;
+  if (!is_numeric(column.type)) return true;
   if (!column.is_whole || column.distinct > kClassValuesPerhaps) return false;
   return column.distinct <= kClassValuesSurely || usable >= kRowsPerClassPerhaps * column.distinct;
 }
@@ -120,8 +129,8 @@ Result<TaskChoice> infer_task(const TableProfile& profile,
   }
 
   TaskChoice choice;
-  choice.usable_rows = profile.rows - column->missing;
-  const bool is_number = column->type == ColumnType::number;
+  choice.usable_rows = rows_with(*column, profile.rows);
+  const bool is_number = is_numeric(column->type);
   if (wanted == TaskKind::regression && !is_number) {
     return refusal(fmt::format("regression needs numbers, but \"{}\" holds words", target));
   }

@@ -27,9 +27,9 @@ std::vector<std::int32_t> groups_of(const TableColumn& target, const TaskChoice&
   groups.reserve(target.rows());
   const bool is_regression = choice.task == TaskKind::regression;
   for (std::size_t i = 0; i < target.rows(); ++i) {
-    if (target.is_number && std::isnan(target.numbers[i])) {
+    if (target.is_number() && std::isnan(target.numbers[i])) {
       groups.push_back(-1);
-    } else if (target.is_number) {
+    } else if (target.is_number()) {
       groups.push_back(is_regression ? 0 : class_of(number_text(target.numbers[i])));
     } else {
       const std::int32_t code = target.codes[i];

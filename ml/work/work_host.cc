@@ -1,6 +1,7 @@
 #include "ml/work/work_host.h"
 
 #include "ml/study/swarm_members.h"
+#include "ml/table/profile_json.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -132,11 +133,13 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     if (has_ended(study.status)) continue;
     const auto dataset = find_dataset(*view, study.spec.dataset);
     if (!dataset) continue;
+    const auto profile = profile_text(dataset->profile);
+    if (!profile) continue;  // the leader stops such a study and says why
     Assignment common;
     common.dataset = dataset->blob;
     common.task.study = study.id;
     common.task.dataset_path = blobs_.path(dataset->blob).string();
-    common.task.profile_json = dataset->profile_json;
+    common.task.profile_json = *profile;
     common.task.target = study.spec.target;
     common.task.task = study.spec.task;
     common.task.metric = study.spec.metric;

@@ -162,7 +162,7 @@ TEST_F(Adoption, ANameThatIsTakenGetsTheIdBesideIt) {
                              .blob = hash_of(to_bytes("y")),
                              .bytes = 1,
                              .rows = 2,
-                             .profile_json = "{}",
+                             .profile = "{}",
                              .created_ms = 3}));
   Swarm there;
   there.view.commit(changes);

@@ -61,7 +61,7 @@ class Swarm {
                     .blob = hash_of(to_bytes("x")),
                     .bytes = 1,
                     .rows = 100,
-                    .profile_json = to_json(small_profile()),
+                    .profile = to_json(small_profile()),
                     .created_ms = 0};
     EXPECT_FALSE(run(AddDataset{dataset}).error);
   }

@@ -17,12 +17,26 @@ using testing::HasSubstr;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+TableColumn number_column(std::string name, std::vector<double> numbers) {
+  return {.name = std::move(name),
+          .type = ColumnType::number,
+          .date_order = {},
+          .numbers = std::move(numbers),
+          .codes = {},
+          .levels = {}};
+}
+
 Table small_table() {
   Table table;
-  table.features.push_back({"n", true, {1, 2, 3, 4, kNaN, 100}, {}, {}});
-  table.features.push_back({"c", false, {}, {0, 1, 0, 2, -1, 1}, {"b", "a", "z"}});
-  table.features.push_back({"k", true, {5, 5, 5, 5, 5, 5}, {}, {}});
-  table.target = {"y", true, {10, 20, 30, 40, 50, 60}, {}, {}};
+  table.features.push_back(number_column("n", {1, 2, 3, 4, kNaN, 100}));
+  table.features.push_back({.name = "c",
+                            .type = ColumnType::category,
+                            .date_order = {},
+                            .numbers = {},
+                            .codes = {0, 1, 0, 2, -1, 1},
+                            .levels = {"b", "a", "z"}});
+  table.features.push_back(number_column("k", {5, 5, 5, 5, 5, 5}));
+  table.target = number_column("y", {10, 20, 30, 40, 50, 60});
   table.row_hashes.resize(6);
   return table;
 }
@@ -75,6 +89,85 @@ TEST(Encoder, AColumnThatIsMostlyOneNumberUsesHalfItsRange) {
   EXPECT_DOUBLE_EQ(std::get<NumberCoding>(encoder.features()[0].coding).factor, 0.25);
 }
 
+TEST(Encoder, FarOutliersAreThreeAndNotZero) {
+  Table table = small_table();
+  table.features[0].numbers = {1, 2, 3, 4, 1e300, -1e300};
+  const std::vector<std::uint32_t> fit_rows{0, 1, 2, 3};
+  const Encoder encoder = Encoder::fit(table, fit_rows, {"y", TaskKind::regression, {}, 0, 1});
+  const std::vector<std::uint32_t> rows{4, 5};
+  const Matrix matrix = encoder.encode(table, rows);
+  EXPECT_EQ(matrix.values[0], 3);
+  EXPECT_EQ(matrix.values[matrix.columns], -3);
+}
+
+Table dated_table() {
+  Table table = small_table();
+  table.features.resize(1);
+  table.features[0].type = ColumnType::date;
+  table.features[0].date_order = DateOrder::day_first;
+  table.features[0].numbers.clear();
+  for (const char* day : {"1/2/2024", "2/2/2024", "5/3/2024", "9/4/2024", "", "11/5/2024"}) {
+    table.features[0].numbers.push_back(parse_date(day, DateOrder::day_first).value_or(kNaN));
+  }
+  return table;
+}
+
+TEST(Encoder, DatesBecomeTheirPartsAndTheSameFromARawRow) {
+  const Table table = dated_table();
+  const std::vector<std::uint32_t> rows{0, 1, 2, 3, 4, 5};
+  const Encoder fitted_on_all = Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1});
+  EXPECT_EQ(fitted_on_all.width(), 5U);  // time, month, day, weekday and the flag: never an hour
+  const auto encoder = encoder_from_json(to_json(fitted_on_all));
+  ASSERT_TRUE(encoder) << encoder.error().detail;
+  const Matrix whole = encoder->encode(table, rows);
+  const std::vector<RawRow> raw{{{"n", std::string{"5/3/2024"}}}, {{"n", std::string{""}}}};
+  std::vector<PredictWarning> warnings;
+  const auto one = encoder->encode(raw, MissingColumns::refuse, warnings);
+  ASSERT_TRUE(one) << one.error().detail;
+  for (std::size_t k = 0; k < 5; ++k) {
+    EXPECT_EQ(one->values[k], whole.values[2 * 5 + k]) << k;
+    EXPECT_EQ(one->values[5 + k], whole.values[4 * 5 + k]) << k;
+  }
+  EXPECT_EQ(whole.values[4 * 5 + 4], 1);
+  const std::vector<RawRow> wrong{{{"n", std::string{"soon"}}}};
+  EXPECT_THAT(encoder->encode(wrong, MissingColumns::refuse, warnings).error().detail,
+              HasSubstr("row 0, column \"n\": \"soon\" is not a date"));
+}
+
+TEST(Encoder, ABooleanIsKnownInEverySpelling) {
+  Table table = small_table();
+  table.features.erase(table.features.begin());
+  table.features.resize(1);
+  table.features[0].type = ColumnType::boolean;
+  table.features[0].codes = {0, 1, 0, 1, -1, 1};
+  table.features[0].levels = {"yes", "no"};
+  const std::vector<std::uint32_t> rows{0, 1, 2, 3, 4, 5};
+  const auto encoder = encoder_from_json(
+      to_json(Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1})));
+  ASSERT_TRUE(encoder) << encoder.error().detail;
+  std::vector<PredictWarning> warnings;
+  const std::vector<RawRow> raw{{{"c", std::string{"true"}}}, {{"c", std::string{"N"}}}, {{"c", std::string{"so"}}}};
+  const auto matrix = encoder->encode(raw, MissingColumns::refuse, warnings);
+  ASSERT_TRUE(matrix);
+  EXPECT_THAT(matrix->values, ElementsAre(0, 1, 1, 0, 0, 0));
+  EXPECT_THAT(warnings, ElementsAre(PredictWarning{2, "c", "unknown_category"}));
+}
+
+TEST(Encoder, NumbersAreReadWithTheTablesDecimalMark) {
+  Table table = small_table();
+  table.decimal = ',';
+  const std::vector<std::uint32_t> fit_rows{0, 1, 2, 3};
+  const auto encoder = encoder_from_json(
+      to_json(Encoder::fit(table, fit_rows, {"y", TaskKind::regression, {}, 0, 1})));
+  ASSERT_TRUE(encoder);
+  std::vector<PredictWarning> warnings;
+  const std::vector<RawRow> raw{{{"n", std::string{"2,5"}}, {"c", {}}, {"k", std::string{"inf"}}}};
+  const auto matrix = encoder->encode(raw, MissingColumns::refuse, warnings);
+  ASSERT_TRUE(matrix) << matrix.error().detail;
+  EXPECT_EQ(matrix->values[0], 0);
+  EXPECT_THAT(warnings, ElementsAre(PredictWarning{0, "k", "infinite"}));
+}
+
 TEST(Encoder, StandardisesTheTarget) {
   const Encoder encoder = fitted({0, 1, 2});
   EXPECT_DOUBLE_EQ(encoder.target().mean, 20);
@@ -84,7 +177,8 @@ TEST(Encoder, StandardisesTheTarget) {
 TEST(Encoder, MoreThanFiftyLevelsShareOneColumn) {
   Table table = small_table();
   table.features.resize(1);
-  table.features[0] = {"c", false, {}, {}, {}};
+  table.features[0] = TableColumn{};
+  table.features[0].name = "c";
   std::vector<std::uint32_t> rows;
   for (std::int32_t i = 0; i < 120; ++i) {
     table.features[0].codes.push_back(i % 60);

@@ -1,5 +1,6 @@
 // Which task a target asks for, and why some columns cannot be one.
 #include "ml/table/task_inference.h"
+#include "tests/ml/table_support.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -16,14 +17,10 @@ using testing::SizeIs;
 
 /// A table with a feature "f" and the target "y".
 TableProfile table_of(int rows, const std::function<std::string(int)>& target) {
-  ProfileBuilder builder{{"f", "y"}};
-  for (int i = 0; i < rows; ++i) {
-    const std::string f = fmt::format("{}.5", i * 7 % 13);
-    const std::string y = target(i);
-    const std::vector<std::string_view> row{f, y};
-    builder.add_row(row);
-  }
-  return builder.finish(',');
+  std::vector<std::vector<std::string>> table;
+  for (int i = 0; i < rows; ++i)
+    table.push_back({fmt::format("{}.5", i * 7 % 13), target(i)});
+  return profile_of({"f", "y"}, table);
 }
 
 struct Case {
@@ -104,8 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(TaskInferenceNames, AColumnThatIsNotThereIsGuessed) {
   const auto table = table_of(40, [](int i) { return std::to_string(i % 2); });
-  ProfileBuilder builder{{"charges", "age"}};
-  const TableProfile names = builder.finish(',');
+  const TableProfile names = profile_of({"charges", "age"}, {{"1", "2"}});
   EXPECT_EQ(nearest_column(names, "chrages"), "charges");
   EXPECT_EQ(nearest_column(names, "AGE"), "age");
   EXPECT_EQ(nearest_column(names, "zzzzzz"), "");

@@ -69,12 +69,13 @@ double status_mb(std::int64_t pid, const std::string& field) {
 
 std::vector<RawRow> rows_of(const std::string& path) {
   std::vector<RawRow> rows;
-  CsvParser parser{[&](const CsvRow& given) -> Result<> {
-    RawRow row;
-    for (std::size_t i = 0; i < given.fields.size(); ++i) {
-      row.emplace(parser.header()[i], std::string{given.fields[i]});
+  CsvParser parser{[&](const CsvBatch& batch) -> Result<> {
+    for (std::size_t i = 0; i < batch.rows(); ++i) {
+      RawRow row;
+      for (std::size_t k = 0; k < batch.columns; ++k)
+        row.emplace(parser.header()[k], std::string{batch.row(i)[k]});
+      rows.push_back(std::move(row));
     }
-    rows.push_back(std::move(row));
     return {};
   }};
   EXPECT_TRUE(read_csv_file(path, parser));

@@ -33,7 +33,7 @@ class AdoptionApi : public ApiTest {
                              .blob = hash_,
                              .bytes = 8,
                              .rows = 1,
-                             .profile_json = "{}",
+                             .profile = "{}",
                              .created_ms = 5};
 };
 

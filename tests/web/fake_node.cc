@@ -1,6 +1,6 @@
 #include "tests/web/fake_node.h"
 
-#include "ml/table/profile.h"
+#include "ml/table/table_file.h"
 
 #include <fmt/format.h>
 
@@ -18,17 +18,6 @@ std::filesystem::path fresh_directory() {
   static std::atomic<int> count{0};
   return std::filesystem::temp_directory_path() /
          fmt::format("starling_fake_node_{}_{}", ::getpid(), ++count);
-}
-
-std::vector<std::string> split_commas(const std::string& line) {
-  std::vector<std::string> fields;
-  std::size_t start = 0;
-  for (;;) {
-    const std::size_t end = line.find(',', start);
-    fields.push_back(line.substr(start, end - start));
-    if (end == std::string::npos) return fields;
-    start = end + 1;
-  }
 }
 
 }  // namespace
@@ -107,21 +96,9 @@ asio::awaitable<Result<LogIndex>> FakeNode::read_index(std::chrono::milliseconds
   co_return applied();
 }
 
-asio::awaitable<Result<ml::TableProfile>> FakeNode::profile(ContentHash blob) {
-  std::ifstream in{blobs_->path(blob)};
-  std::string line;
-  if (!std::getline(in, line) || line.find(',') == std::string::npos) {
-    co_return Error{Errc::invalid_argument, "the file has no header line with two columns"};
-  }
-  ml::ProfileBuilder builder{split_commas(line)};
-  const std::size_t width = split_commas(line).size();
-  for (int row = 0; row < 1000 && std::getline(in, line); ++row) {
-    const auto fields = split_commas(line);
-    if (fields.size() != width) break;
-    const std::vector<std::string_view> views{fields.begin(), fields.end()};
-    builder.add_row(views);
-  }
-  co_return builder.finish(',');
+asio::awaitable<Result<ml::TableProfile>> FakeNode::profile(ContentHash blob,
+                                                          ml::TableOptions options) {
+  co_return ml::profile_file(blobs_->path(blob), options);
 }
 
 asio::awaitable<Result<>> FakeNode::replicate(ContentHash blob) {

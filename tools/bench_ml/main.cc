@@ -1,8 +1,10 @@
-// bench_ml: what a training step costs, with each set of kernels and with LibTorch, as JSON on
-// stdout. All take turns, so that what else the machine does meets all of them.
+// bench_ml: what a training step costs, with each set of kernels and with LibTorch, and what reading
+// a table costs, as JSON on stdout. All take turns, so that what else the machine does meets all of
+// them.
 #include "ml/engine/kernels.h"
 #include "ml/train/native_engine.h"
 #include "node/base/random.h"
+#include "tools/bench_ml/csv.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -97,13 +99,23 @@ Json bench_steps(const Shape& shape, int rounds) {
 }  // namespace starling::bench
 
 int main(int argc, char** argv) {
-  CLI::App app{"Measures training steps on one core; JSON on stdout"};
+  CLI::App app{"Measures training steps, or the reading of a table, on one core; JSON on stdout"};
   int rounds = 15;
-  app.add_option("--rounds", rounds, "Epochs of each engine and shape")->capture_default_str();
+  std::string csv;
+  std::size_t megabytes = 1000;
+  app.add_option("--rounds", rounds, "Epochs of each engine and shape, or readings of the table")
+      ->capture_default_str();
+  app.add_option("--csv", csv, "Read this CSV file instead of training")->check(CLI::ExistingFile);
+  app.add_option("--megabytes", megabytes, "... its rows repeated to this size")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   nlohmann::ordered_json report{{"rounds", rounds}};
-  for (const auto& shape : starling::bench::kShapes)
-    report["steps"].push_back(starling::bench::bench_steps(shape, rounds));
+  if (!csv.empty()) {
+    report["csv"] = starling::bench::bench_csv(csv, megabytes, rounds);
+  } else {
+    for (const auto& shape : starling::bench::kShapes)
+      report["steps"].push_back(starling::bench::bench_steps(shape, rounds));
+  }
   std::puts(report.dump(1).c_str());
   return 0;
 }

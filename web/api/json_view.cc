@@ -1,5 +1,6 @@
 #include "web/api/json_view.h"
 
+#include "ml/table/profile_json.h"
 #include "node/base/assert.h"
 
 #include <algorithm>
@@ -105,8 +106,13 @@ Json dataset_json(const ml::Dataset& dataset, Detail detail) {
             {"sha", dataset.blob.hex()},
             {"created_ms", dataset.created_ms}};
   if (detail == Detail::brief) return json;
-  const Json profile = stored_json(dataset.profile_json);
+  const auto text = ml::profile_text(dataset.profile);
+  Json profile = stored_json(text ? *text : "{}");
+  if (!profile.is_object()) profile = Json::object();
+  if (const auto csv = profile.find("csv"); csv != profile.end()) json["csv"] = *csv;
+  json["duplicate_rows"] = profile.value("duplicate_rows", 0);
   json["columns"] = stored_list(profile, "columns");
+  json["relations"] = stored_list(profile, "relations");
   json["warnings"] = stored_list(profile, "warnings");
   return json;
 }

@@ -4,6 +4,7 @@
 #include "ml/table/profile_json.h"
 #include "web/api/blob_upload.h"
 #include "web/api/routes.h"
+#include "web/api/table_options.h"
 
 #include <fmt/format.h>
 
@@ -74,6 +75,8 @@ std::optional<Response> table_problem(const Call& call) {
                                shown(Json(*name))),
                    "name");
   }
+  if (const auto options = table_options_from(call.request.target); !options)
+    return problem_from(options.error());
   if (media_type(call.request).starts_with("multipart/")) {
     return problem(415,
                    "unsupported",
@@ -107,14 +110,23 @@ void drop_blob(const Call& call, const ContentHash& blob) {
 Response unreadable(const Error& error) {
   const bool is_clients_fault = error.code == Errc::invalid_argument ||
                                 error.code == Errc::corrupt || error.code == Errc::too_large;
-  return is_clients_fault ? problem(422, "invalid_argument", error.detail) : problem_from(error);
+  return problem_from(is_clients_fault ? Error{Errc::invalid_argument, error.detail} : error);
+}
+
+// What an idempotency key belongs to: the file and all that was said about it.
+ContentHash hash_of_upload(const Call& call, const ContentHash& blob) {
+  std::string text = blob.hex();
+  for (const auto& [name, value] : call.request.target.query)
+    text += fmt::format("\n{}={}", percent_encode(name), percent_encode(value));
+  return hash_of(to_bytes(text));
 }
 
 asio::awaitable<Response> add_dataset(Call& call) {
   if (auto wrong = table_problem(call)) co_return std::move(*wrong);
   auto dataset = co_await receive(call);
   if (!dataset) co_return dataset.error();
-  const auto profile = co_await call.node().profile(dataset->blob);
+  auto options = table_options_from(call.request.target).value();
+  const auto profile = co_await call.node().profile(dataset->blob, std::move(options));
   if (!profile) {
     drop_blob(call, dataset->blob);
     co_return unreadable(profile.error());
@@ -125,8 +137,8 @@ asio::awaitable<Response> add_dataset(Call& call) {
   dataset->id = drawn_id("d");
   dataset->name = *call.request.target.find("name");
   dataset->rows = profile->rows;
-  dataset->profile_json = ml::to_json(*profile);
-  const ContentHash content = dataset->blob;
+  dataset->profile = ml::stored_profile(*profile);
+  const ContentHash content = hash_of_upload(call, dataset->blob);
   ml::CommandBody command = ml::AddDataset{std::move(*dataset)};
   const auto done = co_await commit(call, std::move(command), content);
   if (!done) co_return done.error();

@@ -89,7 +89,7 @@ Result<ml::StudySpec> planned(const Call& call, const Json& body) {
   if (!request) return request.error();
   const auto dataset = ml::find_dataset(*call.node().state(), request->dataset);
   if (!dataset) return field_error("dataset", dataset.error().detail);
-  const auto profile = ml::profile_from_json(dataset->profile_json);
+  const auto profile = ml::profile_from_stored(dataset->profile);
   if (!profile) return profile.error();
   return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()));
 }
