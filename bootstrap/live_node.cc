@@ -140,7 +140,7 @@ node::BlobStore& LiveNode::blobs() {
 }
 
 asio::awaitable<Result<ml::TableProfile>> LiveNode::profile(ContentHash blob,
-                                                          ml::TableOptions options) {
+                                                            ml::TableOptions options) {
   auto work = profile_in_background(blob, std::move(options));
   co_return co_await asio::co_spawn(parts_.background, std::move(work), asio::use_awaitable);
 }

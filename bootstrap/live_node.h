@@ -47,13 +47,15 @@ class LiveNode : public web::NodeView {
   asio::awaitable<Result<LogIndex>> read_index(std::chrono::milliseconds patience) override;
   ml::Ledger& ledger() override;
   node::BlobStore& blobs() override;
-  asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob, ml::TableOptions options) override;
+  asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob,
+                                                    ml::TableOptions options) override;
   asio::awaitable<Result<>> replicate(ContentHash blob) override;
   asio::awaitable<Result<>> fetch(ContentHash blob) override;
   asio::awaitable<Result<std::string>> predict(web::PredictCall call) override;
 
  private:
-  asio::awaitable<Result<ml::TableProfile>> profile_in_background(ContentHash blob, ml::TableOptions options);
+  asio::awaitable<Result<ml::TableProfile>> profile_in_background(ContentHash blob,
+                                                                  ml::TableOptions options);
   asio::awaitable<Result<ml::Predictions>> predict_on_core(std::filesystem::path artifact,
                                                            std::vector<ml::RawRow> rows,
                                                            ml::MissingColumns missing);

@@ -96,13 +96,12 @@ void add_dataset_commands(CLI::App& app, Chosen& chosen) {
       *group,
       "add",
       "Upload a CSV file",
-      "Example: starling dataset add houses.csv --name houses --type zip=category --role row=ignore",
+      "Example: starling dataset add houses.csv --name houses --type zip=category --role "
+      "row=ignore",
       chosen,
       add_dataset,
       [](CLI::App& command, AddOptions& options) {
-        command.add_option("FILE", options.file, "CSV file")
-            ->required()
-            ->check(CLI::ExistingFile);
+        command.add_option("FILE", options.file, "CSV file")->required()->check(CLI::ExistingFile);
         command.add_option("--name", options.name, "Its name in the swarm (default: the file's)");
         add_table_flags(command, options.table);
       });

@@ -155,9 +155,7 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
       chosen,
       run,
       [](CLI::App& command, RunOptions& options) {
-        command.add_option("DATA", options.file, "CSV file")
-            ->required()
-            ->check(CLI::ExistingFile);
+        command.add_option("DATA", options.file, "CSV file")->required()->check(CLI::ExistingFile);
         command.add_option("--target", options.target, "Column to predict")->required();
         command.add_option("--trials", options.trials, "How many models to try")
             ->check(CLI::Range(1, 10'000))

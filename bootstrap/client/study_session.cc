@@ -56,8 +56,8 @@ Result<Json> upload_as(SwarmClient& swarm,
                  .best = {},
                  .note = {}});
   };
-  auto dataset = swarm.upload(
-      "/api/v1/datasets?name=" + url_encoded(name) + query, file, transferred);
+  auto dataset =
+      swarm.upload("/api/v1/datasets?name=" + url_encoded(name) + query, file, transferred);
   screen.clear_shown();
   return dataset;
 }

@@ -37,18 +37,20 @@ void add_table_flags(CLI::App& command, TableFlags& flags) {
   command.add_option("--decimal", flags.decimal, "In numbers: . or ,")->group(kGroup);
   command.add_option("--encoding", flags.encoding, "For example utf-8, utf-16le, windows-1252")
       ->group(kGroup);
-  command.add_flag("--header,!--no-header", flags.header, "The first line names the columns, or not")
+  auto* header = command.add_flag("--header", flags.has_header, "The first line names the columns");
+  header->group(kGroup);
+  command.add_flag("--no-header", flags.has_no_header, "The first line is a row")
+      ->excludes(header)
       ->group(kGroup);
   command.add_option("--skip", flags.skip, "Lines above the table to leave out")->group(kGroup);
   command
-      .add_option("--type",
-                  flags.types,
-                  "Of a column: number, integer, category, date, boolean, id or text; may be repeated")
+      .add_option(
+          "--type",
+          flags.types,
+          "Of a column: number, integer, category, date, boolean, id or text; may be repeated")
       ->check(assignment)
       ->group(kGroup);
-  command
-      .add_option(
-          "--role", flags.roles, "Of a column: feature, ignore or id; may be repeated")
+  command.add_option("--role", flags.roles, "Of a column: feature, ignore or id; may be repeated")
       ->check(assignment)
       ->group(kGroup);
 }
@@ -61,7 +63,8 @@ std::string query_of(const TableFlags& flags) {
   add("delimiter", flags.delimiter);
   add("decimal", flags.decimal);
   add("encoding", flags.encoding);
-  if (flags.header) add("header", *flags.header ? "true" : "false");
+  if (flags.has_header) add("header", "true");
+  if (flags.has_no_header) add("header", "false");
   if (flags.skip) add("skip", std::to_string(*flags.skip));
   nlohmann::ordered_json columns;
   put(columns, flags.types, "type");

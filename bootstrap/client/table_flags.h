@@ -15,7 +15,8 @@ struct TableFlags {
   std::string delimiter;
   std::string decimal;
   std::string encoding;
-  std::optional<bool> header;
+  bool has_header = false;  ///< said so; neither: found out
+  bool has_no_header = false;
   std::optional<unsigned> skip;
   std::vector<std::string> types;  ///< COLUMN=TYPE
   std::vector<std::string> roles;  ///< COLUMN=ROLE

@@ -214,9 +214,14 @@ double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
 }
 
 std::vector<float> Mlp::predict(std::span<const float> features, std::size_t rows) {
-  const Layer& last = plan_.layers.back();
   std::vector<float> out;
-  out.reserve(rows * last.outputs);
+  out.reserve(rows * shape_.outputs);
+  predict(features, rows, out);
+  return out;
+}
+
+void Mlp::predict(std::span<const float> features, std::size_t rows, std::vector<float>& out) {
+  const Layer& last = plan_.layers.back();
   for (std::size_t from = 0; from < rows; from += shape_.batch) {
     const std::size_t count = std::min(shape_.batch, rows - from);
     forward(features.subspan(from * shape_.inputs, count * shape_.inputs), count, average_, false);
@@ -227,7 +232,6 @@ std::vector<float> Mlp::predict(std::span<const float> features, std::size_t row
       out.insert(out.end(), values, values + last.outputs);
     }
   }
-  return out;
 }
 
 void Mlp::remember() {

@@ -59,6 +59,9 @@ class Mlp {
   /// Outputs of the averaged weights, row by row: numbers, or probabilities of the classes.
   std::vector<float> predict(std::span<const float> features, std::size_t rows);
 
+  /// The same, added to `out`.
+  void predict(std::span<const float> features, std::size_t rows, std::vector<float>& out);
+
   /// The averaged weights as they are now; `recall` makes them the weights and the average.
   void remember();
   void recall();

@@ -1,9 +1,11 @@
 #include "ml/schedule/scheduler.h"
 
+#include "ml/schedule/trial_memory.h"
 #include "ml/search/sampler.h"
 #include "ml/search/search_space.h"
 #include "ml/table/encoder.h"
 #include "ml/table/profile_json.h"
+#include "ml/table/task_inference.h"
 #include "node/base/assert.h"
 
 #include <fmt/format.h>
@@ -62,7 +64,10 @@ std::vector<ActiveStudy> active_studies(const StateView& view) {
   return active;
 }
 
-constexpr std::uint64_t kFinalPeakMb = 160;
+std::uint64_t peak_of_final(const ActiveStudy& active) {
+  const std::size_t best = active.study.best_number.value_or(0);
+  return best < active.trials.size() ? final_peak_mb(active.trials[best].predicted_peak_mb) : 0;
+}
 
 Loads loads_of(const std::vector<NodeRoom>& alive, const std::vector<ActiveStudy>& studies) {
   Loads loads;
@@ -74,12 +79,12 @@ Loads loads_of(const std::vector<NodeRoom>& alive, const std::vector<ActiveStudy
     ++found->second.busy;
     found->second.memory_mb += peak_mb;
   };
-  for (const auto& [study, trials] : studies) {
-    for (const auto& trial : trials) {
+  for (const auto& active : studies) {
+    for (const auto& trial : active.trials) {
       if (trial.state == TrialState::running) add(trial.current.node, trial.predicted_peak_mb);
     }
-    if (study.final_job.state == FinalState::running)
-      add(study.final_job.current.node, kFinalPeakMb);
+    const auto& job = active.study.final_job;
+    if (job.state == FinalState::running) add(job.current.node, peak_of_final(active));
   }
   return loads;
 }
@@ -133,6 +138,16 @@ std::vector<Observation> observations(const std::vector<Trial>& trials,
   return seen;
 }
 
+TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
+  const auto* target = profile.find(spec.target);
+  const bool has_classes = spec.task != to_string(TaskKind::regression) && target != nullptr;
+  const auto features = widest_features(profile, spec.target);
+  return {.rows = profile.rows,
+          .inputs = features.empty() ? 0 : features.back().offset + features.back().width,
+          .row_bytes = EncodedRows::row_bytes(features),
+          .outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1};
+}
+
 void draw_trials(const StateView& view,
                  const ActiveStudy& active,
                  std::vector<CommandBody>& commands) {
@@ -154,7 +169,7 @@ void draw_trials(const StateView& view,
     commands.emplace_back(StopStudy{study.id, error.detail, true});
     return;
   }
-  const auto inputs = encoded_width_most(*profile, study.spec.target);
+  const TrialSize size = size_of(*profile, study.spec);
   QueueTrials queue{.study = study.id, .trials = {}};
   for (std::size_t k = trials.size(); k < until; ++k) {
     const std::size_t known = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;
@@ -165,7 +180,7 @@ void draw_trials(const StateView& view,
                              number,
                              *space,
                              observations(trials, known, study.spec.maximize));
-    const auto peak_mb = predicted_peak_mb(params, dataset->rows, inputs);
+    const auto peak_mb = predicted_peak_mb(params, size);
     queue.trials.push_back({number, std::move(params), peak_mb});
   }
   commands.emplace_back(std::move(queue));
@@ -200,10 +215,11 @@ void start_trials(const ActiveStudy& active, Loads& loads, std::vector<CommandBo
 
 void start_final(const ActiveStudy& active, Loads& loads, std::vector<CommandBody>& commands) {
   if (active.study.final_job.state != FinalState::queued) return;
-  Load* load = choose(loads, kFinalPeakMb);
+  const std::uint64_t peak_mb = peak_of_final(active);
+  Load* load = choose(loads, peak_mb);
   if (load == nullptr) return;
   ++load->busy;
-  load->memory_mb += kFinalPeakMb;
+  load->memory_mb += peak_mb;
   commands.emplace_back(StartFinal{active.study.id, load->room.id});
 }
 
@@ -212,29 +228,7 @@ bool is_out_of_time(const Study& study, std::uint64_t now_ms) {
          now_ms >= study.began_ms + study.spec.time_limit_s * 1000;
 }
 
-double number_or(const Params& params, const std::string& name, double fallback) {
-  const auto found = params.find(name);
-  if (found == params.end()) return fallback;
-  if (const auto* real = std::get_if<double>(&found->second)) return *real;
-  if (const auto* whole = std::get_if<std::int64_t>(&found->second))
-    return static_cast<double>(*whole);
-  return fallback;
-}
-
 }  // namespace
-
-std::uint64_t predicted_peak_mb(const Params& params, std::uint64_t rows, std::uint64_t inputs) {
-  constexpr double kProcessMb = 110;
-  const double width = number_or(params, "mlp.width", 128);
-  const double layers = number_or(params, "mlp.n_layers", 2);
-  const double batch = number_or(params, "mlp.batch_size", 128);
-  const auto d_in = static_cast<double>(inputs);
-  const double weights = d_in * width + (layers - 1) * width * width + width;
-  const double activations = batch * (d_in + 4 * layers * width);
-  const double table = 2 * static_cast<double>(rows) * (d_in + 1);
-  return static_cast<std::uint64_t>(kProcessMb +
-                                    (20 * weights + 4 * activations + 4 * table) * 1.15 / 1e6);
-}
 
 std::vector<CommandBody> plan(const SchedulerInput& input) {
   std::vector<CommandBody> commands;

@@ -36,9 +36,4 @@ struct SchedulerInput {
 /// memory. A trial whose prediction is above 90 % of every node's budget ends as infeasible.
 std::vector<CommandBody> plan(const SchedulerInput& input);
 
-/// Peak memory of one MLP trial in a LibTorch child process, in MB.
-/// Source: measured floor of a forked LibTorch process, 20 bytes a parameter (weights, gradient,
-///         two moments, best copy) plus activations and the encoded table.
-std::uint64_t predicted_peak_mb(const Params& params, std::uint64_t rows, std::uint64_t inputs);
-
 }  // namespace starling::ml

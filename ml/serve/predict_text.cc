@@ -83,18 +83,18 @@ Result<PredictQuestion> question_from_csv(std::string_view body) {
   PredictQuestion question;
   CsvOptions options;
   options.has_header = true;  // the rows are told apart by the names of their columns
-  CsvParser parser{[&question](const CsvBatch& batch) -> Result<> {
-                     if (question.fields.size() + batch.rows() > kPredictRowsMax) {
-                       return wrong(
-                           fmt::format("rows: more than {} rows at a time", kPredictRowsMax));
-                     }
-                     for (std::size_t i = 0; i < batch.rows(); ++i) {
-                       const auto row = batch.row(i);
-                       question.fields.emplace_back(row.begin(), row.end());
-                     }
-                     return {};
-                   },
-                   options};
+  CsvParser parser{
+      [&question](const CsvBatch& batch) -> Result<> {
+        if (question.fields.size() + batch.rows() > kPredictRowsMax) {
+          return wrong(fmt::format("rows: more than {} rows at a time", kPredictRowsMax));
+        }
+        for (std::size_t i = 0; i < batch.rows(); ++i) {
+          const auto row = batch.row(i);
+          question.fields.emplace_back(row.begin(), row.end());
+        }
+        return {};
+      },
+      options};
   if (auto ok = parser.feed(body); !ok) return ok.error();
   if (auto ok = parser.finish(); !ok) return ok.error();
   if (auto ok = check_row_count(question.fields.size()); !ok) return ok.error();

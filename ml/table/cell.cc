@@ -16,9 +16,9 @@ namespace starling::ml {
 namespace {
 
 constexpr std::array<std::string_view, 26> kMissing{
-    "NA",   "N/A",  "n/a",  "na",   "NaN",  "nan",   "NAN",     "null",  "NULL",
-    "Null", "None", "none", "NONE", "<NA>", "#N/A",  "#N/A N/A", "#NA",   "#NV",
-    "\\N",  "--",   ".",    "?",    "-",    "#REF!", "#DIV/0!", "#VALUE!"};
+    "NA",   "N/A",  "n/a",  "na",   "NaN",  "nan",   "NAN",      "null",   "NULL",
+    "Null", "None", "none", "NONE", "<NA>", "#N/A",  "#N/A N/A", "#NA",    "#NV",
+    "\\N",  "--",   ".",    "?",    "-",    "#REF!", "#DIV/0!",  "#VALUE!"};
 constexpr std::size_t kMissingBytesMax = 8;
 
 constexpr std::array<std::string_view, 9> kCurrencies{
@@ -109,7 +109,8 @@ std::optional<std::string_view> plain_decimal(std::string_view text,
       text.remove_prefix(1);
       continue;
     }
-    const bool is_group = groups == 0 ? in_group >= 1 && in_group <= 3 : in_group == 2 || in_group == 3;
+    const bool is_group =
+        groups == 0 ? in_group >= 1 && in_group <= 3 : in_group == 2 || in_group == 3;
     if (!is_group) return std::nullopt;
     ++groups;
     in_group = 0;

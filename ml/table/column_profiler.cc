@@ -178,7 +178,8 @@ ColumnType ColumnProfiler::type(std::uint64_t distinct) const {
 Result<> ColumnProfiler::check_choice(ColumnType wanted) const {
   const bool needs_numbers = is_numeric(wanted) && numbers_.count() == 0;
   const bool needs_dates = wanted == ColumnType::date && dates_seen() == 0;
-  const bool needs_booleans = wanted == ColumnType::boolean && number_levels_.distinct() + word_levels_.distinct() > 2;
+  const bool needs_booleans =
+      wanted == ColumnType::boolean && number_levels_.distinct() + word_levels_.distinct() > 2;
   if (present() == 0 || (!needs_numbers && !needs_dates && !needs_booleans)) return {};
   return Error{Errc::invalid_argument,
                fmt::format("columns: \"{}\" cannot be {}: {}",
@@ -278,12 +279,13 @@ std::vector<std::string> findings(const ColumnProfile& column, std::uint64_t row
   if (column.missing * 2 > rows)
     found.push_back(fmt::format("is missing in {} of {} rows", column.missing, rows));
   if (column.unreadable > 0) {
-    found.push_back(fmt::format("is a {}, but {} cell{} can not be read as one and {} taken as "
-                                "missing",
-                                to_string(column.type),
-                                column.unreadable,
-                                column.unreadable == 1 ? "" : "s",
-                                column.unreadable == 1 ? "is" : "are"));
+    found.push_back(
+        fmt::format("is a {}, but {} cell{} can not be read as one and {} taken as "
+                    "missing",
+                    to_string(column.type),
+                    column.unreadable,
+                    column.unreadable == 1 ? "" : "s",
+                    column.unreadable == 1 ? "is" : "are"));
   }
   if (column.infinite > 0) {
     found.push_back(fmt::format("is infinite in {} row{}; these are taken as missing",

@@ -68,6 +68,7 @@ class ColumnProfiler {
 
   ColumnType type(std::uint64_t distinct) const;
   ColumnType word_type(std::uint64_t distinct) const;
+
   std::uint64_t dates_seen() const { return dates_by_day_.count(); }
 
   bool are_dates() const;
@@ -102,8 +103,8 @@ class ColumnProfiler {
   std::uint64_t yes_ = 0, no_ = 0;
   LevelCounter word_levels_;
 
-  NumberStats dates_by_day_;    ///< the dates with the day first where both orders make sense
-  NumberStats dates_by_month_;  ///< ... with the month first
+  NumberStats dates_by_day_;       ///< the dates with the day first where both orders make sense
+  NumberStats dates_by_month_;     ///< ... with the month first
   std::uint64_t day_first_ = 0;    ///< dates that make sense only so
   std::uint64_t month_first_ = 0;  ///< dates that make sense only so
   std::uint64_t with_slash_ = 0;

@@ -63,8 +63,8 @@ Width usual_width(const CsvRecords& records) {
     most = count;
     width.fields = fields;
   }
-  width.share = static_cast<double>(most) /
-                static_cast<double>(std::max<std::size_t>(1, looked_at(records)));
+  width.share =
+      static_cast<double>(most) / static_cast<double>(std::max<std::size_t>(1, looked_at(records)));
   return width;
 }
 
@@ -97,8 +97,8 @@ std::uint32_t detect_skip(const CsvRecords& records) {
   if (width < 2) return 0;
   for (; skip + 1 < looked_at(records) && skip < kCsvSkipMax; ++skip) {
     const auto record = records.record(skip);
-    const auto filled = record.size() - static_cast<std::size_t>(std::count_if(
-                                            record.begin(), record.end(), is_empty));
+    const auto filled = record.size() - static_cast<std::size_t>(
+                                            std::count_if(record.begin(), record.end(), is_empty));
     const bool is_remark = trimmed(record[0]).starts_with('#') && record.size() != width;
     if (filled > 1 && !is_remark) break;
   }
@@ -153,7 +153,10 @@ bool names_years(std::span<const std::string_view> record) {
 }
 
 /// Whether the column's cells below the first record are mostly numbers and dates.
-bool has_values_below(const CsvRecords& records, std::size_t first, std::size_t column, char decimal) {
+bool has_values_below(const CsvRecords& records,
+                      std::size_t first,
+                      std::size_t column,
+                      char decimal) {
   std::size_t values = 0;
   std::size_t words = 0;
   for (std::size_t i = first + 1; i < looked_at(records); ++i) {
@@ -214,7 +217,8 @@ Result<> check(const CsvOptions& options) {
   if (options.delimiter) {
     const char c = *options.delimiter;
     const bool is_usable = (c == '\t' || (c >= ' ' && c < '\x7F')) && c != '"';
-    if (!is_usable) return wrong("delimiter: must be one visible character, a space or a tab, no quote");
+    if (!is_usable)
+      return wrong("delimiter: must be one visible character, a space or a tab, no quote");
   }
   if (options.decimal && *options.decimal != '.' && *options.decimal != ',')
     return wrong(fmt::format("decimal: must be \".\" or \",\", not \"{}\"", *options.decimal));
@@ -226,8 +230,7 @@ Result<> check(const CsvOptions& options) {
 CsvDialect detect_dialect(std::string_view text, bool is_whole, const CsvOptions& options) {
   CsvDialect dialect;
   dialect.encoding = options.encoding.value_or("utf-8");
-  dialect.delimiter =
-      options.delimiter ? *options.delimiter : detect_delimiter(text, is_whole);
+  dialect.delimiter = options.delimiter ? *options.delimiter : detect_delimiter(text, is_whole);
   const Sample sample = split_sample(text, is_whole, dialect.delimiter);
   dialect.skip = options.skip ? *options.skip : detect_skip(sample.records);
   dialect.decimal = options.decimal ? *options.decimal : detect_decimal(sample.records);

@@ -1,5 +1,5 @@
-/// How one CSV file is written: delimiter, decimal mark, encoding, where its header is. Given by its
-/// owner or found out from its beginning.
+/// How one CSV file is written: delimiter, decimal mark, encoding, where its header is. Given by
+/// its owner or found out from its beginning.
 ///
 /// Threads: none. Pure.
 #pragma once
@@ -23,9 +23,9 @@ inline constexpr std::size_t kColumnNameBytesMax = 200;
 struct CsvDialect {
   std::string encoding = "utf-8";
   char delimiter = ',';
-  char decimal = '.';       ///< of numbers: point or comma
-  bool has_header = true;   ///< else the columns are column_1, column_2, ...
-  std::uint32_t skip = 0;   ///< records before the header (or the first row): titles, remarks
+  char decimal = '.';      ///< of numbers: point or comma
+  bool has_header = true;  ///< else the columns are column_1, column_2, ...
+  std::uint32_t skip = 0;  ///< records before the header (or the first row): titles, remarks
 
   friend bool operator==(const CsvDialect&, const CsvDialect&) = default;
 };

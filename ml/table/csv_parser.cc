@@ -95,8 +95,8 @@ Error CsvParser::at_text_end(const Error& error) const {
 Result<> CsvParser::check_text(std::size_t from) const {
   if (std::memchr(text_.data() + from, 0, text_.size() - from) == nullptr) return {};
   const std::size_t at = text_.find('\0', from);
-  const auto newlines =
-      static_cast<std::uint64_t>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  const auto newlines = static_cast<std::uint64_t>(
+      std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
   const std::uint64_t line = (splitter_ ? splitter_->line() : 1) + newlines;
   return refusal(fmt::format("there is a NUL byte on line {}: this is not a text file", line));
 }
@@ -165,14 +165,14 @@ Result<> CsvParser::even(std::size_t i) {
   const auto is_empty = [](std::string_view field) { return trimmed(field).empty(); };
   const auto extra = record.subspan(kept.size());
   if (!std::all_of(extra.begin(), extra.end(), is_empty)) {
-    return refusal(fmt::format("line {} has {} fields, the {} has {}; put a field that holds the "
-                               "delimiter \"{}\" in quotes, or name another delimiter",
-                               records_.lines[i],
-                               record.size(),
-                               dialect_.has_header ? "header" : "first row",
-                               width,
-                               dialect_.delimiter == '\t' ? std::string{"tab"}
-                                                          : std::string(1, dialect_.delimiter)));
+    return refusal(fmt::format(
+        "line {} has {} fields, the {} has {}; put a field that holds the "
+        "delimiter \"{}\" in quotes, or name another delimiter",
+        records_.lines[i],
+        record.size(),
+        dialect_.has_header ? "header" : "first row",
+        width,
+        dialect_.delimiter == '\t' ? std::string{"tab"} : std::string(1, dialect_.delimiter)));
   }
   evened_.insert(evened_.end(), kept.begin(), kept.end());
   evened_.resize(evened_.size() + width - kept.size());
@@ -198,19 +198,21 @@ Result<> CsvParser::finish() {
 std::vector<std::string> CsvParser::remarks() const {
   std::vector<std::string> remarks;
   if (!options_.skip && dialect_.skip > 0) {
-    remarks.push_back(fmt::format(
-        "{} line{} above the table {} left out", dialect_.skip, dialect_.skip == 1 ? "" : "s",
-        dialect_.skip == 1 ? "is" : "are"));
+    remarks.push_back(fmt::format("{} line{} above the table {} left out",
+                                  dialect_.skip,
+                                  dialect_.skip == 1 ? "" : "s",
+                                  dialect_.skip == 1 ? "is" : "are"));
   }
   if (!options_.has_header && !dialect_.has_header)
     remarks.emplace_back("there is no header: the columns are called column_1, column_2, ...");
   remarks.insert(remarks.end(), name_remarks_.begin(), name_remarks_.end());
   if (short_rows_ > 0) {
-    remarks.push_back(fmt::format("{} row{} shorter than the header, the first on line {}: what "
-                                  "lacks is taken as missing",
-                                  short_rows_,
-                                  short_rows_ == 1 ? " is" : "s are",
-                                  first_short_line_));
+    remarks.push_back(
+        fmt::format("{} row{} shorter than the header, the first on line {}: what "
+                    "lacks is taken as missing",
+                    short_rows_,
+                    short_rows_ == 1 ? " is" : "s are",
+                    first_short_line_));
   }
   return remarks;
 }

@@ -42,8 +42,7 @@ std::uint64_t stops_in(const char* block, char delimiter) {
 /// Walks over the delimiters and line ends of a text.
 class Stops {
  public:
-  Stops(const char* begin, const char* end, char delimiter)
-      : end_(end), delimiter_(delimiter) {
+  Stops(const char* begin, const char* end, char delimiter) : end_(end), delimiter_(delimiter) {
     look_at(begin);
   }
 
@@ -149,7 +148,7 @@ class CsvSplitter::Run {
 
   /// The quote that opens the field at `at_`, with or without spaces before it.
   char* quote_ahead() const {
-    const bool is_common = at_ < end_ && static_cast<unsigned char>(*at_) > '"';
+    const bool is_common = at_<end_&& static_cast<unsigned char>(*at_)> '"';
     if (is_common) return nullptr;
     char* at = at_;
     while (at < end_ && is_blank(*at))

@@ -1,8 +1,9 @@
 /// Dates as people write them.
 ///
-/// 2014-01-31, 2014-01 (its first day), 2014/1/31, 31.01.2014, 31/1/14, 1/31/2014, 31 Jan 2014, Jan 31, 2014, 31-Jan-14 and,
-/// only if asked, 20140131; each may be followed by T or a space and 14:05, 14:05:09.5, 2:05 PM, and
-/// by Z or an offset (+01:00). Two-digit years are 1970 to 2069. Years 1 to 9999.
+/// 2014-01-31, 2014-01 (its first day), 2014/1/31, 31.01.2014, 31/1/14, 1/31/2014, 31 Jan 2014,
+/// Jan 31, 2014, 31-Jan-14 and, only if asked, 20140131; each may be followed by T or a space and
+/// 14:05, 14:05:09.5, 2:05 PM, and by Z or an offset (+01:00). Two-digit years are 1970 to 2069.
+/// Years 1 to 9999.
 ///
 /// Source: ISO 8601; the calendar is the proleptic Gregorian. Threads: none. Pure.
 #pragma once
@@ -41,10 +42,10 @@ std::optional<double> parse_date(std::string_view cell, DateOrder order);
 /// The parts of a point in time.
 struct CalendarTime {
   int year = 1970;
-  unsigned month = 1;        ///< 1-12
-  unsigned day = 1;          ///< 1-31
-  unsigned weekday = 4;      ///< 0 is Sunday
-  double day_seconds = 0;    ///< since midnight
+  unsigned month = 1;      ///< 1-12
+  unsigned day = 1;        ///< 1-31
+  unsigned weekday = 4;    ///< 0 is Sunday
+  double day_seconds = 0;  ///< since midnight
 };
 
 CalendarTime calendar_time(double seconds);

@@ -13,12 +13,15 @@
 namespace starling::ml {
 namespace {
 
-/// The value at quantile `q`, between the two nearest (numpy's default). `sorted` is not empty.
-double quantile(const std::vector<double>& sorted, double q) {
-  const double place = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+/// The value at quantile `q`, between the two nearest (numpy's default). `values` is not empty and
+/// comes into another order.
+double quantile(std::vector<double>& values, double q) {
+  const double place = q * static_cast<double>(values.size() - 1);
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(place);
+  std::nth_element(values.begin(), at, values.end());
+  const double below = *at;
+  const double above = at + 1 == values.end() ? below : *std::min_element(at + 1, values.end());
+  return below + (place - std::floor(place)) * (above - below);
 }
 
 /// The column's numbers in `rows`, without the missing ones.
@@ -30,14 +33,16 @@ std::vector<double> present_in(const TableColumn& column, std::span<const std::u
   return present;
 }
 
-/// Without the flag. `present` is sorted.
+/// Without the flag. `present` comes into another order.
 NumberCoding fit_number(std::vector<double>& present) {
   NumberCoding coding;
   if (present.empty()) return coding;
-  std::sort(present.begin(), present.end());
   coding.median = quantile(present, 0.5);
   double range = quantile(present, 0.75) - quantile(present, 0.25);
-  if (range == 0) range = 0.5 * (present.back() - present.front());
+  if (range == 0) {
+    const auto [least, most] = std::minmax_element(present.begin(), present.end());
+    range = 0.5 * (*most - *least);
+  }
   coding.factor = range == 0 || !std::isfinite(1 / range) ? 0 : 1 / range;
   return coding;
 }
@@ -153,28 +158,30 @@ Error cell_error(std::size_t row, const std::string& column, const std::string& 
 
 }  // namespace
 
-std::size_t encoded_width_most(const TableProfile& profile, std::string_view target) {
-  std::size_t width = 0;
+std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
+                                                  std::string_view target) {
+  std::vector<EncodedRows::Feature> features;
+  std::size_t offset = 0;
   for (const ColumnProfile& column : profile.columns) {
     if (column.name == target || !is_feature(column)) continue;
-    const bool has_flag = column.missing + column.unreadable + column.infinite > 0;
-    if (column.type == ColumnType::date) {
-      width += kDateParts + (has_flag ? 1 : 0);
-    } else if (is_numeric(column.type)) {
-      width += has_flag ? 2 : 1;
-    } else {
-      width += std::min<std::size_t>(column.distinct, kEncodedLevelsMax + 1);
-    }
+    const std::size_t flag = column.missing + column.unreadable + column.infinite > 0 ? 1 : 0;
+    const bool is_date = column.type == ColumnType::date;
+    const bool is_category = !is_date && !is_numeric(column.type);
+    const std::size_t width = is_date ? kDateParts + flag
+                              : is_category
+                                  ? std::min<std::size_t>(column.distinct, kEncodedLevelsMax + 1)
+                                  : 1 + flag;
+    features.push_back({offset, width, is_category});
+    offset += width;
   }
-  return width;
+  return features;
 }
 
 std::size_t FeatureCoding::width() const {
   if (const auto* number = std::get_if<NumberCoding>(&coding)) return number->has_flag ? 2 : 1;
   if (const auto* date = std::get_if<DateCoding>(&coding)) {
-    const auto used = std::count_if(date->parts.begin(), date->parts.end(), [](const auto& part) {
-      return part.factor != 0;
-    });
+    const auto used = std::count_if(
+        date->parts.begin(), date->parts.end(), [](const auto& part) { return part.factor != 0; });
     return static_cast<std::size_t>(used) + (date->has_flag ? 1 : 0);
   }
   const auto& category = std::get<CategoryCoding>(coding);
@@ -216,30 +223,39 @@ Encoder Encoder::fit(const Table& table,
   return Encoder{std::move(features), std::move(target), table.decimal};
 }
 
-Matrix Encoder::encode(const Table& table, std::span<const std::uint32_t> rows) const {
-  Matrix matrix{rows.size(), width_, std::vector<float>(rows.size() * width_)};
+EncodedRows Encoder::encode(const Table& table, std::span<const std::uint32_t> rows) const {
+  std::vector<EncodedRows::Feature> kept;
   std::size_t offset = 0;
-  for (std::size_t f = 0; f < features_.size(); ++f) {
-    const TableColumn& column = table.features[f];
-    float* out = matrix.values.data() + offset;
-    if (column.is_number()) {
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        put_number(features_[f], column.numbers[rows[i]], out + i * width_);
-      }
-    } else {
-      std::vector<std::optional<std::size_t>> places;
-      for (const std::string& level : column.levels)
-        places.push_back(place_of(f, level));
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        const std::int32_t code = column.codes[rows[i]];
-        if (code < 0) continue;
-        const auto place = places[static_cast<std::size_t>(code)];
-        if (place) out[i * width_ + *place] = 1;
-      }
-    }
-    offset += features_[f].width();
+  for (const FeatureCoding& feature : features_) {
+    const bool is_category = std::holds_alternative<CategoryCoding>(feature.coding);
+    kept.push_back({offset, feature.width(), is_category});
+    offset += feature.width();
   }
-  return matrix;
+  EncodedRows encoded{rows.size(), std::move(kept)};
+  for (std::size_t f = 0; f < features_.size(); ++f) {
+    if (table.features[f].is_number()) {
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        put_number(features_[f], table.features[f].numbers[rows[i]], encoded.numbers(i, f).data());
+    } else {
+      put_places(f, table.features[f], rows, encoded);
+    }
+  }
+  return encoded;
+}
+
+void Encoder::put_places(std::size_t feature,
+                         const TableColumn& column,
+                         std::span<const std::uint32_t> rows,
+                         EncodedRows& encoded) const {
+  std::vector<std::uint16_t> places;
+  for (const std::string& level : column.levels) {
+    const auto place = place_of(feature, level);
+    places.push_back(place ? static_cast<std::uint16_t>(*place) : EncodedRows::kNowhere);
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::int32_t code = column.codes[rows[i]];
+    if (code >= 0) encoded.set_place(i, feature, places[static_cast<std::size_t>(code)]);
+  }
 }
 
 Result<Matrix> Encoder::encode(std::span<const RawRow> rows,
@@ -286,7 +302,8 @@ Result<double> Encoder::number_in(const FeatureCoding& feature,
   const auto* text = std::get_if<std::string>(&cell);
   if (text == nullptr || is_missing(*text)) return kMissing;
   const auto* date = std::get_if<DateCoding>(&feature.coding);
-  const auto number = date != nullptr ? parse_date(*text, date->order) : parse_number(*text, decimal_);
+  const auto number =
+      date != nullptr ? parse_date(*text, date->order) : parse_number(*text, decimal_);
   if (number) return *number;
   if (date == nullptr && is_infinite(*text, decimal_)) {
     warnings.push_back({row, feature.name, "infinite"});

@@ -4,12 +4,13 @@
 /// Numbers: (x - median) / IQR, then x / sqrt(1 + (x/3)^2), which keeps outliers within 3; missing
 /// is the median, and a flag column if it was missing in the fit rows. Categories: one column per
 /// level (at most 50, the others share one); a missing or unknown level is all zeros. Dates: the
-/// point in time, month, day of the month, weekday and time of day, each as a number; those that were
-/// constant are left out.
+/// point in time, month, day of the month, weekday and time of day, each as a number; those that
+/// were constant are left out.
 ///
 /// Source:  Holzmüller et al., "Better by Default" (RealMLP-TD-S), 2024. Threads: none. Pure.
 #pragma once
 
+#include "ml/table/encoded_rows.h"
 #include "ml/table/metrics.h"
 #include "ml/table/table.h"
 
@@ -28,13 +29,6 @@ namespace starling::ml {
 
 inline constexpr std::size_t kEncodedLevelsMax = 50;
 
-/// Rows of floats, one after the other.
-struct Matrix {
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  std::vector<float> values;
-};
-
 struct NumberCoding {
   double median = 0;
   double factor = 0;      ///< 1 / IQR; 0 for a column that was constant
@@ -44,7 +38,7 @@ struct NumberCoding {
 struct CategoryCoding {
   std::vector<std::string> levels;
   bool is_boolean = false;  ///< another spelling of yes or no is the level that means the same
-  bool has_other = false;  ///< a last column stands for every level that has none of its own
+  bool has_other = false;   ///< a last column stands for every level that has none of its own
 };
 
 inline constexpr std::size_t kDateParts = 5;
@@ -85,8 +79,9 @@ struct PredictWarning {
   friend bool operator==(const PredictWarning&, const PredictWarning&) = default;
 };
 
-/// No encoder that is fitted on rows of such a table is wider.
-std::size_t encoded_width_most(const TableProfile& profile, std::string_view target);
+/// The features of the widest encoder that can be fitted on rows of such a table.
+std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
+                                                  std::string_view target);
 
 class Encoder {
  public:
@@ -107,7 +102,7 @@ class Encoder {
   char decimal() const { return decimal_; }
 
   /// Shape: [rows.size() x width()].
-  Matrix encode(const Table& table, std::span<const std::uint32_t> rows) const;
+  EncodedRows encode(const Table& table, std::span<const std::uint32_t> rows) const;
 
   /// Rows to predict. Columns that are no features are ignored.
   /// Errors: `invalid_argument` names row (from 0) and column: it is missing, or text in a number
@@ -117,6 +112,10 @@ class Encoder {
                         std::vector<PredictWarning>& warnings) const;
 
  private:
+  void put_places(std::size_t feature,
+                  const TableColumn& column,
+                  std::span<const std::uint32_t> rows,
+                  EncodedRows& encoded) const;
   Result<> encode_cell(std::size_t feature,
                        std::size_t row,
                        const CellValue& cell,

@@ -96,9 +96,10 @@ void shorten(std::vector<std::string>& warnings) {
 }
 
 std::string relation_warning(const Relation& relation) {
-  return fmt::format("{}: if one of these columns is the target, the others tell it; give "
-                     "them the role ignore then",
-                     to_string(relation));
+  return fmt::format(
+      "{}: if one of these columns is the target, the others tell it; give "
+      "them the role ignore then",
+      to_string(relation));
 }
 
 }  // namespace
@@ -153,8 +154,7 @@ void ProfileBuilder::Parts::sample_rows(const CsvBatch& batch) {
     if (!sample.wants_next()) continue;
     row.clear();
     for (const std::string_view cell : batch.row(i)) {
-      row.push_back(
-          parse_number(cell, decimal).value_or(std::numeric_limits<double>::quiet_NaN()));
+      row.push_back(parse_number(cell, decimal).value_or(std::numeric_limits<double>::quiet_NaN()));
     }
     sample.add(row);
   }

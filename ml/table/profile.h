@@ -43,8 +43,8 @@ enum class ColumnType : std::uint8_t {
   boolean = 7,   ///< yes and no, in one of their spellings
 };
 
-/// What a column is for. `automatic`: its type decides. An id or text that is made a feature becomes
-/// a number or category.
+/// What a column is for. `automatic`: its type decides. An id or text that is made a feature
+/// becomes a number or category.
 enum class ColumnRole : std::uint8_t { automatic = 0, feature = 1, ignore = 2, id = 3 };
 
 std::string_view to_string(ColumnType type);

@@ -132,7 +132,8 @@ Vector in_columns(const Vector& parts, const std::vector<Basis>& basis) {
   return coefficients;
 }
 
-void extend(std::vector<Basis>& basis, std::size_t of, Vector rest, double length, const Vector& parts) {
+void extend(
+    std::vector<Basis>& basis, std::size_t of, Vector rest, double length, const Vector& parts) {
   const Vector of_columns = in_columns(parts, basis);
   Basis next;
   next.of = of;

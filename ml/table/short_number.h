@@ -1,7 +1,7 @@
 /// Numbers of few digits, which most are, as fast as can be: inline, without a loop.
 ///
-/// Source: Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019 (eight digits at once);
-/// Clinger, "How to read floating point numbers accurately", 1990 (exact with one division).
+/// Source: Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019 (eight digits at
+/// once); Clinger, "How to read floating point numbers accurately", 1990 (exact with one division).
 #pragma once
 
 #include <array>
@@ -54,8 +54,7 @@ inline bool parse_short_number(std::string_view text, char decimal, double& numb
   text.remove_prefix(is_negative || (!text.empty() && text[0] == '+') ? 1 : 0);
   const std::size_t n = text.size();
   if (n == 0 || n > 8) return false;
-  std::uint64_t word =
-      kRoom == Room::none ? load_bytes(text) : load_bytes_before(text.data() + n);
+  std::uint64_t word = kRoom == Room::none ? load_bytes(text) : load_bytes_before(text.data() + n);
   const std::uint64_t text_bytes = ~std::uint64_t{0} << (64 - 8 * n);
   word = (word & text_bytes) | (kOnes * '0' & ~text_bytes);  // leading zeros
   const std::uint64_t off = word ^ (kOnes * static_cast<unsigned char>(decimal));

@@ -28,14 +28,6 @@ Result<> feed_all(int file, const std::filesystem::path& path, CsvParser& parser
   }
 }
 
-bool has_columns(const TableProfile& profile, const std::vector<std::string>& names) {
-  const auto is_same = [](const ColumnProfile& column, const std::string& name) {
-    return column.name == name;
-  };
-  return std::equal(
-      profile.columns.begin(), profile.columns.end(), names.begin(), names.end(), is_same);
-}
-
 }  // namespace
 
 Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser) {
@@ -64,26 +56,6 @@ Result<TableProfile> profile_file(const std::filesystem::path& path, const Table
   const auto read = read_csv_file(path, parser);
   if (!read) return read.error();
   return builder->finish(parser.dialect(), parser.remarks());
-}
-
-Result<Table> load_table(const std::filesystem::path& path,
-                         const TableProfile& profile,
-                         std::string_view target) {
-  TableBuilder builder{profile, target};
-  CsvParser* reading = nullptr;
-  CsvParser parser{[&](const CsvBatch& batch) -> Result<> {
-                     if (!has_columns(profile, reading->header())) {
-                       return Error{Errc::conflict,
-                                    "the file does not have the columns of its profile"};
-                     }
-                     builder.add(batch);
-                     return {};
-                   },
-                   CsvOptions{profile.dialect}};
-  reading = &parser;
-  const auto read = read_csv_file(path, parser);
-  if (!read) return read.error();
-  return std::move(builder).finish();
 }
 
 }  // namespace starling::ml

@@ -1,4 +1,5 @@
-/// The shell of the table room: CSV files on disk, read piece by piece.
+/// The shell of the table room: CSV files on disk, read piece by piece, and their columns in a file
+/// that every trial of a node maps.
 #pragma once
 
 #include "ml/table/csv_parser.h"
@@ -18,10 +19,15 @@ Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser);
 Result<TableProfile> profile_file(const std::filesystem::path& path,
                                   const TableOptions& options = {});
 
-/// Second pass: the columns that `profile` calls features, and `target`, in memory.
-/// Errors: as `read_csv_file`; `conflict` if the file does not have the columns of the profile.
+/// The columns that `profile` calls features, and `target`.
+///
+/// `columns`: the file that holds the columns of this table, with this profile; it is written first
+/// if it is not there, by one process of all that ask for it. Empty: they are kept in memory.
+/// Errors: as `read_csv_file`; `conflict` if the file does not have the columns and rows of the
+///         profile; `io`, also when there is no room on the disk.
 Result<Table> load_table(const std::filesystem::path& path,
                          const TableProfile& profile,
-                         std::string_view target);
+                         std::string_view target,
+                         const std::filesystem::path& columns = {});
 
 }  // namespace starling::ml

@@ -42,7 +42,8 @@ Result<> check_target(const ColumnProfile& column, std::uint64_t rows) {
   }
   if (column.type == ColumnType::date) {
     return refusal(fmt::format(
-        "target \"{}\" holds dates; a number, such as the days until then, can be predicted", name));
+        "target \"{}\" holds dates; a number, such as the days until then, can be predicted",
+        name));
   }
   if (column.type == ColumnType::id) {
     return refusal(fmt::format("target \"{}\" differs in nearly every row like an id", name));

@@ -112,6 +112,7 @@ std::string_view utf8_prefix(std::string_view text, std::size_t bytes) {
 
 struct TextDecoder::Converter {
   explicit Converter(const std::string& from) : handle(iconv_open("UTF-8", from.c_str())) {}
+
   Converter(const Converter&) = delete;
   Converter& operator=(const Converter&) = delete;
 
@@ -138,10 +139,11 @@ Result<> TextDecoder::use(std::string encoding) {
   if (encoding_ == "utf-8") return {};
   converter_ = std::make_unique<Converter>(encoding_);
   if (is_encoding_name(encoding_) && converter_->is_open()) return {};
-  return Error{Errc::invalid_argument,
-               fmt::format("encoding: \"{:.40}\" is not known; `iconv --list` names those that are, "
-                           "for example utf-8, utf-16le, windows-1252, iso-8859-15",
-                           encoding_)};
+  return Error{
+      Errc::invalid_argument,
+      fmt::format("encoding: \"{:.40}\" is not known; `iconv --list` names those that are, "
+                  "for example utf-8, utf-16le, windows-1252, iso-8859-15",
+                  encoding_)};
 }
 
 Result<> TextDecoder::decide(std::string_view& bytes) {

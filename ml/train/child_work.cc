@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <sys/resource.h>
 
 namespace starling::ml {
@@ -26,10 +28,14 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::uint64_t peak_mb() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  return static_cast<std::uint64_t>(used.ru_maxrss) / 1024;
+/// Resident memory that is no page of a file, now. The kernel keeps the peak of all pages only, in
+/// which a table that is mapped counts in full.
+std::uint64_t private_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("RssAnon:")) return std::stoull(line.substr(line.find(':') + 1)) / 1024;
+  }
+  return 0;
 }
 
 WorkFailed failed_from(const Error& error) {
@@ -69,6 +75,8 @@ class Work {
   Engine& engine_;
   WorkTask task_;
   double started_;
+  std::uint64_t peak_mb_ =
+      0;  ///< of private memory, looked at when the rows are read and per epoch
   std::optional<TrialData> data_;
   std::unique_ptr<Learner> learner_;
 };
@@ -79,11 +87,13 @@ WorkMessage Work::run() {
   auto data = load_trial_data(task_);
   if (!data) return failed_from(data.error());
   data_.emplace(std::move(*data));
+  peak_mb_ = private_mb();
   learner_ = engine_.make_learner(*spec, data_->encoder.target(), data_->fit, task_.seed);
   return task_.kind == WorkKind::final ? run_final() : run_trial();
 }
 
 void Work::report(std::uint32_t epoch, double value, double loss) {
+  peak_mb_ = std::max(peak_mb_, private_mb());
   const auto written = channel_.write(WorkProgress{epoch, value, loss});
   if (!written) throw NodeIsGone{};
 }
@@ -177,7 +187,7 @@ WorkDone Work::done(std::uint32_t best_epoch, std::uint32_t epochs) const {
   result.best_epoch = best_epoch;
   result.epochs = epochs;
   result.seconds = seconds_now() - started_;
-  result.peak_mb = peak_mb();
+  result.peak_mb = peak_mb_;
   const Split& split = data_->split;
   result.split = {split.train.size(),
                   split.validation.size(),

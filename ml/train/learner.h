@@ -3,7 +3,7 @@
 /// Anything may throw std::exception; the trial turns it into a failure with its words.
 #pragma once
 
-#include "ml/search/param_value.h"
+#include "ml/search/mlp_spec.h"
 #include "ml/table/encoder.h"
 #include "node/base/error.h"
 
@@ -14,23 +14,9 @@
 
 namespace starling::ml {
 
-/// The hyperparameters `mlp.*` of a trial.
-struct MlpSpec {
-  double learning_rate = 1e-3;
-  std::uint32_t n_layers = 2;  ///< hidden layers
-  std::uint32_t width = 128;
-  double dropout = 0.1;
-  double weight_decay = 1e-4;
-  std::uint32_t batch_size = 64;
-};
-
-/// A parameter that is absent keeps its default; `family` may be there and must be "mlp".
-/// Errors: `invalid_argument` names the parameter, its value and its limits.
-Result<MlpSpec> mlp_spec_from(const Params& params);
-
 /// Rows to learn from. One of `numbers` (standardised) and `classes` is filled.
 struct FitData {
-  Matrix features;
+  EncodedRows features;
   std::vector<float> numbers;
   std::vector<std::int64_t> classes;
 };
@@ -43,7 +29,7 @@ class Learner {
   virtual double train_epoch() = 0;
 
   /// Regression: one value per row in original units. Classes: probabilities, row by row.
-  virtual std::vector<float> predict(const Matrix& features) = 0;
+  virtual std::vector<float> predict(const EncodedRows& features) = 0;
 
   /// Keeps the weights as they are now; `recall` brings them back.
   virtual void remember() = 0;

@@ -22,10 +22,10 @@ constexpr std::size_t kServedBytesMax = std::size_t{4} << 30;
 
 MlpShape shape_of(const MlpSpec& spec, const TargetCoding& target, const FitData& data) {
   MlpShape shape;
-  shape.inputs = data.features.columns;
+  shape.inputs = data.features.columns();
   shape.hidden.assign(spec.n_layers, spec.width);
   shape.batch =
-      std::min<std::size_t>(spec.batch_size, std::max<std::size_t>(1, data.features.rows));
+      std::min<std::size_t>(spec.batch_size, std::max<std::size_t>(1, data.features.rows()));
   shape.dropout = spec.dropout;
   const bool is_regression = target.task == TaskKind::regression;
   shape.outputs = is_regression ? 1 : target.classes.size();
@@ -45,16 +45,16 @@ class NativeLearner : public Learner {
         data_(data),
         network_(shape_of(spec, target, data), kernels, seed),
         random_(mix_seeds(seed, 1)),
-        order_(data.features.rows) {
+        order_(data.features.rows()) {
     const std::size_t batch = network_.shape().batch;
-    rows_.resize(batch * data.features.columns);
+    rows_.resize(batch * data.features.columns());
     numbers_.resize(data.numbers.empty() ? 0 : batch);
     classes_.resize(data.classes.empty() ? 0 : batch);
     std::iota(order_.begin(), order_.end(), std::size_t{0});
   }
 
   double train_epoch() override;
-  std::vector<float> predict(const Matrix& features) override;
+  std::vector<float> predict(const EncodedRows& features) override;
 
   void remember() override { network_.remember(); }
 
@@ -79,10 +79,10 @@ class NativeLearner : public Learner {
 };
 
 MlpBatch NativeLearner::gathered(std::size_t from, std::size_t count) {
-  const std::size_t columns = data_.features.columns;
+  const std::size_t columns = data_.features.columns();
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t row = order_[from + i];
-    std::copy_n(data_.features.values.data() + row * columns, columns, rows_.data() + i * columns);
+    data_.features.spread(row, rows_.data() + i * columns);
     if (!numbers_.empty()) numbers_[i] = data_.numbers[row];
     if (!classes_.empty()) classes_[i] = data_.classes[row];
   }
@@ -110,8 +110,16 @@ double NativeLearner::train_epoch() {
   return sum / static_cast<double>(order_.size());
 }
 
-std::vector<float> NativeLearner::predict(const Matrix& features) {
-  auto out = network_.predict(features.values, features.rows);
+std::vector<float> NativeLearner::predict(const EncodedRows& features) {
+  const std::size_t batch = network_.shape().batch;
+  std::vector<float> out;
+  out.reserve(features.rows() * network_.shape().outputs);
+  for (std::size_t from = 0; from < features.rows(); from += batch) {
+    const std::size_t count = std::min(batch, features.rows() - from);
+    for (std::size_t i = 0; i < count; ++i)
+      features.spread(from + i, rows_.data() + i * features.columns());
+    network_.predict(std::span{rows_}.first(count * features.columns()), count, out);
+  }
   if (target_.task == TaskKind::regression) scale_outputs(out, target_.std, target_.mean);
   return out;
 }

@@ -19,7 +19,7 @@ constexpr double kEpsilon = 1e-8;
 /// is noise. Source: Polyak and Juditsky (1992); bias correction as in Morales-Brotons et al.,
 /// "Exponential Moving Average of Weights in Deep Learning" (2024).
 constexpr double kAverageEpochs = 2;  // how far the average reaches back
-constexpr std::int64_t kPredictRows = 4096;
+constexpr std::size_t kPredictRows = 4096;
 
 /// A view of rows that the caller keeps alive.
 at::Tensor tensor_of(const Matrix& matrix) {
@@ -49,7 +49,7 @@ class MlpLearner : public Learner {
              std::uint64_t seed);
 
   double train_epoch() override;
-  std::vector<float> predict(const Matrix& features) override;
+  std::vector<float> predict(const EncodedRows& features) override;
 
   void remember() override { best_.copy_(average_); }
 
@@ -70,6 +70,7 @@ class MlpLearner : public Learner {
 
   MlpSpec spec_;
   TargetCoding target_;
+  Matrix rows_;  ///< what `features_` shows
   at::Tensor features_, truth_;
   at::Tensor flat_, gradient_, first_moment_, second_moment_, average_, best_;
   std::vector<Layer> layers_;
@@ -82,8 +83,9 @@ MlpLearner::MlpLearner(const MlpSpec& spec,
                        std::uint64_t seed)
     : spec_(spec), target_(target) {
   torch::manual_seed(seed);
-  features_ = tensor_of(data.features);
-  const auto rows = static_cast<std::int64_t>(data.features.rows);
+  rows_ = data.features.dense();
+  features_ = tensor_of(rows_);
+  const auto rows = static_cast<std::int64_t>(data.features.rows());
   if (is_regression()) {
     truth_ = torch::from_blob(const_cast<float*>(data.numbers.data()), {rows}, at::kFloat);
   } else {
@@ -175,15 +177,15 @@ void MlpLearner::step() {
   average_.lerp_(flat_, 1 / reach);
 }
 
-std::vector<float> MlpLearner::predict(const Matrix& features) {
+std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
   const at::NoGradGuard no_gradients;
-  const at::Tensor all = tensor_of(features);
   const at::Tensor trained = flat_.clone();
   flat_.copy_(average_);
   std::vector<float> out;
-  for (std::int64_t from = 0; from < all.size(0); from += kPredictRows) {
-    const std::int64_t count = std::min(kPredictRows, all.size(0) - from);
-    at::Tensor said = forward(all.narrow(0, from, count), false);
+  for (std::size_t from = 0; from < rows.rows(); from += kPredictRows) {
+    const std::size_t count = std::min(kPredictRows, rows.rows() - from);
+    const Matrix some = rows.dense(from, count);
+    at::Tensor said = forward(tensor_of(some), false);
     said = is_regression() ? said.squeeze(1) * target_.std + target_.mean : at::softmax(said, 1);
     const auto values = floats_of(said);
     out.insert(out.end(), values.begin(), values.end());

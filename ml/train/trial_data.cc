@@ -138,7 +138,7 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   if (!choice) return choice.error();
   const auto metric = metric_of(task, choice->task);
   if (!metric) return metric.error();
-  const auto table = load_table(task.dataset_path, *profile, task.target);
+  const auto table = load_table(task.dataset_path, *profile, task.target, task.columns_path);
   if (!table) return table.error();
 
   const auto groups = groups_of(table->target, *choice);
@@ -156,7 +156,7 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   TargetCoding target{task.target, choice->task, choice->classes, 0, 1};
   Encoder encoder = Encoder::fit(*table, fit_rows, std::move(target));
   FitData fit = fit_data(*table, encoder, fit_rows, groups);
-  Matrix judge_features = encoder.encode(*table, judge_rows);
+  EncodedRows judge_features = encoder.encode(*table, judge_rows);
   return TrialData{choice->task,
                    *metric,
                    std::move(encoder),

@@ -17,7 +17,7 @@ struct TrialData {
   Encoder encoder;
   Split split;
   FitData fit;
-  Matrix judge_features;
+  EncodedRows judge_features;
   Judged truth;  ///< of the judge rows; predictions are filled in by the trial
 };
 

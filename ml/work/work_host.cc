@@ -87,7 +87,7 @@ WorkHost::WorkHost(asio::any_io_executor core,
 void WorkHost::start() {
   std::error_code ignored;  // An absent folder is as empty as it gets.
   std::filesystem::remove_all(sources_.work_dir, ignored);
-  std::filesystem::create_directories(sources_.work_dir, ignored);
+  std::filesystem::create_directories(columns_dir(), ignored);
   for (auto&& [token, result] : outbox_.kept()) {
     active_.emplace(token, std::make_shared<Running>()).first->second->is_finished = true;
     node::spawn(core_, say_again(token, std::move(result)));
@@ -122,6 +122,21 @@ asio::awaitable<void> WorkHost::run() {
   }
 }
 
+std::filesystem::path WorkHost::columns_dir() const {
+  return sources_.work_dir / "columns";
+}
+
+/// Those of datasets that are gone. A trial that still reads them keeps them until it ends.
+void WorkHost::forget_columns() const {
+  const auto view = sources_.state();
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(columns_dir(), ignored)) {
+    const bool is_whole = entry.path().extension() == ".columns";  // or one is writing it
+    if (!is_whole || find_dataset(*view, entry.path().stem().string())) continue;
+    std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
 std::filesystem::path WorkHost::attempt_dir(std::uint64_t token) const {
   return sources_.work_dir / std::to_string(token);
 }
@@ -139,6 +154,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     common.dataset = dataset->blob;
     common.task.study = study.id;
     common.task.dataset_path = blobs_.path(dataset->blob).string();
+    common.task.columns_path = (columns_dir() / (dataset->id + ".columns")).string();
     common.task.profile_json = *profile;
     common.task.target = study.spec.target;
     common.task.task = study.spec.task;
@@ -215,6 +231,7 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
       co_await record_trial(token, assignment, std::move(done), may_retry);
   }
   std::filesystem::remove_all(attempt_dir(token), ignored);
+  forget_columns();
   active_.erase(token);
   --running_;
   wake();

@@ -89,6 +89,8 @@ class WorkHost {
   asio::awaitable<void> report_lost(std::string what);
   asio::awaitable<Result<ContentHash>> store_artifact(const std::filesystem::path& artifact);
   std::filesystem::path attempt_dir(std::uint64_t token) const;
+  std::filesystem::path columns_dir() const;
+  void forget_columns() const;
 
   asio::any_io_executor core_;
   WorkerPool& pool_;

@@ -129,6 +129,7 @@ Json to_object(const WorkTask& task) {
               {"number", task.number},
               {"token", task.token},
               {"dataset_path", task.dataset_path},
+              {"columns", task.columns_path},
               {"profile", task.profile_json},
               {"target", task.target},
               {"task", task.task},
@@ -155,6 +156,7 @@ WorkTask task_from(const Json& json) {
   task.number = whole32(json, "number");
   task.token = whole(json, "token");
   task.dataset_path = text(json, "dataset_path");
+  task.columns_path = text(json, "columns");
   task.profile_json = text(json, "profile");
   task.target = text(json, "target");
   task.task = text(json, "task");

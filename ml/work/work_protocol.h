@@ -30,6 +30,7 @@ struct WorkTask {
   std::uint32_t number = 0;  ///< of the trial
   std::uint64_t token = 0;
   std::string dataset_path;
+  std::string columns_path;  ///< where its columns are or are to be written; empty: nowhere
   std::string profile_json;  ///< empty: the worker profiles the file itself
   std::string target;
   std::string task;    ///< regression, binary, multiclass; empty: inferred
@@ -73,7 +74,7 @@ struct WorkDone {
   std::uint32_t best_epoch = 0;
   std::uint32_t epochs = 0;
   double seconds = 0;
-  std::uint64_t peak_mb = 0;  ///< largest resident size, shared library pages included
+  std::uint64_t peak_mb = 0;  ///< of private memory, as seen per epoch
   WorkSplit split;
   std::uint64_t artifact_bytes = 0;  ///< final
   std::string features_json;         ///< final: [{"name","type","levels"?}]

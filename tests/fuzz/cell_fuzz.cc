@@ -17,9 +17,9 @@ void check_number(std::string_view text, char decimal) {
     const std::string before = "12345678" + std::string{text};
     double other = 0;
     const std::string_view behind = std::string_view{before}.substr(8);
-    fuzz::require(ml::parse_short_number<ml::Room::before>(behind, decimal, other) &&
-                      other == quick,
-                  "what stands before a number is not part of it");
+    fuzz::require(
+        ml::parse_short_number<ml::Room::before>(behind, decimal, other) && other == quick,
+        "what stands before a number is not part of it");
   }
   if (!number) return;
   fuzz::count_accepted();

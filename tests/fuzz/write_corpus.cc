@@ -450,17 +450,20 @@ void write_tables() {
       {"quotes", "a,b\r\n\"x\"\"\r\ny\",1\r\n , \"\" \r\n5,6"},
       {"german", "Preis;Datum\n1.234,50 \xE2\x82\xAC;31.01.2014\n2,5;1.2.2014\n"},
       {"latin1", "a\tb\nx\tcaf\xE9\n"},
-      {"utf16", std::string{"\xFF\xFE"
-                            "a\0,\0b\0\n\0"
-                            "1\0,\0\xAC\x20\n\0",
-                            18}},
+      {"utf16",
+       std::string{"\xFF\xFE"
+                   "a\0,\0b\0\n\0"
+                   "1\0,\0\xAC\x20\n\0",
+                   18}},
       {"odd", "Sales 2019\n\na,a,,d\n1,yes,,2014-01-02\n2,no\n-3,N,,5/6/14 2:05 PM,,\n"},
       {"no_header", "1|2.5\n3|4.5\r5|NA\n"}};
   for (const auto& [name, table] : tables)
     write_chosen("csv", name, 3, table);
-  for (const char* cell : {"1", "-12.5", "1,234.5", "(1,200)", "$5", "12 %", "1e300", "-7", "31.01.2014"})
+  for (const char* cell :
+       {"1", "-12.5", "1,234.5", "(1,200)", "$5", "12 %", "1e300", "-7", "31.01.2014"})
     write_chosen("cell", fmt::format("point_{}", cell_name(cell)), 0, cell);
-  for (const char* cell : {"1.234,5", "2014-01-31T14:05:09.5+01:00", "Jan 31, 2014 2:05 PM", "31-Jan-14"})
+  for (const char* cell :
+       {"1.234,5", "2014-01-31T14:05:09.5+01:00", "Jan 31, 2014 2:05 PM", "31-Jan-14"})
     write_chosen("cell", fmt::format("comma_{}", cell_name(cell)), 1, cell);
 }
 

@@ -1,6 +1,7 @@
 // What the leader would do next, from the state alone.
 #include "ml/schedule/scheduler.h"
 
+#include "ml/schedule/trial_memory.h"
 #include "node/base/random.h"
 #include "tests/ml/study_fixture.h"
 
@@ -175,8 +176,13 @@ TEST(PredictedPeak, GrowsWithTheNetwork) {
   Params large = small;
   large["mlp.width"] = std::int64_t{256};
   large["mlp.n_layers"] = std::int64_t{4};
-  EXPECT_LE(predicted_peak_mb(small, 1000, 10), predicted_peak_mb(large, 1000, 10));
-  EXPECT_LT(predicted_peak_mb(large, 1000, 10), predicted_peak_mb(large, 1'000'000, 100));
+  const TrialSize few{.rows = 1000, .inputs = 10, .row_bytes = 40, .outputs = 1};
+  const TrialSize many{.rows = 1'000'000, .inputs = 50, .row_bytes = 200, .outputs = 1};
+  EXPECT_LT(predicted_peak_mb(small, few), predicted_peak_mb(large, few));
+  EXPECT_LT(predicted_peak_mb(large, few), 16U);
+  EXPECT_LT(predicted_peak_mb(large, few), predicted_peak_mb(large, many));
+  EXPECT_LT(predicted_peak_mb(large, many), 512U * 3 / 4);
+  EXPECT_GT(predicted_peak_mb(large, many), 850'000U * 50 * 4 / 1'000'000);
 }
 
 }  // namespace

@@ -92,20 +92,46 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"tabs", "a\tb\n1, x\t2\n", {"a", "b"}, {{"1, x", "2"}}},
         Case{"bars", "a|b\n1|2\n", {"a", "b"}, {{"1", "2"}}},
         Case{"spaces_around_quotes", "a,b\n \"1,5\" , \"2\"\n", {"a", "b"}, {{"1,5", "2"}}},
-        Case{"short_row", "a,b,c\n1,2,3\n1,2\n", {"a", "b", "c"}, {{"1", "2", "3"}, {"1", "2", ""}}},
+        Case{
+            "short_row", "a,b,c\n1,2,3\n1,2\n", {"a", "b", "c"}, {{"1", "2", "3"}, {"1", "2", ""}}},
         Case{"long_row_of_nothing", "a,b\n1,2,, \n", {"a", "b"}, {{"1", "2"}}},
         Case{"same_name", "a,b,a\n1,2,3\n", {"a", "b", "a_2"}, {{"1", "2", "3"}}},
-        Case{"same_name_and_its_number", "a,a_2,a\n1,2,3\n", {"a", "a_2", "a_3"}, {{"1", "2", "3"}}},
+        Case{
+            "same_name_and_its_number", "a,a_2,a\n1,2,3\n", {"a", "a_2", "a_3"}, {{"1", "2", "3"}}},
         Case{"no_name", "a,,c\n1,2,3\n", {"a", "column_2", "c"}, {{"1", "2", "3"}}},
-        Case{"no_header", "1,2,3\n4,5,6\n", {"column_1", "column_2", "column_3"}, {{"1", "2", "3"}, {"4", "5", "6"}}},
-        Case{"years_are_names", "land,2019,2020\nx,1,2\ny,3,4\n", {"land", "2019", "2020"}, {{"x", "1", "2"}, {"y", "3", "4"}}},
-        Case{"title_above", "Sales of 2019\n\na,b\n1,2\n3,4\n", {"a", "b"}, {{"1", "2"}, {"3", "4"}}},
-        Case{"remark_above", "# made, by, hand\na,b\n1,2\n3,4\n", {"a", "b"}, {{"1", "2"}, {"3", "4"}}},
-        Case{"mixed_line_ends", "a,b\r\n1,2\n3,4\r5,6", {"a", "b"}, {{"1", "2"}, {"3", "4"}, {"5", "6"}}},
+        Case{"no_header",
+             "1,2,3\n4,5,6\n",
+             {"column_1", "column_2", "column_3"},
+             {{"1", "2", "3"}, {"4", "5", "6"}}},
+        Case{"years_are_names",
+             "land,2019,2020\nx,1,2\ny,3,4\n",
+             {"land", "2019", "2020"},
+             {{"x", "1", "2"}, {"y", "3", "4"}}},
+        Case{"title_above",
+             "Sales of 2019\n\na,b\n1,2\n3,4\n",
+             {"a", "b"},
+             {{"1", "2"}, {"3", "4"}}},
+        Case{"remark_above",
+             "# made, by, hand\na,b\n1,2\n3,4\n",
+             {"a", "b"},
+             {{"1", "2"}, {"3", "4"}}},
+        Case{"mixed_line_ends",
+             "a,b\r\n1,2\n3,4\r5,6",
+             {"a", "b"},
+             {{"1", "2"}, {"3", "4"}, {"5", "6"}}},
         Case{"latin1", "a,b\n1,2\n3,caf\xE9\n", {"a", "b"}, {{"1", "2"}, {"3", "café"}}},
         Case{"latin1_at_the_end", "a,b\n3,caf\xE9", {"a", "b"}, {{"3", "café"}}},
-        Case{"utf16", std::string("\xFF\xFE" "a\0,\0b\0\n\0" "1\0,\0\xAC\x20\n\0", 18), {"a", "b"}, {{"1", "€"}}},
-        Case{"utf16_without_mark", std::string("\0a\0,\0b\0\n\0x\0,\0y\0\n", 16), {"a", "b"}, {{"x", "y"}}},
+        Case{"utf16",
+             std::string("\xFF\xFE"
+                         "a\0,\0b\0\n\0"
+                         "1\0,\0\xAC\x20\n\0",
+                         18),
+             {"a", "b"},
+             {{"1", "€"}}},
+        Case{"utf16_without_mark",
+             std::string("\0a\0,\0b\0\n\0x\0,\0y\0\n", 16),
+             {"a", "b"},
+             {{"x", "y"}}},
         Case{"names_are_trimmed", " a , b\n1,2\n", {"a", "b"}, {{"1", "2"}}},
         Case{"unicode",
              "näme,名\nö,\xF0\x9F\x90\xA6\n",
@@ -149,7 +175,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"nul", std::string("a,b\n1,\0\n", 8), "a NUL byte on line 2"},
         Refusal{"latin1_after_utf8", "a,b\n1,ö\n3,caf\xE9\n", "line 3 is not UTF-8 (byte 0xE9)"},
         Refusal{"overlong", "a,b\n1,ö\xC0\xAF\n", "line 2 is not UTF-8"},
-        Refusal{"no_character_of_windows_1252", "a,b\n1,\x81\n", "line 2 is not windows-1252 (byte 0x81)"},
+        Refusal{"no_character_of_windows_1252",
+                "a,b\n1,\x81\n",
+                "line 2 is not windows-1252 (byte 0x81)"},
         Refusal{"gzip", "\x1F\x8B\x08", "compressed by gzip"},
         Refusal{"workbook",
                 "PK\x03\x04"
@@ -160,16 +188,18 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CsvParser, ARecordWithoutAnEndIsRefusedAtTheLimit) {
   const std::string text = "a,b\n1,\"" + std::string(kCsvRecordBytesMax + 10, 'x');
   EXPECT_THAT(parse(text + "y", kCsvPieceBytes).error, HasSubstr("line 2 is over 1048576 bytes"));
-  EXPECT_THAT(parse(text + "\"\n", kCsvPieceBytes).error, HasSubstr("line 2 is over 1048576 bytes"));
+  EXPECT_THAT(parse(text + "\"\n", kCsvPieceBytes).error,
+              HasSubstr("line 2 is over 1048576 bytes"));
 }
 
 TEST(CsvParser, SaysWhatItDidToTheFile) {
   const Parsed odd = parse("Sales\n\na,b,a,\n1,2,3,\n1,2\n7,8,9,\n");
   EXPECT_EQ(odd.error, "");
-  EXPECT_THAT(odd.remarks,
-              testing::ElementsAre(HasSubstr("1 line above the table is left out"),
-                                   HasSubstr("column 3 is named \"a\""),
-                                   HasSubstr("1 row is shorter than the header, the first on line 5")));
+  EXPECT_THAT(
+      odd.remarks,
+      testing::ElementsAre(HasSubstr("1 line above the table is left out"),
+                           HasSubstr("column 3 is named \"a\""),
+                           HasSubstr("1 row is shorter than the header, the first on line 5")));
   EXPECT_THAT(parse("1,2\n3,4\n").remarks, testing::ElementsAre(HasSubstr("there is no header")));
 }
 
@@ -200,8 +230,10 @@ TEST(CsvParser, OptionsThatCannotBeAreRefusedByName) {
   EXPECT_THAT(error([](CsvOptions& o) { o.delimiter = '"'; }), HasSubstr("delimiter: must be"));
   EXPECT_THAT(error([](CsvOptions& o) { o.decimal = ';'; }), HasSubstr("decimal: must be"));
   EXPECT_THAT(error([](CsvOptions& o) { o.skip = 1001; }), HasSubstr("skip: 1001 is not from 0"));
-  EXPECT_THAT(error([](CsvOptions& o) { o.encoding = "klingon"; }), HasSubstr("encoding: \"klingon\""));
-  EXPECT_THAT(error([](CsvOptions& o) { o.encoding = "ascii//TRANSLIT"; }), HasSubstr("is not known"));
+  EXPECT_THAT(error([](CsvOptions& o) { o.encoding = "klingon"; }),
+              HasSubstr("encoding: \"klingon\""));
+  EXPECT_THAT(error([](CsvOptions& o) { o.encoding = "ascii//TRANSLIT"; }),
+              HasSubstr("is not known"));
 }
 
 struct DecimalCase {
@@ -216,15 +248,16 @@ TEST_P(CsvDecimal, IsToldByTheNumbers) {
   EXPECT_EQ(parse(GetParam().text).dialect.decimal, GetParam().decimal);
 }
 
-INSTANTIATE_TEST_SUITE_P(Table,
-                         CsvDecimal,
-                         testing::Values(DecimalCase{"point", "a;b\n1.5;2.25\n", '.'},
-                                         DecimalCase{"comma", "a;b\n1,5;2,25\n", ','},
-                                         DecimalCase{"thousands_tell_nothing", "a;b\n1,500;2,250\n", '.'},
-                                         DecimalCase{"small_with_three_digits", "a;b\n0,125;0,250\n", ','},
-                                         DecimalCase{"german", "a;b\n1.234,50;x\n2.000,75;y\n", ','},
-                                         DecimalCase{"english", "a;b\n\"1,234.50\";x\n", '.'}),
-                         [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Table,
+    CsvDecimal,
+    testing::Values(DecimalCase{"point", "a;b\n1.5;2.25\n", '.'},
+                    DecimalCase{"comma", "a;b\n1,5;2,25\n", ','},
+                    DecimalCase{"thousands_tell_nothing", "a;b\n1,500;2,250\n", '.'},
+                    DecimalCase{"small_with_three_digits", "a;b\n0,125;0,250\n", ','},
+                    DecimalCase{"german", "a;b\n1.234,50;x\n2.000,75;y\n", ','},
+                    DecimalCase{"english", "a;b\n\"1,234.50\";x\n", '.'}),
+    [](const auto& instance) { return instance.param.name; });
 
 TEST(CsvParser, MoreColumnsThanTheLimitAreRefused) {
   std::string text = "c0";
@@ -332,19 +365,33 @@ INSTANTIATE_TEST_SUITE_P(
         TortureFile{"bad_skip_lines", {}, {}, "line 5 has 4 fields, the header has 3"},
         TortureFile{"null_byte", {}, {}, "NUL byte on line 2"},
         TortureFile{"empty", {}, {}, "the file is empty"},
-        TortureFile{"blanks", {"a", "b", "c", "d", "e", "f"}, {{"", "NA", "N/A", "NONE", "NULL", "."}}, ""},
+        TortureFile{
+            "blanks", {"a", "b", "c", "d", "e", "f"}, {{"", "NA", "N/A", "NONE", "NULL", "."}}, ""},
         TortureFile{"date_like_number", {"a"}, {{"4.5"}}, ""},
         TortureFile{"dummy_col_shuffled_ragged", {"b", "c", "a", "d"}, {{"2", "3", "1", "4"}}, ""},
-        TortureFile{"join_a_short", kAbc, {{"1", "b", ""}, {"2", "", ""}, {"3", "b", "c"}}, "2 rows are shorter than the header, the first on line 2"},
+        TortureFile{"join_a_short",
+                    kAbc,
+                    {{"1", "b", ""}, {"2", "", ""}, {"3", "b", "c"}},
+                    "2 rows are shorter than the header, the first on line 2"},
         TortureFile{"mac_newlines", kAbc, {{"1", "2", "3"}, {"Once upon\ra time", "5", "6"}}, ""},
-        TortureFile{"no_header_row", {"column_1", "column_2", "column_3"}, {{"1", "2", "3"}}, "there is no header"},
-        TortureFile{"no_header_row3", {"column_1", "column_2", "column_3"}, {{"1", "2", "3"}, {"4", "5", "6"}}, "there is no header"},
+        TortureFile{"no_header_row",
+                    {"column_1", "column_2", "column_3"},
+                    {{"1", "2", "3"}},
+                    "there is no header"},
+        TortureFile{"no_header_row3",
+                    {"column_1", "column_2", "column_3"},
+                    {{"1", "2", "3"}, {"4", "5", "6"}},
+                    "there is no header"},
         TortureFile{"optional_quote_characters", kAbc, {{"1", "2", "3"}}, ""},
         TortureFile{"sniff_limit", kAbc, {{"1", "2", "3"}}, ""},
-        TortureFile{"test_empty_columns", {"a", "b", "c", "column_4", "column_5"}, {{"a", "", "", "", ""}, {"", "", "c", "", ""}, {"", "", "", "", ""}}, ""},
+        TortureFile{"test_empty_columns",
+                    {"a", "b", "c", "column_4", "column_5"},
+                    {{"a", "", "", "", ""}, {"", "", "c", "", ""}, {"", "", "", "", ""}},
+                    ""},
         TortureFile{"test_empty_columns_long_row", kAbc, {{"", "", ""}}, ""},
         TortureFile{"test_empty_columns_short_row", kAbc, {{"", "", ""}}, "1 row is shorter"},
-        TortureFile{"test_extra_header", {"a", "b", "c", "d"}, {{"1", "2", "3", ""}}, "1 row is shorter"},
+        TortureFile{
+            "test_extra_header", {"a", "b", "c", "d"}, {{"1", "2", "3", ""}}, "1 row is shorter"},
         TortureFile{"test_header_newline", {"start end", "b", "c"}, {{"d", "e", "f"}}, ""},
         TortureFile{"test_latin1", kAbc, {{"1", "2", "3"}, {"4", "5", "©"}}, ""},
         TortureFile{"test_locale", kAbc, {{"1,7", "200.000.000", ""}}, ""},
@@ -352,7 +399,8 @@ INSTANTIATE_TEST_SUITE_P(
         TortureFile{"test_utf16_big", kAbc, {{"1", "2", "3"}, {"4", "5", "ʤ"}}, ""},
         TortureFile{"test_utf16_little", kAbc, {{"1", "2", "3"}, {"4", "5", "ʤ"}}, ""},
         TortureFile{"test_utf8", {"foo", "bar", "baz"}, {{"1", "2", "3"}, {"4", "5", "ʤ"}}, ""},
-        TortureFile{"test_utf8_bom", {"foo", "bar", "baz"}, {{"1", "2", "3"}, {"4", "5", "ʤ"}}, ""}),
+        TortureFile{
+            "test_utf8_bom", {"foo", "bar", "baz"}, {{"1", "2", "3"}, {"4", "5", "ʤ"}}, ""}),
     [](const auto& instance) { return instance.param.name; });
 
 TEST(CsvFiles, EveryTortureFileIsReadOrRefusedWithItsLine) {

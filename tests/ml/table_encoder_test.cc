@@ -1,6 +1,7 @@
 // Rows in, numbers out: the same at training and at prediction.
 #include "ml/table/encoder_json.h"
 #include "ml/table/table_file.h"
+#include "tests/ml/table_support.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -17,28 +18,13 @@ using testing::HasSubstr;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-TableColumn number_column(std::string name, std::vector<double> numbers) {
-  return {.name = std::move(name),
-          .type = ColumnType::number,
-          .date_order = {},
-          .numbers = std::move(numbers),
-          .codes = {},
-          .levels = {}};
-}
-
-Table small_table() {
-  Table table;
-  table.features.push_back(number_column("n", {1, 2, 3, 4, kNaN, 100}));
-  table.features.push_back({.name = "c",
-                            .type = ColumnType::category,
-                            .date_order = {},
-                            .numbers = {},
-                            .codes = {0, 1, 0, 2, -1, 1},
-                            .levels = {"b", "a", "z"}});
-  table.features.push_back(number_column("k", {5, 5, 5, 5, 5, 5}));
-  table.target = number_column("y", {10, 20, 30, 40, 50, 60});
-  table.row_hashes.resize(6);
-  return table;
+Table small_table(std::vector<double> n = {1, 2, 3, 4, kNaN, 100}) {
+  return TableMaker{}
+      .number("n", std::move(n))
+      .category("c", {0, 1, 0, 2, -1, 1}, {"b", "a", "z"})
+      .number("k", {5, 5, 5, 5, 5, 5})
+      .number("y", {10, 20, 30, 40, 50, 60})
+      .table();
 }
 
 Encoder fitted(const std::vector<std::uint32_t>& rows) {
@@ -56,7 +42,7 @@ TEST(Encoder, ScalesByMedianAndQuartilesOfTheFitRowsOnly) {
   EXPECT_DOUBLE_EQ(number.factor, 1 / 1.5);
   EXPECT_FALSE(number.has_flag);
   const std::vector<std::uint32_t> rows{0, 5};
-  const Matrix matrix = encoder.encode(small_table(), rows);
+  const Matrix matrix = encoder.encode(small_table(), rows).dense();
   EXPECT_EQ(matrix.columns, 5U);  // n, three levels, k
   EXPECT_FLOAT_EQ(matrix.values[0], clipped(-1.0));
   EXPECT_FLOAT_EQ(matrix.values[5], clipped(65));
@@ -66,7 +52,7 @@ TEST(Encoder, ScalesByMedianAndQuartilesOfTheFitRowsOnly) {
 TEST(Encoder, MissingIsTheMedianWithAFlagIfItWasMissingAtFit) {
   const Encoder encoder = fitted({0, 1, 2, 3, 4});
   const std::vector<std::uint32_t> rows{4, 0};
-  const Matrix matrix = encoder.encode(small_table(), rows);
+  const Matrix matrix = encoder.encode(small_table(), rows).dense();
   EXPECT_EQ(matrix.columns, 6U);
   EXPECT_EQ(matrix.values[0], 0);
   EXPECT_EQ(matrix.values[1], 1);
@@ -78,38 +64,34 @@ TEST(Encoder, LevelsAreThoseOfTheFitRowsAndConstantsAreZero) {
   EXPECT_THAT(std::get<CategoryCoding>(encoder.features()[1].coding).levels, ElementsAre("a", "b"));
   EXPECT_EQ(std::get<NumberCoding>(encoder.features()[2].coding).factor, 0);
   const std::vector<std::uint32_t> rows{3};
-  EXPECT_THAT(encoder.encode(small_table(), rows).values, ElementsAre(clipped(2), 0, 0, 0));
+  EXPECT_THAT(encoder.encode(small_table(), rows).dense().values, ElementsAre(clipped(2), 0, 0, 0));
 }
 
 TEST(Encoder, AColumnThatIsMostlyOneNumberUsesHalfItsRange) {
-  Table table = small_table();
-  table.features[0].numbers = {0, 0, 0, 0, 0, 8};
+  const Table table = small_table({0, 0, 0, 0, 0, 8});
   const std::vector<std::uint32_t> rows{0, 1, 2, 3, 4, 5};
   const Encoder encoder = Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1});
   EXPECT_DOUBLE_EQ(std::get<NumberCoding>(encoder.features()[0].coding).factor, 0.25);
 }
 
 TEST(Encoder, FarOutliersAreThreeAndNotZero) {
-  Table table = small_table();
-  table.features[0].numbers = {1, 2, 3, 4, 1e300, -1e300};
+  const Table table = small_table({1, 2, 3, 4, 1e300, -1e300});
   const std::vector<std::uint32_t> fit_rows{0, 1, 2, 3};
   const Encoder encoder = Encoder::fit(table, fit_rows, {"y", TaskKind::regression, {}, 0, 1});
   const std::vector<std::uint32_t> rows{4, 5};
-  const Matrix matrix = encoder.encode(table, rows);
+  const Matrix matrix = encoder.encode(table, rows).dense();
   EXPECT_EQ(matrix.values[0], 3);
   EXPECT_EQ(matrix.values[matrix.columns], -3);
 }
 
 Table dated_table() {
-  Table table = small_table();
-  table.features.resize(1);
-  table.features[0].type = ColumnType::date;
-  table.features[0].date_order = DateOrder::day_first;
-  table.features[0].numbers.clear();
-  for (const char* day : {"1/2/2024", "2/2/2024", "5/3/2024", "9/4/2024", "", "11/5/2024"}) {
-    table.features[0].numbers.push_back(parse_date(day, DateOrder::day_first).value_or(kNaN));
-  }
-  return table;
+  std::vector<double> days;
+  for (const char* day : {"1/2/2024", "2/2/2024", "5/3/2024", "9/4/2024", "", "11/5/2024"})
+    days.push_back(parse_date(day, DateOrder::day_first).value_or(kNaN));
+  return TableMaker{}
+      .number("n", days, ColumnType::date)
+      .number("y", {10, 20, 30, 40, 50, 60})
+      .table();
 }
 
 TEST(Encoder, DatesBecomeTheirPartsAndTheSameFromARawRow) {
@@ -119,7 +101,7 @@ TEST(Encoder, DatesBecomeTheirPartsAndTheSameFromARawRow) {
   EXPECT_EQ(fitted_on_all.width(), 5U);  // time, month, day, weekday and the flag: never an hour
   const auto encoder = encoder_from_json(to_json(fitted_on_all));
   ASSERT_TRUE(encoder) << encoder.error().detail;
-  const Matrix whole = encoder->encode(table, rows);
+  const Matrix whole = encoder->encode(table, rows).dense();
   const std::vector<RawRow> raw{{{"n", std::string{"5/3/2024"}}}, {{"n", std::string{""}}}};
   std::vector<PredictWarning> warnings;
   const auto one = encoder->encode(raw, MissingColumns::refuse, warnings);
@@ -135,18 +117,17 @@ TEST(Encoder, DatesBecomeTheirPartsAndTheSameFromARawRow) {
 }
 
 TEST(Encoder, ABooleanIsKnownInEverySpelling) {
-  Table table = small_table();
-  table.features.erase(table.features.begin());
-  table.features.resize(1);
-  table.features[0].type = ColumnType::boolean;
-  table.features[0].codes = {0, 1, 0, 1, -1, 1};
-  table.features[0].levels = {"yes", "no"};
+  const Table table = TableMaker{}
+                          .category("c", {0, 1, 0, 1, -1, 1}, {"yes", "no"}, ColumnType::boolean)
+                          .number("y", {10, 20, 30, 40, 50, 60})
+                          .table();
   const std::vector<std::uint32_t> rows{0, 1, 2, 3, 4, 5};
-  const auto encoder = encoder_from_json(
-      to_json(Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1})));
+  const auto encoder =
+      encoder_from_json(to_json(Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1})));
   ASSERT_TRUE(encoder) << encoder.error().detail;
   std::vector<PredictWarning> warnings;
-  const std::vector<RawRow> raw{{{"c", std::string{"true"}}}, {{"c", std::string{"N"}}}, {{"c", std::string{"so"}}}};
+  const std::vector<RawRow> raw{
+      {{"c", std::string{"true"}}}, {{"c", std::string{"N"}}}, {{"c", std::string{"so"}}}};
   const auto matrix = encoder->encode(raw, MissingColumns::refuse, warnings);
   ASSERT_TRUE(matrix);
   EXPECT_THAT(matrix->values, ElementsAre(0, 1, 1, 0, 0, 0));
@@ -175,17 +156,16 @@ TEST(Encoder, StandardisesTheTarget) {
 }
 
 TEST(Encoder, MoreThanFiftyLevelsShareOneColumn) {
-  Table table = small_table();
-  table.features.resize(1);
-  table.features[0] = TableColumn{};
-  table.features[0].name = "c";
+  std::vector<std::int32_t> codes;
+  std::vector<std::string> levels;
   std::vector<std::uint32_t> rows;
   for (std::int32_t i = 0; i < 120; ++i) {
-    table.features[0].codes.push_back(i % 60);
+    codes.push_back(i % 60);
     rows.push_back(static_cast<std::uint32_t>(i));
-    if (i < 60) table.features[0].levels.push_back(fmt::format("l{}", i));
+    if (i < 60) levels.push_back(fmt::format("l{}", i));
   }
-  table.target.numbers.resize(120);
+  const Table table =
+      TableMaker{}.category("c", codes, levels).number("y", std::vector<double>(120)).table();
   const Encoder encoder = Encoder::fit(table, rows, {"y", TaskKind::regression, {}, 0, 1});
   EXPECT_EQ(encoder.width(), 51U);
   std::vector<PredictWarning> warnings;
@@ -206,7 +186,7 @@ TEST(EncoderRows, AreEncodedAsTheTableWas) {
   const auto encoded = encoder.encode(*rows, MissingColumns::refuse, warnings);
   ASSERT_TRUE(encoded) << encoded.error().detail;
   const std::vector<std::uint32_t> known{3, 3, 4};
-  EXPECT_EQ(encoded->values, encoder.encode(small_table(), known).values);
+  EXPECT_EQ(encoded->values, encoder.encode(small_table(), known).dense().values);
   EXPECT_TRUE(warnings.empty());
 }
 
@@ -246,7 +226,8 @@ TEST(EncoderJson, ComesBackTheSame) {
   ASSERT_TRUE(back) << back.error().detail;
   EXPECT_EQ(to_json(*back), to_json(encoder));
   const std::vector<std::uint32_t> rows{0, 1, 2, 3, 4, 5};
-  EXPECT_EQ(back->encode(small_table(), rows).values, encoder.encode(small_table(), rows).values);
+  EXPECT_EQ(back->encode(small_table(), rows).dense().values,
+            encoder.encode(small_table(), rows).dense().values);
   for (const char* text : {"", "{}", "{\"format\":2}", "[]"})
     EXPECT_FALSE(encoder_from_json(text));
 }

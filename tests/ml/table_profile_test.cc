@@ -188,8 +188,7 @@ TEST(ProfileSpeed, MegabytesPerSecondAndMemory) {
   const std::uint64_t before = peak_kb();
   const double start = cpu_seconds();
   double generating = 0;
-  auto builder =
-      ProfileBuilder::make({"id", "price", "size", "city", "flag", "name"}, '.').value();
+  auto builder = ProfileBuilder::make({"id", "price", "size", "city", "flag", "name"}, '.').value();
   CsvParser parser{[&](const CsvBatch& batch) -> Result<> {
     builder.add(batch);
     return {};

@@ -78,9 +78,24 @@ TEST(NumbersOfPeople, AreRead) {
 
 TEST(NumbersOfPeople, EveryShortNumberIsWhatTheSlowWayReads) {
   for (const char* sign : {"", "-", "+"}) {
-    for (const char* text :
-         {"0", "7", "12", "123", "1234", "12345", "123456", "1234567", "12345678", ".5", "6.",
-          "0.1", "3.14159", "00012", "1.234567", "99999999", "0.000001", "1234567."}) {
+    for (const char* text : {"0",
+                             "7",
+                             "12",
+                             "123",
+                             "1234",
+                             "12345",
+                             "123456",
+                             "1234567",
+                             "12345678",
+                             ".5",
+                             "6.",
+                             "0.1",
+                             "3.14159",
+                             "00012",
+                             "1.234567",
+                             "99999999",
+                             "0.000001",
+                             "1234567."}) {
       const double expected = std::stod(std::string{"0"} + text) * (*sign == '-' ? -1 : 1);
       EXPECT_EQ(parse_number(std::string{sign} + text), expected) << sign << text;
     }
@@ -109,13 +124,15 @@ TEST(ColumnTypes, FewWordsAmongNumbersAreTakenAsMissing) {
 }
 
 TEST(ColumnTypes, ManyWordsAmongNumbersMakeWords) {
-  const auto profile = column_of(200, [](int i) { return i % 10 == 0 ? "x" : std::to_string(i % 7); });
+  const auto profile =
+      column_of(200, [](int i) { return i % 10 == 0 ? "x" : std::to_string(i % 7); });
   EXPECT_EQ(profile.columns[0].type, ColumnType::category);
   EXPECT_EQ(profile.columns[0].distinct, 8U);
 }
 
 TEST(ColumnTypes, InfiniteNumbersAreCountedAndTakenAsMissing) {
-  const auto profile = column_of(100, [](int i) { return i % 4 == 0 ? "inf" : fmt::format("{}.25", i); });
+  const auto profile =
+      column_of(100, [](int i) { return i % 4 == 0 ? "inf" : fmt::format("{}.25", i); });
   EXPECT_EQ(profile.columns[0].type, ColumnType::number);
   EXPECT_EQ(profile.columns[0].infinite, 25U);
   EXPECT_LT(profile.columns[0].max, 100);
@@ -138,7 +155,9 @@ TEST(ColumnTypes, WholeNumbersWithLeadingZerosAreCodes) {
 TEST(ColumnTypes, YesAndNoAreBooleanInAnySpelling) {
   for (const auto& [yes, no] : std::vector<std::pair<std::string, std::string>>{
            {"yes", "no"}, {"True", "FALSE"}, {"y", "n"}, {"T", "F"}, {"on", "off"}}) {
-    const auto cell = [&yes = yes, &no = no](int i) { return i % 3 == 0 ? yes : i % 3 == 1 ? no : ""; };
+    const auto cell = [&yes = yes, &no = no](int i) {
+      return i % 3 == 0 ? yes : i % 3 == 1 ? no : "";
+    };
     EXPECT_EQ(column_of(30, cell).columns[0].type, ColumnType::boolean) << yes;
   }
   EXPECT_EQ(column_of(30, [](int) { return "yes"; }).columns[0].type, ColumnType::category);
@@ -148,19 +167,22 @@ TEST(ColumnTypes, YesAndNoAreBooleanInAnySpelling) {
 
 TEST(ColumnTypes, DatesInTwoOrdersAreReadAndSaid) {
   const auto profile = column_of(60, [](int i) {
-    return i % 3 == 0 ? fmt::format("{}/3/2014", 13 + i % 15) : fmt::format("3/{}/2014", 13 + i % 15);
+    return i % 3 == 0 ? fmt::format("{}/3/2014", 13 + i % 15)
+                      : fmt::format("3/{}/2014", 13 + i % 15);
   });
   const ColumnProfile& x = profile.columns[0];
   EXPECT_EQ(x.type, ColumnType::date);
   EXPECT_EQ(x.date_order, DateOrder::month_first);
   EXPECT_EQ(x.unreadable, 0U);
   EXPECT_EQ(date_text(x.min), "2014-03-13");
-  EXPECT_THAT(profile.warnings, Contains(HasSubstr("dates in two orders: 20 only with the day first, 40")));
+  EXPECT_THAT(profile.warnings,
+              Contains(HasSubstr("dates in two orders: 20 only with the day first, 40")));
 }
 
 TEST(ColumnTypes, DatesInTwoFormatsAreOneColumn) {
   const auto profile = column_of(40, [](int i) {
-    return i % 2 ? fmt::format("2014-01-{:02}", 1 + i % 28) : fmt::format("{} Jan 2014", 1 + i % 28);
+    return i % 2 ? fmt::format("2014-01-{:02}", 1 + i % 28)
+                 : fmt::format("{} Jan 2014", 1 + i % 28);
   });
   EXPECT_EQ(profile.columns[0].type, ColumnType::date);
   EXPECT_EQ(profile.columns[0].unreadable, 0U);
@@ -171,7 +193,8 @@ TEST(ColumnTypes, SentencesAreTextAndNamesAreIds) {
     return fmt::format("The parcel number {} arrived late and I was not amused at all", i);
   });
   EXPECT_EQ(sentences.columns[0].type, ColumnType::text);
-  EXPECT_EQ(column_of(40, [](int i) { return fmt::format("n{}", i); }).columns[0].type, ColumnType::id);
+  EXPECT_EQ(column_of(40, [](int i) { return fmt::format("n{}", i); }).columns[0].type,
+            ColumnType::id);
 }
 
 TEST(ColumnTypes, ASingleValueThatIsSometimesMissingTellsSomething) {
@@ -181,16 +204,20 @@ TEST(ColumnTypes, ASingleValueThatIsSometimesMissingTellsSomething) {
 }
 
 TEST(ColumnChoices, TypeAndRoleAreTheOwners) {
-  const auto zip = column_of(400, [](int i) { return std::to_string(10000 + i); }, chosen({ColumnType::category}));
+  const auto zip = column_of(
+      400, [](int i) { return std::to_string(10000 + i); }, chosen({ColumnType::category}));
   EXPECT_EQ(zip.columns[0].type, ColumnType::category);
   EXPECT_EQ(zip.columns[0].levels.size(), kLevelsShownMax);
-  const auto ignored = column_of(40, [](int i) { return std::to_string(i * i); }, chosen({{}, ColumnRole::ignore}));
+  const auto ignored = column_of(
+      40, [](int i) { return std::to_string(i * i); }, chosen({{}, ColumnRole::ignore}));
   EXPECT_FALSE(is_feature(ignored.columns[0]));
-  const auto row = column_of(40, [](int i) { return std::to_string(i); }, chosen({{}, ColumnRole::feature}));
+  const auto row = column_of(
+      40, [](int i) { return std::to_string(i); }, chosen({{}, ColumnRole::feature}));
   EXPECT_EQ(row.columns[0].type, ColumnType::integer);
   EXPECT_TRUE(is_feature(row.columns[0]));
   EXPECT_THAT(row.warnings, Not(Contains(HasSubstr("\"x\""))));
-  const auto day = column_of(40, [](int i) { return fmt::format("201401{:02}", 1 + i % 28); }, chosen({ColumnType::date}));
+  const auto day = column_of(
+      40, [](int i) { return fmt::format("201401{:02}", 1 + i % 28); }, chosen({ColumnType::date}));
   EXPECT_EQ(date_text(day.columns[0].min), "2014-01-01");
   EXPECT_EQ(*profile_from_json(to_json(day)), day);
 }
@@ -232,7 +259,8 @@ TEST(Relations, SumsCopiesAndScalesAreFound) {
   ASSERT_EQ(profile.relations.size(), 2U);
   EXPECT_EQ(to_string(profile.relations[0]), "total = a + b");
   EXPECT_EQ(to_string(profile.relations[1]), "f = 1.8 * c + 32");
-  EXPECT_THAT(profile.warnings, Contains(HasSubstr("total = a + b: if one of these columns is the target")));
+  EXPECT_THAT(profile.warnings,
+              Contains(HasSubstr("total = a + b: if one of these columns is the target")));
 }
 
 TEST(Relations, ALeftOutRowOrNoiseIsNoRelation) {
@@ -240,7 +268,8 @@ TEST(Relations, ALeftOutRowOrNoiseIsNoRelation) {
   for (int i = 0; i < 300; ++i) {
     const int a = i * 37 % 101;
     const int b = i * i % 53;
-    rows.push_back({std::to_string(a), std::to_string(b), std::to_string(a + b + (i == 150 ? 1 : 0))});
+    rows.push_back(
+        {std::to_string(a), std::to_string(b), std::to_string(a + b + (i == 150 ? 1 : 0))});
   }
   EXPECT_THAT(profile_of({"a", "b", "total"}, rows).relations, IsEmpty());
 }
@@ -253,7 +282,8 @@ TEST(Profile, TwoThousandColumnsFitTheLogAndComeBack) {
     for (int r = 0; r < 60; ++r) {
       const bool is_word = c % 3 == 0;
       rows[static_cast<std::size_t>(r)].push_back(
-          is_word ? fmt::format("level {}", r * c % 9) : fmt::format("{}.{}", r * c % 997, r * 31 % 10));
+          is_word ? fmt::format("level {}", r * c % 9)
+                  : fmt::format("{}.{}", r * c % 997, r * 31 % 10));
     }
   }
   const auto profile = profile_of(names, rows);

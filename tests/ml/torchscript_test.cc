@@ -16,18 +16,19 @@ namespace {
 FitData data_for(TaskKind task, std::size_t rows) {
   Random random{2};
   FitData data;
-  data.features = {rows, 5, {}};
+  Matrix features{rows, 5, {}};
   for (std::size_t row = 0; row < rows; ++row) {
     double sum = 0;
     for (int c = 0; c < 5; ++c) {
-      data.features.values.push_back(static_cast<float>(random.normal()));
-      sum += data.features.values.back();
+      features.values.push_back(static_cast<float>(random.normal()));
+      sum += features.values.back();
     }
     if (task == TaskKind::regression)
       data.numbers.push_back(static_cast<float>(sum));
     else
       data.classes.push_back(sum > 1 ? 2 : sum > -1 ? 1 : 0);
   }
+  data.features = EncodedRows{std::move(features)};
   return data;
 }
 
@@ -58,13 +59,13 @@ TEST_P(OpenedByTorch, GivesTheSameAnswers) {
   const std::string path = folder / "model.pt";
   std::ofstream{path, std::ios::binary} << learner->script();
   std::size_t columns = 0;
-  EXPECT_EQ(native.load(path)->predict(data.features, columns), said) << "bit for bit";
+  EXPECT_EQ(native.load(path)->predict(data.features.dense(), columns), said) << "bit for bit";
   EXPECT_EQ(columns, GetParam() == TaskKind::regression ? 1U : 3U);
 
   TorchEngine torch;
   torch.prepare(1);
   std::size_t torch_columns = 0;
-  const auto by_torch = torch.load(path)->predict(data.features, torch_columns);
+  const auto by_torch = torch.load(path)->predict(data.features.dense(), torch_columns);
   EXPECT_EQ(torch_columns, columns);
   ASSERT_EQ(by_torch.size(), said.size());
   for (std::size_t i = 0; i < said.size(); ++i)

@@ -35,9 +35,9 @@ class MeanLearner : public Learner {
     return 1;
   }
 
-  std::vector<float> predict(const Matrix& features) override {
+  std::vector<float> predict(const EncodedRows& features) override {
     std::vector<float> out;
-    for (std::size_t i = 0; i < features.rows; ++i) {
+    for (std::size_t i = 0; i < features.rows(); ++i) {
       out.insert(out.end(), shares_.begin(), shares_.end());
     }
     return out;

@@ -15,6 +15,7 @@ std::vector<WorkMessage> one_of_each() {
   task.number = 7;
   task.token = 1ULL << 60;
   task.dataset_path = "/data/ünïcode \"x\".csv";
+  task.columns_path = "/data/work/columns/d-1";
   task.profile_json = "{\"rows\":1}";
   task.target = "charges";
   task.task = "regression";

@@ -164,6 +164,52 @@ TEST_F(ApiTest, RefusesBadUploadsAndKeepsNothingOfThem) {
   EXPECT_EQ(json::parse(get("/api/v1/datasets").body)["datasets"].size(), 0U);
 }
 
+TEST_F(ApiTest, TakesWhatItsOwnerSaysOfATable) {
+  start();
+  std::string table = "zip;price\n";
+  for (int i = 0; i < 40; ++i)
+    table += fmt::format("{};{},5\n", 10'000 + i % 7, i);
+  const Reply added =
+      send("POST",
+           "/api/v1/datasets?name=houses&columns=" +
+               web::percent_encode(R"({"zip":{"type":"category","role":"ignore"}})"),
+           table);
+  ASSERT_EQ(added.status, 201U) << added.body;
+  const json dataset = json::parse(added.body);
+  EXPECT_EQ(dataset["csv"]["delimiter"], ";");
+  EXPECT_EQ(dataset["csv"]["decimal"], ",");
+  EXPECT_EQ(dataset["columns"][0]["type"], "category");
+  EXPECT_EQ(dataset["columns"][0]["role"], "ignore");
+  EXPECT_EQ(dataset["columns"][1]["max"], 39.5);
+  const Reply bare = send("POST", "/api/v1/datasets?name=bare&delimiter=%3B&header=false", table);
+  EXPECT_EQ(json::parse(bare.body)["columns"][0]["name"], "column_1") << bare.body;
+  EXPECT_EQ(json::parse(bare.body)["rows"], 41);
+}
+
+TEST_F(ApiTest, RefusesWhatNoTableCanBeAndNamesTheParameter) {
+  start();
+  const auto refused = [&](const std::string& query, const std::string& says) {
+    const Reply reply = send("POST", "/api/v1/datasets?name=x&" + query, kCsv);
+    EXPECT_EQ(reply.status, 422U) << query << reply.body;
+    EXPECT_NE(reply.body.find(says), std::string::npos) << query << reply.body;
+    return json::parse(reply.body).value("field", "");
+  };
+  EXPECT_EQ(refused("delimiter=ab", "one character"), "delimiter");
+  EXPECT_EQ(refused("delimiter=%22", "no quote"), "delimiter");
+  EXPECT_EQ(refused("decimal=x", "must be"), "decimal");
+  EXPECT_EQ(refused("header=perhaps", "true or false"), "header");
+  EXPECT_EQ(refused("skip=1001", "from 0 to 1000"), "skip");
+  EXPECT_EQ(refused("skip=1&skip=2", "given twice"), "skip");
+  EXPECT_EQ(refused("encoding=klingon", "is not known"), "encoding");
+  EXPECT_EQ(refused("columns=%5B%5D", "JSON object"), "columns");
+  EXPECT_EQ(refused("columns=" + web::percent_encode(R"({"age":{"type":"color"}})"), "age"),
+            "columns");
+  EXPECT_EQ(refused("columns=" + web::percent_encode(R"({"agee":{"role":"id"}})"), "did you mean"),
+            "columns");
+  refused("delimeter=%3B", "no such parameter");
+  EXPECT_TRUE(node.blobs().list().empty());
+}
+
 TEST_F(ApiTest, RefusesASecondDatasetOfTheSameNameOrOneInUse) {
   start();
   const std::string id = upload();

@@ -97,7 +97,7 @@ asio::awaitable<Result<LogIndex>> FakeNode::read_index(std::chrono::milliseconds
 }
 
 asio::awaitable<Result<ml::TableProfile>> FakeNode::profile(ContentHash blob,
-                                                          ml::TableOptions options) {
+                                                            ml::TableOptions options) {
   co_return ml::profile_file(blobs_->path(blob), options);
 }
 

@@ -29,7 +29,8 @@ class FakeNode : public web::NodeView, public ml::Ledger {
 
   node::BlobStore& blobs() override { return *blobs_; }
 
-  web::asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob, ml::TableOptions options) override;
+  web::asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob,
+                                                         ml::TableOptions options) override;
   web::asio::awaitable<Result<>> replicate(ContentHash blob) override;
   web::asio::awaitable<Result<>> fetch(ContentHash blob) override;
   web::asio::awaitable<Result<std::string>> predict(web::PredictCall call) override;

@@ -1,6 +1,6 @@
-// bench_ml: what a training step costs, with each set of kernels and with LibTorch, and what reading
-// a table costs, as JSON on stdout. All take turns, so that what else the machine does meets all of
-// them.
+// bench_ml: what a training step costs, with each set of kernels and with LibTorch, and what
+// reading a table costs, as JSON on stdout. All take turns, so that what else the machine does
+// meets all of them.
 #include "ml/engine/kernels.h"
 #include "ml/train/native_engine.h"
 #include "node/base/random.h"
@@ -40,13 +40,14 @@ constexpr Shape kShapes[] = {{"16-64-64-1, batch 128", 16, 2, 64, 128, 8192},
 ml::FitData data_for(const Shape& shape) {
   Random random{1};
   ml::FitData data;
-  data.features = {shape.rows, shape.inputs, {}};
+  ml::Matrix features{shape.rows, shape.inputs, {}};
   for (std::size_t row = 0; row < shape.rows; ++row) {
-    const std::size_t at = data.features.values.size();
+    const std::size_t at = features.values.size();
     for (std::size_t c = 0; c < shape.inputs; ++c)
-      data.features.values.push_back(static_cast<float>(random.normal()));
-    data.numbers.push_back(data.features.values[at] * data.features.values[at + 1]);
+      features.values.push_back(static_cast<float>(random.normal()));
+    data.numbers.push_back(features.values[at] * features.values[at + 1]);
   }
+  data.features = ml::EncodedRows{std::move(features)};
   return data;
 }
 

@@ -79,7 +79,8 @@ class NodeView {
   virtual node::BlobStore& blobs() = 0;
 
   /// Reads a stored CSV blob and profiles it (blocking work on a background thread).
-  virtual asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob, ml::TableOptions options) = 0;
+  virtual asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob,
+                                                            ml::TableOptions options) = 0;
 
   /// Returns once a majority of the voters hold the blob on disk, this node's copy included.
   virtual asio::awaitable<Result<>> replicate(ContentHash blob) = 0;

@@ -21,8 +21,9 @@ constexpr std::array<std::string_view, 3> kRoles{"feature", "ignore", "id"};
 Result<> check_parameters(const Target& target) {
   for (const auto& [name, value] : target.query) {
     if (std::ranges::find(kParameters, name) == kParameters.end()) {
-      return field_error(name.substr(0, 40),
-                         fmt::format("no such parameter; they are {}", fmt::join(kParameters, ", ")));
+      return field_error(
+          name.substr(0, 40),
+          fmt::format("no such parameter; they are {}", fmt::join(kParameters, ", ")));
     }
     const auto is_it = [&name = name](const auto& other) { return other.first == name; };
     if (std::ranges::count_if(target.query, is_it) > 1) return field_error(name, "is given twice");

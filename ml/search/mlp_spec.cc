@@ -1,9 +1,12 @@
-#include "ml/train/learner.h"
+#include "ml/search/mlp_spec.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace starling::ml {
 namespace {

@@ -1,0 +1,46 @@
+#include "ml/schedule/trial_memory.h"
+
+#include "ml/engine/mlp.h"
+#include "ml/search/mlp_spec.h"
+#include "ml/table/split.h"
+
+#include <algorithm>
+
+namespace starling::ml {
+namespace {
+
+constexpr double kProcessBytes = 8e6;  // measured: 5 MB when it starts, and its buffers
+constexpr double kSplitBytes = 96;     // a row: its hash and class, its place in two orders
+constexpr double kKeptBytes = 24;      // a row: its number in a part, its class and stratum
+constexpr double kLearntBytes = 16;    // a row to learn from: its target and its place in the order
+constexpr double kJudgedBytes = 24;    // an output of a row to judge: said, true and compared
+
+}  // namespace
+
+std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
+  const auto rows = static_cast<double>(size.rows);
+  const double known = rows * (1 - kTestShare);
+  const double fit = known * (1 - kValidationShare);
+  const double judged = known * kValidationShare;
+  double training = 0;
+  if (const auto spec = mlp_spec_from(params)) {
+    MlpShape shape;
+    shape.inputs = size.inputs;
+    shape.outputs = size.outputs;
+    shape.hidden.assign(spec->n_layers, spec->width);
+    shape.batch = std::clamp<std::size_t>(static_cast<std::size_t>(fit), 1, spec->batch_size);
+    const auto inputs = static_cast<double>(size.inputs);
+    training = static_cast<double>(Mlp::slab_bytes(shape)) +
+               static_cast<double>(size.row_bytes) * known +
+               4 * inputs * static_cast<double>(shape.batch) + kLearntBytes * fit +
+               kJudgedBytes * judged * static_cast<double>(size.outputs);
+  }
+  const double bytes = kProcessBytes + kKeptBytes * rows + std::max(kSplitBytes * rows, training);
+  return static_cast<std::uint64_t>(bytes / 1e6) + 1;
+}
+
+std::uint64_t final_peak_mb(std::uint64_t trial_peak_mb) {
+  return trial_peak_mb + trial_peak_mb / 4;
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,196 @@
+#include "ml/table/column_store.h"
+
+#include "ml/table/cell.h"
+#include "ml/table/date.h"
+#include "ml/table/short_number.h"
+#include "node/base/assert.h"
+#include "node/base/hash.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace starling::ml {
+namespace {
+
+/// Fixed for all time: another salt is another choice of test rows for every dataset.
+constexpr std::string_view kRowSalt = "starling test rows";
+constexpr std::size_t kAlignment = 64;
+constexpr double kFloatWholeMax = 16'777'216;  // floats hold all whole numbers to here
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+bool is_date_or_number(ColumnType type) {
+  return is_numeric(type) || type == ColumnType::date;
+}
+
+/// A target may be a column that is no feature, so roles do not matter here.
+bool is_stored(const ColumnProfile& column) {
+  return column.type != ColumnType::text && column.type != ColumnType::id && column.distinct > 0;
+}
+
+bool fits_floats(const ColumnProfile& column) {
+  return is_numeric(column.type) && column.is_whole && std::abs(column.min) <= kFloatWholeMax &&
+         std::abs(column.max) <= kFloatWholeMax;
+}
+
+std::size_t aligned(std::size_t offset) {
+  return (offset + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+template <class Value>
+Value* values_at(std::span<std::byte> block, std::size_t offset) {
+  return reinterpret_cast<Value*>(block.data() + offset);
+}
+
+template <class Value>
+std::span<const Value> values_in(std::span<const std::byte> block,
+                                 std::size_t offset,
+                                 std::uint64_t count) {
+  return {reinterpret_cast<const Value*>(block.data() + offset), count};
+}
+
+}  // namespace
+
+ColumnLayout layout_of(const TableProfile& profile) {
+  ColumnLayout layout;
+  layout.rows = profile.rows;
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < profile.columns.size(); ++i) {
+    const ColumnProfile& column = profile.columns[i];
+    if (!is_stored(column)) continue;
+    const bool is_single = fits_floats(column);
+    const bool is_double = is_date_or_number(column.type) && !is_single;
+    layout.columns.push_back({column.name, i, offset, is_single, {}});
+    offset = aligned(offset + layout.rows * (is_double ? sizeof(double) : sizeof(float)));
+  }
+  layout.hashes = offset;
+  layout.bytes = offset + layout.rows * sizeof(RowHash);
+  return layout;
+}
+
+std::string levels_to_json(const ColumnLayout& layout) {
+  auto json = nlohmann::json::array();
+  for (const StoredColumn& column : layout.columns)
+    json.push_back(column.levels);
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<> levels_from_json(std::string_view text, ColumnLayout& layout) {
+  const Error damaged{Errc::corrupt, "the stored columns have no levels that can be read"};
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_array() || json.size() != layout.columns.size()) return damaged;
+  try {
+    for (std::size_t i = 0; i < json.size(); ++i)
+      layout.columns[i].levels = json[i].get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception&) {
+    return damaged;
+  }
+  return {};
+}
+
+ColumnWriter::ColumnWriter(const TableProfile& profile, std::span<std::byte> block)
+    : profile_(profile),
+      block_(block),
+      layout_(layout_of(profile)),
+      codes_(layout_.columns.size()) {
+  STARLING_ASSERT(block.size() == layout_.bytes, "the block is as large as its layout");
+}
+
+double ColumnWriter::number_in(std::string_view cell, const ColumnProfile& column) const {
+  if (column.type == ColumnType::date)
+    return parse_date(cell, column.date_order).value_or(kMissing);
+  double number = 0;
+  if (parse_short_number(cell, profile_.dialect.decimal, number)) return number;
+  return parse_number(cell, profile_.dialect.decimal).value_or(kMissing);
+}
+
+std::int32_t ColumnWriter::code_of(std::string_view cell, std::size_t column) {
+  const std::string_view word = trimmed(cell);
+  if (is_missing(word)) return -1;
+  text_ = word;
+  auto& levels = layout_.columns[column].levels;
+  const auto next = static_cast<std::int32_t>(levels.size());
+  const auto [found, is_new] = codes_[column].try_emplace(text_, next);
+  if (is_new) levels.push_back(text_);
+  return found->second;
+}
+
+void ColumnWriter::add_column(const CsvBatch& batch, std::size_t i) {
+  const StoredColumn& stored = layout_.columns[i];
+  const ColumnProfile& column = profile_.columns[stored.field];
+  const std::string_view* cell = batch.fields.data() + stored.field;
+  for (std::uint64_t row = rows_; row < rows_ + batch.rows(); ++row, cell += batch.columns) {
+    if (!is_date_or_number(column.type)) {
+      values_at<std::int32_t>(block_, stored.offset)[row] = code_of(*cell, i);
+    } else if (stored.is_single) {
+      values_at<float>(block_, stored.offset)[row] = static_cast<float>(number_in(*cell, column));
+    } else {
+      values_at<double>(block_, stored.offset)[row] = number_in(*cell, column);
+    }
+  }
+}
+
+void ColumnWriter::add_hashes(const CsvBatch& batch) {
+  auto* hashes = values_at<RowHash>(block_, layout_.hashes);
+  for (std::size_t i = 0; i < batch.rows(); ++i) {
+    text_ = kRowSalt;
+    for (const std::string_view field : batch.row(i)) {
+      text_.append(field);
+      text_.push_back('\x1F');  // ASCII's own separator, so that "a","b" is not "ab",""
+    }
+    hashes[rows_ + i] = short_hash_of(std::as_bytes(std::span{text_}));
+  }
+}
+
+Result<> ColumnWriter::add(const CsvBatch& batch) {
+  STARLING_ASSERT(batch.columns == profile_.columns.size(), "rows have the profile's columns");
+  if (batch.rows() > layout_.rows - rows_)
+    return Error{Errc::conflict, "the file has more rows than its profile"};
+  for (std::size_t i = 0; i < layout_.columns.size(); ++i)
+    add_column(batch, i);
+  add_hashes(batch);
+  rows_ += batch.rows();
+  return {};
+}
+
+Result<ColumnLayout> ColumnWriter::finish() && {
+  if (rows_ == layout_.rows) return std::move(layout_);
+  return Error{Errc::conflict, "the file has fewer rows than its profile"};
+}
+
+Table table_in(const TableProfile& profile,
+               std::string_view target,
+               const ColumnLayout& layout,
+               std::span<const std::byte> block,
+               std::shared_ptr<const void> storage) {
+  Table table;
+  table.decimal = profile.dialect.decimal;
+  table.storage = std::move(storage);
+  table.row_hashes = values_in<RowHash>(block, layout.hashes, layout.rows);
+  for (const StoredColumn& stored : layout.columns) {
+    const ColumnProfile& column = profile.columns[stored.field];
+    if (column.name != target && !is_feature(column)) continue;
+    TableColumn made;
+    made.name = column.name;
+    made.type = column.type;
+    made.date_order = column.date_order;
+    if (!made.is_number()) {
+      made.codes = values_in<std::int32_t>(block, stored.offset, layout.rows);
+      made.levels = stored.levels;
+    } else if (stored.is_single) {
+      made.numbers = Numbers{values_in<float>(block, stored.offset, layout.rows)};
+    } else {
+      made.numbers = Numbers{values_in<double>(block, stored.offset, layout.rows)};
+    }
+    if (column.name == target)
+      table.target = std::move(made);
+    else
+      table.features.push_back(std::move(made));
+  }
+  return table;
+}
+
+}  // namespace starling::ml
