@@ -48,7 +48,9 @@ Ending add_dataset(const AddOptions& options) {
   if (!swarm) return swarm.error();
   Screen screen(people_file(options));
   const std::string name = options.name.empty() ? name_of_file(options.file) : options.name;
-  const auto dataset = upload_once(*swarm, options.file, name, options.table, screen);
+  TableFlags table = options.table;
+  table.is_named = !options.name.empty();
+  const auto dataset = upload_once(*swarm, options.file, name, table, screen);
   if (!dataset) return dataset.error();
   if (options.json)
     print_json(*dataset);

@@ -75,7 +75,9 @@ Result<std::string> fetch_model(SwarmClient& swarm, const Json& study, const std
 
 Ending run_study(SwarmClient& swarm, const RunOptions& options, Screen& screen, bool is_own_node) {
   const std::string name = options.name.empty() ? name_of_file(options.file) : options.name;
-  const auto dataset = upload_once(swarm, options.file, name, options.table, screen);
+  TableFlags table = options.table;
+  table.is_named = !options.name.empty();
+  const auto dataset = upload_once(swarm, options.file, name, table, screen);
   if (!dataset) return dataset.error();
   screen.say(fmt::format("Data    {}: {}, {}",
                          printable(text_field(*dataset, "name")),

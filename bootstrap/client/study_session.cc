@@ -133,14 +133,16 @@ Result<Json> upload_once(SwarmClient& swarm,
   const std::string query = query_of(flags);
   const std::string other_name =
       name.substr(0, 55) + "-" + hash_of(to_bytes(hash->hex() + query)).hex().substr(0, 8);
+  // A name that says nothing of the flags is for the file as it is.
+  const std::string& wanted = query.empty() || flags.is_named ? name : other_name;
   for (const Json& dataset : field(*all, "datasets")) {
     const std::string known = text_field(dataset, "name");
-    const bool is_it = known == other_name || (known == name && query.empty());
+    const bool is_it = known == other_name || (known == wanted && query.empty());
     if (is_it && text_field(dataset, "sha") == hash->hex())
       return swarm.get("/api/v1/datasets/" + url_encoded(text_field(dataset, "id")));
   }
-  auto dataset = upload_as(swarm, file, name, query, screen);
-  if (dataset || dataset.error().code != Errc::conflict) return dataset;
+  auto dataset = upload_as(swarm, file, wanted, query, screen);
+  if (dataset || dataset.error().code != Errc::conflict || wanted == other_name) return dataset;
   return upload_as(swarm, file, other_name, query, screen);
 }
 

@@ -42,15 +42,20 @@ void add_table_flags(CLI::App& command, TableFlags& flags) {
   command.add_flag("--no-header", flags.has_no_header, "The first line is a row")
       ->excludes(header)
       ->group(kGroup);
-  command.add_option("--skip", flags.skip, "Lines above the table to leave out")->group(kGroup);
+  command
+      .add_option(
+          "--skip", flags.skip, "Records above the header to leave out; empty lines are none")
+      ->group(kGroup);
   command
       .add_option(
           "--type",
           flags.types,
           "Of a column: number, integer, category, date, boolean, id or text; may be repeated")
+      ->allow_extra_args(false)
       ->check(assignment)
       ->group(kGroup);
   command.add_option("--role", flags.roles, "Of a column: feature, ignore or id; may be repeated")
+      ->allow_extra_args(false)
       ->check(assignment)
       ->group(kGroup);
 }

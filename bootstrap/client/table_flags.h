@@ -20,6 +20,7 @@ struct TableFlags {
   std::optional<unsigned> skip;
   std::vector<std::string> types;  ///< COLUMN=TYPE
   std::vector<std::string> roles;  ///< COLUMN=ROLE
+  bool is_named = false;           ///< the dataset's name was said as well
 };
 
 void add_table_flags(CLI::App& command, TableFlags& flags);

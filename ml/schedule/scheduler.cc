@@ -3,6 +3,7 @@
 #include "ml/schedule/trial_memory.h"
 #include "ml/search/sampler.h"
 #include "ml/search/search_space.h"
+#include "ml/table/column_store.h"
 #include "ml/table/encoder.h"
 #include "ml/table/profile_json.h"
 #include "ml/table/task_inference.h"
@@ -142,10 +143,16 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   const auto* target = profile.find(spec.target);
   const bool has_classes = spec.task != to_string(TaskKind::regression) && target != nullptr;
   const auto features = widest_features(profile, spec.target);
+  std::uint64_t levels = 0;
+  for (const ColumnProfile& column : profile.columns) {
+    if (is_feature(column) && !is_numeric(column.type) && column.type != ColumnType::date)
+      levels += std::min<std::uint64_t>(column.distinct, kStoredLevelsMax);
+  }
   return {.rows = profile.rows,
           .inputs = features.empty() ? 0 : features.back().offset + features.back().width,
           .row_bytes = EncodedRows::row_bytes(features),
-          .outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1};
+          .outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1,
+          .levels = levels};
 }
 
 void draw_trials(const StateView& view,

@@ -10,6 +10,7 @@ namespace starling::ml {
 namespace {
 
 constexpr double kProcessBytes = 8e6;  // measured: 5 MB when it starts, and its buffers
+constexpr double kLevelBytes = 200;    // a level: its name, read, kept and looked up
 constexpr double kSplitBytes = 96;     // a row: its hash and class, its place in two orders
 constexpr double kKeptBytes = 24;      // a row: its number in a part, its class and stratum
 constexpr double kLearntBytes = 16;    // a row to learn from: its target and its place in the order
@@ -35,7 +36,9 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
                4 * inputs * static_cast<double>(shape.batch) + kLearntBytes * fit +
                kJudgedBytes * judged * static_cast<double>(size.outputs);
   }
-  const double bytes = kProcessBytes + kKeptBytes * rows + std::max(kSplitBytes * rows, training);
+  const double bytes = kProcessBytes + kKeptBytes * rows +
+                       kLevelBytes * static_cast<double>(size.levels) +
+                       std::max(kSplitBytes * rows, training);
   return static_cast<std::uint64_t>(bytes / 1e6) + 1;
 }
 

@@ -18,6 +18,7 @@ struct TrialSize {
   std::uint64_t inputs = 0;     ///< of the network, at most
   std::uint64_t row_bytes = 0;  ///< of an encoded row
   std::uint64_t outputs = 1;
+  std::uint64_t levels = 0;  ///< of all categories
 };
 
 /// Peak private memory of one trial in the native worker, in MB. Parameters that no network can

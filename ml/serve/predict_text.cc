@@ -82,7 +82,8 @@ Result<PredictQuestion> question_from_json(std::string_view body) {
 Result<PredictQuestion> question_from_csv(std::string_view body) {
   PredictQuestion question;
   CsvOptions options;
-  options.has_header = true;  // the rows are told apart by the names of their columns
+  options.has_header = true;  // what a cell is for is told by the name of its column
+  options.skip = 0;
   CsvParser parser{
       [&question](const CsvBatch& batch) -> Result<> {
         if (question.fields.size() + batch.rows() > kPredictRowsMax) {
@@ -90,6 +91,10 @@ Result<PredictQuestion> question_from_csv(std::string_view body) {
         }
         for (std::size_t i = 0; i < batch.rows(); ++i) {
           const auto row = batch.row(i);
+          if (row.back().data() == nullptr) {
+            return wrong(
+                fmt::format("rows: line {} has fewer fields than the header", batch.lines[i]));
+          }
           question.fields.emplace_back(row.begin(), row.end());
         }
         return {};

@@ -153,7 +153,8 @@ std::uint64_t cluster_time_ms(const StateView& view) {
 std::uint32_t feature_level_of(const CommandBody& body) {
   const auto* dataset = std::get_if<AddDataset>(&body);
   if (dataset != nullptr && is_packed_profile(dataset->dataset.profile)) return 3;
-  return std::holds_alternative<Adopt>(body) ? 2 : 1;
+  // What is adopted may hold such a dataset.
+  return std::holds_alternative<Adopt>(body) ? 3 : 1;
 }
 
 std::uint32_t feature_level(const StateView& view) {

@@ -138,7 +138,10 @@ std::optional<double> parse_plain(std::string_view text) {
 /// Also infinite for what is beyond a double.
 std::optional<double> parse_any_number(std::string_view text, char decimal) {
   const bool is_bracketed = text.size() > 2 && text.front() == '(' && text.back() == ')';
-  if (is_bracketed) text = trimmed(text.substr(1, text.size() - 2));
+  if (is_bracketed) {
+    text = trimmed(text.substr(1, text.size() - 2));
+    if (text.starts_with('-') || text.starts_with('+')) return std::nullopt;
+  }
   bool is_negative = drop_sign(text);
   const bool was_signed = is_negative;
   drop_unit(text);

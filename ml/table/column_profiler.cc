@@ -62,7 +62,8 @@ ColumnProfiler::ColumnProfiler(std::string name,
     : name_(std::move(name)),
       decimal_(decimal),
       choice_(choice),
-      reads_numbers_(choice.type != ColumnType::category && choice.type != ColumnType::text),
+      reads_numbers_(choice.type != ColumnType::category && choice.type != ColumnType::text &&
+                     choice.type != ColumnType::boolean),
       number_levels_(levels_max),
       word_levels_(levels_max) {}
 
@@ -146,7 +147,8 @@ bool ColumnProfiler::are_dates() const {
 }
 
 bool ColumnProfiler::are_booleans() const {
-  return yes_ > 0 && no_ > 0 && yes_ + no_ == words_ && words_ == present();
+  const bool has_two = word_levels_.distinct() == 2;
+  return has_two && yes_ > 0 && no_ > 0 && yes_ + no_ == words_ && words_ == present();
 }
 
 ColumnType ColumnProfiler::word_type(std::uint64_t distinct) const {
@@ -176,6 +178,13 @@ ColumnType ColumnProfiler::type(std::uint64_t distinct) const {
 }
 
 Result<> ColumnProfiler::check_choice(ColumnType wanted) const {
+  const bool is_unused = wanted == ColumnType::id || wanted == ColumnType::text;
+  if (is_unused && choice_.role == ColumnRole::feature) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("columns: \"{}\" cannot be a feature as {}; say category or number",
+                             name_,
+                             to_string(wanted))};
+  }
   const bool needs_numbers = is_numeric(wanted) && numbers_.count() == 0;
   const bool needs_dates = wanted == ColumnType::date && dates_seen() == 0;
   const bool needs_booleans =

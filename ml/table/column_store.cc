@@ -19,6 +19,7 @@ namespace {
 /// Fixed for all time: another salt is another choice of test rows for every dataset.
 constexpr std::string_view kRowSalt = "starling test rows";
 constexpr std::size_t kAlignment = 64;
+constexpr std::string_view kOtherLevels = "(one of many)";
 constexpr double kFloatWholeMax = 16'777'216;  // floats hold all whole numbers to here
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
@@ -112,10 +113,14 @@ std::int32_t ColumnWriter::code_of(std::string_view cell, std::size_t column) {
   if (is_missing(word)) return -1;
   text_ = word;
   auto& levels = layout_.columns[column].levels;
+  const auto found = codes_[column].find(text_);
+  if (found != codes_[column].end()) return found->second;
   const auto next = static_cast<std::int32_t>(levels.size());
-  const auto [found, is_new] = codes_[column].try_emplace(text_, next);
-  if (is_new) levels.push_back(text_);
-  return found->second;
+  const bool is_shared = levels.size() >= kStoredLevelsMax - 1;
+  if (is_shared && levels.size() == kStoredLevelsMax) return next - 1;
+  levels.push_back(is_shared ? std::string{kOtherLevels} : text_);
+  if (!is_shared) codes_[column].emplace(text_, next);
+  return next;
 }
 
 void ColumnWriter::add_column(const CsvBatch& batch, std::size_t i) {

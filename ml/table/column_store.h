@@ -23,6 +23,8 @@
 
 namespace starling::ml {
 
+inline constexpr std::size_t kStoredLevelsMax = 65'536;  ///< of a column; the others share one
+
 struct StoredColumn {
   std::string name;
   std::size_t field = 0;   ///< which of the table's columns

@@ -188,6 +188,15 @@ bool detect_header(const CsvRecords& records, std::uint32_t skip, char decimal) 
   return for_values <= for_names || filled == 0;
 }
 
+/// A single column of numbers with a decimal comma is no table of two columns: its first record,
+/// the name, has one field, and what would be the header below it holds numbers.
+bool splits_one_column(const CsvRecords& records, const CsvDialect& dialect) {
+  const bool may_be = dialect.delimiter == ',' && records.size() >= 2;
+  if (!may_be || records.record(0).size() != 1) return false;
+  const bool is_name_alone = dialect.skip == 0 || !dialect.has_header;
+  return is_name_alone && usual_width(records).fields == 2;
+}
+
 /// White space and control characters in a row become one space.
 std::string clean_name(std::string_view field) {
   std::string name;
@@ -237,7 +246,10 @@ CsvDialect detect_dialect(std::string_view text, bool is_whole, const CsvOptions
   dialect.has_header = options.has_header
                            ? *options.has_header
                            : detect_header(sample.records, dialect.skip, dialect.decimal);
-  return dialect;
+  if (options.delimiter || !splits_one_column(sample.records, dialect)) return dialect;
+  CsvOptions one_column = options;
+  one_column.delimiter = ';';
+  return detect_dialect(text, is_whole, one_column);
 }
 
 std::vector<std::string> column_names(std::span<const std::string_view> header,

@@ -15,6 +15,8 @@ namespace {
 namespace chrono = std::chrono;
 
 constexpr double kSecondsADay = 86'400;
+constexpr double kFirstSecond = -62'135'596'800;  // 0001-01-01
+constexpr double kEndSecond = 253'402'300'800;    // 10000-01-01
 constexpr std::array<std::string_view, 12> kMonths{"january",
                                                    "february",
                                                    "march",
@@ -222,6 +224,10 @@ std::optional<DateReading> with_time(Cursor& cursor, DateReading reading) {
     if (*day) **day += *time;
   }
   reading.has_time = true;
+  // An offset may lead out of the years that can be written.
+  for (const auto& day : {reading.day_first, reading.month_first}) {
+    if (day && (*day < kFirstSecond || *day >= kEndSecond)) return std::nullopt;
+  }
   return reading;
 }
 

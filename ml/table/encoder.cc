@@ -298,10 +298,13 @@ Result<double> Encoder::number_in(const FeatureCoding& feature,
                                   const CellValue& cell,
                                   std::vector<PredictWarning>& warnings) const {
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-  if (const auto* given = std::get_if<double>(&cell)) return *given;
-  const auto* text = std::get_if<std::string>(&cell);
-  if (text == nullptr || is_missing(*text)) return kMissing;
   const auto* date = std::get_if<DateCoding>(&feature.coding);
+  const auto* given = std::get_if<double>(&cell);
+  if (given != nullptr && date == nullptr && std::abs(*given) <= kNumberMax) return *given;
+  // A number in a date column is one of digits such as 20140131, as it is in a table.
+  const std::string as_text = given != nullptr ? number_text(*given) : std::string{};
+  const auto* text = given != nullptr ? &as_text : std::get_if<std::string>(&cell);
+  if (text == nullptr || is_missing(*text)) return kMissing;
   const auto number =
       date != nullptr ? parse_date(*text, date->order) : parse_number(*text, decimal_);
   if (number) return *number;

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <numeric>
+#include <tuple>
 #include <utility>
 
 namespace starling::ml {
@@ -48,9 +48,12 @@ std::optional<Value> value_in(const Names& names, std::string_view wanted) {
   return std::nullopt;
 }
 
+constexpr std::size_t kFewLevels = 20;
+
 std::size_t levels_per_column(std::size_t columns) {
   const std::size_t fair = kLevelsTrackedMax / std::max<std::size_t>(columns, 1);
-  return std::clamp<std::size_t>(fair, 20, kDistinctExactMax);
+  // A target of as many classes as there may be must be counted whatever the table's width.
+  return std::clamp<std::size_t>(fair, kLevelsKeptMax + 1, kDistinctExactMax);
 }
 
 std::size_t level_bytes(const ColumnProfile& column) {
@@ -59,23 +62,6 @@ std::size_t level_bytes(const ColumnProfile& column) {
   for (const LevelCount& level : column.levels)
     bytes += level.value.size() + kAround;
   return bytes;
-}
-
-/// A profile is an entry of the log: of the levels so many are kept as it has room for, the short
-/// lists first, for those may be classes.
-void fit_levels(std::vector<ColumnProfile>& columns) {
-  std::vector<std::pair<std::size_t, ColumnProfile*>> by_size;
-  for (ColumnProfile& column : columns)
-    by_size.emplace_back(level_bytes(column), &column);
-  std::stable_sort(by_size.begin(), by_size.end(), [](const auto& a, const auto& b) {
-    return a.first < b.first;
-  });
-  std::size_t left = kProfileLevelBytesMax;
-  for (auto& [bytes, column] : by_size) {
-    while (!column->levels.empty() && level_bytes(*column) > left)
-      column->levels.resize(column->levels.size() / 2);
-    left -= level_bytes(*column);
-  }
 }
 
 /// The columns of a category that was spread over zeros and ones before always sum to one: no news.
@@ -125,6 +111,35 @@ const ColumnProfile* TableProfile::find(std::string_view name) const {
     if (column.name == name) return &column;
   }
   return nullptr;
+}
+
+bool has_all_levels(const ColumnProfile& column) {
+  return column.is_distinct_exact && column.levels.size() == column.distinct;
+}
+
+void fit_levels(std::vector<ColumnProfile>& columns, std::size_t bytes) {
+  struct Listed {
+    bool is_partial;
+    bool is_long_of_numbers;  // rather a quantity than classes
+    std::size_t bytes;
+    ColumnProfile* column;
+  };
+
+  std::vector<Listed> lists;
+  for (ColumnProfile& column : columns)
+    lists.push_back({!has_all_levels(column),
+                     is_numeric(column.type) && column.levels.size() > kFewLevels,
+                     level_bytes(column),
+                     &column});
+  std::stable_sort(lists.begin(), lists.end(), [](const Listed& a, const Listed& b) {
+    return std::tuple{a.is_partial, a.is_long_of_numbers, a.bytes} <
+           std::tuple{b.is_partial, b.is_long_of_numbers, b.bytes};
+  });
+  for (Listed& list : lists) {
+    while (!list.column->levels.empty() && level_bytes(*list.column) > bytes)
+      list.column->levels.resize(list.column->levels.size() / 2);
+    bytes -= level_bytes(*list.column);
+  }
 }
 
 bool is_feature(const ColumnProfile& column) {
@@ -212,7 +227,6 @@ Result<TableProfile> ProfileBuilder::finish(const CsvDialect& dialect,
       profile.warnings.push_back(std::move(warning));
     profile.columns.push_back(std::move(*finished));
   }
-  fit_levels(profile.columns);
   profile.relations = find_relations(parts_->sample, parts_->names);
   for (const Relation& relation : profile.relations) {
     if (is_remarkable(relation, profile)) profile.warnings.push_back(relation_warning(relation));

@@ -1,8 +1,8 @@
 /// What a table holds, found in one pass over its rows: types, ranges, levels, and what is odd.
 ///
 /// Memory is bounded whatever the table: at most `kLevelsTrackedMax` values are told apart over all
-/// columns, beyond that distinct values are estimated (HyperLogLog, 2 % off) and counts of levels
-/// are those of the values seen first.
+/// columns (101 of each column if that is more), beyond that distinct values are estimated
+/// (HyperLogLog, 2 % off) and counts of levels are those of the values seen first.
 ///
 /// Source: Flajolet et al., "HyperLogLog" (2007). Threads: none. Pure.
 #pragma once
@@ -30,7 +30,6 @@ inline constexpr std::size_t kLevelsShownMax = 50;         ///< of a column with
 inline constexpr std::size_t kLevelsKeptMax = 100;         ///< a column with so few keeps them all
 inline constexpr std::size_t kLevelTextBytesMax = 128;
 inline constexpr std::size_t kWarningsMax = 200;
-inline constexpr std::size_t kProfileLevelBytesMax = 96 << 10;  ///< of all levels of all columns
 
 /// Values are stored: append only.
 enum class ColumnType : std::uint8_t {
@@ -94,6 +93,13 @@ struct TableProfile {
 
   friend bool operator==(const TableProfile&, const TableProfile&) = default;
 };
+
+/// Whether `levels` are all there are.
+bool has_all_levels(const ColumnProfile& column);
+
+/// Leaves so many levels that they take at most `bytes` in all: complete lists first, of those the
+/// words and the short ones, for these may be classes.
+void fit_levels(std::vector<ColumnProfile>& columns, std::size_t bytes);
 
 /// Whether a model may learn from it: a number, date, boolean or category with at least two values,
 /// or with one that is missing in some rows, which its owner did not exclude.

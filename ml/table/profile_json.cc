@@ -162,7 +162,9 @@ std::string to_json(const TableProfile& profile) {
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string stored_profile(const TableProfile& profile) {
+namespace {
+
+std::string packed_if_long(const TableProfile& profile) {
   const std::string json = to_json(profile);
   if (json.size() <= kPlainProfileMax) return json;
   uLongf size = ::compressBound(json.size());
@@ -177,6 +179,27 @@ std::string stored_profile(const TableProfile& profile) {
   STARLING_ASSERT(code == Z_OK, "there is room for the packed profile");
   packed.resize(kPackedHead + size);
   return packed;
+}
+
+}  // namespace
+
+Result<std::string> stored_profile(TableProfile profile) {
+  for (const std::size_t level_bytes : {4 << 20, 1 << 20, 256 << 10, 64 << 10, 0}) {
+    fit_levels(profile.columns, level_bytes);
+    std::string stored = packed_if_long(profile);
+    if (stored.size() <= kStoredProfileMax) return stored;
+  }
+  profile.relations.clear();
+  profile.warnings = {"this table is so wide that its levels and warnings are left out"};
+  std::string stored = packed_if_long(profile);
+  if (stored.size() <= kStoredProfileMax) return stored;
+  return Error{
+      Errc::too_large,
+      fmt::format("the profile of {} columns takes {} bytes, packed; at most {}: leave out "
+                  "columns, or shorten their names",
+                  profile.columns.size(),
+                  stored.size(),
+                  kStoredProfileMax)};
 }
 
 bool is_packed_profile(std::string_view stored) {

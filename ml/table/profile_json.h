@@ -10,6 +10,7 @@
 namespace starling::ml {
 
 inline constexpr std::size_t kPlainProfileMax = 128 << 10;
+inline constexpr std::size_t kStoredProfileMax = 240 << 10;  ///< an entry of the log has 256 KiB
 inline constexpr std::size_t kProfileBytesMax = 8 << 20;
 
 /// {"rows", "duplicate_rows", "csv": {"encoding", "delimiter", "decimal", "header", "skip"},
@@ -19,8 +20,10 @@ inline constexpr std::size_t kProfileBytesMax = 8 << 20;
 std::string to_json(const TableProfile& profile);
 
 /// As the log holds it: the JSON, or, of a table so wide that it would be over `kPlainProfileMax`,
-/// the JSON packed by zlib behind a byte that no JSON begins with.
-std::string stored_profile(const TableProfile& profile);
+/// the JSON packed by zlib behind a byte that no JSON begins with. If that is still over
+/// `kStoredProfileMax`, levels are left out, then warnings and relations.
+/// Errors: `too_large` if names and ranges alone are.
+Result<std::string> stored_profile(TableProfile profile);
 
 bool is_packed_profile(std::string_view stored);
 

@@ -105,6 +105,10 @@ std::optional<Relation> relation_of(const Scaled& column,
   }
   const double scale = std::abs(column.mean) + column.length;
   if (std::abs(relation.constant) < 1e-7 * scale) relation.constant = 0;
+  const auto is_finite = [](double factor) { return std::isfinite(factor); };
+  const bool can_be_told = is_finite(relation.constant) &&
+                           std::all_of(relation.factors.begin(), relation.factors.end(), is_finite);
+  if (!can_be_told) return std::nullopt;
   return relation;
 }
 

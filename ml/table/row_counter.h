@@ -1,5 +1,5 @@
 /// How many rows of a table equal an earlier one: exactly for the first million rows, estimated
-/// beyond that. At most 20 MiB.
+/// beyond that. At most 24 MiB.
 ///
 /// Threads: none. Pure.
 #pragma once

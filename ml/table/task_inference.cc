@@ -78,6 +78,14 @@ Result<TaskChoice> choose_classes(const ColumnProfile& column, TaskChoice choice
                                column.distinct,
                                kClassesMax));
   }
+  if (!has_all_levels(column)) {
+    return refusal(
+        fmt::format("target \"{}\": of its {} classes the profile of so wide a table "
+                    "holds only {}; upload it with fewer columns",
+                    column.name,
+                    column.distinct,
+                    column.levels.size()));
+  }
   for (const LevelCount& level : column.levels) {
     if (level.count >= kClassRowsMin) {
       choice.classes.push_back(level.value);

@@ -137,8 +137,8 @@ Result<> TextDecoder::use(std::string encoding) {
   encoding_ = std::move(encoding);
   if (encoding_ == "utf8") encoding_ = "utf-8";
   if (encoding_ == "utf-8") return {};
-  converter_ = std::make_unique<Converter>(encoding_);
-  if (is_encoding_name(encoding_) && converter_->is_open()) return {};
+  if (is_encoding_name(encoding_)) converter_ = std::make_unique<Converter>(encoding_);
+  if (converter_ && converter_->is_open()) return {};
   return Error{
       Errc::invalid_argument,
       fmt::format("encoding: \"{:.40}\" is not known; `iconv --list` names those that are, "
@@ -219,9 +219,22 @@ Result<> TextDecoder::convert(std::string_view bytes, std::string& out) {
 }
 
 Result<> TextDecoder::finish(std::string& out) {
-  if (waiting_.empty()) return {};
+  if (waiting_.empty()) {
+    flush(out);
+    return {};
+  }
   if (may_be_single_bytes_) return read_as_single_bytes(std::exchange(waiting_, {}), out);
   return bad_byte(static_cast<unsigned char>(waiting_[0]));
+}
+
+/// Some encodings keep a character back that the next one may change.
+void TextDecoder::flush(std::string& out) {
+  if (!converter_) return;
+  std::array<char, 64> room{};
+  char* to = room.data();
+  std::size_t free = room.size();
+  ::iconv(converter_->handle, nullptr, nullptr, &to, &free);
+  out.append(room.data(), room.size() - free);
 }
 
 Error TextDecoder::bad_byte(unsigned char byte) const {

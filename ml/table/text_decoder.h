@@ -45,6 +45,7 @@ class TextDecoder {
   Result<> decode_utf8(std::string_view bytes, std::string& out);
   Result<> convert(std::string_view bytes, std::string& out);
   Result<> read_as_single_bytes(std::string_view bytes, std::string& out);
+  void flush(std::string& out);
   Error bad_byte(unsigned char byte) const;
 
   bool has_started_ = false;

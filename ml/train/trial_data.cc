@@ -4,25 +4,52 @@
 #include "ml/table/profile_json.h"
 #include "ml/table/table_file.h"
 #include "ml/table/task_inference.h"
+#include "ml/table/text_decoder.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 namespace starling::ml {
 namespace {
 
-/// Class of every row; -1 where the target is missing or its class is left out. 0 for regression.
-std::vector<std::int32_t> groups_of(const TableColumn& target, const TaskChoice& choice) {
-  std::unordered_map<std::string, std::int32_t> index;
-  for (std::size_t k = 0; k < choice.classes.size(); ++k) {
-    index.emplace(choice.classes[k], static_cast<std::int32_t>(k));
+/// Finds the class that a cell names. The profile counts 7, 07 and 7.0 as one level, and knows a
+/// level by its beginning; so does this.
+class ClassIndex {
+ public:
+  ClassIndex(const TaskChoice& choice, char decimal) : decimal_(decimal) {
+    for (std::size_t k = 0; k < choice.classes.size(); ++k) {
+      const auto number = static_cast<std::int32_t>(k);
+      by_text_.emplace(choice.classes[k], number);
+      if (const auto value = parse_number(choice.classes[k], decimal))
+        by_value_.emplace(*value, number);
+    }
   }
-  const auto class_of = [&](const std::string& name) {
-    const auto found = index.find(name);
-    return found == index.end() ? -1 : found->second;
-  };
+
+  /// -1: none that was kept.
+  std::int32_t of(const std::string& level) const {
+    const auto found = by_text_.find(std::string{utf8_prefix(level, kLevelTextBytesMax)});
+    if (found != by_text_.end()) return found->second;
+    const auto value = parse_number(level, decimal_);
+    const auto same = value ? by_value_.find(*value) : by_value_.end();
+    return same == by_value_.end() ? -1 : same->second;
+  }
+
+ private:
+  char decimal_;
+  std::unordered_map<std::string, std::int32_t> by_text_;
+  std::unordered_map<double, std::int32_t> by_value_;
+};
+
+/// Class of every row; -1 where the target is missing or its class is left out. 0 for regression.
+std::vector<std::int32_t> groups_of(const Table& table, const TaskChoice& choice) {
+  const TableColumn& target = table.target;
+  const ClassIndex classes{choice, table.decimal};
+  std::vector<std::int32_t> of_level;
+  for (const std::string& level : target.levels)
+    of_level.push_back(classes.of(level));
   std::vector<std::int32_t> groups;
   groups.reserve(target.rows());
   const bool is_regression = choice.task == TaskKind::regression;
@@ -30,10 +57,10 @@ std::vector<std::int32_t> groups_of(const TableColumn& target, const TaskChoice&
     if (target.is_number() && std::isnan(target.numbers[i])) {
       groups.push_back(-1);
     } else if (target.is_number()) {
-      groups.push_back(is_regression ? 0 : class_of(number_text(target.numbers[i])));
+      groups.push_back(is_regression ? 0 : classes.of(number_text(target.numbers[i])));
     } else {
       const std::int32_t code = target.codes[i];
-      groups.push_back(code < 0 ? -1 : class_of(target.levels[static_cast<std::size_t>(code)]));
+      groups.push_back(code < 0 ? -1 : of_level[static_cast<std::size_t>(code)]);
     }
   }
   return groups;
@@ -141,7 +168,7 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   const auto table = load_table(task.dataset_path, *profile, task.target, task.columns_path);
   if (!table) return table.error();
 
-  const auto groups = groups_of(table->target, *choice);
+  const auto groups = groups_of(*table, *choice);
   Split split = split_of(*table, strata_of(*table, *choice, groups), task.seed);
   std::vector<std::uint32_t> fit_rows = split.train;
   std::vector<std::uint32_t> judge_rows = split.validation;

@@ -130,10 +130,13 @@ std::filesystem::path WorkHost::columns_dir() const {
 void WorkHost::forget_columns() const {
   const auto view = sources_.state();
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(columns_dir(), ignored)) {
-    const bool is_whole = entry.path().extension() == ".columns";  // or one is writing it
-    if (!is_whole || find_dataset(*view, entry.path().stem().string())) continue;
-    std::filesystem::remove(entry.path(), ignored);
+  std::filesystem::directory_iterator entry{columns_dir(), ignored};
+  for (; !ignored && entry != std::filesystem::directory_iterator{}; entry.increment(ignored)) {
+    const auto path = entry->path();
+    const bool is_whole = path.extension() == ".columns";  // or one is writing it
+    if (!is_whole || find_dataset(*view, path.stem().string())) continue;
+    std::error_code gone;
+    std::filesystem::remove(path, gone);
   }
 }
 

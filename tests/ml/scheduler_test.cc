@@ -176,8 +176,9 @@ TEST(PredictedPeak, GrowsWithTheNetwork) {
   Params large = small;
   large["mlp.width"] = std::int64_t{256};
   large["mlp.n_layers"] = std::int64_t{4};
-  const TrialSize few{.rows = 1000, .inputs = 10, .row_bytes = 40, .outputs = 1};
-  const TrialSize many{.rows = 1'000'000, .inputs = 50, .row_bytes = 200, .outputs = 1};
+  const TrialSize few{.rows = 1000, .inputs = 10, .row_bytes = 40, .outputs = 1, .levels = 0};
+  const TrialSize many{
+      .rows = 1'000'000, .inputs = 50, .row_bytes = 200, .outputs = 1, .levels = 0};
   EXPECT_LT(predicted_peak_mb(small, few), predicted_peak_mb(large, few));
   EXPECT_LT(predicted_peak_mb(large, few), 16U);
   EXPECT_LT(predicted_peak_mb(large, few), predicted_peak_mb(large, many));

@@ -1,4 +1,5 @@
 // A table's columns in a file that all trials of a node map.
+#include "ml/table/column_store.h"
 #include "ml/table/encoder.h"
 #include "ml/table/table_file.h"
 #include "node/base/random.h"
@@ -8,8 +9,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 #include <unistd.h>
 
@@ -47,6 +50,27 @@ class Columns : public testing::Test {
   std::filesystem::path columns_ = folder_ / "d-1.columns";
   TableProfile profile_;
 };
+
+/// The inode of the file that is mapped at `place`; 0: none.
+std::uint64_t file_behind(const void* place) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    std::uint64_t from = 0, to = 0, offset = 0, inode = 0;
+    char rights[8], device[16];
+    if (std::sscanf(line.c_str(),
+                    "%lx-%lx %7s %lx %15s %lu",
+                    &from,
+                    &to,
+                    rights,
+                    &offset,
+                    device,
+                    &inode) != 6)
+      continue;
+    const auto at = reinterpret_cast<std::uintptr_t>(place);
+    if (at >= from && at < to) return inode;
+  }
+  return 0;
+}
 
 void expect_same(const TableColumn& a, const TableColumn& b) {
   EXPECT_EQ(a.name, b.name);
@@ -115,6 +139,29 @@ TEST_F(Columns, ManyAtOnceWriteThemOnce) {
     expect_same(expected, *table);
   }
   EXPECT_FALSE(std::filesystem::exists(columns_.string() + ".new"));
+  // One file behind all of them: who wrote it again would have left another.
+  std::set<std::uint64_t> files;
+  for (const auto& table : tables)
+    files.insert(file_behind(table->row_hashes.data()));
+  EXPECT_EQ(files.size(), 1U);
+  EXPECT_NE(*files.begin(), 0U);
+}
+
+TEST_F(Columns, LevelsBeyondTheLimitShareOne) {
+  std::ofstream out(csv_);
+  out << "word,y\n";
+  const std::size_t many = kStoredLevelsMax + 500;
+  for (std::size_t i = 0; i < 2 * many; ++i)
+    out << "w" << i % many << "," << i << ".5\n";
+  out.close();
+  TableOptions options;
+  options.columns["word"] = {ColumnType::category, ColumnRole::feature};
+  const auto table = load_table(csv_, profile_file(csv_, options).value(), "y");
+  ASSERT_TRUE(table) << table.error().detail;
+  const TableColumn& word = table->features[0];
+  EXPECT_EQ(word.levels.size(), kStoredLevelsMax);
+  EXPECT_EQ(word.codes[many - 1], static_cast<std::int32_t>(kStoredLevelsMax - 1));
+  EXPECT_EQ(word.codes[many], 0);
 }
 
 TEST_F(Columns, AFileThatIsNotTheProfilesIsRefused) {

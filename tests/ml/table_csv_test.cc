@@ -221,6 +221,24 @@ TEST(CsvParser, WhatItsOwnerSaysIsNotFoundOut) {
   EXPECT_EQ(parse("x;y\n1,5;2\n", 1 << 20, CsvOptions{found.dialect}).rows, found.rows);
 }
 
+TEST(CsvParser, ASingleColumnWithDecimalCommasIsOneColumn) {
+  const Parsed found = parse("price\n1,5\n2,5\n3,5\n");
+  EXPECT_EQ(found.header, (Record{"price"}));
+  EXPECT_EQ(found.rows, (std::vector<Record>{{"1,5"}, {"2,5"}, {"3,5"}}));
+  EXPECT_EQ(found.dialect.decimal, ',');
+  CsvOptions options;  // as rows to predict are read
+  options.has_header = true;
+  options.skip = 0;
+  EXPECT_EQ(parse("price\n1,5\n2,5\n", 1 << 20, options).rows,
+            (std::vector<Record>{{"1,5"}, {"2,5"}}));
+}
+
+TEST(CsvParser, WhatAnEncodingKeepsBackIsNotLost) {
+  CsvOptions options;
+  options.encoding = "cp1258";
+  EXPECT_EQ(parse("a,b\n1,xa", 1 << 20, options).rows, (std::vector<Record>{{"1", "xa"}}));
+}
+
 TEST(CsvParser, OptionsThatCannotBeAreRefusedByName) {
   const auto error = [](auto set) {
     CsvOptions options;
@@ -254,6 +272,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(DecimalCase{"point", "a;b\n1.5;2.25\n", '.'},
                     DecimalCase{"comma", "a;b\n1,5;2,25\n", ','},
                     DecimalCase{"thousands_tell_nothing", "a;b\n1,500;2,250\n", '.'},
+                    DecimalCase{"one_column", "price\n1,5\n2,5\n3,5\n", ','},
                     DecimalCase{"small_with_three_digits", "a;b\n0,125;0,250\n", ','},
                     DecimalCase{"german", "a;b\n1.234,50;x\n2.000,75;y\n", ','},
                     DecimalCase{"english", "a;b\n\"1,234.50\";x\n", '.'}),

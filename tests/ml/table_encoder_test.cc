@@ -111,6 +111,17 @@ TEST(Encoder, DatesBecomeTheirPartsAndTheSameFromARawRow) {
     EXPECT_EQ(one->values[5 + k], whole.values[4 * 5 + k]) << k;
   }
   EXPECT_EQ(whole.values[4 * 5 + 4], 1);
+  // Digits are the same day as text and as a number of JSON.
+  const std::vector<RawRow> digits{{{"n", std::string{"20240305"}}}, {{"n", 20240305.0}}};
+  const auto day = encoder->encode(digits, MissingColumns::refuse, warnings);
+  ASSERT_TRUE(day) << day.error().detail;
+  for (std::size_t k = 0; k < 5; ++k) {
+    EXPECT_EQ(day->values[k], whole.values[2 * 5 + k]) << k;
+    EXPECT_EQ(day->values[5 + k], whole.values[2 * 5 + k]) << k;
+  }
+  const std::vector<RawRow> far{{{"n", 1e300}}};
+  EXPECT_THAT(encoder->encode(far, MissingColumns::refuse, warnings).error().detail,
+              HasSubstr("is not a date"));
   const std::vector<RawRow> wrong{{{"n", std::string{"soon"}}}};
   EXPECT_THAT(encoder->encode(wrong, MissingColumns::refuse, warnings).error().detail,
               HasSubstr("row 0, column \"n\": \"soon\" is not a date"));
@@ -147,6 +158,25 @@ TEST(Encoder, NumbersAreReadWithTheTablesDecimalMark) {
   ASSERT_TRUE(matrix) << matrix.error().detail;
   EXPECT_EQ(matrix->values[0], 0);
   EXPECT_THAT(warnings, ElementsAre(PredictWarning{0, "k", "infinite"}));
+}
+
+TEST(Encoder, LearnsNothingFromRowsThatItIsNotFittedOn) {
+  const auto table = [](double n, std::int32_t code, double y) {
+    return TableMaker{}
+        .number("n", {1, 2, kNaN, 4, n, n * 2})
+        .category("c", {0, 1, 0, -1, code, code}, {"b", "a", "z", "q"})
+        .number("day", {1e9, 2e9, 3e9, 4e9, n, kNaN}, ColumnType::date)
+        .number("y", {10, 20, 30, 40, y, -y})
+        .table();
+  };
+  const std::vector<std::uint32_t> fit_rows{0, 1, 2, 3};
+  const TargetCoding target{"y", TaskKind::regression, {}, 0, 1};
+  const Table calm = table(3, 1, 25);
+  const Table wild = table(-1e12, 3, 1e9);
+  const Encoder a = Encoder::fit(calm, fit_rows, target);
+  const Encoder b = Encoder::fit(wild, fit_rows, target);
+  EXPECT_EQ(to_json(a), to_json(b));
+  EXPECT_EQ(a.encode(calm, fit_rows).dense().values, b.encode(wild, fit_rows).dense().values);
 }
 
 TEST(Encoder, StandardisesTheTarget) {

@@ -221,7 +221,12 @@ TEST(ProfileSpeed, MegabytesPerSecondAndMemory) {
              profile.rows,
              peak_kb() - before);
   EXPECT_EQ(profile.find("id")->type, ColumnType::id);
-  EXPECT_LT(peak_kb() - before, 32U << 10);
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::uint64_t kGrownMb = 64;  // what was freed stays quarantined
+#else
+  constexpr std::uint64_t kGrownMb = 32;
+#endif
+  EXPECT_LT(peak_kb() - before, kGrownMb << 10);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Which type a column is given, what its owner may say, and what people's data does to it.
 #include "ml/table/cell.h"
+#include "ml/table/level_counter.h"
 #include "ml/table/profile_json.h"
+#include "ml/table/task_inference.h"
 #include "tests/ml/table_support.h"
 
 #include <fmt/format.h>
@@ -68,6 +70,7 @@ TEST(NumbersOfPeople, AreRead) {
                                       {"$", '.', {}},
                                       {"%", '.', {}},
                                       {"()", '.', {}},
+                                      {"(-5)", '.', {}},
                                       {"1,", '.', {}},
                                       {",1", '.', {}},
                                       {"2014-01-02", '.', {}},
@@ -161,6 +164,11 @@ TEST(ColumnTypes, YesAndNoAreBooleanInAnySpelling) {
     EXPECT_EQ(column_of(30, cell).columns[0].type, ColumnType::boolean) << yes;
   }
   EXPECT_EQ(column_of(30, [](int) { return "yes"; }).columns[0].type, ColumnType::category);
+  EXPECT_EQ(
+      column_of(30, [](int i) { return i % 3   ? "yes"
+                                       : i % 2 ? "No"
+                                               : "no"; }).columns[0].type,
+      ColumnType::category);
   EXPECT_EQ(column_of(30, [](int i) { return i % 2 ? "yes" : "perhaps"; }).columns[0].type,
             ColumnType::category);
 }
@@ -238,6 +246,8 @@ TEST(ColumnChoices, WhatCannotBeIsRefusedByName) {
   EXPECT_THAT(why({ColumnType::number}, "x"), HasSubstr("columns: \"x\" cannot be number"));
   EXPECT_THAT(why({ColumnType::date}, "x"), HasSubstr("cannot be date"));
   EXPECT_THAT(why({ColumnType::boolean}, "x"), HasSubstr("more than two values"));
+  EXPECT_THAT(why({ColumnType::text, ColumnRole::feature}, "x"),
+              HasSubstr("cannot be a feature as text"));
   EXPECT_THAT(why({ColumnType::text}, "xx"), HasSubstr("no column \"xx\" in this table"));
   EXPECT_EQ(why({ColumnType::text}, "x"), "");
 }
@@ -274,6 +284,83 @@ TEST(Relations, ALeftOutRowOrNoiseIsNoRelation) {
   EXPECT_THAT(profile_of({"a", "b", "total"}, rows).relations, IsEmpty());
 }
 
+TEST(Profile, TheClassesOfATargetStayWholeHoweverWideTheTable) {
+  for (const int width : {75, 100, 1400}) {
+    std::vector<std::string> names{"class"};
+    std::vector<std::vector<std::string>> rows;
+    for (int r = 0; r < 960; ++r) {
+      rows.push_back({fmt::format("the class with the number {} of eighty", r % 80)});
+      for (int c = 0; c < width; ++c)
+        rows.back().push_back(std::to_string((r * (c + 3)) % 200));
+    }
+    for (int c = 0; c < width; ++c)
+      names.push_back(fmt::format("c{}", c));
+    const auto stored = stored_profile(profile_of(names, rows));
+    ASSERT_TRUE(stored) << stored.error().detail;
+    const auto choice = infer_task(profile_from_stored(*stored).value(), "class");
+    ASSERT_TRUE(choice) << width << choice.error().detail;
+    EXPECT_EQ(choice->classes.size(), 80U) << width;
+    EXPECT_EQ(choice->usable_rows, 960U) << width;
+  }
+}
+
+TEST(Profile, TheWidestTableFitsTheLogAndATargetWithoutItsClassesIsRefused) {
+  TableProfile profile;
+  profile.rows = 1000;
+  for (std::size_t c = 0; c < kCsvColumnsMax; ++c) {
+    ColumnProfile column;
+    const auto noise = [c](std::uint64_t salt) {
+      return static_cast<double>(mixed(c * 16 + salt)) / 1e18;
+    };
+    column.name = fmt::format("{:016x}{:016x}{:016x}", mixed(c), mixed(c + 1), mixed(c + 2));
+    column.type = c == 0 ? ColumnType::category : ColumnType::number;
+    column.distinct = c == 0 ? 50 : 900;
+    column.min = noise(1);
+    column.max = noise(2);
+    column.mean = noise(3);
+    column.std = noise(4);
+    for (int level = 0; level < 50; ++level)
+      column.levels.push_back(
+          {fmt::format("{:016x}", mixed(c * 64 + static_cast<std::uint64_t>(level))), 20});
+    profile.columns.push_back(std::move(column));
+  }
+  const auto stored = stored_profile(profile);
+  if (!stored) {
+    EXPECT_EQ(stored.error().code, Errc::too_large);
+    EXPECT_THAT(stored.error().detail, HasSubstr("the profile of 4096 columns takes"));
+  } else {
+    EXPECT_LE(stored->size(), kStoredProfileMax);
+  }
+  profile.columns.resize(3000);
+  const auto narrower = stored_profile(profile);
+  ASSERT_TRUE(narrower) << narrower.error().detail;
+  EXPECT_LE(narrower->size(), kStoredProfileMax);
+  const auto back = profile_from_stored(*narrower).value();
+  const auto choice = infer_task(back, back.columns[0].name);
+  if (back.columns[0].levels.size() < 50) {
+    ASSERT_FALSE(choice);
+    EXPECT_THAT(choice.error().detail, HasSubstr("upload it with fewer columns"));
+  }
+}
+
+TEST(Profile, OddDatesAndScalesCanBeReadAgain) {
+  std::vector<std::vector<std::string>> rows;
+  for (int i = 0; i < 40; ++i) {
+    const bool is_odd = i % 30 == 0;
+    rows.push_back({is_odd ? "0001-01-01T00:00:00+01:00" : fmt::format("2024-01-{:02}", 1 + i % 28),
+                    fmt::format("{}e-300", i * i % 37),
+                    fmt::format("{}e299", i * i % 37),
+                    is_odd ? "9999-12-31T24:00" : "2024-02-02"});
+  }
+  const auto profile = profile_of({"day", "tiny", "huge", "end"}, rows);
+  EXPECT_EQ(profile.columns[0].type, ColumnType::date);
+  EXPECT_EQ(profile.columns[0].unreadable, 2U);
+  const auto back = profile_from_stored(stored_profile(profile).value());
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(to_json(*back), to_json(profile));
+  EXPECT_EQ(*back, profile);
+}
+
 TEST(Profile, TwoThousandColumnsFitTheLogAndComeBack) {
   std::vector<std::string> names;
   std::vector<std::vector<std::string>> rows(60);
@@ -287,12 +374,17 @@ TEST(Profile, TwoThousandColumnsFitTheLogAndComeBack) {
     }
   }
   const auto profile = profile_of(names, rows);
-  const std::string stored = stored_profile(profile);
+  const std::string stored = stored_profile(profile).value();
   EXPECT_TRUE(is_packed_profile(stored));
-  EXPECT_LT(stored.size(), 200U << 10);
+  EXPECT_LE(stored.size(), kStoredProfileMax);
   const auto back = profile_from_stored(stored);
   ASSERT_TRUE(back) << back.error().detail;
-  EXPECT_EQ(*back, profile);
+  ASSERT_EQ(back->columns.size(), 2000U);
+  for (std::size_t c = 0; c < 2000; ++c) {
+    EXPECT_EQ(back->columns[c].name, profile.columns[c].name);
+    EXPECT_EQ(back->columns[c].type, profile.columns[c].type);
+    EXPECT_EQ(back->columns[c].mean, profile.columns[c].mean);
+  }
   std::string damaged = stored;
   damaged[3] = '\x7F';  // 8 MiB and more
   EXPECT_EQ(profile_from_stored(damaged).error().code, Errc::corrupt);

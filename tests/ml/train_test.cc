@@ -1,4 +1,5 @@
 // The whole way through the real worker program: trial, final model, artifact, predictions.
+#include "ml/schedule/trial_memory.h"
 #include "ml/serve/artifact.h"
 #include "ml/serve/predictor.h"
 #include "ml/table/encoder_json.h"
@@ -178,6 +179,46 @@ TEST_F(TrainTest, AMemoryCapEndsTheTrialWithItsReason) {
   const Story story = run(task);
   ASSERT_TRUE(story.failed);
   EXPECT_EQ(story.failed->kind, "out_of_memory");
+}
+
+TEST_F(TrainTest, MemoryIsWhatWasPredicted) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer takes memory of its own";
+#endif
+  if (!std::string_view{STARLING_WORKER}.ends_with("native-worker"))
+    GTEST_SKIP() << "the predictions are the native worker's";
+  const std::string path = folder_ / "wide.csv";
+  std::ofstream out(path);
+  for (int c = 0; c < 40; ++c)
+    out << "c" << c << ",";
+  out << "y\n";
+  for (int row = 0; row < 40'000; ++row) {
+    for (int c = 0; c < 40; ++c)
+      out << (c % 4 == 0 ? fmt::format("w{},", row * (c + 3) % 40)
+                         : fmt::format("{}.5,", row * (c + 7) % 997));
+    out << row % 101 << ".25\n";
+  }
+  out.close();
+  WorkTask task = task_on(path, "y");
+  task.columns_path = folder_ / "wide.columns";
+  task.params["mlp.width"] = std::int64_t{1024};
+  task.params["mlp.n_layers"] = std::int64_t{3};
+  task.epochs_max = 1;
+  const auto profile = profile_file(path).value();
+  const auto features = widest_features(profile, "y");
+  const std::uint64_t predicted =
+      predicted_peak_mb(task.params,
+                        {.rows = profile.rows,
+                         .inputs = features.back().offset + features.back().width,
+                         .row_bytes = EncodedRows::row_bytes(features),
+                         .outputs = 1,
+                         .levels = 400});
+  const Story story = run(task);
+  ASSERT_TRUE(story.done) << (story.failed ? story.failed->message : "");
+  fmt::print("predicted {} MB, measured {} MB\n", predicted, story.done->peak_mb);
+  EXPECT_GT(story.done->peak_mb, 30U);
+  EXPECT_LE(story.done->peak_mb, predicted + predicted / 10);
+  EXPECT_GE(story.done->peak_mb, predicted / 2);
 }
 
 TEST_F(TrainTest, AnAbsurdLearningRateDivergesOrStaysFinite) {

@@ -24,7 +24,8 @@ foreach(engine native torch)
   if(TARGET starling-${engine}-worker)
     starling_test(${engine}_train_test
       SOURCES train_test.cc
-      USES starling::artifact starling::predictor starling::trial starling::worker_pool
+      USES starling::artifact starling::predictor starling::schedule starling::trial
+        starling::worker_pool
       LABELS ${engine})
     target_compile_definitions(${engine}_train_test PRIVATE
       STARLING_WORKER="$<TARGET_FILE:starling-${engine}-worker>")

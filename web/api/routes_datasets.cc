@@ -131,13 +131,18 @@ asio::awaitable<Response> add_dataset(Call& call) {
     drop_blob(call, dataset->blob);
     co_return unreadable(profile.error());
   }
+  auto stored_profile = ml::stored_profile(*profile);
+  if (!stored_profile) {
+    drop_blob(call, dataset->blob);
+    co_return unreadable(stored_profile.error());
+  }
   const auto replicated = co_await call.node().replicate(dataset->blob);
   if (!replicated) co_return problem_from(replicated.error());
 
   dataset->id = drawn_id("d");
   dataset->name = *call.request.target.find("name");
   dataset->rows = profile->rows;
-  dataset->profile = ml::stored_profile(*profile);
+  dataset->profile = std::move(*stored_profile);
   const ContentHash content = hash_of_upload(call, dataset->blob);
   ml::CommandBody command = ml::AddDataset{std::move(*dataset)};
   const auto done = co_await commit(call, std::move(command), content);

@@ -60,7 +60,8 @@ test("the metrics offered fit the column", () => {
   });
   assert.deepEqual(metricsFor("auto", column("category", 3)), { regression: false, classes: true });
   assert.deepEqual(metricsFor("auto", column("number", 900)), { regression: true, classes: false });
-  assert.deepEqual(metricsFor("auto", column("number", 2)), { regression: true, classes: true });
+  assert.deepEqual(metricsFor("auto", column("integer", 2)), { regression: true, classes: true });
+  assert.deepEqual(metricsFor("auto", column("boolean", 2)), { regression: false, classes: true });
   assert.deepEqual(metricsFor("binary", column("number", 900)), {
     regression: false,
     classes: true,
@@ -94,6 +95,8 @@ test("the form starts with typical values, or with what the model alone tells", 
   ];
   assert.deepEqual(typicalValues(features, columns), { age: "39.2", region: "west" });
   assert.deepEqual(typicalValues(features, undefined), { age: "", region: "east" });
+  const day: Column = { name: "day", type: "date", missing: 0, distinct: 9, max: "2024-01-31" };
+  assert.deepEqual(typicalValues([{ name: "day", type: "date" }], [day]), { day: "2024-01-31" });
 });
 
 test("a warning of a kind this page does not know is still a sentence", () => {

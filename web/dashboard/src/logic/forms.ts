@@ -68,6 +68,10 @@ export const kClassMetrics = [
   "roc_auc",
 ];
 
+export function isNumeric(column: Column): boolean {
+  return column.type === "number" || column.type === "integer";
+}
+
 /** Which metrics can fit. A number column with few values may be either: both groups then. */
 export function metricsFor(
   task: string,
@@ -79,7 +83,7 @@ export function metricsFor(
   if (task === "regression") return { regression: true, classes: false };
   if (task === "binary" || task === "multiclass") return { regression: false, classes: true };
   if (!target) return { regression: true, classes: true };
-  if (target.type !== "number") return { regression: false, classes: true };
+  if (!isNumeric(target)) return { regression: false, classes: true };
   return { regression: true, classes: target.distinct <= 20 };
 }
 
@@ -91,10 +95,13 @@ export function typicalValues(
   const values: Record<string, string> = {};
   for (const feature of features) {
     const column = columns?.find((candidate) => candidate.name === feature.name);
-    values[feature.name] =
-      feature.type === "category"
-        ? (column?.top?.[0]?.value ?? feature.levels?.[0] ?? "")
-        : typicalNumber(column);
+    if (feature.type === "category") {
+      values[feature.name] = column?.top?.[0]?.value ?? feature.levels?.[0] ?? "";
+    } else if (feature.type === "date") {
+      values[feature.name] = String(column?.max ?? "");
+    } else {
+      values[feature.name] = typicalNumber(column);
+    }
   }
   return values;
 }
@@ -128,6 +135,7 @@ export function predictRequest(
 }
 
 const kWarningWords: Record<string, string> = {
+  infinite: "is infinite and treated as a missing value",
   unknown_category: "has a value never seen in training; it is treated as unknown",
   missing: "is empty and treated as a missing value",
   missing_value: "is empty and treated as a missing value",

@@ -29,15 +29,27 @@ export interface Swarm {
   notes: string[];
 }
 
-export type ColumnType = "number" | "category" | "text" | "id";
+export type ColumnType =
+  | "number"
+  | "integer"
+  | "category"
+  | "boolean"
+  | "date"
+  | "text"
+  | "id";
 
 export interface Column {
   name: string;
   type: ColumnType;
+  role?: "feature" | "ignore" | "id";
   missing: number;
+  /** Of numbers and dates: cells that are none. */
+  unreadable?: number;
+  infinite?: number;
   distinct: number;
-  min?: number | null;
-  max?: number | null;
+  /** Of dates: as text. */
+  min?: number | string | null;
+  max?: number | string | null;
   mean?: number | null;
   std?: number | null;
   top?: { value: string; count: number }[];
@@ -139,7 +151,7 @@ export interface Trial {
 
 export interface Feature {
   name: string;
-  type: "number" | "category";
+  type: "number" | "category" | "date";
   levels?: string[];
 }
 

@@ -145,7 +145,7 @@ function FeatureCard({ version }: { version: ModelVersion }) {
         {version.features.map((feature) => (
           <div key={feature.name}>
             <dt>{feature.name}</dt>
-            <dd>{feature.type === "number" ? "number" : levels(feature.levels ?? [])}</dd>
+            <dd>{feature.type === "category" ? levels(feature.levels ?? []) : feature.type}</dd>
           </div>
         ))}
       </dl>

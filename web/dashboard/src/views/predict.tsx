@@ -83,16 +83,16 @@ function FeatureInput({ feature, value, error, set }: InputProps) {
   const id = `feature-${feature.name}`;
   const known = feature.levels ?? [];
   const [other, setOther] = useState(false);
-  if (feature.type === "number") {
+  if (feature.type !== "category") {
     return (
       <Field id={id} label={feature.name} error={error}>
         <input
           {...fieldAria(id, error)}
           type="text"
-          inputMode="decimal"
+          inputMode={feature.type === "number" ? "decimal" : "text"}
           autocomplete="off"
           value={value}
-          placeholder="missing"
+          placeholder={feature.type === "date" ? "2024-01-31, or missing" : "missing"}
           data-testid={id}
           onInput={(event) => set(event.currentTarget.value)}
         />

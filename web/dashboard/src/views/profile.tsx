@@ -1,4 +1,5 @@
 import { capital, formatBytes, formatCount, formatNumber, formatPercent } from "../logic/format";
+import { isNumeric } from "../logic/forms";
 import type { Column, Dataset } from "../logic/types";
 import { TableBox } from "../parts/basics";
 
@@ -39,7 +40,7 @@ export function ProfileTable({ dataset }: { dataset: Dataset }) {
             {columns.map((column) => (
               <tr key={column.name} data-testid="profile-row">
                 <th scope="row">{column.name}</th>
-                <td>{kTypeWords[column.type] ?? column.type}</td>
+                <td>{typeOf(column)}</td>
                 <td class="num">
                   {column.missing > 0 && dataset.rows > 0
                     ? `${formatCount(column.missing)} (${formatPercent(column.missing / dataset.rows)})`
@@ -56,9 +57,15 @@ export function ProfileTable({ dataset }: { dataset: Dataset }) {
   );
 }
 
+function typeOf(column: Column): string {
+  const isSetAside = column.role === "ignore" || column.role === "id";
+  return isSetAside ? `${column.type}, set aside` : (kTypeWords[column.type] ?? column.type);
+}
+
 function valuesOf(column: Column): string {
-  if (column.type === "number") {
-    return `${formatNumber(column.min)} to ${formatNumber(column.max)}, mean ${formatNumber(column.mean, 4)}`;
+  if (column.type === "date") return `${column.min ?? ""} to ${column.max ?? ""}`;
+  if (isNumeric(column)) {
+    return `${formatNumber(Number(column.min))} to ${formatNumber(Number(column.max))}, mean ${formatNumber(column.mean, 4)}`;
   }
   const top = (column.top ?? []).slice(0, 4);
   const words = top.map(({ value, count }) => `${value} (${formatCount(count)})`).join(", ");
