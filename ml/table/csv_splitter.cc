@@ -141,7 +141,10 @@ class CsvSplitter::Run {
     char* const stop = stops_.take();
     if (stop == end_ && !is_last_) return false;
     out_.fields.emplace_back(at_, static_cast<std::size_t>(stop - at_));
-    return end_field(stop);
+    if (stop == end_ || *stop != splitter_.delimiter_) return end_line(stop);
+    at_ = stop + 1;
+    is_inside_ = true;
+    return at_ < end_ || is_last_;
   }
 
   bool is_blank(char c) const { return (c == ' ' || c == '\t') && c != splitter_.delimiter_; }
@@ -178,7 +181,7 @@ class CsvSplitter::Run {
   bool after_closing(char* at) {
     while (at < end_ && is_blank(*at))
       ++at;
-    if (at == end_) return is_last_ && end_field(end_);
+    if (at == end_) return is_last_ && end_line(end_);
     if (*at != splitter_.delimiter_ && *at != '\n' && *at != '\r') {
       return fail(Errc::invalid_argument,
                   fmt::format("line {} has text after a closing quote; write a quote inside "
@@ -186,16 +189,16 @@ class CsvSplitter::Run {
                               line_));
     }
     start_at(at);
-    return end_field(stops_.take());
+    char* const stop = stops_.take();
+    if (*stop != splitter_.delimiter_) return end_line(stop);
+    at_ = stop + 1;
+    is_inside_ = true;
+    return at_ < end_ || is_last_;
   }
 
-  /// At the delimiter, line end or end of text behind a field that was added.
-  bool end_field(char* stop) {
+  /// At the line end or end of text behind a field that was added.
+  bool end_line(char* stop) {
     at_ = stop < end_ ? stop + 1 : end_;
-    if (stop < end_ && *stop == splitter_.delimiter_) {
-      is_inside_ = true;
-      return at_ < end_ || is_last_;
-    }
     if (stop - record_ > static_cast<std::ptrdiff_t>(kCsvRecordBytesMax)) return too_long();
     end_record();
     if (stop < end_ && *stop == '\r') take_line_feed();

@@ -58,6 +58,7 @@ bool may_be_heard_later(const Error& error) {
 
 /// One attempt that the state gives to this node.
 struct WorkHost::Assignment {
+  std::string stored_profile;  ///< of the dataset; unpacked when the work begins
   WorkTask task;
   ContentHash dataset;
   std::optional<Trial> best;  ///< final job: the trial that is refitted
@@ -151,14 +152,12 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     if (has_ended(study.status)) continue;
     const auto dataset = find_dataset(*view, study.spec.dataset);
     if (!dataset) continue;
-    const auto profile = profile_text(dataset->profile);
-    if (!profile) continue;  // the leader stops such a study and says why
     Assignment common;
     common.dataset = dataset->blob;
     common.task.study = study.id;
     common.task.dataset_path = blobs_.path(dataset->blob).string();
     common.task.columns_path = (columns_dir() / (dataset->id + ".columns")).string();
-    common.task.profile_json = *profile;
+    common.stored_profile = dataset->profile;
     common.task.target = study.spec.target;
     common.task.task = study.spec.task;
     common.task.metric = study.spec.metric;
@@ -253,8 +252,12 @@ asio::awaitable<Result<WorkDone>> WorkHost::work(std::uint64_t token,
   if (!channel) co_return channel.error();
   running->channel = std::move(*channel);
   if (running->is_unwanted) co_return Error{Errc::unavailable, "taken back before it began"};
-  WorkMessage task = assignment.task;
-  const auto written = co_await running->channel->write(std::move(task));
+  const auto profile = profile_text(assignment.stored_profile);
+  if (!profile) co_return profile.error();
+  WorkTask task = assignment.task;
+  task.profile_json = *profile;
+  WorkMessage message = std::move(task);
+  const auto written = co_await running->channel->write(std::move(message));
   if (!written) co_return written.error();
   co_return co_await follow(token, assignment, *running->channel, may_retry);
 }

@@ -35,6 +35,22 @@ TEST(Dataset, OfTheSameNameAndContentIsTheSameDataset) {
   EXPECT_EQ(list_datasets(swarm.view).size(), 1U);
 }
 
+TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
+  Dataset dataset;
+  dataset.profile = "{}";
+  EXPECT_EQ(feature_level_of(AddDataset{dataset}), 1U);
+  TableProfile wide;
+  for (int c = 0; c < 3000; ++c) {
+    wide.columns.emplace_back();
+    wide.columns.back().name = "column number " + std::to_string(c);
+  }
+  dataset.profile = stored_profile(wide).value();
+  ASSERT_TRUE(is_packed_profile(dataset.profile));
+  EXPECT_EQ(feature_level_of(AddDataset{dataset}), 3U);
+  EXPECT_EQ(feature_level_of(Adopt{}), 3U);
+  EXPECT_EQ(kFeatureLevel, 3U);
+}
+
 TEST(Dataset, InUseCannotBeRemoved) {
   Swarm swarm;
   swarm.add_dataset();

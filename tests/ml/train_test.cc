@@ -123,6 +123,27 @@ TEST_F(TrainTest, InsuranceFromCsvToPredictions) {
   EXPECT_NEAR(score(Metric::rmse, outcome), test.at("rmse"), 1e-3 * test.at("rmse"));
 }
 
+TEST_F(TrainTest, EveryRowOfAClassCountsHoweverItIsWritten) {
+  const std::string path = folder_ / "codes.csv";
+  const std::string long_class(200, 'x');
+  std::ofstream out(path);
+  out << "f,code,word\n";
+  for (int i = 0; i < 300; ++i) {
+    const char* const codes[] = {"007", "7", "12", "012", "30"};
+    out << i * 37 % 101 << ".5," << codes[i % 5] << "," << (i % 2 == 0 ? long_class : "short")
+        << "\n";
+  }
+  out.close();
+  const auto codes = load_trial_data(task_on(path, "code"));
+  ASSERT_TRUE(codes) << codes.error().detail;
+  EXPECT_EQ(codes->encoder.target().classes.size(), 3U);
+  EXPECT_EQ(codes->split.dropped, 0U);
+  const auto words = load_trial_data(task_on(path, "word"));
+  ASSERT_TRUE(words) << words.error().detail;
+  EXPECT_EQ(words->encoder.target().classes.size(), 2U);
+  EXPECT_EQ(words->split.dropped, 0U);
+}
+
 TEST_F(TrainTest, TheSameSeedGivesTheSameResult) {
   WorkTask task = task_on(insurance_, "charges", 7);
   task.epochs_max = 3;
