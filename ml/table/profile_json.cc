@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <zlib.h>
@@ -184,7 +185,8 @@ std::string packed_if_long(const TableProfile& profile) {
 }  // namespace
 
 Result<std::string> stored_profile(TableProfile profile) {
-  for (const std::size_t level_bytes : {4 << 20, 1 << 20, 256 << 10, 64 << 10, 0}) {
+  constexpr std::array<std::size_t, 5> kLevelBytes{4 << 20, 1 << 20, 256 << 10, 64 << 10, 0};
+  for (const std::size_t level_bytes : kLevelBytes) {
     fit_levels(profile.columns, level_bytes);
     std::string stored = packed_if_long(profile);
     if (stored.size() <= kStoredProfileMax) return stored;
