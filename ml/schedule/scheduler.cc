@@ -145,7 +145,7 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   const auto features = widest_features(profile, spec.target);
   std::uint64_t levels = 0;
   for (const ColumnProfile& column : profile.columns) {
-    if (is_feature(column) && !is_numeric(column.type) && column.type != ColumnType::date)
+    if (is_feature(column) && !holds_numbers(column.type))
       levels += std::min<std::uint64_t>(column.distinct, kStoredLevelsMax);
   }
   return {.rows = profile.rows,

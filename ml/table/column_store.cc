@@ -23,10 +23,6 @@ constexpr std::string_view kOtherLevels = "(one of many)";
 constexpr double kFloatWholeMax = 16'777'216;  // floats hold all whole numbers to here
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-bool is_date_or_number(ColumnType type) {
-  return is_numeric(type) || type == ColumnType::date;
-}
-
 /// A target may be a column that is no feature, so roles do not matter here.
 bool is_stored(const ColumnProfile& column) {
   return column.type != ColumnType::text && column.type != ColumnType::id && column.distinct > 0;
@@ -63,7 +59,7 @@ ColumnLayout layout_of(const TableProfile& profile) {
     const ColumnProfile& column = profile.columns[i];
     if (!is_stored(column)) continue;
     const bool is_single = fits_floats(column);
-    const bool is_double = is_date_or_number(column.type) && !is_single;
+    const bool is_double = holds_numbers(column.type) && !is_single;
     layout.columns.push_back({column.name, i, offset, is_single, {}});
     offset = aligned(offset + layout.rows * (is_double ? sizeof(double) : sizeof(float)));
   }
@@ -128,7 +124,7 @@ void ColumnWriter::add_column(const CsvBatch& batch, std::size_t i) {
   const ColumnProfile& column = profile_.columns[stored.field];
   const std::string_view* cell = batch.fields.data() + stored.field;
   for (std::uint64_t row = rows_; row < rows_ + batch.rows(); ++row, cell += batch.columns) {
-    if (!is_date_or_number(column.type)) {
+    if (!holds_numbers(column.type)) {
       values_at<std::int32_t>(block_, stored.offset)[row] = code_of(*cell, i);
     } else if (stored.is_single) {
       values_at<float>(block_, stored.offset)[row] = static_cast<float>(number_in(*cell, column));

@@ -141,8 +141,12 @@ class CsvSplitter::Run {
     char* const stop = stops_.take();
     if (stop == end_ && !is_last_) return false;
     out_.fields.emplace_back(at_, static_cast<std::size_t>(stop - at_));
-    if (stop == end_ || *stop != splitter_.delimiter_) return end_line(stop);
-    at_ = stop + 1;
+    return stop < end_ && *stop == splitter_.delimiter_ ? go_on_behind(stop) : end_line(stop);
+  }
+
+  /// At the delimiter behind a field that was added.
+  bool go_on_behind(char* delimiter) {
+    at_ = delimiter + 1;
     is_inside_ = true;
     return at_ < end_ || is_last_;
   }
@@ -151,8 +155,9 @@ class CsvSplitter::Run {
 
   /// The quote that opens the field at `at_`, with or without spaces before it.
   char* quote_ahead() const {
-    const bool is_common = at_<end_&& static_cast<unsigned char>(*at_)> '"';
-    if (is_common) return nullptr;
+    if (at_ == end_) return nullptr;
+    const auto first = static_cast<unsigned char>(*at_);
+    if (first > '"') return nullptr;  // as most fields
     char* at = at_;
     while (at < end_ && is_blank(*at))
       ++at;
@@ -190,10 +195,7 @@ class CsvSplitter::Run {
     }
     start_at(at);
     char* const stop = stops_.take();
-    if (*stop != splitter_.delimiter_) return end_line(stop);
-    at_ = stop + 1;
-    is_inside_ = true;
-    return at_ < end_ || is_last_;
+    return *stop == splitter_.delimiter_ ? go_on_behind(stop) : end_line(stop);
   }
 
   /// At the line end or end of text behind a field that was added.

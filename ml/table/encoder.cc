@@ -166,7 +166,7 @@ std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
     if (column.name == target || !is_feature(column)) continue;
     const std::size_t flag = column.missing + column.unreadable + column.infinite > 0 ? 1 : 0;
     const bool is_date = column.type == ColumnType::date;
-    const bool is_category = !is_date && !is_numeric(column.type);
+    const bool is_category = !holds_numbers(column.type);
     const std::size_t width = is_date ? kDateParts + flag
                               : is_category
                                   ? std::min<std::size_t>(column.distinct, kEncodedLevelsMax + 1)

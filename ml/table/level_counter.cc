@@ -4,11 +4,11 @@
 #include "ml/table/text_decoder.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
 namespace starling::ml {
+
 std::uint64_t hash_text(std::string_view text) {
   std::uint64_t hash = 0x9E3779B97F4A7C15ULL ^ text.size();
   while (!text.empty()) {
@@ -23,16 +23,12 @@ std::uint64_t hash_text(std::string_view text) {
 
 void LevelCounter::count(std::uint64_t hash, std::string_view text) {
   if (slots_.empty()) slots_.resize(16);
-  insert(hash, text, 1);
-}
-
-void LevelCounter::insert(std::uint64_t hash, std::string_view text, std::uint64_t count) {
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
   while (slots_[at].count != 0 && slots_[at].hash != hash)
     at = (at + 1) & mask;
   if (slots_[at].count != 0) {
-    slots_[at].count += count;
+    ++slots_[at].count;
     return;
   }
   if (used_ == exact_max_) {
@@ -44,7 +40,7 @@ void LevelCounter::insert(std::uint64_t hash, std::string_view text, std::uint64
     sketch_->add(hash);
     return;
   }
-  slots_[at] = {hash, count, std::string{utf8_prefix(text, kLevelTextBytesMax)}};
+  slots_[at] = {hash, 1, std::string{utf8_prefix(text, kLevelTextBytesMax)}};
   if (++used_ * 2 > slots_.size()) grow();
 }
 

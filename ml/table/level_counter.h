@@ -75,7 +75,6 @@ class LevelCounter {
 
  private:
   void count(std::uint64_t hash, std::string_view text);
-  void insert(std::uint64_t hash, std::string_view text, std::uint64_t count);
   void grow();
 
   std::size_t exact_max_;

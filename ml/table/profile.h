@@ -56,6 +56,11 @@ constexpr bool is_numeric(ColumnType type) {
   return type == ColumnType::number || type == ColumnType::integer;
 }
 
+/// number, integer or date: a cell is a number, the others are levels.
+constexpr bool holds_numbers(ColumnType type) {
+  return is_numeric(type) || type == ColumnType::date;
+}
+
 struct LevelCount {
   std::string value;
   std::uint64_t count = 0;

@@ -47,7 +47,7 @@ struct TableColumn {
   std::span<const std::int32_t> codes;  ///< of all others: index into `levels`; -1 is missing
   std::vector<std::string> levels;      ///< in order of first appearance
 
-  bool is_number() const { return is_numeric(type) || type == ColumnType::date; }
+  bool is_number() const { return holds_numbers(type); }
 
   std::size_t rows() const { return is_number() ? numbers.size() : codes.size(); }
 };

@@ -182,6 +182,12 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   }
   TargetCoding target{task.target, choice->task, choice->classes, 0, 1};
   Encoder encoder = Encoder::fit(*table, fit_rows, std::move(target));
+  if (!std::isfinite(encoder.target().std)) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("target \"{}\" holds numbers so large that their spread cannot be "
+                             "computed; divide them, or leave those rows out",
+                             task.target)};
+  }
   FitData fit = fit_data(*table, encoder, fit_rows, groups);
   EncodedRows judge_features = encoder.encode(*table, judge_rows);
   return TrialData{choice->task,

@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <optional>
@@ -154,8 +155,10 @@ TEST(ProfileFile, InsuranceIsWhatItIs) {
 }
 
 TEST(ProfileFile, TitanicKeepsWhatCanBeLearntFrom) {
-  const auto profile = profile_file(std::string(STARLING_SHARED_DIR) + "/data/titanic/titanic.csv");
-  if (!profile) GTEST_SKIP() << "the shared data sets are not here";
+  const std::string path = std::string(STARLING_SHARED_DIR) + "/data/titanic/titanic.csv";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "the shared data sets are not here";
+  const auto profile = profile_file(path);
+  ASSERT_TRUE(profile) << profile.error().detail;
   EXPECT_EQ(profile->find("PassengerId")->type, ColumnType::id);
   EXPECT_EQ(profile->find("Name")->type, ColumnType::id);
   EXPECT_EQ(profile->find("Ticket")->type, ColumnType::text);

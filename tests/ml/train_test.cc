@@ -144,6 +144,20 @@ TEST_F(TrainTest, EveryRowOfAClassCountsHoweverItIsWritten) {
   EXPECT_EQ(words->split.dropped, 0U);
 }
 
+TEST_F(TrainTest, ATargetThatIsTooLargeIsRefusedByName) {
+  const std::string path = folder_ / "huge.csv";
+  std::ofstream out(path);
+  out << "f,y\n";
+  for (int i = 0; i < 200; ++i)
+    out << i * 37 % 101 << ".5," << (i % 2 == 0 ? "1e300" : "-1e300") << "\n";
+  out.close();
+  WorkTask task = task_on(path, "y");
+  task.task = "regression";
+  const auto data = load_trial_data(task);
+  ASSERT_FALSE(data);
+  EXPECT_THAT(data.error().detail, testing::HasSubstr("target \"y\" holds numbers so large"));
+}
+
 TEST_F(TrainTest, TheSameSeedGivesTheSameResult) {
   WorkTask task = task_on(insurance_, "charges", 7);
   task.epochs_max = 3;
