@@ -2,6 +2,7 @@
 #include "bootstrap/client/interrupt.h"
 #include "bootstrap/client/local_swarm.h"
 #include "bootstrap/client/report_text.h"
+#include "bootstrap/client/split_flags.h"
 #include "bootstrap/client/study_session.h"
 
 #include <fmt/format.h>
@@ -26,11 +27,31 @@ struct RunOptions : ClientOptions {
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> parallelism;
   TableFlags table;
+  SplitFlags split;
 };
 
-Json study_request(const RunOptions& options, const std::string& dataset, const std::string& name) {
+/// The split, with the data sets that only validate and test uploaded.
+Result<Json> uploaded_split(SwarmClient& swarm, const RunOptions& options, Screen& screen) {
+  if (options.split.test_file.empty()) return split_json(options.split);
+  Json split{{"method", "datasets"}};
+  const std::pair<const char*, const std::string*> files[]{
+      {"validation", &options.split.validation_file}, {"test", &options.split.test_file}};
+  for (const auto& [part, file] : files) {
+    if (file->empty()) continue;
+    const auto dataset = upload_once(swarm, *file, name_of_file(*file), options.table, screen);
+    if (!dataset) return dataset.error();
+    split[part] = text_field(*dataset, "id");
+  }
+  return as_result(std::move(split));
+}
+
+Json study_request(const RunOptions& options,
+                   const std::string& dataset,
+                   const std::string& name,
+                   const Json& split) {
   Json request = {
       {"dataset", dataset}, {"target", options.target}, {"name", name}, {"trials", options.trials}};
+  if (!split.is_null()) request["split"] = split;
   if (!options.time_limit.empty()) request["time_limit_s"] = *parse_duration(options.time_limit);
   if (!options.metric.empty()) request["metric"] = options.metric;
   if (!options.use_case.empty()) request["use_case"] = options.use_case;
@@ -85,8 +106,10 @@ Ending run_study(SwarmClient& swarm, const RunOptions& options, Screen& screen, 
                          bytes_text(count_field(*dataset, "bytes"))));
   for (const Json& warning : field(*dataset, "warnings"))
     screen.say("        note: " + printable(value_text(warning)));
-  const auto created =
-      swarm.post("/api/v1/studies", study_request(options, text_field(*dataset, "id"), name));
+  const auto split = uploaded_split(swarm, options, screen);
+  if (!split) return split.error();
+  const auto created = swarm.post("/api/v1/studies",
+                                  study_request(options, text_field(*dataset, "id"), name, *split));
   if (!created) return created.error();
   const std::string id = text_field(*created, "id");
   screen.say(fmt::format("Study   {} ({}): {} to predict \"{}\"",
@@ -153,6 +176,8 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
       "Examples:\n"
       "  starling run insurance.csv --target charges\n"
       "  starling run churn.csv --target left --metric f1 --trials 100 --time-limit 30m\n"
+      "  starling run visits.csv --target cost --split group:patient\n"
+      "  starling run train.csv --target income --test test.csv\n"
       "Without --url, and with no node on this machine, it starts one for this run only.",
       chosen,
       run,
@@ -177,6 +202,7 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
             ->check(CLI::Range(1, 1'000));
         command.add_option("--use-case", options.use_case, "What the model is for, in a sentence");
         command.add_option("--out", options.out, "Model file (default: NAME.starling.zip)");
+        add_split_flags(command, options.split);
         add_table_flags(command, options.table);
       });
 }

@@ -54,7 +54,9 @@ void add_table_flags(CLI::App& command, TableFlags& flags) {
       ->allow_extra_args(false)
       ->check(assignment)
       ->group(kGroup);
-  command.add_option("--role", flags.roles, "Of a column: feature, ignore or id; may be repeated")
+  command
+      .add_option(
+          "--role", flags.roles, "Of a column: feature, ignore, id, group or time; may be repeated")
       ->allow_extra_args(false)
       ->check(assignment)
       ->group(kGroup);

@@ -5,6 +5,7 @@
 #include "ml/search/search_space.h"
 #include "ml/table/column_store.h"
 #include "ml/table/encoder.h"
+#include "ml/table/joined_profile.h"
 #include "ml/table/profile_json.h"
 #include "ml/table/task_inference.h"
 #include "node/base/assert.h"
@@ -139,6 +140,24 @@ std::vector<Observation> observations(const std::vector<Trial>& trials,
   return seen;
 }
 
+/// All rows of the study as one table, with what nothing is learned from set aside.
+Result<TableProfile> table_of(const StateView& view, const StudySpec& spec) {
+  std::vector<TableProfile> profiles;
+  for (const std::string& id : datasets_of(spec)) {
+    const auto dataset = find_dataset(view, id);
+    if (!dataset) return dataset.error();
+    auto profile = profile_from_stored(dataset->profile);
+    if (!profile) return profile.error();
+    profiles.push_back(std::move(*profile));
+  }
+  std::vector<const TableProfile*> all;
+  for (const TableProfile& profile : profiles)
+    all.push_back(&profile);
+  TableProfile joined = joined_profile(all);
+  set_key_aside(spec.split, joined);
+  return joined;
+}
+
 TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   const auto* target = profile.find(spec.target);
   const bool has_classes = spec.task != to_string(TaskKind::regression) && target != nullptr;
@@ -152,7 +171,8 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
           .inputs = features.empty() ? 0 : features.back().offset + features.back().width,
           .row_bytes = EncodedRows::row_bytes(features),
           .outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1,
-          .levels = levels};
+          .levels = levels,
+          .split = spec.split};
 }
 
 void draw_trials(const StateView& view,
@@ -167,10 +187,8 @@ void draw_trials(const StateView& view,
       {study.spec.trials, final_prefix + study.spec.parallelism, trials.size() + kDrawnAtOnceMax});
   if (trials.size() >= until) return;
 
-  const auto dataset = find_dataset(view, study.spec.dataset);
   const auto space = parse_search_space(study.spec.search_space_json);
-  const auto profile =
-      dataset ? profile_from_stored(dataset->profile) : Result<TableProfile>{dataset.error()};
+  const auto profile = table_of(view, study.spec);
   if (!space || !profile) {
     const auto& error = !space ? space.error() : profile.error();
     commands.emplace_back(StopStudy{study.id, error.detail, true});

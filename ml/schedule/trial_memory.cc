@@ -16,13 +16,27 @@ constexpr double kKeptBytes = 24;      // a row: its number in a part, its class
 constexpr double kLearntBytes = 16;    // a row to learn from: its target and its place in the order
 constexpr double kJudgedBytes = 24;    // an output of a row to judge: said, true and compared
 
+/// Of all rows, those that one network learns from and is judged on.
+struct Shares {
+  double fit = 0, judged = 0;
+};
+
+/// What a column or data sets decide may be anything: then nearly all rows are counted as either.
+Shares shares_of(const SplitSpec& split) {
+  const bool is_free = split.method == SplitMethod::column || split.method == SplitMethod::datasets;
+  const double known = is_free ? 1 : 1 - kTestShare;
+  if (split.folds > 1) return {known * (split.folds - 1) / split.folds, known / split.folds};
+  return is_free ? Shares{0.9, 0.5}
+                 : Shares{known * (1 - kValidationShare), known * kValidationShare};
+}
+
 }  // namespace
 
 std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
   const auto rows = static_cast<double>(size.rows);
-  const double known = rows * (1 - kTestShare);
-  const double fit = known * (1 - kValidationShare);
-  const double judged = known * kValidationShare;
+  const Shares shares = shares_of(size.split);
+  const double fit = rows * shares.fit;
+  const double judged = rows * shares.judged;
   double training = 0;
   if (const auto spec = mlp_spec_from(params)) {
     MlpShape shape;
@@ -31,10 +45,12 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
     shape.hidden.assign(spec->n_layers, spec->width);
     shape.batch = std::clamp<std::size_t>(static_cast<std::size_t>(fit), 1, spec->batch_size);
     const auto inputs = static_cast<double>(size.inputs);
-    training = static_cast<double>(Mlp::slab_bytes(shape)) +
-               static_cast<double>(size.row_bytes) * known +
-               4 * inputs * static_cast<double>(shape.batch) + kLearntBytes * fit +
-               kJudgedBytes * judged * static_cast<double>(size.outputs);
+    const double network = static_cast<double>(Mlp::slab_bytes(shape)) +
+                           static_cast<double>(size.row_bytes) * (fit + judged) +
+                           4 * inputs * static_cast<double>(shape.batch) + kLearntBytes * fit;
+    const double all_judged = size.split.folds * judged;
+    training =
+        size.split.folds * network + kJudgedBytes * all_judged * static_cast<double>(size.outputs);
   }
   const double bytes = kProcessBytes + kKeptBytes * rows +
                        kLevelBytes * static_cast<double>(size.levels) +

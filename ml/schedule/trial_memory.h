@@ -8,6 +8,7 @@
 #pragma once
 
 #include "ml/search/param_value.h"
+#include "ml/table/split_spec.h"
 
 #include <cstdint>
 
@@ -19,6 +20,7 @@ struct TrialSize {
   std::uint64_t row_bytes = 0;  ///< of an encoded row
   std::uint64_t outputs = 1;
   std::uint64_t levels = 0;  ///< of all categories
+  SplitSpec split = {};
 };
 
 /// Peak private memory of one trial in the native worker, in MB. Parameters that no network can

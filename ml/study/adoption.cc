@@ -214,11 +214,12 @@ Result<> check_study(const Transaction& tx, const Study& study) {
                                 to_string(study.status),
                                 to_string(study.final_job.state)));
   const bool needs_table = !has_ended(study.status);
-  if (needs_table && !tx.view().get(keys::dataset(study.spec.dataset))) {
-    return Error{Errc::not_found,
-                 fmt::format("study {} has not ended, and its data set {} is not here",
-                             study.id,
-                             study.spec.dataset)};
+  if (!needs_table) return {};
+  for (const std::string& id : datasets_of(study.spec)) {
+    if (!tx.view().get(keys::dataset(id)))
+      return Error{
+          Errc::not_found,
+          fmt::format("study {} has not ended, and its data set {} is not here", study.id, id)};
   }
   return {};
 }

@@ -40,6 +40,14 @@ std::string_view to_string(FinalState state) {
   return "unknown";
 }
 
+std::vector<std::string> datasets_of(const StudySpec& spec) {
+  std::vector<std::string> ids{spec.dataset};
+  if (spec.split.method != SplitMethod::datasets) return ids;
+  ids.insert(ids.end(), spec.split.validation.begin(), spec.split.validation.end());
+  ids.insert(ids.end(), spec.split.test.begin(), spec.split.test.end());
+  return ids;
+}
+
 std::uint32_t& count_of(TrialCounts& counts, TrialState state) {
   switch (state) {
     case TrialState::queued: return counts.queued;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ml/search/param_value.h"
+#include "ml/table/split_spec.h"
 #include "node/base/hash.h"
 #include "node/base/ids.h"
 #include "node/secure/node_key.h"
@@ -91,9 +92,13 @@ struct StudySpec {
   std::uint32_t patience = 16;
   std::string use_case;
   std::vector<std::string> tags;
+  SplitSpec split;
 
   friend bool operator==(const StudySpec&, const StudySpec&) = default;
 };
+
+/// The ids of all data sets whose rows it uses: its own, then those that validate and test.
+std::vector<std::string> datasets_of(const StudySpec& spec);
 
 /// Who may finish a piece of work. The token is the log index of the entry that started it, so a
 /// later attempt's is always greater.

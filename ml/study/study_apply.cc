@@ -166,7 +166,9 @@ Outcome run(Transaction& tx, const RemoveDataset& command) {
   const auto dataset = find_dataset(tx.view(), command.id);
   if (!dataset) return refused(dataset.error());
   for (const auto& study : list_studies(tx.view())) {
-    if (study.spec.dataset == dataset->id && !has_ended(study.status)) {
+    if (has_ended(study.status)) continue;
+    const auto used = datasets_of(study.spec);
+    if (std::ranges::find(used, dataset->id) != used.end()) {
       return refused(Errc::conflict,
                      fmt::format("study {} still uses dataset \"{}\"; wait or cancel it first",
                                  study.id,
@@ -187,6 +189,10 @@ Outcome run(Transaction& tx, const CreateStudy& command) {
   study.id = command.id;
   study.spec = command.spec;
   study.spec.dataset = dataset->id;
+  for (const std::string& id : datasets_of(study.spec)) {
+    if (!tx.view().get(keys::dataset(id)))
+      return refused(Errc::not_found, fmt::format("split: there is no data set {}", id));
+  }
   study.created_ms = tx.wall_ms();
   tx.put(study);
   tx.event("study_created", {{"study", study.id}, {"name", study.spec.name}});

@@ -135,6 +135,16 @@ Result<> set_search(const StudyRequest& request, StudySpec& spec) {
   return {};
 }
 
+Result<> set_split(const StudyRequest& request,
+                   const TableProfile& profile,
+                   const FindDataset& find,
+                   StudySpec& spec) {
+  auto split = complete_split(request.split, profile, request.target, find);
+  if (!split) return split.error();
+  spec.split = std::move(*split);
+  return {};
+}
+
 Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySpec& spec) {
   spec.name = request.name.value_or(to_name(dataset.name));
   if (auto ok = check_name(spec.name); !ok) return ok;
@@ -164,13 +174,17 @@ Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec
 Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const Dataset& dataset,
                                 const TableProfile& profile,
-                                std::uint32_t slots) {
+                                std::uint32_t slots,
+                                const FindDataset& find) {
   StudySpec spec;
   spec.dataset = dataset.id;
   spec.target = request.target;
   if (auto ok = set_labels(request, dataset, spec); !ok) return ok.error();
   if (auto ok = set_numbers(request, slots, spec); !ok) return ok.error();
-  if (auto ok = set_task(request, profile, spec); !ok) return ok.error();
+  if (auto ok = set_split(request, profile, find, spec); !ok) return ok.error();
+  TableProfile learned = profile;
+  set_key_aside(spec.split, learned);
+  if (auto ok = set_task(request, learned, spec); !ok) return ok.error();
   if (auto ok = set_search(request, spec); !ok) return ok.error();
   return spec;
 }
@@ -194,6 +208,7 @@ Result<> check_spec(const StudySpec& spec) {
   const auto space = parse_search_space(spec.search_space_json);
   if (!space) return wrong("search_space", space.error().detail);
   if (auto ok = check_initial(*space, spec.initial, spec.trials); !ok) return ok;
+  if (auto ok = check_split(spec.split); !ok) return ok;
   return check_labels(spec.use_case, spec.tags);
 }
 

@@ -2,6 +2,7 @@
 /// before the study enters the log.
 #pragma once
 
+#include "ml/study/split_plan.h"
 #include "ml/study/study.h"
 #include "ml/table/profile.h"
 #include "node/base/error.h"
@@ -31,15 +32,17 @@ struct StudyRequest {
   std::optional<std::uint32_t> patience;
   std::string use_case;
   std::vector<std::string> tags;
+  std::optional<SplitSpec> split;
 };
 
-/// `slots` of the whole swarm sets the default parallelism.
+/// `slots` of the whole swarm sets the default parallelism; `find` finds what a split names.
 /// Errors: `invalid_argument`; the name of the failing request field begins the detail,
 ///         before a colon: "target: no column \"chrages\"...".
 Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const Dataset& dataset,
                                 const TableProfile& profile,
-                                std::uint32_t slots);
+                                std::uint32_t slots,
+                                const FindDataset& find);
 
 inline constexpr std::size_t kDatasetNameMax = 128;  ///< bytes
 

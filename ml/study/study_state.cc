@@ -153,8 +153,10 @@ std::uint64_t cluster_time_ms(const StateView& view) {
 std::uint32_t feature_level_of(const CommandBody& body) {
   const auto* dataset = std::get_if<AddDataset>(&body);
   if (dataset != nullptr && is_packed_profile(dataset->dataset.profile)) return 3;
-  // What is adopted may hold such a dataset.
-  return std::holds_alternative<Adopt>(body) ? 3 : 1;
+  const auto* study = std::get_if<CreateStudy>(&body);
+  if (study != nullptr && study->spec.split != SplitSpec{}) return 4;
+  // What is adopted may hold such a dataset or study.
+  return std::holds_alternative<Adopt>(body) ? 4 : 1;
 }
 
 std::uint32_t feature_level(const StateView& view) {

@@ -68,6 +68,35 @@ Dataset read(const wire::Dataset& in) {
   return dataset;
 }
 
+namespace {
+
+void fill(wire::Split* out, const SplitSpec& split) {
+  out->set_method(static_cast<std::uint32_t>(split.method));
+  out->set_column(split.column);
+  for (const auto& value : split.train)
+    out->add_train(value);
+  for (const auto& value : split.validation)
+    out->add_validation(value);
+  for (const auto& value : split.test)
+    out->add_test(value);
+  out->set_folds(split.folds);
+  out->set_gap(split.gap);
+}
+
+SplitSpec read(const wire::Split& in) {
+  SplitSpec split;
+  split.method = static_cast<SplitMethod>(std::min<std::uint32_t>(in.method(), UINT8_MAX));
+  split.column = in.column();
+  split.train.assign(in.train().begin(), in.train().end());
+  split.validation.assign(in.validation().begin(), in.validation().end());
+  split.test.assign(in.test().begin(), in.test().end());
+  split.folds = in.folds();
+  split.gap = in.gap();
+  return split;
+}
+
+}  // namespace
+
 void fill(wire::StudySpec* out, const StudySpec& spec) {
   out->set_name(spec.name);
   out->set_dataset(spec.dataset);
@@ -87,6 +116,7 @@ void fill(wire::StudySpec* out, const StudySpec& spec) {
   out->set_use_case(spec.use_case);
   for (const auto& tag : spec.tags)
     out->add_tags(tag);
+  if (spec.split != SplitSpec{}) fill(out->mutable_split(), spec.split);
 }
 
 StudySpec read(const wire::StudySpec& in) {
@@ -109,6 +139,7 @@ StudySpec read(const wire::StudySpec& in) {
   spec.patience = in.patience();
   spec.use_case = in.use_case();
   spec.tags.assign(in.tags().begin(), in.tags().end());
+  if (in.has_split()) spec.split = read(in.split());
   return spec;
 }
 

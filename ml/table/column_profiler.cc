@@ -178,8 +178,7 @@ ColumnType ColumnProfiler::type(std::uint64_t distinct) const {
 }
 
 Result<> ColumnProfiler::check_choice(ColumnType wanted) const {
-  const bool is_unused = wanted == ColumnType::id || wanted == ColumnType::text;
-  if (is_unused && choice_.role == ColumnRole::feature) {
+  if (holds_words(wanted) && choice_.role == ColumnRole::feature) {
     return Error{Errc::invalid_argument,
                  fmt::format("columns: \"{}\" cannot be a feature as {}; say category or number",
                              name_,
@@ -200,8 +199,7 @@ Result<> ColumnProfiler::check_choice(ColumnType wanted) const {
 
 /// What a model can learn from, of a column that would not be used.
 ColumnType ColumnProfiler::usable(ColumnType found) const {
-  const bool is_unused = found == ColumnType::id || found == ColumnType::text;
-  if (!is_unused) return found;
+  if (!holds_words(found)) return found;
   return words_ == 0 && leading_zeros_ == 0 ? ColumnType::integer : ColumnType::category;
 }
 
@@ -213,7 +211,14 @@ Result<ColumnProfile> ColumnProfiler::finish(std::uint64_t rows) const {
   out.is_distinct_exact = number_levels_.is_exact() && word_levels_.is_exact();
   out.distinct = std::min(number_levels_.distinct() + word_levels_.distinct(), present());
   out.type = choice_.type.value_or(type(out.distinct));
-  if (out.role == ColumnRole::feature && !choice_.type) out.type = usable(out.type);
+  const bool is_used = out.role == ColumnRole::feature || out.role == ColumnRole::time;
+  if (is_used && !choice_.type) out.type = usable(out.type);
+  if (out.role == ColumnRole::time && !holds_numbers(out.type)) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("columns: \"{}\" cannot tell the time: it is {}, not date or number",
+                             name_,
+                             to_string(out.type))};
+  }
   if (choice_.type) {
     if (auto ok = check_choice(out.type); !ok) return ok.error();
   }
@@ -309,8 +314,7 @@ std::vector<std::string> findings(const ColumnProfile& column, std::uint64_t row
 std::vector<std::string> ColumnProfiler::warnings(const ColumnProfile& column,
                                                   std::uint64_t rows) const {
   std::vector<std::string> sentences;
-  const bool is_set_aside = column.role == ColumnRole::ignore || column.role == ColumnRole::id;
-  if (is_set_aside) return sentences;
+  if (is_set_aside(column.role)) return sentences;
   for (const std::string& finding : findings(column, rows))
     sentences.push_back(fmt::format("column \"{}\" {}", column.name, finding));
   if (column.type == ColumnType::date && day_first_ > 0 && month_first_ > 0) {

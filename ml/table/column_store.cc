@@ -21,11 +21,12 @@ constexpr std::string_view kRowSalt = "starling test rows";
 constexpr std::size_t kAlignment = 64;
 constexpr std::string_view kOtherLevels = "(one of many)";
 constexpr double kFloatWholeMax = 16'777'216;  // floats hold all whole numbers to here
+constexpr std::string_view kNoCell;
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 /// A target may be a column that is no feature, so roles do not matter here.
 bool is_stored(const ColumnProfile& column) {
-  return column.type != ColumnType::text && column.type != ColumnType::id && column.distinct > 0;
+  return column.distinct > 0;
 }
 
 bool fits_floats(const ColumnProfile& column) {
@@ -49,6 +50,27 @@ std::span<const Value> values_in(std::span<const std::byte> block,
   return {reinterpret_cast<const Value*>(block.data() + offset), count};
 }
 
+TableColumn column_in(const ColumnProfile& column,
+                      const StoredColumn& stored,
+                      std::span<const std::byte> block,
+                      std::uint64_t rows) {
+  TableColumn made;
+  made.name = column.name;
+  made.type = column.type;
+  made.date_order = column.date_order;
+  if (holds_words(column.type)) {
+    made.words = values_in<std::uint64_t>(block, stored.offset, rows);
+  } else if (!holds_numbers(column.type)) {
+    made.codes = values_in<std::int32_t>(block, stored.offset, rows);
+    made.levels = stored.levels;
+  } else if (stored.is_single) {
+    made.numbers = Numbers{values_in<float>(block, stored.offset, rows)};
+  } else {
+    made.numbers = Numbers{values_in<double>(block, stored.offset, rows)};
+  }
+  return made;
+}
+
 }  // namespace
 
 ColumnLayout layout_of(const TableProfile& profile) {
@@ -59,13 +81,21 @@ ColumnLayout layout_of(const TableProfile& profile) {
     const ColumnProfile& column = profile.columns[i];
     if (!is_stored(column)) continue;
     const bool is_single = fits_floats(column);
-    const bool is_double = holds_numbers(column.type) && !is_single;
+    const bool is_wide = !is_single && (holds_numbers(column.type) || holds_words(column.type));
     layout.columns.push_back({column.name, i, offset, is_single, {}});
-    offset = aligned(offset + layout.rows * (is_double ? sizeof(double) : sizeof(float)));
+    offset = aligned(offset + layout.rows * (is_wide ? sizeof(double) : sizeof(float)));
   }
   layout.hashes = offset;
   layout.bytes = offset + layout.rows * sizeof(RowHash);
   return layout;
+}
+
+std::uint64_t word_hash(std::string_view word) {
+  const auto bytes = short_hash_of(std::as_bytes(std::span{word}));
+  std::uint64_t hash = 0;
+  for (std::size_t i = 0; i < sizeof hash; ++i)
+    hash = hash << 8 | bytes[i];
+  return std::max<std::uint64_t>(hash, 1);
 }
 
 std::string levels_to_json(const ColumnLayout& layout) {
@@ -94,14 +124,34 @@ ColumnWriter::ColumnWriter(const TableProfile& profile, std::span<std::byte> blo
       layout_(layout_of(profile)),
       codes_(layout_.columns.size()) {
   STARLING_ASSERT(block.size() == layout_.bytes, "the block is as large as its layout");
+  begin_source(profile);
 }
 
-double ColumnWriter::number_in(std::string_view cell, const ColumnProfile& column) const {
-  if (column.type == ColumnType::date)
-    return parse_date(cell, column.date_order).value_or(kMissing);
+void ColumnWriter::begin_source(const TableProfile& source) {
+  source_ = &source;
+  fields_.clear();
+  date_orders_.clear();
+  for (const StoredColumn& stored : layout_.columns) {
+    const ColumnProfile* found = source.find(stored.name);
+    fields_.push_back(found == nullptr ? kNoField
+                                       : static_cast<std::size_t>(found - source.columns.data()));
+    const ColumnProfile& kept = profile_.columns[stored.field];
+    const bool is_date = found != nullptr && found->type == ColumnType::date;
+    date_orders_.push_back(is_date ? found->date_order : kept.date_order);
+  }
+}
+
+double ColumnWriter::number_in(std::string_view cell, std::size_t column) const {
+  const ColumnType type = profile_.columns[layout_.columns[column].field].type;
+  if (type == ColumnType::date) return parse_date(cell, date_orders_[column]).value_or(kMissing);
   double number = 0;
-  if (parse_short_number(cell, profile_.dialect.decimal, number)) return number;
-  return parse_number(cell, profile_.dialect.decimal).value_or(kMissing);
+  if (parse_short_number(cell, source_->dialect.decimal, number)) return number;
+  return parse_number(cell, source_->dialect.decimal).value_or(kMissing);
+}
+
+std::uint64_t ColumnWriter::word_in(std::string_view cell) const {
+  const std::string_view word = trimmed(cell);
+  return is_missing(word) ? 0 : word_hash(word);
 }
 
 std::int32_t ColumnWriter::code_of(std::string_view cell, std::size_t column) {
@@ -121,15 +171,19 @@ std::int32_t ColumnWriter::code_of(std::string_view cell, std::size_t column) {
 
 void ColumnWriter::add_column(const CsvBatch& batch, std::size_t i) {
   const StoredColumn& stored = layout_.columns[i];
-  const ColumnProfile& column = profile_.columns[stored.field];
-  const std::string_view* cell = batch.fields.data() + stored.field;
-  for (std::uint64_t row = rows_; row < rows_ + batch.rows(); ++row, cell += batch.columns) {
-    if (!holds_numbers(column.type)) {
+  const ColumnType type = profile_.columns[stored.field].type;
+  const bool is_there = fields_[i] != kNoField;
+  const std::string_view* cell = is_there ? batch.fields.data() + fields_[i] : &kNoCell;
+  const std::size_t step = is_there ? batch.columns : 0;
+  for (std::uint64_t row = rows_; row < rows_ + batch.rows(); ++row, cell += step) {
+    if (holds_words(type)) {
+      values_at<std::uint64_t>(block_, stored.offset)[row] = word_in(*cell);
+    } else if (!holds_numbers(type)) {
       values_at<std::int32_t>(block_, stored.offset)[row] = code_of(*cell, i);
     } else if (stored.is_single) {
-      values_at<float>(block_, stored.offset)[row] = static_cast<float>(number_in(*cell, column));
+      values_at<float>(block_, stored.offset)[row] = static_cast<float>(number_in(*cell, i));
     } else {
-      values_at<double>(block_, stored.offset)[row] = number_in(*cell, column);
+      values_at<double>(block_, stored.offset)[row] = number_in(*cell, i);
     }
   }
 }
@@ -147,7 +201,7 @@ void ColumnWriter::add_hashes(const CsvBatch& batch) {
 }
 
 Result<> ColumnWriter::add(const CsvBatch& batch) {
-  STARLING_ASSERT(batch.columns == profile_.columns.size(), "rows have the profile's columns");
+  STARLING_ASSERT(batch.columns == source_->columns.size(), "rows have the source's columns");
   if (batch.rows() > layout_.rows - rows_)
     return Error{Errc::conflict, "the file has more rows than its profile"};
   for (std::size_t i = 0; i < layout_.columns.size(); ++i)
@@ -163,7 +217,7 @@ Result<ColumnLayout> ColumnWriter::finish() && {
 }
 
 Table table_in(const TableProfile& profile,
-               std::string_view target,
+               const TableRoles& roles,
                const ColumnLayout& layout,
                std::span<const std::byte> block,
                std::shared_ptr<const void> storage) {
@@ -173,23 +227,12 @@ Table table_in(const TableProfile& profile,
   table.row_hashes = values_in<RowHash>(block, layout.hashes, layout.rows);
   for (const StoredColumn& stored : layout.columns) {
     const ColumnProfile& column = profile.columns[stored.field];
-    if (column.name != target && !is_feature(column)) continue;
-    TableColumn made;
-    made.name = column.name;
-    made.type = column.type;
-    made.date_order = column.date_order;
-    if (!made.is_number()) {
-      made.codes = values_in<std::int32_t>(block, stored.offset, layout.rows);
-      made.levels = stored.levels;
-    } else if (stored.is_single) {
-      made.numbers = Numbers{values_in<float>(block, stored.offset, layout.rows)};
-    } else {
-      made.numbers = Numbers{values_in<double>(block, stored.offset, layout.rows)};
-    }
-    if (column.name == target)
-      table.target = std::move(made);
-    else
-      table.features.push_back(std::move(made));
+    const bool is_target = column.name == roles.target;
+    if (column.name == roles.key) table.key = column_in(column, stored, block, layout.rows);
+    if (is_target)
+      table.target = column_in(column, stored, block, layout.rows);
+    else if (is_feature(column))
+      table.features.push_back(column_in(column, stored, block, layout.rows));
   }
   return table;
 }

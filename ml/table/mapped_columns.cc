@@ -1,4 +1,5 @@
 #include "ml/table/column_store.h"
+#include "ml/table/joined_profile.h"
 #include "ml/table/table_file.h"
 
 #include <fmt/format.h>
@@ -86,36 +87,57 @@ bool has_columns(const TableProfile& profile, const std::vector<std::string>& na
       profile.columns.begin(), profile.columns.end(), names.begin(), names.end(), is_same);
 }
 
-Result<ColumnLayout> fill_block(const std::filesystem::path& csv,
-                                const TableProfile& profile,
-                                std::span<std::byte> block) {
-  ColumnWriter writer{profile, block};
+using Sources = std::span<const TableSource>;
+
+TableProfile profile_of(Sources sources) {
+  std::vector<const TableProfile*> profiles;
+  for (const TableSource& source : sources)
+    profiles.push_back(&source.profile);
+  return joined_profile(profiles);
+}
+
+Result<> add_source(const TableSource& source, ColumnWriter& writer) {
+  writer.begin_source(source.profile);
+  std::uint64_t rows = 0;
   CsvParser* reading = nullptr;
   CsvParser parser{
       [&](const CsvBatch& batch) -> Result<> {
-        if (!has_columns(profile, reading->header())) {
+        if (!has_columns(source.profile, reading->header())) {
           return Error{Errc::conflict, "the file does not have the columns of its profile"};
         }
+        rows += batch.rows();
+        if (rows > source.profile.rows)
+          return Error{Errc::conflict, "the file has more rows than its profile"};
         return writer.add(batch);
       },
-      CsvOptions{profile.dialect}};
+      CsvOptions{source.profile.dialect}};
   reading = &parser;
-  const auto read = read_csv_file(csv, parser);
-  if (!read) return read.error();
+  if (auto read = read_csv_file(source.path, parser); !read) return read;
+  if (rows == source.profile.rows) return {};
+  return Error{Errc::conflict, "the file has fewer rows than its profile"};
+}
+
+Result<ColumnLayout> fill_block(Sources sources,
+                                const TableProfile& profile,
+                                std::span<std::byte> block) {
+  ColumnWriter writer{profile, block};
+  for (const TableSource& source : sources) {
+    if (auto added = add_source(source, writer); !added) return added.error();
+  }
   return std::move(writer).finish();
 }
 
-Result<Table> load_into_memory(const std::filesystem::path& csv,
+Result<Table> load_into_memory(Sources sources,
                                const TableProfile& profile,
-                               std::string_view target) {
+                               const TableRoles& roles) {
   const std::size_t bytes = layout_of(profile).bytes;
   auto memory = std::make_shared<Mapping>(-1, bytes, true);
   if (!memory->is_there())
     return Error{Errc::io, fmt::format("no memory for the {} bytes of a table", bytes)};
   const auto block = memory->bytes().first(bytes);
-  const auto layout = fill_block(csv, profile, block);
+  const auto layout = fill_block(sources, profile, block);
   if (!layout) return layout.error();
-  return table_in(profile, target, *layout, block, std::move(memory));
+  return table_in(profile, roles, *layout, block, std::move(memory));
 }
 
 /// Writes all of `text` behind the block, then the head: a file without a head is no file yet.
@@ -132,7 +154,7 @@ bool write_ends(int file, const Head& head, const std::string& levels) {
   return ::pwrite(file, &head, sizeof head, 0) == static_cast<ssize_t>(sizeof head);
 }
 
-Result<> write_columns(const std::filesystem::path& csv,
+Result<> write_columns(Sources sources,
                        const TableProfile& profile,
                        const std::filesystem::path& path) {
   const File file{path, O_RDWR | O_CREAT | O_TRUNC};
@@ -147,7 +169,7 @@ Result<> write_columns(const std::filesystem::path& csv,
   const Mapping mapping{file.handle(), sizeof(Head) + head.block_bytes, true};
   if (!mapping.is_there()) return io_error(path, "map", errno);
   const auto block = mapping.bytes().subspan(sizeof(Head), head.block_bytes);
-  const auto layout = fill_block(csv, profile, block);
+  const auto layout = fill_block(sources, profile, block);
   if (!layout) return layout.error();
   const std::string levels = levels_to_json(*layout);
   head.levels_bytes = levels.size();
@@ -158,7 +180,7 @@ Result<> write_columns(const std::filesystem::path& csv,
 /// Errors: `not_found` if there is no such file, or none that is whole.
 Result<Table> map_columns(const std::filesystem::path& path,
                           const TableProfile& profile,
-                          std::string_view target) {
+                          const TableRoles& roles) {
   const Error nothing{Errc::not_found, "no columns"};
   const File file{path, O_RDONLY};
 
@@ -179,32 +201,44 @@ Result<Table> map_columns(const std::filesystem::path& path,
   const auto levels = mapping->bytes().subspan(sizeof(Head) + layout.bytes);
   const std::string_view text{reinterpret_cast<const char*>(levels.data()), levels.size()};
   if (auto read = levels_from_json(text, layout); !read) return nothing;
-  return table_in(profile, target, layout, block, std::move(mapping));
+  return table_in(profile, roles, layout, block, std::move(mapping));
 }
 
-}  // namespace
-
-Result<Table> load_table(const std::filesystem::path& path,
-                         const TableProfile& profile,
-                         std::string_view target,
-                         const std::filesystem::path& columns) {
-  if (columns.empty()) return load_into_memory(path, profile, target);
-  auto mapped = map_columns(columns, profile, target);
+/// Maps the file of columns; writes it first if it is not there.
+Result<Table> load_mapped(Sources sources,
+                          const TableProfile& profile,
+                          const TableRoles& roles,
+                          const std::filesystem::path& columns) {
+  auto mapped = map_columns(columns, profile, roles);
   if (mapped || mapped.error().code != Errc::not_found) return mapped;
   const File lock{columns.parent_path(), O_RDONLY | O_DIRECTORY};
   if (!lock.is_open()) return io_error(columns, "lock", errno);
   while (::flock(lock.handle(), LOCK_EX) != 0) {
     if (errno != EINTR) return io_error(columns, "lock", errno);
   }
-  mapped = map_columns(columns, profile, target);  // by whom we waited for
+  mapped = map_columns(columns, profile, roles);  // by whom we waited for
   if (mapped || mapped.error().code != Errc::not_found) return mapped;
   const std::string unfinished = columns.string() + ".new";
-  if (auto written = write_columns(path, profile, unfinished); !written) {
+  if (auto written = write_columns(sources, profile, unfinished); !written) {
     ::unlink(unfinished.c_str());
     return written.error();
   }
   if (::rename(unfinished.c_str(), columns.c_str()) != 0) return io_error(columns, "name", errno);
-  return map_columns(columns, profile, target);
+  return map_columns(columns, profile, roles);
+}
+
+}  // namespace
+
+Result<Table> load_table(Sources sources,
+                         const TableRoles& roles,
+                         const std::filesystem::path& columns) {
+  const TableProfile profile = profile_of(sources);
+  auto table = columns.empty() ? load_into_memory(sources, profile, roles)
+                               : load_mapped(sources, profile, roles, columns);
+  if (!table) return table;
+  for (const TableSource& source : sources)
+    table->source_rows.push_back(source.profile.rows);
+  return table;
 }
 
 }  // namespace starling::ml

@@ -26,11 +26,13 @@ constexpr std::array<std::pair<ColumnType, std::string_view>, 7> kTypes{
      {ColumnType::date, "date"},
      {ColumnType::boolean, "boolean"}}};
 
-constexpr std::array<std::pair<ColumnRole, std::string_view>, 4> kRoles{
+constexpr std::array<std::pair<ColumnRole, std::string_view>, 6> kRoles{
     {{ColumnRole::automatic, "auto"},
      {ColumnRole::feature, "feature"},
      {ColumnRole::ignore, "ignore"},
-     {ColumnRole::id, "id"}}};
+     {ColumnRole::id, "id"},
+     {ColumnRole::group, "group"},
+     {ColumnRole::time, "time"}}};
 
 template <class Names, class Value>
 std::string_view name_in(const Names& names, Value value) {
@@ -143,10 +145,10 @@ void fit_levels(std::vector<ColumnProfile>& columns, std::size_t bytes) {
 }
 
 bool is_feature(const ColumnProfile& column) {
-  if (column.role == ColumnRole::ignore || column.role == ColumnRole::id) return false;
+  if (is_set_aside(column.role)) return false;
   const bool tells_by_missing = column.distinct == 1 && column.missing > 0;
   if (column.distinct < 2 && !tells_by_missing) return false;
-  return column.type != ColumnType::text && column.type != ColumnType::id;
+  return !holds_words(column.type);
 }
 
 struct ProfileBuilder::Parts {

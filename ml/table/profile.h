@@ -43,8 +43,20 @@ enum class ColumnType : std::uint8_t {
 };
 
 /// What a column is for. `automatic`: its type decides. An id or text that is made a feature
-/// becomes a number or category.
-enum class ColumnRole : std::uint8_t { automatic = 0, feature = 1, ignore = 2, id = 3 };
+/// becomes a number or category. Values are stored: append only.
+enum class ColumnRole : std::uint8_t {
+  automatic = 0,
+  feature = 1,
+  ignore = 2,
+  id = 3,
+  group = 4,  ///< rows with the same value belong together, and no feature
+  time = 5,   ///< a feature by which studies divide the rows, unless they say otherwise
+};
+
+/// Its owner says that no model learns from it.
+constexpr bool is_set_aside(ColumnRole role) {
+  return role == ColumnRole::ignore || role == ColumnRole::id || role == ColumnRole::group;
+}
 
 std::string_view to_string(ColumnType type);
 std::string_view to_string(ColumnRole role);
@@ -56,9 +68,14 @@ constexpr bool is_numeric(ColumnType type) {
   return type == ColumnType::number || type == ColumnType::integer;
 }
 
-/// number, integer or date: a cell is a number, the others are levels.
+/// number, integer or date: a cell is a number.
 constexpr bool holds_numbers(ColumnType type) {
   return is_numeric(type) || type == ColumnType::date;
+}
+
+/// text or id: what the cells say is not told apart by a list of levels.
+constexpr bool holds_words(ColumnType type) {
+  return type == ColumnType::text || type == ColumnType::id;
 }
 
 struct LevelCount {

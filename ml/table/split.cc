@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 namespace starling::ml {
 namespace {
-
-using Rows = std::vector<std::uint32_t>;
 
 std::uint64_t leading_number(const RowHash& hash) {
   std::uint64_t number = 0;
@@ -35,52 +34,219 @@ std::size_t cut_at(std::size_t count, double share, const SameAsBefore& same_as_
   return cut == 0 ? count : cut;
 }
 
-/// Moves the test rows of one class out of `group`.
-Rows take_test(std::span<const SplitRow> rows, Rows& group, bool by_threshold) {
+void add(RowNumbers& all, const RowNumbers& some) {
+  all.insert(all.end(), some.begin(), some.end());
+}
+
+/// Moves the test rows of one stratum out of `members`.
+RowNumbers take_test(std::span<const SplitRow> rows, RowNumbers& members, bool by_threshold) {
   const auto by_hash = [&](std::uint32_t a, std::uint32_t b) {
     return rows[a].hash != rows[b].hash ? rows[a].hash < rows[b].hash : a < b;
   };
-  std::sort(group.begin(), group.end(), by_hash);
+  std::sort(members.begin(), members.end(), by_hash);
   std::size_t cut = 0;
   if (by_threshold) {
     const auto limit = static_cast<std::uint64_t>(std::ldexp(1 - kTestShare, 64));
-    while (cut < group.size() && leading_number(rows[group[cut]].hash) < limit)
+    while (cut < members.size() && leading_number(rows[members[cut]].hash) < limit)
       ++cut;
   } else {
-    cut = cut_at(group.size(), kTestShare, [&](std::size_t i) {
-      return rows[group[i]].hash == rows[group[i - 1]].hash;
+    cut = cut_at(members.size(), kTestShare, [&](std::size_t i) {
+      return rows[members[i]].hash == rows[members[i - 1]].hash;
     });
   }
-  Rows test(group.begin() + static_cast<std::ptrdiff_t>(cut), group.end());
-  group.resize(cut);
+  RowNumbers test(members.begin() + static_cast<std::ptrdiff_t>(cut), members.end());
+  members.resize(cut);
   return test;
 }
 
-Rows take_validation(std::span<const SplitRow> rows, Rows& group, std::uint64_t seed) {
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
-  for (const std::uint32_t row : group) {
+using SeededOrder = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
+
+/// Rows in an order that the seed decides; equal rows are neighbours.
+SeededOrder seeded_order(std::span<const SplitRow> rows,
+                         const RowNumbers& members,
+                         std::uint64_t seed) {
+  SeededOrder order;
+  order.reserve(members.size());
+  for (const std::uint32_t row : members)
     order.emplace_back(mix_seeds(seed, leading_number(rows[row].hash)), row);
-  }
   std::sort(order.begin(), order.end());
+  return order;
+}
+
+/// Shares the rows of one stratum out to train and validation.
+void put_validation(std::span<const SplitRow> rows,
+                    const RowNumbers& members,
+                    std::uint64_t seed,
+                    Split& split) {
+  const SeededOrder order = seeded_order(rows, members, seed);
   const std::size_t cut = cut_at(order.size(), kValidationShare, [&](std::size_t i) {
     return order[i].first == order[i - 1].first;
   });
-  Rows validation;
-  group.clear();
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    (i < cut ? group : validation).push_back(order[i].second);
-  }
-  return validation;
+  for (std::size_t i = 0; i < order.size(); ++i)
+    (i < cut ? split.train : split.validation).push_back(order[i].second);
 }
 
-ContentHash hash_of_split(std::span<const SplitRow> rows, const Split& split) {
+/// Shares the rows of one stratum out to the folds, in equal runs.
+void put_folds(std::span<const SplitRow> rows,
+               const RowNumbers& members,
+               std::uint64_t seed,
+               Split& split) {
+  const SeededOrder order = seeded_order(rows, members, seed);
+  std::size_t fold = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const bool is_same = i > 0 && order[i].first == order[i - 1].first;
+    if (!is_same) fold = i * split.folds.size() / order.size();
+    split.folds[fold].push_back(order[i].second);
+  }
+  add(split.train, members);
+  add(split.validation, members);
+}
+
+/// Rows with a target by stratum; the others are counted.
+std::map<std::int32_t, RowNumbers> strata_of(std::span<const SplitRow> rows, Split& split) {
+  std::map<std::int32_t, RowNumbers> strata;
+  for (std::uint32_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].stratum < 0) {
+      ++split.dropped;
+    } else {
+      strata[rows[i].stratum].push_back(i);
+    }
+  }
+  return strata;
+}
+
+void put_learning(std::span<const SplitRow> rows,
+                  const RowNumbers& members,
+                  std::uint64_t seed,
+                  Split& split) {
+  if (split.folds.empty())
+    put_validation(rows, members, seed, split);
+  else
+    put_folds(rows, members, seed, split);
+}
+
+void sort_parts(Split& split) {
+  for (RowNumbers* part : {&split.train, &split.validation, &split.test, &split.between})
+    std::sort(part->begin(), part->end());
+  for (RowNumbers& fold : split.folds)
+    std::sort(fold.begin(), fold.end());
+}
+
+}  // namespace
+
+Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32_t folds) {
+  Split split;
+  split.folds.resize(folds > 1 ? folds : 0);
+  auto strata = strata_of(rows, split);
+  const bool by_threshold = rows.size() - split.dropped >= kThresholdSplitRows;
+  for (auto& [stratum, members] : strata) {
+    add(split.test, take_test(rows, members, by_threshold));
+    put_learning(rows, members, seed, split);
+  }
+  sort_parts(split);
+  return split;
+}
+
+Split split_by_parts(std::span<const SplitRow> rows,
+                     std::span<const RowPart> parts,
+                     std::uint64_t seed,
+                     std::uint32_t folds) {
+  Split split;
+  split.folds.resize(folds > 1 ? folds : 0);
+  auto strata = strata_of(rows, split);
+  const bool has_validation = std::ranges::find(parts, RowPart::validation) != parts.end();
+  for (const auto& [stratum, members] : strata) {
+    RowNumbers learning;
+    for (const std::uint32_t row : members) {
+      switch (parts[row]) {
+        case RowPart::none: ++split.unused; break;
+        case RowPart::train: learning.push_back(row); break;
+        case RowPart::validation: split.validation.push_back(row); break;
+        case RowPart::test: split.test.push_back(row); break;
+      }
+    }
+    if (has_validation)
+      add(split.train, learning);
+    else
+      put_learning(rows, learning, seed, split);
+  }
+  sort_parts(split);
+  return split;
+}
+
+Split split_by_time(std::span<const SplitRow> rows, std::span<const double> times, double gap) {
+  Split split;
+  RowNumbers order;
+  for (std::uint32_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].stratum < 0)
+      ++split.dropped;
+    else if (std::isnan(times[i]))
+      ++split.unused;
+    else
+      order.push_back(i);
+  }
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return times[a] != times[b] ? times[a] < times[b] : a < b;
+  });
+  // Moves the last `share` to `part`. Returns those that are too close before it.
+  const auto take_last = [&](double share, RowNumbers& part) {
+    const std::size_t cut = cut_at(
+        order.size(), share, [&](std::size_t i) { return times[order[i]] == times[order[i - 1]]; });
+    const auto at = order.begin() + static_cast<std::ptrdiff_t>(cut);
+    part.assign(at, order.end());
+    order.erase(at, order.end());
+    RowNumbers close;
+    while (gap > 0 && !part.empty() && !order.empty() &&
+           times[order.back()] > times[part.front()] - gap) {
+      close.push_back(order.back());
+      order.pop_back();
+    }
+    return close;
+  };
+  split.unused += take_last(kTestShare, split.test).size();
+  split.between = take_last(kValidationShare, split.validation);
+  split.train = std::move(order);
+  sort_parts(split);
+  return split;
+}
+
+std::vector<SplitRound> rounds_of(const Split& split) {
+  if (split.folds.empty()) return {{split.train, split.validation}};
+  std::vector<SplitRound> rounds;
+  for (const RowNumbers& fold : split.folds) {
+    SplitRound round{{}, fold};
+    std::set_difference(split.train.begin(),
+                        split.train.end(),
+                        fold.begin(),
+                        fold.end(),
+                        std::back_inserter(round.train));
+    rounds.push_back(std::move(round));
+  }
+  return rounds;
+}
+
+RowNumbers final_rows(const Split& split) {
+  RowNumbers rows = split.train;
+  if (split.folds.empty()) add(rows, split.validation);
+  add(rows, split.between);
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+ContentHash hash_of_split(std::span<const RowHash> hashes, const Split& split) {
   std::vector<std::pair<RowHash, char>> parts;
-  for (const std::uint32_t row : split.train)
-    parts.emplace_back(rows[row].hash, 'r');
-  for (const std::uint32_t row : split.validation)
-    parts.emplace_back(rows[row].hash, 'v');
-  for (const std::uint32_t row : split.test)
-    parts.emplace_back(rows[row].hash, 't');
+  const auto say = [&](const RowNumbers& rows, char part) {
+    for (const std::uint32_t row : rows)
+      parts.emplace_back(hashes[row], part);
+  };
+  say(split.test, 't');
+  say(split.between, 'b');
+  if (split.folds.empty()) {
+    say(split.train, 'r');
+    say(split.validation, 'v');
+  }
+  for (std::size_t i = 0; i < split.folds.size(); ++i)
+    say(split.folds[i], static_cast<char>('A' + i));
   std::sort(parts.begin(), parts.end());
   ContentHasher hasher;
   for (const auto& [hash, part] : parts) {
@@ -88,34 +254,6 @@ ContentHash hash_of_split(std::span<const SplitRow> rows, const Split& split) {
     hasher.update(std::as_bytes(std::span{&part, 1}));
   }
   return hasher.finish();
-}
-
-}  // namespace
-
-Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed) {
-  Split split;
-  std::map<std::int32_t, Rows> groups;
-  for (std::uint32_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].group < 0) {
-      ++split.dropped;
-    } else {
-      groups[rows[i].group].push_back(i);
-    }
-  }
-  const bool by_threshold = rows.size() - split.dropped >= kThresholdSplitRows;
-  const auto add = [](Rows& all, const Rows& some) {
-    all.insert(all.end(), some.begin(), some.end());
-  };
-  for (auto& [group, members] : groups) {
-    add(split.test, take_test(rows, members, by_threshold));
-    add(split.validation, take_validation(rows, members, seed));
-    add(split.train, members);
-  }
-  for (Rows* part : {&split.train, &split.validation, &split.test}) {
-    std::sort(part->begin(), part->end());
-  }
-  split.hash = hash_of_split(rows, split);
-  return split;
 }
 
 }  // namespace starling::ml

@@ -5,6 +5,9 @@
 /// are test; from 5,000 on every row whose hash is above 85 % of the range, so appended rows move
 /// none. Equal rows always stay together. The seed moves only train and validation (80 : 20).
 ///
+/// Where a person said how to divide (split_spec.h), `split_table` (table_split.h) calls the other
+/// functions here.
+///
 /// Threads: none. Pure.
 #pragma once
 
@@ -22,16 +25,52 @@ inline constexpr double kValidationShare = 0.20;  ///< of what is not test
 inline constexpr std::size_t kThresholdSplitRows = 5000;
 
 struct SplitRow {
-  RowHash hash{};
-  std::int32_t group = 0;  ///< class, or bin of a number; -1: no target, the row is dropped
+  RowHash hash{};            ///< rows with the same one stay together
+  std::int32_t stratum = 0;  ///< class, or bin of a number; -1: no target, the row is dropped
 };
+
+using RowNumbers = std::vector<std::uint32_t>;
 
 struct Split {
-  std::vector<std::uint32_t> train, validation, test;  ///< row numbers, rising
-  std::uint64_t dropped = 0;
-  ContentHash hash;  ///< of the sorted (row, part) pairs: equal iff the same rows do the same
+  RowNumbers train, validation, test;  ///< rising
+  /// Cross-validation: these validate in turn, while the others train; `train` and `validation`
+  /// both hold them all then. Empty: `train` trains and `validation` validates.
+  std::vector<RowNumbers> folds;
+  RowNumbers between;         ///< in a gap before validation: only the final model learns from them
+  std::uint64_t dropped = 0;  ///< no target
+  std::uint64_t unused = 0;   ///< rows that the split leaves out
+  ContentHash hash;           ///< set by `split_table`: of which row is what
 };
 
-Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed);
+/// Hold-out, or `folds` that validate in turn.
+Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32_t folds = 1);
+
+enum class RowPart : std::uint8_t { none, train, validation, test };
+
+/// Each row's part is given; those of `none` are left out. If no row validates, some of `train` do
+/// (20 %, or all of them in turn), by `seed`.
+Split split_by_parts(std::span<const SplitRow> rows,
+                     std::span<const RowPart> parts,
+                     std::uint64_t seed,
+                     std::uint32_t folds = 1);
+
+/// The last 15 % test, the last 20 % of what is before validate; equal times stay together. Rows
+/// less than `gap` before a part are left out of the parts before it, as are rows without a time
+/// (NaN).
+Split split_by_time(std::span<const SplitRow> rows, std::span<const double> times, double gap);
+
+/// What one network of a trial learns from and is judged on.
+struct SplitRound {
+  RowNumbers train, validation;
+};
+
+/// One, or one per fold.
+std::vector<SplitRound> rounds_of(const Split& split);
+
+/// All but the test rows, rising.
+RowNumbers final_rows(const Split& split);
+
+/// Equal iff the same rows do the same, whatever their order. `hashes` name the rows.
+ContentHash hash_of_split(std::span<const RowHash> hashes, const Split& split);
 
 }  // namespace starling::ml

@@ -46,16 +46,22 @@ struct TableColumn {
   Numbers numbers;                      ///< of numbers and dates (seconds since 1970)
   std::span<const std::int32_t> codes;  ///< of all others: index into `levels`; -1 is missing
   std::vector<std::string> levels;      ///< in order of first appearance
+  /// Of text and ids: a number that stands for the cell (`word_hash`); 0 is missing.
+  std::span<const std::uint64_t> words;
 
   bool is_number() const { return holds_numbers(type); }
 
-  std::size_t rows() const { return is_number() ? numbers.size() : codes.size(); }
+  std::size_t rows() const {
+    return is_number() ? numbers.size() : holds_words(type) ? words.size() : codes.size();
+  }
 };
 
 struct Table {
   char decimal = '.';  ///< what its numbers are written with
   std::vector<TableColumn> features;
   TableColumn target;
+  TableColumn key;  ///< whose values divide the rows (split_spec.h); without a name: none does
+  std::vector<std::uint64_t> source_rows;  ///< how many rows are of which data set
   std::span<const RowHash> row_hashes;
   std::shared_ptr<const void> storage;  ///< keeps alive what the columns refer to
 

@@ -2,11 +2,13 @@
 /// that every trial of a node maps.
 #pragma once
 
+#include "ml/table/column_store.h"
 #include "ml/table/csv_parser.h"
 #include "ml/table/profile.h"
 #include "ml/table/table.h"
 
 #include <filesystem>
+#include <span>
 
 namespace starling::ml {
 
@@ -19,15 +21,22 @@ Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser);
 Result<TableProfile> profile_file(const std::filesystem::path& path,
                                   const TableOptions& options = {});
 
-/// The columns that `profile` calls features, and `target`.
+/// A data set and what is known of it.
+struct TableSource {
+  std::filesystem::path path;
+  TableProfile profile;
+};
+
+/// The rows of all `sources`, one after the other; the first one's profile says what the columns
+/// are (joined_profile.h). Target, key, and the columns that it calls features.
 ///
-/// `columns`: the file that holds the columns of this table, with this profile; it is written first
-/// if it is not there, by one process of all that ask for it. Empty: they are kept in memory.
-/// Errors: as `read_csv_file`; `conflict` if the file does not have the columns and rows of the
+/// `columns`: the file that holds the columns of these data sets, with these profiles; it is
+/// written first if it is not there, by one process of all that ask for it. Empty: they are kept in
+/// memory.
+/// Errors: as `read_csv_file`; `conflict` if a file does not have the columns and rows of its
 ///         profile; `io`, also when there is no room on the disk.
-Result<Table> load_table(const std::filesystem::path& path,
-                         const TableProfile& profile,
-                         std::string_view target,
+Result<Table> load_table(std::span<const TableSource> sources,
+                         const TableRoles& roles,
                          const std::filesystem::path& columns = {});
 
 }  // namespace starling::ml

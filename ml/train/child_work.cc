@@ -64,6 +64,8 @@ class Work {
   WorkMessage run();
 
  private:
+  /// Predictions of all rounds, in their order.
+  std::vector<float> said();
   std::optional<WorkFailed> train_epoch(std::uint32_t epoch, double& loss);
   void report(std::uint32_t epoch, double value, double loss);
   WorkMessage run_trial();
@@ -78,7 +80,7 @@ class Work {
   std::uint64_t peak_mb_ =
       0;  ///< of private memory, looked at when the rows are read and per epoch
   std::optional<TrialData> data_;
-  std::unique_ptr<Learner> learner_;
+  std::vector<std::unique_ptr<Learner>> learners_;  ///< one per round, trained side by side
 };
 
 WorkMessage Work::run() {
@@ -88,7 +90,9 @@ WorkMessage Work::run() {
   if (!data) return failed_from(data.error());
   data_.emplace(std::move(*data));
   peak_mb_ = private_mb();
-  learner_ = engine_.make_learner(*spec, data_->encoder.target(), data_->fit, task_.seed);
+  for (const TrialRound& round : data_->rounds) {
+    learners_.push_back(engine_.make_learner(*spec, round.encoder.target(), round.fit, task_.seed));
+  }
   return task_.kind == WorkKind::final ? run_final() : run_trial();
 }
 
@@ -98,8 +102,20 @@ void Work::report(std::uint32_t epoch, double value, double loss) {
   if (!written) throw NodeIsGone{};
 }
 
+std::vector<float> Work::said() {
+  std::vector<float> all;
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    const auto some = learners_[i]->predict(data_->rounds[i].judge_features);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+/// `loss` is the mean over the rounds.
 std::optional<WorkFailed> Work::train_epoch(std::uint32_t epoch, double& loss) {
-  loss = learner_->train_epoch();
+  loss = 0;
+  for (const auto& learner : learners_)
+    loss += learner->train_epoch() / static_cast<double>(learners_.size());
   if (std::isfinite(loss)) return std::nullopt;
   return WorkFailed{"diverged",
                     fmt::format("the loss is no longer a number in epoch {}; try a smaller "
@@ -116,23 +132,23 @@ WorkMessage Work::run_trial() {
     ++epoch;
     double loss = 0;
     if (auto failed = train_epoch(epoch, loss)) return *failed;
-    const auto said = learner_->predict(data_->judge_features);
-    const double value = score(data_->metric, judged(data_->truth, said));
+    const double value = score(data_->metric, judged(data_->truth, said()));
     if (!std::isfinite(value)) {
       return WorkFailed{"diverged", fmt::format("predictions are no numbers in epoch {}", epoch)};
     }
     if (best_epoch == 0 || is_better(data_->metric, value, best)) {
       best = value;
       best_epoch = epoch;
-      learner_->remember();
+      for (const auto& learner : learners_)
+        learner->remember();
     }
     report(epoch, value, loss);
   }
-  learner_->recall();
-  const auto said = learner_->predict(data_->judge_features);
+  for (const auto& learner : learners_)
+    learner->recall();
   WorkDone result = done(best_epoch, epoch);
   result.value = best;
-  result.metrics = all_scores(judged(data_->truth, said));
+  result.metrics = all_scores(judged(data_->truth, said()));
   return result;
 }
 
@@ -144,28 +160,30 @@ WorkMessage Work::run_final() {
     report(epoch, loss, loss);
   }
   WorkDone result = done(epochs, epochs);
-  const Judged outcome = judged(data_->truth, learner_->predict(data_->judge_features));
+  const Judged outcome = judged(data_->truth, said());
   result.test = all_scores(outcome);
   result.value = score(data_->metric, outcome);
   const auto bytes = write_model(result.test);
   if (!bytes) return failed_from(bytes.error());
   result.artifact_bytes = *bytes;
-  result.features_json = features_json(data_->encoder);
-  result.classes = data_->encoder.target().classes;
+  const Encoder& encoder = data_->rounds.front().encoder;
+  result.features_json = features_json(encoder);
+  result.classes = encoder.target().classes;
   result.seconds = seconds_now() - started_;
   return result;
 }
 
 Result<std::uint64_t> Work::write_model(const std::map<std::string, double>& test) {
-  const TargetCoding& target = data_->encoder.target();
+  const Encoder& encoder = data_->rounds.front().encoder;
+  const TargetCoding& target = encoder.target();
   const Split& split = data_->split;
   ArtifactParts parts;
-  parts.model = learner_->script();
-  parts.preprocessing = to_json(data_->encoder);
+  parts.model = learners_.front()->script();
+  parts.preprocessing = to_json(encoder);
   parts.schema = Json{{"target", target.name},
                       {"task", to_string(target.task)},
                       {"classes", target.classes},
-                      {"features", Json::parse(features_json(data_->encoder))}}
+                      {"features", Json::parse(features_json(encoder))}}
                      .dump(2);
   parts.metrics = Json{{"test", test},
                        {"metric", to_string(data_->metric)},
@@ -173,7 +191,8 @@ Result<std::uint64_t> Work::write_model(const std::map<std::string, double>& tes
                         {{"train", split.train.size()},
                          {"validation", split.validation.size()},
                          {"test", split.test.size()},
-                         {"dropped", split.dropped}}},
+                         {"dropped", split.dropped + split.unused}}},
+                       {"split", to_json(task_.split)},
                        {"split_hash", split.hash.hex()},
                        {"seed", task_.seed},
                        {"epochs", task_.fixed_epochs},
@@ -192,7 +211,7 @@ WorkDone Work::done(std::uint32_t best_epoch, std::uint32_t epochs) const {
   result.split = {split.train.size(),
                   split.validation.size(),
                   split.test.size(),
-                  split.dropped,
+                  split.dropped + split.unused,
                   split.hash.hex()};
   return result;
 }

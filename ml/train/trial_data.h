@@ -8,17 +8,22 @@
 
 namespace starling::ml {
 
+/// One network's rows to learn from and to be judged on.
+struct TrialRound {
+  Encoder encoder;
+  FitData fit;
+  EncodedRows judge_features;
+};
+
 /// A trial learns from the train rows and is judged on the validation rows; the final model learns
 /// from both and is judged, once, on the test rows. Everything fitted is fitted on the rows it
 /// learns from.
 struct TrialData {
   TaskKind task = TaskKind::regression;
   Metric metric = Metric::rmse;
-  Encoder encoder;
   Split split;
-  FitData fit;
-  EncodedRows judge_features;
-  Judged truth;  ///< of the judge rows; predictions are filled in by the trial
+  std::vector<TrialRound> rounds;  ///< one, or of a trial with folds as many
+  Judged truth;  ///< of the judge rows of all rounds; predictions are filled in by the trial
 };
 
 /// Errors: those of the table room; `invalid_argument` also for a task or metric that does not fit.

@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 
@@ -49,6 +50,47 @@ std::string subject_of(const Command& result) {
                      final_model == nullptr ? "unknown" : final_model->study);
 }
 
+/// Errors: `not_found` if one is gone.
+Result<std::vector<Dataset>> datasets_in(const StateView& view, const StudySpec& spec) {
+  std::vector<Dataset> datasets;
+  for (const std::string& id : datasets_of(spec)) {
+    auto dataset = find_dataset(view, id);
+    if (!dataset) return dataset.error();
+    datasets.push_back(std::move(*dataset));
+  }
+  return datasets;
+}
+
+/// Studies on the same data sets share their columns: "d-1+d-2.columns".
+std::string columns_name(const StudySpec& spec) {
+  return fmt::format("{}.columns", fmt::join(datasets_of(spec), "+"));
+}
+
+/// `ids` as in `columns_name`.
+bool are_there(const StateView& view, std::string_view ids) {
+  while (!ids.empty()) {
+    const std::string_view id = ids.substr(0, ids.find('+'));
+    if (!find_dataset(view, std::string{id})) return false;
+    ids.remove_prefix(std::min(id.size() + 1, ids.size()));
+  }
+  return true;
+}
+
+/// The task knows the data sets by their files and profiles. Errors: of a profile that is damaged.
+Result<> put_datasets(const std::vector<Dataset>& datasets,
+                      const node::BlobStore& blobs,
+                      WorkTask& task) {
+  for (const Dataset& dataset : datasets) {
+    auto profile = profile_text(dataset.profile);
+    if (!profile) return profile.error();
+    task.more_datasets.push_back({blobs.path(dataset.blob).string(), std::move(*profile)});
+  }
+  task.dataset_path = std::move(task.more_datasets.front().path);
+  task.profile_json = std::move(task.more_datasets.front().profile_json);
+  task.more_datasets.erase(task.more_datasets.begin());
+  return {};
+}
+
 bool may_be_heard_later(const Error& error) {
   return error.code == Errc::unavailable || error.code == Errc::timed_out ||
          error.code == Errc::not_leader || error.code == Errc::no_space;
@@ -58,9 +100,8 @@ bool may_be_heard_later(const Error& error) {
 
 /// One attempt that the state gives to this node.
 struct WorkHost::Assignment {
-  std::string stored_profile;  ///< of the dataset; unpacked when the work begins
+  std::vector<Dataset> datasets;  ///< their profiles are unpacked when the work begins
   WorkTask task;
-  ContentHash dataset;
   std::optional<Trial> best;  ///< final job: the trial that is refitted
 };
 
@@ -135,7 +176,7 @@ void WorkHost::forget_columns() const {
   for (; !ignored && entry != std::filesystem::directory_iterator{}; entry.increment(ignored)) {
     const auto path = entry->path();
     const bool is_whole = path.extension() == ".columns";  // or one is writing it
-    if (!is_whole || find_dataset(*view, path.stem().string())) continue;
+    if (!is_whole || are_there(*view, path.stem().string())) continue;
     std::error_code gone;
     std::filesystem::remove(path, gone);
   }
@@ -150,14 +191,13 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
   const auto view = sources_.state();
   for (const auto& study : list_studies(*view)) {
     if (has_ended(study.status)) continue;
-    const auto dataset = find_dataset(*view, study.spec.dataset);
-    if (!dataset) continue;
+    const auto datasets = datasets_in(*view, study.spec);
+    if (!datasets) continue;
     Assignment common;
-    common.dataset = dataset->blob;
+    common.datasets = *datasets;
     common.task.study = study.id;
-    common.task.dataset_path = blobs_.path(dataset->blob).string();
-    common.task.columns_path = (columns_dir() / (dataset->id + ".columns")).string();
-    common.stored_profile = dataset->profile;
+    common.task.columns_path = (columns_dir() / columns_name(study.spec)).string();
+    common.task.split = study.spec.split;
     common.task.target = study.spec.target;
     common.task.task = study.spec.task;
     common.task.metric = study.spec.metric;
@@ -243,7 +283,8 @@ asio::awaitable<Result<WorkDone>> WorkHost::work(std::uint64_t token,
                                                  const Assignment& assignment,
                                                  bool& may_retry) {
   const auto running = active_.at(token);
-  while (!blobs_.has(assignment.dataset)) {
+  const auto has = [this](const Dataset& dataset) { return blobs_.has(dataset.blob); };
+  while (!std::ranges::all_of(assignment.datasets, has)) {
     if (running->is_unwanted || is_stopped_)
       co_return Error{Errc::unavailable, "taken back before it began"};
     co_await pause(core_, kBlobPause);
@@ -252,10 +293,9 @@ asio::awaitable<Result<WorkDone>> WorkHost::work(std::uint64_t token,
   if (!channel) co_return channel.error();
   running->channel = std::move(*channel);
   if (running->is_unwanted) co_return Error{Errc::unavailable, "taken back before it began"};
-  const auto profile = profile_text(assignment.stored_profile);
-  if (!profile) co_return profile.error();
   WorkTask task = assignment.task;
-  task.profile_json = *profile;
+  const auto put = put_datasets(assignment.datasets, blobs_, task);
+  if (!put) co_return put.error();
   WorkMessage message = std::move(task);
   const auto written = co_await running->channel->write(std::move(message));
   if (!written) co_return written.error();

@@ -122,6 +122,26 @@ Params params_from(const Json& json) {
   return params;
 }
 
+Json datasets_json(const std::vector<WorkDataset>& datasets) {
+  Json list = Json::array();
+  for (const WorkDataset& dataset : datasets)
+    list.push_back({{"path", dataset.path}, {"profile", dataset.profile_json}});
+  return list;
+}
+
+std::vector<WorkDataset> datasets_from(const Json& json) {
+  std::vector<WorkDataset> datasets;
+  for (const Json& one : json)
+    datasets.push_back({text(one, "path"), text(one, "profile")});
+  return datasets;
+}
+
+SplitSpec split_from(const Json& json) {
+  const auto spec = split_from_json(json);
+  if (!spec) throw std::invalid_argument(spec.error().detail);
+  return spec->value_or(SplitSpec{});
+}
+
 Json to_object(const WorkTask& task) {
   return Json{{"type", "task"},
               {"kind", kKinds[static_cast<std::size_t>(task.kind)]},
@@ -131,6 +151,8 @@ Json to_object(const WorkTask& task) {
               {"dataset_path", task.dataset_path},
               {"columns", task.columns_path},
               {"profile", task.profile_json},
+              {"more_datasets", datasets_json(task.more_datasets)},
+              {"split", to_json(task.split)},
               {"target", task.target},
               {"task", task.task},
               {"metric", task.metric},
@@ -158,6 +180,8 @@ WorkTask task_from(const Json& json) {
   task.dataset_path = text(json, "dataset_path");
   task.columns_path = text(json, "columns");
   task.profile_json = text(json, "profile");
+  task.more_datasets = datasets_from(json.at("more_datasets"));
+  task.split = split_from(json.at("split"));
   task.target = text(json, "target");
   task.task = text(json, "task");
   task.metric = text(json, "metric");

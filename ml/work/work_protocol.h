@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ml/search/param_value.h"
+#include "ml/table/split_spec.h"
 #include "node/base/bytes.h"
 #include "node/base/error.h"
 
@@ -24,6 +25,14 @@ namespace starling::ml {
 
 enum class WorkKind : std::uint8_t { trial, final, serve };
 
+/// A data set besides the study's own, whose rows validate or test.
+struct WorkDataset {
+  std::string path;
+  std::string profile_json;  ///< empty: the worker profiles the file itself
+
+  friend bool operator==(const WorkDataset&, const WorkDataset&) = default;
+};
+
 struct WorkTask {
   WorkKind kind = WorkKind::trial;
   std::string study;
@@ -32,6 +41,8 @@ struct WorkTask {
   std::string dataset_path;
   std::string columns_path;  ///< where its columns are or are to be written; empty: nowhere
   std::string profile_json;  ///< empty: the worker profiles the file itself
+  std::vector<WorkDataset> more_datasets;  ///< in the order of `datasets_of` (ml/study/study.h)
+  SplitSpec split;
   std::string target;
   std::string task;    ///< regression, binary, multiclass; empty: inferred
   std::string metric;  ///< empty: the task's default

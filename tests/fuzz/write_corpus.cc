@@ -261,6 +261,7 @@ ml::StudySpec spec() {
   spec.initial = {{{"mlp.width", std::int64_t{16}}, {"rate", 0.5}, {"kind", std::string{"x"}}}, {}};
   spec.use_case = "u";
   spec.tags = {"t", "u"};
+  spec.split = {ml::SplitMethod::time, "day", {}, {}, {}, 1, 7.5};
   return spec;
 }
 
@@ -406,6 +407,8 @@ void write_commands() {
 void write_work() {
   using namespace ml;
   WorkTask task;
+  task.more_datasets = {{"/blobs/cd", "{}"}};
+  task.split = {SplitMethod::column, "part", {"a"}, {}, {"b"}, 3, 0};
   task.kind = WorkKind::final;
   task.study = "s-1";
   task.number = 7;

@@ -1,6 +1,7 @@
 // What a person leaves out is inferred; what is wrong is named with its limit.
 #include "ml/study/study_plan.h"
 
+#include "ml/table/profile_json.h"
 #include "tests/ml/study_fixture.h"
 
 #include <gmock/gmock.h>
@@ -17,6 +18,10 @@ Dataset dataset() {
   return dataset;
 }
 
+Result<Dataset> no_datasets(std::string_view id) {
+  return Error{Errc::not_found, "no data set " + std::string{id}};
+}
+
 StudyRequest request(std::string target = "y") {
   StudyRequest request;
   request.dataset = "d-1";
@@ -25,23 +30,24 @@ StudyRequest request(std::string target = "y") {
 }
 
 TEST(CompleteSpec, InfersTaskMetricNameAndParallelism) {
-  const auto spec = complete_spec(request(), dataset(), small_profile(), 2).value();
+  const auto spec = complete_spec(request(), dataset(), small_profile(), 2, no_datasets).value();
   EXPECT_EQ(spec.task, "regression");
   EXPECT_EQ(spec.metric, "rmse");
   EXPECT_FALSE(spec.maximize);
   EXPECT_EQ(spec.name, "my-table");
   EXPECT_EQ(spec.trials, 20U);
   EXPECT_EQ(spec.parallelism, 4U);
-  EXPECT_EQ(complete_spec(request("kind"), dataset(), small_profile(), 2)->task, "binary");
+  EXPECT_EQ(complete_spec(request("kind"), dataset(), small_profile(), 2, no_datasets)->task,
+            "binary");
 }
 
 TEST(CompleteSpec, ParallelismIsTheSlotsButAtMostAQuarterOfTheTrials) {
   auto asked = request();
   asked.trials = 100;
-  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 12)->parallelism, 12U);
-  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 50)->parallelism, 25U);
+  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 12, no_datasets)->parallelism, 12U);
+  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 50, no_datasets)->parallelism, 25U);
   asked.trials = 3;
-  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 50)->parallelism, 1U);
+  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 50, no_datasets)->parallelism, 1U);
 }
 
 struct BadCase {
@@ -55,7 +61,7 @@ class BadRequest : public testing::TestWithParam<BadCase> {};
 TEST_P(BadRequest, IsRefusedNamingTheFieldAndTheLimit) {
   auto asked = request();
   GetParam().spoil(asked);
-  const auto spec = complete_spec(asked, dataset(), small_profile(), 2);
+  const auto spec = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
   ASSERT_FALSE(spec);
   EXPECT_EQ(spec.error().code, Errc::invalid_argument);
   EXPECT_THAT(spec.error().detail, HasSubstr(GetParam().says));
@@ -82,6 +88,93 @@ INSTANTIATE_TEST_SUITE_P(
                 "initial: entry 0"},
         BadCase{"tags", [](auto& r) { r.tags = {""}; }, "tags: "}),
     [](const auto& param_info) { return param_info.param.name; });
+
+/// A table with a column of parts, one of days and one of people.
+TableProfile divisible_profile() {
+  TableProfile profile = small_profile();
+  ColumnProfile part;
+  part.name = "part";
+  part.type = ColumnType::category;
+  part.distinct = 3;
+  part.levels = {{"Train", 60}, {"val", 20}, {"TEST", 20}};
+  ColumnProfile day;
+  day.name = "day";
+  day.type = ColumnType::date;
+  day.distinct = 100;
+  ColumnProfile who;
+  who.name = "who";
+  who.type = ColumnType::text;
+  who.distinct = 50;
+  profile.columns.insert(profile.columns.end(), {part, day, who});
+  return profile;
+}
+
+Result<Dataset> two_datasets(std::string_view id) {
+  Dataset found;
+  found.id = id;
+  found.name = found.id;
+  TableProfile profile = divisible_profile();
+  if (id == "d-3") profile.columns.erase(profile.columns.begin());
+  found.profile = to_json(profile);
+  if (id == "d-2" || id == "d-3") return found;
+  return no_datasets(id);
+}
+
+Result<SplitSpec> planned(SplitSpec asked, const TableProfile& profile = divisible_profile()) {
+  return complete_split(std::move(asked), profile, "y", two_datasets);
+}
+
+TEST(CompleteSplit, RolesDecideWhereNothingIsSaid) {
+  TableProfile profile = divisible_profile();
+  EXPECT_EQ(complete_split({}, profile, "y", no_datasets).value(), SplitSpec{});
+  profile.columns[4].role = ColumnRole::time;
+  const auto by_time = complete_split({}, profile, "y", no_datasets).value();
+  EXPECT_EQ(by_time.method, SplitMethod::time);
+  EXPECT_EQ(by_time.column, "day");
+  profile.columns[5].role = ColumnRole::group;
+  const auto by_group = complete_split({}, profile, "y", no_datasets).value();
+  EXPECT_EQ(by_group.method, SplitMethod::group);
+  EXPECT_EQ(by_group.column, "who");
+  EXPECT_EQ(planned({.method = SplitMethod::time}, profile)->column, "day");
+  EXPECT_EQ(planned({.method = SplitMethod::holdout}, profile)->method, SplitMethod::holdout);
+}
+
+TEST(CompleteSplit, KnowsTheUsualWordsOfAColumn) {
+  const auto split = planned({.method = SplitMethod::column, .column = "part"}).value();
+  EXPECT_EQ(split.train, std::vector<std::string>{"Train"});
+  EXPECT_EQ(split.validation, std::vector<std::string>{"val"});
+  EXPECT_EQ(split.test, std::vector<std::string>{"TEST"});
+  const auto folds = planned({.method = SplitMethod::column, .column = "part", .folds = 3}).value();
+  EXPECT_TRUE(folds.validation.empty());
+}
+
+TEST(CompleteSplit, SaysWhatTheTableHolds) {
+  const auto refusal = [](SplitSpec asked) { return planned(std::move(asked)).error().detail; };
+  using enum SplitMethod;
+  EXPECT_THAT(refusal({.method = group}), HasSubstr("split: method group needs a column"));
+  EXPECT_THAT(refusal({.method = group, .column = "whom"}), HasSubstr("no column \"whom\""));
+  EXPECT_THAT(refusal({.method = group, .column = "y"}), HasSubstr("is the target"));
+  EXPECT_THAT(refusal({.method = time, .column = "who"}), HasSubstr("--type \"who=date\""));
+  EXPECT_THAT(refusal({.method = column, .column = "day"}), HasSubstr("with method time"));
+  EXPECT_THAT(refusal({.method = column, .column = "kind"}),
+              HasSubstr("train, validate and test; it holds no (60), yes (40)"));
+  EXPECT_THAT(refusal({.method = column, .column = "kind", .test = {"maybe"}}),
+              HasSubstr("\"maybe\" is no value of \"kind\""));
+  EXPECT_THAT(refusal({.method = datasets}), HasSubstr("which data set tests"));
+  EXPECT_THAT(refusal({.method = datasets, .test = {"d-9"}}), HasSubstr("no data set d-9"));
+  EXPECT_THAT(refusal({.method = datasets, .test = {"d-3"}}), HasSubstr("has no column \"x\""));
+  EXPECT_TRUE(planned({.method = datasets, .test = {"d-2"}}));
+}
+
+TEST(CompleteSplit, WhatDividesTheRowsIsNoFeature) {
+  TableProfile profile = small_profile();
+  profile.columns.erase(profile.columns.begin());  // "kind" is the only one left beside the target
+  auto asked = request();
+  asked.split = SplitSpec{.method = SplitMethod::group, .column = "kind"};
+  const auto spec = complete_spec(asked, dataset(), profile, 2, no_datasets);
+  ASSERT_FALSE(spec);
+  EXPECT_THAT(spec.error().detail, HasSubstr("feature"));
+}
 
 }  // namespace
 }  // namespace starling::ml

@@ -47,8 +47,12 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   dataset.profile = stored_profile(wide).value();
   ASSERT_TRUE(is_packed_profile(dataset.profile));
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 3U);
-  EXPECT_EQ(feature_level_of(Adopt{}), 3U);
-  EXPECT_EQ(kFeatureLevel, 3U);
+  EXPECT_EQ(feature_level_of(Adopt{}), 4U);
+  EXPECT_EQ(kFeatureLevel, 4U);
+  CreateStudy study;
+  EXPECT_EQ(feature_level_of(study), 1U);
+  study.spec.split.method = SplitMethod::kfold;
+  EXPECT_EQ(feature_level_of(study), 4U);
 }
 
 TEST(Dataset, InUseCannotBeRemoved) {

@@ -19,6 +19,14 @@
 namespace starling::ml {
 namespace {
 
+Result<Table> load(const std::filesystem::path& csv,
+                   const TableProfile& profile,
+                   std::string_view target,
+                   const std::filesystem::path& columns = {}) {
+  const TableSource source{csv, profile};
+  return load_table({&source, 1}, {target}, columns);
+}
+
 using testing::HasSubstr;
 
 class Columns : public testing::Test {
@@ -96,42 +104,42 @@ void expect_same(const Table& a, const Table& b) {
 }
 
 TEST_F(Columns, AreTheSameFromAFileAsFromMemory) {
-  const auto memory = load_table(csv_, profile_, "y");
+  const auto memory = load(csv_, profile_, "y");
   ASSERT_TRUE(memory) << memory.error().detail;
   EXPECT_EQ(memory->features.size(), 4U);  // not the note, which is text
   EXPECT_TRUE(std::isnan(memory->features[0].numbers[0]));
   EXPECT_EQ(memory->features[0].numbers[1], 1.25);
   EXPECT_EQ(memory->features[3].codes[0], -1);
-  const auto written = load_table(csv_, profile_, "y", columns_);
+  const auto written = load(csv_, profile_, "y", columns_);
   ASSERT_TRUE(written) << written.error().detail;
   expect_same(*memory, *written);
   std::filesystem::remove(csv_);  // from now on only the columns are there
-  const auto mapped = load_table(csv_, profile_, "y", columns_);
+  const auto mapped = load(csv_, profile_, "y", columns_);
   ASSERT_TRUE(mapped) << mapped.error().detail;
   expect_same(*memory, *mapped);
-  const auto other = load_table(csv_, profile_, "n", columns_);
+  const auto other = load(csv_, profile_, "n", columns_);
   ASSERT_TRUE(other) << other.error().detail;
   EXPECT_EQ(other->target.name, "n");
   EXPECT_EQ(other->features.back().name, "y");
 }
 
 TEST_F(Columns, ADamagedFileIsWrittenAnew) {
-  ASSERT_TRUE(load_table(csv_, profile_, "y", columns_));
+  ASSERT_TRUE(load(csv_, profile_, "y", columns_));
   const auto size = std::filesystem::file_size(columns_);
   for (const std::uint64_t left : {std::uint64_t{0}, std::uint64_t{40}, size / 2, size - 1}) {
     std::filesystem::resize_file(columns_, left);
-    const auto again = load_table(csv_, profile_, "y", columns_);
+    const auto again = load(csv_, profile_, "y", columns_);
     ASSERT_TRUE(again) << left << again.error().detail;
     EXPECT_EQ(std::filesystem::file_size(columns_), size) << left;
   }
 }
 
 TEST_F(Columns, ManyAtOnceWriteThemOnce) {
-  const auto expected = load_table(csv_, profile_, "y").value();
+  const auto expected = load(csv_, profile_, "y").value();
   std::vector<std::thread> readers;
   std::vector<Result<Table>> tables(8, Error{Errc::not_found, ""});
   for (auto& table : tables)
-    readers.emplace_back([&] { table = load_table(csv_, profile_, "y", columns_); });
+    readers.emplace_back([&] { table = load(csv_, profile_, "y", columns_); });
   for (auto& reader : readers)
     reader.join();
   for (const auto& table : tables) {
@@ -156,7 +164,7 @@ TEST_F(Columns, LevelsBeyondTheLimitShareOne) {
   out.close();
   TableOptions options;
   options.columns["word"] = {ColumnType::category, ColumnRole::feature};
-  const auto table = load_table(csv_, profile_file(csv_, options).value(), "y");
+  const auto table = load(csv_, profile_file(csv_, options).value(), "y");
   ASSERT_TRUE(table) << table.error().detail;
   const TableColumn& word = table->features[0];
   EXPECT_EQ(word.levels.size(), kStoredLevelsMax);
@@ -167,14 +175,13 @@ TEST_F(Columns, LevelsBeyondTheLimitShareOne) {
 TEST_F(Columns, AFileThatIsNotTheProfilesIsRefused) {
   TableProfile other = profile_;
   other.columns[1].name = "hole";
-  EXPECT_THAT(load_table(csv_, other, "y", columns_).error().detail,
+  EXPECT_THAT(load(csv_, other, "y", columns_).error().detail,
               HasSubstr("the columns of its profile"));
   other = profile_;
   ++other.rows;
-  EXPECT_THAT(load_table(csv_, other, "y").error().detail,
-              HasSubstr("fewer rows than its profile"));
+  EXPECT_THAT(load(csv_, other, "y").error().detail, HasSubstr("fewer rows than its profile"));
   other.rows -= 2;
-  EXPECT_THAT(load_table(csv_, other, "y").error().detail, HasSubstr("more rows than its profile"));
+  EXPECT_THAT(load(csv_, other, "y").error().detail, HasSubstr("more rows than its profile"));
   EXPECT_FALSE(std::filesystem::exists(columns_));
   EXPECT_FALSE(std::filesystem::exists(columns_.string() + ".new"));
 }

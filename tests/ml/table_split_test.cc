@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -31,6 +32,13 @@ std::set<RowHash> contents(const std::vector<SplitRow>& rows,
   return out;
 }
 
+ContentHash hash_of(const std::vector<SplitRow>& rows, const Split& split) {
+  std::vector<RowHash> hashes;
+  for (const SplitRow& row : rows)
+    hashes.push_back(row.hash);
+  return hash_of_split(hashes, split);
+}
+
 TEST(Split, EveryRowIsInOnePart) {
   for (const std::size_t count : {20, 100, 4999, 5000, 20000}) {
     const auto rows = rows_of(count, 3);
@@ -54,8 +62,8 @@ TEST(Split, TheSeedMovesValidationButNotTest) {
   const Split b = split_rows(rows, 2);
   EXPECT_EQ(a.test, b.test);
   EXPECT_NE(a.validation, b.validation);
-  EXPECT_NE(a.hash, b.hash);
-  EXPECT_EQ(split_rows(rows, 1).hash, a.hash);
+  EXPECT_NE(hash_of(rows, a), hash_of(rows, b));
+  EXPECT_EQ(hash_of(rows, split_rows(rows, 1)), hash_of(rows, a));
 }
 
 TEST(Split, TheOrderOfTheRowsDoesNotMatter) {
@@ -63,11 +71,12 @@ TEST(Split, TheOrderOfTheRowsDoesNotMatter) {
   const Split before = split_rows(rows, 7);
   const auto test = contents(rows, before.test);
   const auto validation = contents(rows, before.validation);
+  const ContentHash hash = hash_of(rows, before);
   std::reverse(rows.begin(), rows.end());
   const Split after = split_rows(rows, 7);
   EXPECT_EQ(contents(rows, after.test), test);
   EXPECT_EQ(contents(rows, after.validation), validation);
-  EXPECT_EQ(after.hash, before.hash);
+  EXPECT_EQ(hash_of(rows, after), hash);
 }
 
 TEST(Split, EqualRowsStayTogether) {
@@ -95,17 +104,17 @@ TEST(Split, AppendedRowsMoveNoTestRowFromFiveThousandOn) {
 TEST(Split, EveryClassIsInEveryPartFromThreeRowsOn) {
   std::vector<SplitRow> rows = rows_of(100, 1);
   for (std::size_t i = 0; i < 3; ++i)
-    rows[i * 10].group = 1;
+    rows[i * 10].stratum = 1;
   const Split split = split_rows(rows, 5);
   for (const auto* part : {&split.train, &split.validation, &split.test}) {
-    EXPECT_EQ(std::count_if(part->begin(), part->end(), [&](auto r) { return rows[r].group == 1; }),
-              1);
+    EXPECT_EQ(
+        std::count_if(part->begin(), part->end(), [&](auto r) { return rows[r].stratum == 1; }), 1);
   }
 }
 
 TEST(Split, RowsWithoutATargetAreDroppedAndCounted) {
   auto rows = rows_of(50, 1);
-  rows[3].group = rows[4].group = -1;
+  rows[3].stratum = rows[4].stratum = -1;
   const Split split = split_rows(rows, 5);
   EXPECT_EQ(split.dropped, 2U);
   EXPECT_EQ(split.train.size() + split.validation.size() + split.test.size(), 48U);
@@ -115,6 +124,101 @@ TEST(Split, RowsThatAreAllEqualCannotTest) {
   const Split split = split_rows(rows_of(40, 1, 40), 1);
   EXPECT_TRUE(split.test.empty());
   EXPECT_TRUE(split.validation.empty());
+}
+
+TEST(Folds, EachRowThatDoesNotTestValidatesOnce) {
+  for (const std::size_t count : {40, 1000, 7000}) {
+    const auto rows = rows_of(count, 3);
+    const Split split = split_rows(rows, 42, 5);
+    EXPECT_EQ(split.test, split_rows(rows, 42).test);
+    ASSERT_EQ(split.folds.size(), 5U);
+    RowNumbers all;
+    for (const RowNumbers& fold : split.folds) {
+      all.insert(all.end(), fold.begin(), fold.end());
+      EXPECT_NEAR(
+          static_cast<double>(fold.size()), static_cast<double>(split.train.size()) / 5.0, 4)
+          << count;
+    }
+    std::sort(all.begin(), all.end());
+    EXPECT_EQ(all, split.train);
+    EXPECT_EQ(final_rows(split), split.train);
+    for (const SplitRound& round : rounds_of(split)) {
+      RowNumbers both = round.train;
+      both.insert(both.end(), round.validation.begin(), round.validation.end());
+      std::sort(both.begin(), both.end());
+      EXPECT_EQ(both, split.train);
+    }
+  }
+}
+
+TEST(Folds, KeepEqualRowsTogether) {
+  const auto rows = rows_of(900, 2, 3);
+  const Split split = split_rows(rows, 3, 4);
+  std::set<RowHash> seen;
+  for (const RowNumbers& fold : split.folds)
+    for (const RowHash& hash : contents(rows, fold))
+      EXPECT_TRUE(seen.insert(hash).second);
+}
+
+TEST(Folds, TheSeedAndTheFoldsAreInTheHash) {
+  const auto rows = rows_of(300, 2);
+  const std::set<ContentHash> hashes{hash_of(rows, split_rows(rows, 1)),
+                                     hash_of(rows, split_rows(rows, 1, 2)),
+                                     hash_of(rows, split_rows(rows, 1, 3)),
+                                     hash_of(rows, split_rows(rows, 2, 3))};
+  EXPECT_EQ(hashes.size(), 4U);
+}
+
+TEST(Parts, AreAsGivenAndValidationIsDrawnWhereThereIsNone) {
+  const auto rows = rows_of(1000, 2);
+  std::vector<RowPart> parts(1000, RowPart::train);
+  std::fill(parts.begin() + 800, parts.begin() + 950, RowPart::test);
+  std::fill(parts.begin() + 950, parts.end(), RowPart::none);
+  const Split drawn = split_by_parts(rows, parts, 7);
+  EXPECT_EQ(drawn.test.size(), 150U);
+  EXPECT_EQ(drawn.test.front(), 800U);
+  EXPECT_EQ(drawn.unused, 50U);
+  EXPECT_EQ(drawn.train.size() + drawn.validation.size(), 800U);
+  EXPECT_NEAR(static_cast<double>(drawn.validation.size()), 160, 2);
+  EXPECT_NE(split_by_parts(rows, parts, 8).validation, drawn.validation);
+  EXPECT_EQ(split_by_parts(rows, parts, 7, 4).folds.size(), 4U);
+
+  std::fill(parts.begin(), parts.begin() + 100, RowPart::validation);
+  const Split given = split_by_parts(rows, parts, 7);
+  EXPECT_EQ(given.validation.size(), 100U);
+  EXPECT_EQ(given.validation, split_by_parts(rows, parts, 8).validation);
+  EXPECT_EQ(given.train.size(), 700U);
+}
+
+TEST(Times, TheOldestTrainAndTheNewestTest) {
+  const auto rows = rows_of(1000, 2);
+  std::vector<double> times;
+  for (std::size_t i = 0; i < 1000; ++i)
+    times.push_back(static_cast<double>(i * 37 % 1000 / 2));  // in no order, each time twice
+  times[5] = std::numeric_limits<double>::quiet_NaN();
+  const Split split = split_by_time(rows, times, 0);
+  EXPECT_EQ(split.unused, 1U);
+  const auto range = [&](const RowNumbers& part) {
+    std::vector<double> all;
+    for (const std::uint32_t row : part)
+      all.push_back(times[row]);
+    const auto [least, most] = std::minmax_element(all.begin(), all.end());
+    return std::pair{*least, *most};
+  };
+  EXPECT_LT(range(split.train).second, range(split.validation).first);
+  EXPECT_LT(range(split.validation).second, range(split.test).first);
+  EXPECT_NEAR(static_cast<double>(split.test.size()), 150, 2);
+  EXPECT_NEAR(static_cast<double>(split.validation.size()), 170, 2);
+
+  const Split apart = split_by_time(rows, times, 10);
+  EXPECT_EQ(apart.test, split.test);
+  EXPECT_LE(range(apart.train).second, range(apart.validation).first - 10);
+  EXPECT_LE(range(apart.validation).second, range(apart.test).first - 10);
+  EXPECT_EQ(apart.unused, 1U + 18U);  // nine times before the test rows, each twice
+  EXPECT_EQ(apart.between.size(),
+            18U);  // and as many before validation: the final learns from them
+  EXPECT_EQ(final_rows(apart).size(),
+            apart.train.size() + apart.validation.size() + apart.between.size());
 }
 
 }  // namespace

@@ -12,9 +12,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace starling::ml {
 namespace {
@@ -110,7 +112,7 @@ TEST_F(TrainTest, InsuranceFromCsvToPredictions) {
   ASSERT_TRUE(said) << said.error().detail;
   ASSERT_EQ(said->values.size(), rows.size());
   const auto profile = profile_file(insurance_);
-  const auto table = load_table(insurance_, *profile, "charges");
+  const auto table = load_table(std::array{TableSource{insurance_, *profile}}, {"charges"});
   const auto data = load_trial_data(task);
   ASSERT_TRUE(data) << data.error().detail;
   const Split& split = data->split;
@@ -136,11 +138,11 @@ TEST_F(TrainTest, EveryRowOfAClassCountsHoweverItIsWritten) {
   out.close();
   const auto codes = load_trial_data(task_on(path, "code"));
   ASSERT_TRUE(codes) << codes.error().detail;
-  EXPECT_EQ(codes->encoder.target().classes.size(), 3U);
+  EXPECT_EQ(codes->rounds.front().encoder.target().classes.size(), 3U);
   EXPECT_EQ(codes->split.dropped, 0U);
   const auto words = load_trial_data(task_on(path, "word"));
   ASSERT_TRUE(words) << words.error().detail;
-  EXPECT_EQ(words->encoder.target().classes.size(), 2U);
+  EXPECT_EQ(words->rounds.front().encoder.target().classes.size(), 2U);
   EXPECT_EQ(words->split.dropped, 0U);
 }
 
@@ -268,6 +270,100 @@ TEST_F(TrainTest, AnAbsurdLearningRateDivergesOrStaysFinite) {
   if (story.failed) {
     EXPECT_EQ(story.failed->kind, "diverged");
   }
+}
+
+TEST_F(TrainTest, FoldsAreTrainedSideBySideAndJudgedTogether) {
+  WorkTask task = task_on(insurance_, "charges");
+  task.split.method = SplitMethod::kfold;
+  task.split.folds = 4;
+  task.epochs_max = 40;
+  const Story trial = run(task);
+  ASSERT_TRUE(trial.done) << (trial.failed ? trial.failed->message : "");
+  EXPECT_EQ(trial.progress.size(), trial.done->epochs);
+  EXPECT_EQ(trial.done->split.train, trial.done->split.validation);
+  EXPECT_GT(trial.done->metrics.at("r2"), 0.7);
+  const Story again = run(task);
+  EXPECT_EQ(again.done->value, trial.done->value);
+  const Story last = finals(task, trial, folder_ / "folds.zip");
+  ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+  EXPECT_EQ(last.done->split.test, 1338 - trial.done->split.train);
+  EXPECT_GT(last.done->test.at("r2"), 0.7);
+}
+
+TEST_F(TrainTest, ThePublishedSplitOfCaliforniaIsACommonColumn) {
+  const std::string path = shared_ + "california/california_rtdl.csv";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no shared data sets";
+  WorkTask task = task_on(path, "MedHouseVal");
+  task.split = {SplitMethod::column, "split", {"train"}, {"val"}, {"test"}};
+  const auto data = load_trial_data(task);
+  ASSERT_TRUE(data) << data.error().detail;
+  EXPECT_EQ(data->split.train.size(), 13'209U);
+  EXPECT_EQ(data->split.validation.size(), 3'303U);
+  EXPECT_EQ(data->split.test.size(), 4'128U);
+  EXPECT_EQ(data->rounds.front().encoder.features().size(), 8U);
+}
+
+TEST_F(TrainTest, ThePublishedSplitOfAdultIsThreeFiles) {
+  const std::string from = shared_ + "adult/";
+  if (!std::filesystem::exists(from + "split_rtdl.txt")) GTEST_SKIP() << "no shared data sets";
+  std::ifstream rows(from + "adult.data");
+  std::ifstream parts(from + "split_rtdl.txt");
+  std::ofstream train(folder_ / "train.csv");
+  std::ofstream validation(folder_ / "val.csv");
+  for (std::string row, part; std::getline(rows, row) && std::getline(parts, part);)
+    (part == "train" ? train : validation) << row << "\n";
+  train.close();
+  validation.close();
+  WorkTask task = task_on(folder_ / "train.csv", "column_15");
+  task.more_datasets = {{folder_ / "val.csv", ""}, {from + "adult.test.csv", ""}};
+  task.split = {SplitMethod::datasets, "", {}, {"val"}, {"test"}};
+  const auto data = load_trial_data(task);
+  ASSERT_TRUE(data) << data.error().detail;
+  EXPECT_EQ(data->split.train.size(), 26'048U);
+  EXPECT_EQ(data->split.validation.size(), 6'513U);
+  EXPECT_EQ(data->split.test.size(), 16'281U);
+  EXPECT_EQ(data->split.dropped, 0U);
+  EXPECT_THAT(data->rounds.front().encoder.target().classes, testing::ElementsAre("<=50K", ">50K"));
+}
+
+/// The sum of all test rows' values and targets changed, weights and preprocessing must not.
+TEST_F(TrainTest, NothingOfTheTestRowsIsInTheModel) {
+  const auto data = load_trial_data(task_on(insurance_, "charges"));
+  ASSERT_TRUE(data) << data.error().detail;
+  const std::set<std::uint32_t> test(data->split.test.begin(), data->split.test.end());
+  std::ifstream in(insurance_);
+  std::ofstream clean(folder_ / "clean.csv");
+  std::ofstream spoilt(folder_ / "spoilt.csv");
+  std::string line;
+  std::getline(in, line);
+  clean << line << ",part\n";
+  spoilt << line << ",part\n";
+  for (std::uint32_t row = 0; std::getline(in, line); ++row) {
+    const bool tests = test.contains(row);
+    const char* part = tests ? "test" : row % 5 == 0 ? "val" : "train";
+    clean << line << "," << part << "\n";
+    spoilt << (tests ? fmt::format("{},martian,-7.5,0,yes,atlantis,1e9", row * 1000) : line) << ","
+           << part << "\n";
+  }
+  clean.close();
+  spoilt.close();
+  const auto trained_on = [&](const std::string& name) {
+    WorkTask task = task_on(folder_ / name, "charges");
+    task.split = {SplitMethod::column, "part", {"train"}, {"val"}, {"test"}};
+    task.epochs_max = 5;
+    const Story trial = run(task);
+    EXPECT_TRUE(trial.done) << (trial.failed ? trial.failed->message : "");
+    const std::string path = folder_ / (name + ".zip");
+    const Story last = finals(task, trial, path);
+    EXPECT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+    return std::tuple{trial, last, open_artifact(path).value()};
+  };
+  const auto [trial, last, model] = trained_on("clean.csv");
+  const auto [other_trial, other_last, other_model] = trained_on("spoilt.csv");
+  EXPECT_EQ(trial.progress, other_trial.progress);
+  EXPECT_EQ(model.model, other_model.model);  // the weights, to the bit
+  EXPECT_EQ(to_json(model.encoder), to_json(other_model.encoder));
+  EXPECT_NE(last.done->test, other_last.done->test);  // what was changed is what tests
 }
 
 TEST_F(TrainTest, TitanicSurvivorsAreToldApart) {

@@ -91,7 +91,10 @@ Result<ml::StudySpec> planned(const Call& call, const Json& body) {
   if (!dataset) return field_error("dataset", dataset.error().detail);
   const auto profile = ml::profile_from_stored(dataset->profile);
   if (!profile) return profile.error();
-  return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()));
+  const auto find = [&call](std::string_view id) {
+    return ml::find_dataset(*call.node().state(), std::string{id});
+  };
+  return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()), find);
 }
 
 Response study_accepted(const Call& call, const Committed& done) {

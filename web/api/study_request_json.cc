@@ -11,7 +11,7 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 15> kFields{"dataset",
+constexpr std::array<std::string_view, 16> kFields{"dataset",
                                                    "target",
                                                    "name",
                                                    "task",
@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, 15> kFields{"dataset",
                                                    "epochs",
                                                    "patience",
                                                    "use_case",
-                                                   "tags"};
+                                                   "tags",
+                                                   "split"};
 constexpr std::array<std::string_view, 9> kMetrics{
     "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
 
@@ -167,6 +168,15 @@ Result<> read_words(const JsonFields& fields, ml::StudyRequest& request) {
   return {};
 }
 
+Result<> read_split(const JsonFields& fields, ml::StudyRequest& request) {
+  const Json* split = fields.find("split");
+  if (!split) return {};
+  auto read = ml::split_from_json(*split);
+  if (!read) return read.error();
+  request.split = std::move(*read);
+  return {};
+}
+
 }  // namespace
 
 Result<ml::StudyRequest> study_request_from(const Json& body) {
@@ -174,7 +184,8 @@ Result<ml::StudyRequest> study_request_from(const Json& body) {
   if (!fields) return fields.error();
 
   ml::StudyRequest request;
-  for (const auto read : {&read_names, &read_goal, &read_numbers, &read_search, &read_words}) {
+  for (const auto read :
+       {&read_names, &read_goal, &read_numbers, &read_search, &read_words, &read_split}) {
     const auto result = read(*fields, request);
     if (!result) return result.error();
   }

@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 7> kParameters{
 constexpr std::array<std::string_view, 2> kColumnFields{"type", "role"};
 constexpr std::array<std::string_view, 7> kTypes{
     "number", "integer", "category", "date", "boolean", "id", "text"};
-constexpr std::array<std::string_view, 3> kRoles{"feature", "ignore", "id"};
+constexpr std::array<std::string_view, 5> kRoles{"feature", "ignore", "id", "group", "time"};
 
 Result<> check_parameters(const Target& target) {
   for (const auto& [name, value] : target.query) {

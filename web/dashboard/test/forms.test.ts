@@ -6,6 +6,7 @@ import {
   metricsFor,
   nameFromFile,
   predictRequest,
+  splitSentence,
   studyRequest,
   typicalValues,
   warningSentence,
@@ -36,6 +37,19 @@ test("empty fields are left to the API's defaults", () => {
     trials: 20,
     seed: 42,
   });
+});
+
+test("a split is sent with what belongs to it", () => {
+  const of = (form: Partial<typeof kStudyDefaults>) =>
+    studyRequest("d-1", { ...kStudyDefaults, target: "y", ...form })["split"];
+  assert.equal(of({ split: "auto", split_column: "who" }), undefined);
+  assert.deepEqual(of({ split: "group", split_column: "who" }), { method: "group", column: "who" });
+  assert.deepEqual(of({ split: "kfold", split_column: "who", folds: "4" }), {
+    method: "kfold",
+    folds: 4,
+  });
+  assert.equal(splitSentence({ method: "time", column: "day", gap: 7 }), "newest day test, gap 7");
+  assert.equal(splitSentence({ method: "kfold", folds: 4 }), "by content, 4 folds");
 });
 
 test("text where a number belongs is sent as it is, so that the API can name it", () => {

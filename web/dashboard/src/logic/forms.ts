@@ -1,5 +1,5 @@
 // What the forms send: the study's request, the row to predict, a dataset's name.
-import type { Column, Feature } from "./types";
+import type { Column, Feature, Split } from "./types";
 
 /** A dataset's name from its file's name: what the API allows, nothing else. */
 export function nameFromFile(file: string): string {
@@ -30,6 +30,25 @@ export interface StudyForm {
   time_limit_s: string;
   parallelism: string;
   epochs: string;
+  split: SplitMethod;
+  split_column: string;
+  folds: string;
+}
+
+export type SplitMethod = "auto" | "holdout" | "kfold" | "group" | "time" | "column";
+
+/** What the form offers; test rows in a file of their own are the command line's. */
+export const kSplits: [SplitMethod, string][] = [
+  ["auto", "by the columns' roles, else by content"],
+  ["holdout", "by content"],
+  ["kfold", "by content, folds validate in turn"],
+  ["group", "equal values of a column stay together"],
+  ["time", "the newest rows test"],
+  ["column", "a column says it"],
+];
+
+export function splitNeedsColumn(method: SplitMethod): boolean {
+  return method === "group" || method === "time" || method === "column";
 }
 
 export const kStudyDefaults: Omit<StudyForm, "target"> = {
@@ -41,6 +60,9 @@ export const kStudyDefaults: Omit<StudyForm, "target"> = {
   time_limit_s: "",
   parallelism: "",
   epochs: "",
+  split: "auto",
+  split_column: "",
+  folds: "5",
 };
 
 /** Empty fields are left out: the API's own defaults are the truth about them. */
@@ -55,7 +77,32 @@ export function studyRequest(dataset: string, form: StudyForm): Record<string, u
   if (form.metric) request["metric"] = form.metric;
   if (form.name.trim()) request["name"] = form.name.trim();
   if (form.task !== "auto") request["task"] = form.task;
+  if (form.split !== "auto") request["split"] = splitOf(form);
   return request;
+}
+
+function splitOf(form: StudyForm): Split {
+  const split: Split = { method: form.split };
+  if (splitNeedsColumn(form.split)) split.column = form.split_column;
+  if (form.split === "kfold") split.folds = Number(form.folds);
+  return split;
+}
+
+/** How a study divides its rows, in words. */
+export function splitSentence(split: Split | undefined): string {
+  const folds = split?.folds ? `, ${split.folds} folds` : "";
+  switch (split?.method) {
+    case "group":
+      return `equal ${split.column} together${folds}`;
+    case "time":
+      return `newest ${split.column} test${split.gap ? `, gap ${split.gap}` : ""}`;
+    case "column":
+      return `as ${split.column} says${folds}`;
+    case "datasets":
+      return `test rows from ${split.test?.join(", ") ?? "another data set"}${folds}`;
+    default:
+      return `by content${folds}`;
+  }
 }
 
 export const kRegressionMetrics = ["rmse", "mae", "r2"];

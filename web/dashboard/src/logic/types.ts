@@ -84,6 +84,16 @@ export interface TrialCounts {
 export type Direction = "minimize" | "maximize";
 export type StudyState = "queued" | "running" | "finishing" | "completed" | "failed" | "cancelled";
 
+export interface Split {
+  method: string;
+  column?: string;
+  train?: string[];
+  validation?: string[];
+  test?: string[];
+  folds?: number;
+  gap?: number;
+}
+
 export interface Study {
   id: string;
   name: string;
@@ -95,6 +105,7 @@ export interface Study {
   direction: Direction;
   seed: number;
   parallelism: number;
+  split?: Split;
   status: StudyState;
   stop_reason: string;
   waiting_reason: string;

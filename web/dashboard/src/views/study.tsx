@@ -13,6 +13,7 @@ import {
   shortId,
   shortParam,
 } from "../logic/format";
+import { splitSentence } from "../logic/forms";
 import { applyEvent, bestTrial, countTrials, mergeRead } from "../logic/trials";
 import type { Trials } from "../logic/trials";
 import type { Params, Study, Trial } from "../logic/types";
@@ -240,7 +241,7 @@ function ResultCard({ study }: { study: Study }) {
             , <span class="num">{formatCount(rows.dropped)}</span> dropped
           </>
         )}
-        . Split{" "}
+        . Divided {splitSentence(study.split)},{" "}
         <span class="mono" title={result.split_hash}>
           {shortId(result.split_hash)}
         </span>

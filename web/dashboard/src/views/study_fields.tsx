@@ -4,8 +4,10 @@ import { metricLabel } from "../logic/format";
 import {
   kClassMetrics,
   kRegressionMetrics,
+  kSplits,
   kStudyDefaults,
   metricsFor,
+  splitNeedsColumn,
   studyRequest,
 } from "../logic/forms";
 import type { StudyForm } from "../logic/forms";
@@ -90,7 +92,7 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
         {text("name", "Name", "Optional; also the model's name", dataset.name)}
       </div>
       <details
-        open={["task", "time_limit_s", "parallelism", "epochs"].includes(blamed) || undefined}
+        open={["task", "time_limit_s", "parallelism", "epochs", "split"].includes(blamed) || undefined}
       >
         <summary>More options</summary>
         <div class="grid">
@@ -110,6 +112,8 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
           {text("time_limit_s", "Time limit in seconds", "None when empty")}
           {text("parallelism", "Trials in parallel", "Chosen from the swarm's slots when empty")}
           {text("epochs", "Epochs", undefined, "100")}
+          <SplitField form={form} dataset={dataset} error={fault("split")} set={set} />
+          {form.split === "kfold" && text("folds", "Folds", "2 to 20")}
         </div>
       </details>
       {error !== null && !blamed && <Problem error={error} />}
@@ -117,6 +121,52 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
         {busy ? "Starting…" : "Start"}
       </button>
     </form>
+  );
+}
+
+interface SplitProps {
+  form: StudyForm;
+  dataset: Dataset;
+  error: string | undefined;
+  set: (field: keyof StudyForm) => (event: { currentTarget: { value: string } }) => void;
+}
+
+function SplitField({ form, dataset, error, set }: SplitProps) {
+  const columns = dataset.columns?.filter((column) => column.name !== form.target) ?? [];
+  return (
+    <>
+      <Field id="study-split" label="Rows that train, validate and test" error={error}>
+        <select
+          {...fieldAria("study-split", error)}
+          value={form.split}
+          data-testid="study-split"
+          onChange={set("split")}
+        >
+          {kSplits.map(([method, words]) => (
+            <option key={method} value={method}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </Field>
+      {splitNeedsColumn(form.split) && (
+        <Field id="study-split_column" label="Column that divides them">
+          <select
+            {...fieldAria("study-split_column", undefined)}
+            value={form.split_column}
+            data-testid="study-split_column"
+            onChange={set("split_column")}
+          >
+            <option value="">choose a column</option>
+            {columns.map(({ name, type }) => (
+              <option key={name} value={name}>
+                {name} ({type})
+              </option>
+            ))}
+          </select>
+        </Field>
+      )}
+    </>
   );
 }
 
