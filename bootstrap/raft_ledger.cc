@@ -164,9 +164,10 @@ Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
   if (needed <= 1) return {};  // what every version understands
   const std::uint32_t level = ml::feature_level(*group_.view());
   if (needed <= level) return {};
-  return Error{Errc::conflict,
+  // Who asks waits: a swarm that has just begun raises its level within a moment.
+  return Error{Errc::unavailable,
                fmt::format("this needs feature level {} and the swarm has {}: update starling on "
-                           "every node (a swarm that has just begun needs some seconds)",
+                           "every node",
                            needed,
                            level)};
 }

@@ -37,10 +37,11 @@ struct Load {
     return memory_mb + peak_mb <= limit;
   }
 
-  bool can_ever_fit(std::uint64_t peak_mb) const {
-    return static_cast<double>(peak_mb) <=
-           static_cast<double>(room.memory_budget_mb) * kRefuseShare;
+  std::uint64_t most_mb() const {
+    return static_cast<std::uint64_t>(static_cast<double>(room.memory_budget_mb) * kRefuseShare);
   }
+
+  bool can_ever_fit(std::uint64_t peak_mb) const { return peak_mb <= most_mb(); }
 
   double free_share() const {
     if (busy >= room.slots) return 0;
@@ -66,9 +67,12 @@ std::vector<ActiveStudy> active_studies(const StateView& view) {
   return active;
 }
 
+/// The final of a trial with folds trains one network where the trial trained several.
 std::uint64_t peak_of_final(const ActiveStudy& active) {
   const std::size_t best = active.study.best_number.value_or(0);
-  return best < active.trials.size() ? final_peak_mb(active.trials[best].predicted_peak_mb) : 0;
+  if (best >= active.trials.size()) return 0;
+  const std::uint64_t of_trial = active.trials[best].predicted_peak_mb;
+  return active.study.spec.split.folds > 1 ? of_trial : final_peak_mb(of_trial);
 }
 
 Loads loads_of(const std::vector<NodeRoom>& alive, const std::vector<ActiveStudy>& studies) {
@@ -161,7 +165,9 @@ Result<TableProfile> table_of(const StateView& view, const StudySpec& spec) {
 TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   const auto* target = profile.find(spec.target);
   const bool has_classes = spec.task != to_string(TaskKind::regression) && target != nullptr;
-  const auto features = widest_features(profile, spec.target);
+  const std::uint64_t outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1;
+  const auto task = task_from_name(spec.task).value_or(TaskKind::regression);
+  const auto features = widest_features(profile, spec.target, statistic_targets(task, outputs));
   std::uint64_t levels = 0;
   for (const ColumnProfile& column : profile.columns) {
     if (is_feature(column) && !holds_numbers(column.type))
@@ -170,7 +176,7 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   return {.rows = profile.rows,
           .inputs = features.empty() ? 0 : features.back().offset + features.back().width,
           .row_bytes = EncodedRows::row_bytes(features),
-          .outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1,
+          .outputs = outputs,
           .levels = levels,
           .split = spec.split};
 }
@@ -240,7 +246,11 @@ void start_trials(const ActiveStudy& active, Loads& loads, std::vector<CommandBo
 
 void start_final(const ActiveStudy& active, Loads& loads, std::vector<CommandBody>& commands) {
   if (active.study.final_job.state != FinalState::queued) return;
-  const std::uint64_t peak_mb = peak_of_final(active);
+  // Where the trial just fitted, its final has to do with the most that a node may give.
+  std::uint64_t most = 0;
+  for (const auto& [id, each] : loads)
+    most = std::max(most, each.most_mb());
+  const std::uint64_t peak_mb = std::min(peak_of_final(active), most);
   Load* load = choose(loads, peak_mb);
   if (load == nullptr) return;
   ++load->busy;

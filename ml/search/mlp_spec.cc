@@ -1,5 +1,7 @@
 #include "ml/search/mlp_spec.h"
 
+#include "ml/search/encoding_spec.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -67,6 +69,7 @@ Result<> apply(const std::string& name, const ParamValue& value, MlpSpec& spec) 
 Result<MlpSpec> mlp_spec_from(const Params& params) {
   MlpSpec spec;
   for (const auto& [name, value] : params) {
+    if (is_encoding_param(name)) continue;
     const auto applied = apply(name, value, spec);
     if (!applied) return applied.error();
   }

@@ -20,7 +20,8 @@ struct MlpSpec {
   std::uint32_t batch_size = 64;
 };
 
-/// A parameter that is absent keeps its default; `family` may be there and must be "mlp".
+/// A parameter that is absent keeps its default; `family` may be there and must be "mlp". Those of
+/// encoding_spec.h are left to it.
 /// Errors: `invalid_argument` names the parameter, its value and its limits.
 Result<MlpSpec> mlp_spec_from(const Params& params);
 

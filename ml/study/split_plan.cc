@@ -1,7 +1,9 @@
 #include "ml/study/split_plan.h"
 
 #include "ml/table/cell.h"
+#include "ml/table/column_store.h"
 #include "ml/table/profile_json.h"
+#include "ml/table/text_decoder.h"
 
 #include <boost/algorithm/string/case_conv.hpp>
 #include <fmt/format.h>
@@ -27,11 +29,13 @@ const ColumnProfile* column_with(const TableProfile& profile, ColumnRole role) {
 }
 
 /// What the owner's roles say.
-SplitSpec split_by_roles(const TableProfile& profile) {
+SplitSpec split_by_roles(const TableProfile& profile, std::string_view target) {
   SplitSpec spec;
-  if (column_with(profile, ColumnRole::group) != nullptr)
+  const auto* group = column_with(profile, ColumnRole::group);
+  const auto* time = column_with(profile, ColumnRole::time);
+  if (group != nullptr && group->name != target)
     spec.method = SplitMethod::group;
-  else if (column_with(profile, ColumnRole::time) != nullptr)
+  else if (time != nullptr && time->name != target)
     spec.method = SplitMethod::time;
   return spec;
 }
@@ -60,12 +64,42 @@ Result<const ColumnProfile*> column_of(SplitSpec& spec,
 
 Result<> check_time(const ColumnProfile& column) {
   if (holds_numbers(column.type)) return {};
-  return wrong(
-      fmt::format("column \"{}\" is {}, and time needs date, number or integer; if it is "
-                  "one, say so when the table is uploaded (--type \"{}=date\")",
-                  column.name,
-                  to_string(column.type),
-                  column.name));
+  return wrong(fmt::format(
+      "column \"{}\" is {}, and time needs date, number or integer; if it is one, say so when the "
+      "table is uploaded (--type \"{}={}\")",
+      column.name,
+      to_string(column.type),
+      column.name,
+      column.type == ColumnType::id ? "integer" : "date"));
+}
+
+/// Whether each cell names its group or part, so that rows that belong together are seen to.
+Result<> check_names(const ColumnProfile& column) {
+  const std::uint64_t unreadable = column.unreadable + column.infinite;
+  if (unreadable > 0) {
+    return wrong(fmt::format(
+        "column \"{0}\" is {1}, and {2} of its cells cannot be read so; say when the table is "
+        "uploaded that it is words (--type \"{0}=category\")",
+        column.name,
+        to_string(column.type),
+        unreadable));
+  }
+  if (holds_numbers(column.type) || holds_words(column.type)) return {};
+  if (column.distinct < kStoredLevelsMax - 1) return {};
+  return wrong(fmt::format(
+      "column \"{0}\" has {1} values, too many for a category; say when the table is uploaded that "
+      "it names rows (--type \"{0}=id\")",
+      column.name,
+      column.distinct));
+}
+
+Result<> check_groups(const ColumnProfile& column, std::uint32_t folds) {
+  const std::uint64_t parts = folds > 1 ? folds + 1 : 3;
+  if (column.missing > 0 || column.distinct >= parts) return {};
+  return wrong(fmt::format("column \"{}\" has {} values, and groups are needed for {} parts",
+                           column.name,
+                           column.distinct,
+                           parts));
 }
 
 /// "train (13209), val (3303)" and that there are more.
@@ -92,8 +126,9 @@ std::vector<std::string> known_words(const ColumnProfile& column,
 bool is_unknown(const ColumnProfile& column, const std::string& value, char decimal) {
   if (!has_all_levels(column)) return false;
   const auto number = is_numeric(column.type) ? parse_number(value, decimal) : std::nullopt;
+  const std::string_view start = utf8_prefix(value, kLevelTextBytesMax);
   return std::ranges::none_of(column.levels, [&](const LevelCount& level) {
-    return level.value == value || (number && parse_number(level.value, decimal) == number);
+    return level.value == start || (number && parse_number(level.value, decimal) == number);
   });
 }
 
@@ -104,7 +139,11 @@ Result<> complete_values(SplitSpec& spec, const ColumnProfile& column, char deci
   }
   if (spec.train.empty() && spec.validation.empty() && spec.test.empty()) {
     spec.train = known_words(column, kTrainWords);
-    if (spec.folds == 1) spec.validation = known_words(column, kValidationWords);
+    auto validation = known_words(column, kValidationWords);
+    if (spec.folds == 1)
+      spec.validation = std::move(validation);
+    else
+      spec.train.insert(spec.train.end(), validation.begin(), validation.end());
     spec.test = known_words(column, kTestWords);
     if (spec.train.empty() || spec.test.empty()) {
       return wrong(fmt::format("say which values of \"{}\" train, validate and test; it holds {}",
@@ -146,15 +185,22 @@ Result<> check_dataset(const Dataset& dataset,
 }
 
 Result<> complete_datasets(SplitSpec& spec,
+                           const Dataset& own,
                            const TableProfile& profile,
                            std::string_view target,
                            const FindDataset& find) {
+  std::vector<Dataset> used{own};
   if (spec.test.empty()) return wrong("say which data set tests: {\"test\":\"d-...\"}");
   for (auto* list : {&spec.validation, &spec.test}) {
     for (std::string& id : *list) {
       const auto dataset = find(id);
       if (!dataset) return wrong(dataset.error().detail);
+      if (std::ranges::find(used, dataset->blob, &Dataset::blob) != used.end()) {
+        return wrong(
+            fmt::format("data set \"{}\" holds the same rows as another part", dataset->name));
+      }
       if (auto fits = check_dataset(*dataset, profile, target); !fits) return fits;
+      used.push_back(*dataset);
       id = dataset->id;
     }
   }
@@ -164,24 +210,28 @@ Result<> complete_datasets(SplitSpec& spec,
 }  // namespace
 
 Result<SplitSpec> complete_split(const std::optional<SplitSpec>& asked,
+                                 const Dataset& dataset,
                                  const TableProfile& profile,
                                  std::string_view target,
                                  const FindDataset& find) {
-  SplitSpec spec = asked.value_or(split_by_roles(profile));
+  SplitSpec spec = asked.value_or(split_by_roles(profile, target));
   if (auto ok = check_split(spec); !ok) return ok.error();
   if (spec.method == SplitMethod::holdout || spec.method == SplitMethod::kfold) return spec;
   if (spec.method == SplitMethod::datasets) {
-    if (auto ok = complete_datasets(spec, profile, target, find); !ok) return ok.error();
+    if (auto ok = complete_datasets(spec, dataset, profile, target, find); !ok) return ok.error();
     return spec;
   }
   const auto column = column_of(spec, profile, target);
   if (!column) return column.error();
-  if (spec.method == SplitMethod::time) {
-    if (auto ok = check_time(**column); !ok) return ok.error();
+  const bool is_time = spec.method == SplitMethod::time;
+  if (auto ok = is_time ? check_time(**column) : check_names(**column); !ok) return ok.error();
+  if (spec.method == SplitMethod::group) {
+    if (auto ok = check_groups(**column, spec.folds); !ok) return ok.error();
   }
   if (spec.method == SplitMethod::column) {
     if (auto ok = complete_values(spec, **column, profile.dialect.decimal); !ok) return ok.error();
   }
+  if (auto ok = check_split(spec); !ok) return ok.error();
   return spec;
 }
 

@@ -21,9 +21,10 @@ using FindDataset = std::function<Result<Dataset>(std::string_view id)>;
 
 /// Nothing asked: by the column whose role is group or time, else hold-out. A method without its
 /// column takes the one with that role; `column` without values knows train, val, valid,
-/// validation, dev and test, in any case.
+/// validation, dev and test, in any case. `profile` is that of `dataset`.
 /// Errors: `invalid_argument`, "split: ..." with what the table holds instead.
 Result<SplitSpec> complete_split(const std::optional<SplitSpec>& asked,
+                                 const Dataset& dataset,
                                  const TableProfile& profile,
                                  std::string_view target,
                                  const FindDataset& find);

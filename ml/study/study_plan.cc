@@ -136,10 +136,11 @@ Result<> set_search(const StudyRequest& request, StudySpec& spec) {
 }
 
 Result<> set_split(const StudyRequest& request,
+                   const Dataset& dataset,
                    const TableProfile& profile,
                    const FindDataset& find,
                    StudySpec& spec) {
-  auto split = complete_split(request.split, profile, request.target, find);
+  auto split = complete_split(request.split, dataset, profile, request.target, find);
   if (!split) return split.error();
   spec.split = std::move(*split);
   return {};
@@ -181,7 +182,7 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
   spec.target = request.target;
   if (auto ok = set_labels(request, dataset, spec); !ok) return ok.error();
   if (auto ok = set_numbers(request, slots, spec); !ok) return ok.error();
-  if (auto ok = set_split(request, profile, find, spec); !ok) return ok.error();
+  if (auto ok = set_split(request, dataset, profile, find, spec); !ok) return ok.error();
   TableProfile learned = profile;
   set_key_aside(spec.split, learned);
   if (auto ok = set_task(request, learned, spec); !ok) return ok.error();

@@ -150,8 +150,21 @@ std::uint64_t cluster_time_ms(const StateView& view) {
   return number_at(view, keys::kTime);
 }
 
+namespace {
+
+/// Nodes of a lower feature level could not read its profile.
+bool has_new_role(const Dataset& dataset) {
+  const auto profile = profile_from_stored(dataset.profile);
+  return profile && std::ranges::any_of(profile->columns, [](const ColumnProfile& column) {
+           return column.role == ColumnRole::group || column.role == ColumnRole::time;
+         });
+}
+
+}  // namespace
+
 std::uint32_t feature_level_of(const CommandBody& body) {
   const auto* dataset = std::get_if<AddDataset>(&body);
+  if (dataset != nullptr && has_new_role(dataset->dataset)) return 4;
   if (dataset != nullptr && is_packed_profile(dataset->dataset.profile)) return 3;
   const auto* study = std::get_if<CreateStudy>(&body);
   if (study != nullptr && study->spec.split != SplitSpec{}) return 4;

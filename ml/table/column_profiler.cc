@@ -246,6 +246,7 @@ void ColumnProfiler::set_dates(ColumnProfile& out) const {
   const bool is_unsaid = day_first_ == 0 && month_first_ == 0;
   const bool is_day_first = is_unsaid ? with_slash_ == 0 : day_first_ >= month_first_;
   out.date_order = is_day_first ? DateOrder::day_first : DateOrder::month_first;
+  out.is_date_order_sure = !is_unsaid;
   out.unreadable = present() - dates_seen();
   const NumberStats& dates = is_day_first ? dates_by_day_ : dates_by_month_;
   out.min = dates.min();

@@ -136,8 +136,8 @@ void ColumnWriter::begin_source(const TableProfile& source) {
     fields_.push_back(found == nullptr ? kNoField
                                        : static_cast<std::size_t>(found - source.columns.data()));
     const ColumnProfile& kept = profile_.columns[stored.field];
-    const bool is_date = found != nullptr && found->type == ColumnType::date;
-    date_orders_.push_back(is_date ? found->date_order : kept.date_order);
+    const bool is_sure = found != nullptr && found->is_date_order_sure;
+    date_orders_.push_back(is_sure ? found->date_order : kept.date_order);
   }
 }
 

@@ -13,17 +13,6 @@
 namespace starling::ml {
 namespace {
 
-/// The value at quantile `q`, between the two nearest (numpy's default). `values` is not empty and
-/// comes into another order.
-double quantile(std::vector<double>& values, double q) {
-  const double place = q * static_cast<double>(values.size() - 1);
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(place);
-  std::nth_element(values.begin(), at, values.end());
-  const double below = *at;
-  const double above = at + 1 == values.end() ? below : *std::min_element(at + 1, values.end());
-  return below + (place - std::floor(place)) * (above - below);
-}
-
 /// The column's numbers in `rows`, without the missing ones.
 std::vector<double> present_in(const TableColumn& column, std::span<const std::uint32_t> rows) {
   std::vector<double> present;
@@ -33,23 +22,11 @@ std::vector<double> present_in(const TableColumn& column, std::span<const std::u
   return present;
 }
 
-/// Without the flag. `present` comes into another order.
-NumberCoding fit_number(std::vector<double>& present) {
-  NumberCoding coding;
-  if (present.empty()) return coding;
-  coding.median = quantile(present, 0.5);
-  double range = quantile(present, 0.75) - quantile(present, 0.25);
-  if (range == 0) {
-    const auto [least, most] = std::minmax_element(present.begin(), present.end());
-    range = 0.5 * (*most - *least);
-  }
-  coding.factor = range == 0 || !std::isfinite(1 / range) ? 0 : 1 / range;
-  return coding;
-}
-
-NumberCoding fit_number(const TableColumn& column, std::span<const std::uint32_t> rows) {
+NumberCoding fit_number(const TableColumn& column,
+                        std::span<const std::uint32_t> rows,
+                        NumberScaling scaling) {
   std::vector<double> present = present_in(column, rows);
-  NumberCoding coding = fit_number(present);
+  NumberCoding coding = fit_number(present, scaling);
   coding.has_flag = present.size() < rows.size();
   return coding;
 }
@@ -63,7 +40,9 @@ std::array<double, kDateParts> date_parts(double seconds) {
           time.day_seconds};
 }
 
-DateCoding fit_date(const TableColumn& column, std::span<const std::uint32_t> rows) {
+DateCoding fit_date(const TableColumn& column,
+                    std::span<const std::uint32_t> rows,
+                    NumberScaling scaling) {
   const std::vector<double> present = present_in(column, rows);
   DateCoding coding;
   coding.order = column.date_order;
@@ -73,7 +52,7 @@ DateCoding fit_date(const TableColumn& column, std::span<const std::uint32_t> ro
     std::transform(present.begin(), present.end(), part.begin(), [k](double seconds) {
       return date_parts(seconds)[k];
     });
-    coding.parts[k] = fit_number(part);
+    coding.parts[k] = fit_number(part, scaling);
   }
   return coding;
 }
@@ -102,28 +81,19 @@ CategoryCoding fit_category(const TableColumn& column, std::span<const std::uint
 
 void fit_target(const Table& table, std::span<const std::uint32_t> rows, TargetCoding& target) {
   if (target.task != TaskKind::regression) return;
+  const auto number = [&](std::uint32_t row) {
+    const double value = table.target.numbers[row];
+    return target.is_log ? std::log1p(value) : value;
+  };
   double sum = 0;
   for (const std::uint32_t row : rows)
-    sum += table.target.numbers[row];
+    sum += number(row);
   target.mean = sum / static_cast<double>(rows.size());
   double squares = 0;
-  for (const std::uint32_t row : rows) {
-    squares +=
-        (table.target.numbers[row] - target.mean) * (table.target.numbers[row] - target.mean);
-  }
+  for (const std::uint32_t row : rows)
+    squares += (number(row) - target.mean) * (number(row) - target.mean);
   target.std = std::sqrt(squares / static_cast<double>(rows.size()));
-  if (!(target.std > 0)) target.std = 1;
-}
-
-/// x / sqrt(1 + (x/3)^2), also where the square would overflow.
-float smoothly_clipped(double x) {
-  constexpr double kFar = 1e9;  // 3 to the last bit of a float, as all beyond
-  x = std::clamp(x, -kFar, kFar);
-  return static_cast<float>(x / std::sqrt(1 + (x / 3) * (x / 3)));
-}
-
-float scaled(const NumberCoding& coding, double number) {
-  return smoothly_clipped((number - coding.median) * coding.factor);
+  if (target.std == 0) target.std = 1;
 }
 
 /// `number` is NaN when missing. `out` is zeroed.
@@ -152,14 +122,78 @@ void put_number(const FeatureCoding& feature, double number, float* out) {
   if (const auto* coding = std::get_if<DateCoding>(&feature.coding)) put(*coding, number, out);
 }
 
+/// What the rows have to tell of the target, standardised.
+RowTargets row_targets(const Table& table,
+                       std::span<const std::uint32_t> rows,
+                       const TargetCoding& target,
+                       std::span<const std::int32_t> classes) {
+  RowTargets targets;
+  if (target.task == TaskKind::regression) {
+    targets.width = 1;
+    for (const std::uint32_t row : rows)
+      targets.values.push_back(static_cast<float>(to_learned(target, table.target.numbers[row])));
+    return targets;
+  }
+  if (!classes.empty()) targets.width = statistic_targets(target.task, target.classes.size());
+  const auto first = static_cast<std::int32_t>(targets.width == 1 ? 1 : 0);  // of two, the second
+  std::vector<double> shares(targets.width);
+  const auto place_of = [&](std::uint32_t row) {
+    return static_cast<std::size_t>(classes[row] - first);
+  };
+  for (const std::uint32_t row : rows)
+    if (targets.width > 0 && place_of(row) < targets.width)
+      shares[place_of(row)] += 1 / static_cast<double>(rows.size());
+  targets.values.reserve(rows.size() * targets.width);
+  for (const std::uint32_t row : rows) {
+    for (std::size_t k = 0; k < targets.width; ++k) {
+      const double deviation = std::sqrt(shares[k] * (1 - shares[k]));
+      const double off = (place_of(row) == k ? 1 : 0) - shares[k];
+      targets.values.push_back(static_cast<float>(deviation > 0 ? off / deviation : 0));
+    }
+  }
+  return targets;
+}
+
+/// The number of `level` among sorted levels.
+std::optional<std::size_t> place_among(const std::vector<std::string>& levels,
+                                       std::string_view level) {
+  const auto found = std::ranges::lower_bound(levels, level);
+  if (found == levels.end() || *found != level) return std::nullopt;
+  return static_cast<std::size_t>(found - levels.begin());
+}
+
+/// Of each row of a column: what is known of its level.
+std::vector<float> known_statistics(const TableColumn& column,
+                                    std::span<const std::uint32_t> rows,
+                                    const LevelStatistics& statistics) {
+  std::vector<std::optional<std::size_t>> places;
+  for (const std::string& level : column.levels)
+    places.push_back(place_among(statistics.levels, level));
+  std::vector<float> values(rows.size() * statistics.width());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::int32_t code = column.codes[rows[i]];
+    const auto place = code < 0 ? std::nullopt : places[static_cast<std::size_t>(code)];
+    if (place)
+      std::ranges::copy(statistics.of(*place),
+                        values.begin() + static_cast<std::ptrdiff_t>(i * statistics.width()));
+  }
+  return values;
+}
+
 Error cell_error(std::size_t row, const std::string& column, const std::string& what) {
   return {Errc::invalid_argument, fmt::format("row {}, column \"{}\": {}", row, column, what)};
 }
 
 }  // namespace
 
+std::size_t statistic_targets(TaskKind task, std::size_t classes) {
+  if (task != TaskKind::multiclass) return 1;
+  return classes <= kStatisticTargetsMax ? classes : 0;
+}
+
 std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
-                                                  std::string_view target) {
+                                                  std::string_view target,
+                                                  std::size_t targets) {
   std::vector<EncodedRows::Feature> features;
   std::size_t offset = 0;
   for (const ColumnProfile& column : profile.columns) {
@@ -173,8 +207,15 @@ std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
                                   : 1 + flag;
     features.push_back({offset, width, is_category});
     offset += width;
+    if (!is_category || column.distinct <= kEncodedLevelsMax) continue;
+    features.push_back({offset, targets + 1, false});
+    offset += targets + 1;
   }
   return features;
+}
+
+double to_learned(const TargetCoding& target, double value) {
+  return ((target.is_log ? std::log1p(value) : value) - target.mean) / target.std;
 }
 
 std::size_t FeatureCoding::width() const {
@@ -185,7 +226,7 @@ std::size_t FeatureCoding::width() const {
     return static_cast<std::size_t>(used) + (date->has_flag ? 1 : 0);
   }
   const auto& category = std::get<CategoryCoding>(coding);
-  return category.levels.size() + (category.has_other ? 1 : 0);
+  return category.places() + category.statistics.width();
 }
 
 Encoder::Encoder(std::vector<FeatureCoding> features, TargetCoding target, char decimal)
@@ -205,40 +246,74 @@ Encoder::Encoder(std::vector<FeatureCoding> features, TargetCoding target, char 
 
 Encoder Encoder::fit(const Table& table,
                      std::span<const std::uint32_t> fit_rows,
-                     TargetCoding target) {
+                     TargetCoding target,
+                     const EncoderFit& fit) {
+  fit_target(table, fit_rows, target);
+  const RowTargets targets = row_targets(table, fit_rows, target, fit.classes);
   std::vector<FeatureCoding> features;
   for (const TableColumn& column : table.features) {
     FeatureCoding feature;
     feature.name = column.name;
     if (column.type == ColumnType::date) {
-      feature.coding = fit_date(column, fit_rows);
+      feature.coding = fit_date(column, fit_rows, fit.scaling);
     } else if (column.is_number()) {
-      feature.coding = fit_number(column, fit_rows);
+      feature.coding = fit_number(column, fit_rows, fit.scaling);
     } else {
-      feature.coding = fit_category(column, fit_rows);
+      CategoryCoding category = fit_category(column, fit_rows);
+      if (category.has_other) category.statistics = level_statistics(column, fit_rows, targets);
+      feature.coding = std::move(category);
     }
     features.push_back(std::move(feature));
   }
-  fit_target(table, fit_rows, target);
   return Encoder{std::move(features), std::move(target), table.decimal};
 }
 
 EncodedRows Encoder::encode(const Table& table, std::span<const std::uint32_t> rows) const {
-  std::vector<EncodedRows::Feature> kept;
+  return encode(table, rows, nullptr);
+}
+
+EncodedRows Encoder::encode_fit_rows(const Table& table,
+                                     std::span<const std::uint32_t> fit_rows,
+                                     const EncoderFit& fit) const {
+  const RowTargets targets = row_targets(table, fit_rows, target_, fit.classes);
+  return encode(table, fit_rows, &targets);
+}
+
+/// A category's places are one part of the encoded rows, its statistics another.
+EncodedRows Encoder::encode(const Table& table,
+                            std::span<const std::uint32_t> rows,
+                            const RowTargets* crossed) const {
+  std::vector<EncodedRows::Feature> parts;
   std::size_t offset = 0;
+  const auto add_part = [&](std::size_t width, bool is_category) {
+    parts.push_back({offset, width, is_category});
+    offset += width;
+  };
   for (const FeatureCoding& feature : features_) {
-    const bool is_category = std::holds_alternative<CategoryCoding>(feature.coding);
-    kept.push_back({offset, feature.width(), is_category});
-    offset += feature.width();
+    const auto* category = std::get_if<CategoryCoding>(&feature.coding);
+    add_part(category != nullptr ? category->places() : feature.width(), category != nullptr);
+    const std::size_t more = category != nullptr ? category->statistics.width() : 0;
+    if (more > 0) add_part(more, false);
   }
-  EncodedRows encoded{rows.size(), std::move(kept)};
-  for (std::size_t f = 0; f < features_.size(); ++f) {
-    if (table.features[f].is_number()) {
+  EncodedRows encoded{rows.size(), std::move(parts)};
+  std::size_t part = 0;
+  for (std::size_t f = 0; f < features_.size(); ++f, ++part) {
+    const TableColumn& column = table.features[f];
+    if (column.is_number()) {
       for (std::size_t i = 0; i < rows.size(); ++i)
-        put_number(features_[f], table.features[f].numbers[rows[i]], encoded.numbers(i, f).data());
-    } else {
-      put_places(f, table.features[f], rows, encoded);
+        put_number(features_[f], column.numbers[rows[i]], encoded.numbers(i, part).data());
+      continue;
     }
+    put_places(f, column, rows, part, encoded);
+    const LevelStatistics& statistics = std::get<CategoryCoding>(features_[f].coding).statistics;
+    if (statistics.width() == 0) continue;
+    const auto values = crossed != nullptr ? cross_fitted(table, column, rows, *crossed, statistics)
+                                           : known_statistics(column, rows, statistics);
+    ++part;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      std::copy_n(values.data() + i * statistics.width(),
+                  statistics.width(),
+                  encoded.numbers(i, part).data());
   }
   return encoded;
 }
@@ -246,6 +321,7 @@ EncodedRows Encoder::encode(const Table& table, std::span<const std::uint32_t> r
 void Encoder::put_places(std::size_t feature,
                          const TableColumn& column,
                          std::span<const std::uint32_t> rows,
+                         std::size_t part,
                          EncodedRows& encoded) const {
   std::vector<std::uint16_t> places;
   for (const std::string& level : column.levels) {
@@ -254,7 +330,7 @@ void Encoder::put_places(std::size_t feature,
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::int32_t code = column.codes[rows[i]];
-    if (code >= 0) encoded.set_place(i, feature, places[static_cast<std::size_t>(code)]);
+    if (code >= 0) encoded.set_place(i, part, places[static_cast<std::size_t>(code)]);
   }
 }
 
@@ -335,6 +411,9 @@ Result<> Encoder::encode_cell(std::size_t feature,
     return {};
   const std::string level =
       text != nullptr ? std::string{trimmed(*text)} : number_text(std::get<double>(cell));
+  const auto& coding = std::get<CategoryCoding>(known.coding);
+  if (const auto of = place_among(coding.statistics.levels, level))
+    std::ranges::copy(coding.statistics.of(*of), out + coding.places());
   const auto place = place_of(feature, level);
   if (place) {
     out[*place] = 1;

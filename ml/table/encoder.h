@@ -1,17 +1,20 @@
 /// Rows as people write them -> numbers as networks take them. Fitted on training rows only; the
 /// same code encodes for training and for prediction.
 ///
-/// Numbers: (x - median) / IQR, then x / sqrt(1 + (x/3)^2), which keeps outliers within 3; missing
-/// is the median, and a flag column if it was missing in the fit rows. Categories: one column per
-/// level (at most 50, the others share one); a missing or unknown level is all zeros. Dates: the
+/// Numbers: as number_coding.h says; missing is 0, and a flag column if it was missing in the fit
+/// rows. Categories: one column per
+/// level (at most 50, the others share one, and all have statistics, level_statistics.h); a missing
+/// or unknown level is all zeros. Dates: the
 /// point in time, month, day of the month, weekday and time of day, each as a number; those that
 /// were constant are left out.
 ///
-/// Source:  Holzmüller et al., "Better by Default" (RealMLP-TD-S), 2024. Threads: none. Pure.
+/// Threads: none. Pure.
 #pragma once
 
 #include "ml/table/encoded_rows.h"
+#include "ml/table/level_statistics.h"
 #include "ml/table/metrics.h"
+#include "ml/table/number_coding.h"
 #include "ml/table/table.h"
 
 #include <array>
@@ -29,16 +32,14 @@ namespace starling::ml {
 
 inline constexpr std::size_t kEncodedLevelsMax = 50;
 
-struct NumberCoding {
-  double median = 0;
-  double factor = 0;      ///< 1 / IQR; 0 for a column that was constant
-  bool has_flag = false;  ///< a second column says "missing"
-};
-
 struct CategoryCoding {
   std::vector<std::string> levels;
-  bool is_boolean = false;  ///< another spelling of yes or no is the level that means the same
-  bool has_other = false;   ///< a last column stands for every level that has none of its own
+  bool is_boolean = false;     ///< another spelling of yes or no is the level that means the same
+  bool has_other = false;      ///< a last column stands for every level that has none of its own
+  LevelStatistics statistics;  ///< behind those; if there are more levels than columns
+
+  /// Columns of levels.
+  std::size_t places() const { return levels.size() + (has_other ? 1 : 0); }
 };
 
 inline constexpr std::size_t kDateParts = 5;
@@ -62,7 +63,11 @@ struct TargetCoding {
   TaskKind task = TaskKind::regression;
   std::vector<std::string> classes;  ///< sorted; empty for regression
   double mean = 0, std = 1;          ///< of the fit rows; regression only
+  bool is_log = false;               ///< of log(1 + target): networks learn that, standardised
 };
+
+/// As networks learn it: standardised. Regression only.
+double to_learned(const TargetCoding& target, double value);
 
 /// A cell of a row to predict: nothing, a number, or a word.
 using CellValue = std::variant<std::monostate, double, std::string>;
@@ -79,9 +84,20 @@ struct PredictWarning {
   friend bool operator==(const PredictWarning&, const PredictWarning&) = default;
 };
 
-/// The features of the widest encoder that can be fitted on rows of such a table.
+/// How many numbers a level's statistics have of the target.
+std::size_t statistic_targets(TaskKind task, std::size_t classes);
+
+/// The features of the widest encoder that can be fitted on rows of such a table; a category with
+/// statistics is two. `targets`: as `statistic_targets` says.
 std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
-                                                  std::string_view target);
+                                                  std::string_view target,
+                                                  std::size_t targets);
+
+/// What an encoder is fitted with besides its rows.
+struct EncoderFit {
+  NumberScaling scaling = NumberScaling::robust;
+  std::span<const std::int32_t> classes = {};  ///< of each row of the table, for classes
+};
 
 class Encoder {
  public:
@@ -91,7 +107,8 @@ class Encoder {
   /// Learns medians, ranges and levels from `fit_rows` of `table`.
   static Encoder fit(const Table& table,
                      std::span<const std::uint32_t> fit_rows,
-                     TargetCoding target);
+                     TargetCoding target,
+                     const EncoderFit& fit = {});
 
   std::size_t width() const { return width_; }
 
@@ -104,6 +121,11 @@ class Encoder {
   /// Shape: [rows.size() x width()].
   EncodedRows encode(const Table& table, std::span<const std::uint32_t> rows) const;
 
+  /// The rows that it was fitted on, as a network may learn from them: none is told its own target.
+  EncodedRows encode_fit_rows(const Table& table,
+                              std::span<const std::uint32_t> fit_rows,
+                              const EncoderFit& fit) const;
+
   /// Rows to predict. Columns that are no features are ignored.
   /// Errors: `invalid_argument` names row (from 0) and column: it is missing, or text in a number
   ///         column or what is no date in a date column. Warnings are added to `warnings`.
@@ -112,9 +134,13 @@ class Encoder {
                         std::vector<PredictWarning>& warnings) const;
 
  private:
+  EncodedRows encode(const Table& table,
+                     std::span<const std::uint32_t> rows,
+                     const RowTargets* crossed) const;
   void put_places(std::size_t feature,
                   const TableColumn& column,
                   std::span<const std::uint32_t> rows,
+                  std::size_t part,
                   EncodedRows& encoded) const;
   Result<> encode_cell(std::size_t feature,
                        std::size_t row,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -10,12 +12,32 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::array<std::string_view, 3> kScalings{"robust", "standard", "quantile"};
+
 Json number_json(const NumberCoding& number) {
-  return Json{{"median", number.median}, {"factor", number.factor}};
+  Json out{{"median", number.centre}, {"factor", number.factor}};
+  if (number.scaling == NumberScaling::robust) return out;
+  out["scaling"] = kScalings[static_cast<std::size_t>(number.scaling)];
+  if (number.scaling == NumberScaling::quantile) out["quantiles"] = number.quantiles;
+  return out;
 }
 
 NumberCoding number_from(const Json& json) {
-  return {json.at("median").get<double>(), json.at("factor").get<double>(), false};
+  NumberCoding number;
+  number.centre = json.at("median").get<double>();
+  number.factor = json.at("factor").get<double>();
+  const auto scaling = json.value("scaling", std::string{kScalings.front()});
+  const auto known = std::ranges::find(kScalings, scaling);
+  if (known == kScalings.end())
+    throw std::invalid_argument(fmt::format("unknown scaling \"{:.40}\"", scaling));
+  number.scaling = static_cast<NumberScaling>(known - kScalings.begin());
+  if (number.scaling != NumberScaling::quantile) return number;
+  number.quantiles = json.at("quantiles").get<std::vector<double>>();
+  const bool fits = number.factor == 0 ||
+                    (number.quantiles.size() >= 2 && number.quantiles.size() <= kQuantilesMax &&
+                     std::ranges::is_sorted(number.quantiles));
+  if (!fits) throw std::invalid_argument("quantiles do not rise");
+  return number;
 }
 
 Json date_json(const std::string& name, const DateCoding& date) {
@@ -55,7 +77,26 @@ Json feature_json(const FeatureCoding& feature) {
            {"levels", category.levels},
            {"other", category.has_other}};
   if (category.is_boolean) out["boolean"] = true;
+  const LevelStatistics& statistics = category.statistics;
+  if (statistics.width() > 0) {
+    out["statistics"] = {{"targets", statistics.targets},
+                         {"levels", statistics.levels},
+                         {"values", statistics.values}};
+  }
   return out;
+}
+
+LevelStatistics statistics_from(const Json& json) {
+  LevelStatistics statistics;
+  statistics.targets = json.at("targets").get<std::size_t>();
+  statistics.levels = json.at("levels").get<std::vector<std::string>>();
+  statistics.values = json.at("values").get<std::vector<float>>();
+  const bool fits = statistics.targets <= kStatisticTargetsMax && !statistics.levels.empty() &&
+                    statistics.levels.size() <= kStatisticLevelsMax &&
+                    std::ranges::is_sorted(statistics.levels) &&
+                    statistics.values.size() == statistics.levels.size() * statistics.width();
+  if (!fits) throw std::invalid_argument("a category's statistics do not fit together");
+  return statistics;
 }
 
 FeatureCoding feature_from(const Json& json) {
@@ -71,6 +112,7 @@ FeatureCoding feature_from(const Json& json) {
     category.levels = json.at("levels").get<std::vector<std::string>>();
     category.has_other = json.at("other").get<bool>();
     category.is_boolean = json.value("boolean", false);
+    if (json.contains("statistics")) category.statistics = statistics_from(json.at("statistics"));
     feature.coding = std::move(category);
   } else if (type == "date") {
     feature.coding = date_from(json);
@@ -99,19 +141,41 @@ Result<CellValue> cell_from(const Json& json, std::size_t row, const std::string
 
 }  // namespace
 
+namespace {
+
+/// A program that knows no scaling but the first would read another and predict nonsense.
+bool is_of_format_1(const Encoder& encoder) {
+  const auto is_robust = [](const NumberCoding& number) {
+    return number.scaling == NumberScaling::robust;
+  };
+  return !encoder.target().is_log &&
+         std::ranges::all_of(encoder.features(), [&](const FeatureCoding& feature) {
+           const auto* number = std::get_if<NumberCoding>(&feature.coding);
+           const auto* date = std::get_if<DateCoding>(&feature.coding);
+           const auto* category = std::get_if<CategoryCoding>(&feature.coding);
+           return (category == nullptr || category->statistics.width() == 0) &&
+                  (number == nullptr || is_robust(*number)) &&
+                  (date == nullptr || std::ranges::all_of(date->parts, is_robust));
+         });
+}
+
+}  // namespace
+
 std::string to_json(const Encoder& encoder) {
   const TargetCoding& target = encoder.target();
-  Json out{{"format", 1},
-           {"clip", "x / sqrt(1 + (x / 3)^2) of (value - median) * factor"},
-           {"decimal", std::string(1, encoder.decimal())},
-           {"width", encoder.width()},
-           {"features", Json::array()},
-           {"target",
-            {{"name", target.name},
-             {"task", to_string(target.task)},
-             {"classes", target.classes},
-             {"mean", target.mean},
-             {"std", target.std}}}};
+  Json out{
+      {"format", is_of_format_1(encoder) ? 1 : 2},
+      {"clip", "x / sqrt(1 + (x / 3)^2) of (value - median) * factor, unless a scaling is named"},
+      {"decimal", std::string(1, encoder.decimal())},
+      {"width", encoder.width()},
+      {"features", Json::array()},
+      {"target",
+       {{"name", target.name},
+        {"task", to_string(target.task)},
+        {"classes", target.classes},
+        {"mean", target.mean},
+        {"std", target.std}}}};
+  if (target.is_log) out["target"]["log1p"] = true;
   for (const FeatureCoding& feature : encoder.features()) {
     out["features"].push_back(feature_json(feature));
   }
@@ -121,7 +185,8 @@ std::string to_json(const Encoder& encoder) {
 Result<Encoder> encoder_from_json(std::string_view text) {
   try {
     const Json json = Json::parse(text);
-    if (json.at("format") != 1) throw std::invalid_argument("its format is not 1");
+    if (json.at("format") != 1 && json.at("format") != 2)
+      throw std::invalid_argument("its format is neither 1 nor 2");
     std::vector<FeatureCoding> features;
     for (const Json& feature : json.at("features"))
       features.push_back(feature_from(feature));
@@ -139,6 +204,7 @@ Result<Encoder> encoder_from_json(std::string_view text) {
     if (!fits) throw std::invalid_argument("its classes do not fit its task");
     target.mean = given.at("mean").get<double>();
     target.std = given.at("std").get<double>();
+    target.is_log = given.value("log1p", false);
     Encoder encoder{std::move(features), std::move(target), decimal_from(json)};
     if (json.at("width") != encoder.width()) throw std::invalid_argument("its width is wrong");
     return encoder;

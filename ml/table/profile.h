@@ -97,7 +97,8 @@ struct ColumnProfile {
   bool is_whole = false;                       ///< a number column of whole numbers
   double min = 0, max = 0, mean = 0, std = 0;  ///< of numbers and dates (seconds since 1970)
   DateOrder date_order = DateOrder::month_first;
-  std::vector<LevelCount> levels;  ///< most frequent first, then by value; not of dates
+  bool is_date_order_sure = false;  ///< a cell allows one only
+  std::vector<LevelCount> levels;   ///< most frequent first, then by value; not of dates
 
   friend bool operator==(const ColumnProfile&, const ColumnProfile&) = default;
 };

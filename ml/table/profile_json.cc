@@ -31,6 +31,7 @@ void put_range(Json& out, const ColumnProfile& column) {
     out["min"] = date_text(column.min);
     out["max"] = date_text(column.max);
     out["order"] = column.date_order == DateOrder::day_first ? kDayFirst : kMonthFirst;
+    if (column.is_date_order_sure) out["order_sure"] = true;
     return;
   }
   out["min"] = column.min;
@@ -76,6 +77,7 @@ void take_range(const Json& json, ColumnProfile& column) {
     column.max = date_from(json, "max");
     column.date_order =
         json.at("order") == kDayFirst ? DateOrder::day_first : DateOrder::month_first;
+    column.is_date_order_sure = json.value("order_sure", false);
     return;
   }
   column.is_whole = json.value("whole", false);

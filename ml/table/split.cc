@@ -132,6 +132,56 @@ void sort_parts(Split& split) {
     std::sort(fold.begin(), fold.end());
 }
 
+struct Group {
+  std::uint64_t order = 0;
+  RowNumbers rows;
+};
+
+/// Moves all from place `first` on to `part`.
+void take_groups(std::vector<Group>& groups, std::ptrdiff_t first, RowNumbers& part) {
+  for (auto group = groups.begin() + first; group != groups.end(); ++group)
+    add(part, group->rows);
+  groups.erase(groups.begin() + first, groups.end());
+}
+
+/// Moves groups to `part`, the last first, until it has `share` of the rows. One that would make it
+/// too large stays, unless all would: then the smallest goes. One group always stays.
+void take_share(std::vector<Group>& groups, double share, RowNumbers& part) {
+  constexpr double kAtMost = 1.25;
+  std::size_t count = 0;
+  for (const Group& group : groups)
+    count += group.rows.size();
+  const double wanted = share * static_cast<double>(count);
+  std::vector<Group> left;
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+    const auto with_it = static_cast<double>(part.size() + group->rows.size());
+    const bool is_enough = static_cast<double>(part.size()) >= wanted;
+    if (is_enough || with_it > wanted * kAtMost)
+      left.push_back(std::move(*group));
+    else
+      add(part, group->rows);
+  }
+  std::ranges::reverse(left);
+  groups = std::move(left);
+  if (!part.empty() || groups.size() < 2) return;
+  const auto smallest =
+      std::ranges::min_element(groups, {}, [](const Group& group) { return group.rows.size(); });
+  add(part, smallest->rows);
+  groups.erase(smallest);
+}
+
+/// The largest group first, each into the fold that has the fewest rows.
+void fill_folds(std::vector<Group>& groups, Split& split) {
+  std::ranges::stable_sort(
+      groups, std::ranges::greater{}, [](const Group& group) { return group.rows.size(); });
+  for (const Group& group : groups) {
+    const auto fold = std::ranges::min_element(split.folds, {}, &RowNumbers::size);
+    add(*fold, group.rows);
+    add(split.train, group.rows);
+    add(split.validation, group.rows);
+  }
+}
+
 }  // namespace
 
 Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32_t folds) {
@@ -149,12 +199,12 @@ Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32
 
 Split split_by_parts(std::span<const SplitRow> rows,
                      std::span<const RowPart> parts,
+                     Validation validation,
                      std::uint64_t seed,
                      std::uint32_t folds) {
   Split split;
   split.folds.resize(folds > 1 ? folds : 0);
   auto strata = strata_of(rows, split);
-  const bool has_validation = std::ranges::find(parts, RowPart::validation) != parts.end();
   for (const auto& [stratum, members] : strata) {
     RowNumbers learning;
     for (const std::uint32_t row : members) {
@@ -165,10 +215,41 @@ Split split_by_parts(std::span<const SplitRow> rows,
         case RowPart::test: split.test.push_back(row); break;
       }
     }
-    if (has_validation)
+    if (validation == Validation::given)
       add(split.train, learning);
     else
       put_learning(rows, learning, seed, split);
+  }
+  sort_parts(split);
+  return split;
+}
+
+Split split_groups(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32_t folds) {
+  Split split;
+  split.folds.resize(folds > 1 ? folds : 0);
+  std::map<RowHash, RowNumbers> by_hash;
+  for (const auto& [stratum, members] : strata_of(rows, split))
+    for (const std::uint32_t row : members)
+      by_hash[rows[row].hash].push_back(row);
+  std::vector<Group> groups;
+  for (auto& [hash, members] : by_hash)
+    groups.push_back({leading_number(hash), std::move(members)});
+  if (groups.size() >= kThresholdSplitRows) {
+    const auto limit = static_cast<std::uint64_t>(std::ldexp(1 - kTestShare, 64));
+    const auto first = std::ranges::lower_bound(groups, limit, {}, &Group::order);
+    take_groups(groups, first - groups.begin(), split.test);
+  } else {
+    take_share(groups, kTestShare, split.test);
+  }
+  for (Group& group : groups)
+    group.order = mix_seeds(seed, group.order);
+  std::ranges::sort(groups, {}, &Group::order);
+  if (folds > 1) {
+    fill_folds(groups, split);
+  } else {
+    take_share(groups, kValidationShare, split.validation);
+    for (const Group& group : groups)
+      add(split.train, group.rows);
   }
   sort_parts(split);
   return split;

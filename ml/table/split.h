@@ -47,12 +47,22 @@ Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32
 
 enum class RowPart : std::uint8_t { none, train, validation, test };
 
-/// Each row's part is given; those of `none` are left out. If no row validates, some of `train` do
-/// (20 %, or all of them in turn), by `seed`.
+/// Where the rows that validate are said, or are drawn from those that train (20 %, or all of them
+/// in turn), by the seed.
+enum class Validation : std::uint8_t { given, drawn };
+
+/// Each row's part is given; those of `none` are left out.
 Split split_by_parts(std::span<const SplitRow> rows,
                      std::span<const RowPart> parts,
+                     Validation validation,
                      std::uint64_t seed,
                      std::uint32_t folds = 1);
+
+/// As `split_rows`, for few rows with the same hash or many: whole groups are taken in the order of
+/// their hashes until 15 % of the rows test (from 5,000 groups on by the threshold), 20 % of the
+/// rest by the seed validate, or folds are filled up evenly. A group that is too large for a part
+/// trains.
+Split split_groups(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32_t folds = 1);
 
 /// The last 15 % test, the last 20 % of what is before validate; equal times stay together. Rows
 /// less than `gap` before a part are left out of the parts before it, as are rows without a time

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace starling::ml {
 namespace {
@@ -55,9 +56,14 @@ class Groups {
 /// What the values of the key column say of their rows.
 class PartOfValue {
  public:
-  PartOfValue(const SplitSpec& spec, const Table& table) : spec_(spec), table_(table) {
+  PartOfValue(const SplitSpec& spec, const Table& table) : table_(table) {
+    // What no list names trains where none was said to train.
+    unnamed_ = spec.train.empty() ? RowPart::train : RowPart::none;
+    add(spec.train, RowPart::train);
+    add(spec.validation, RowPart::validation);
+    add(spec.test, RowPart::test);
     for (const std::string& level : table.key.levels)
-      of_level_.push_back(of_text(level));
+      of_level_.push_back(found_in(of_text_, level));
   }
 
   RowPart of(std::size_t row) const {
@@ -69,31 +75,34 @@ class PartOfValue {
   }
 
  private:
-  template <class Means>
-  RowPart of_value(const Means& means) const {
-    if (std::ranges::any_of(spec_.test, means)) return RowPart::test;
-    if (std::ranges::any_of(spec_.validation, means)) return RowPart::validation;
-    const bool trains = spec_.train.empty() || std::ranges::any_of(spec_.train, means);
-    return trains ? RowPart::train : RowPart::none;
+  void add(const std::vector<std::string>& values, RowPart part) {
+    for (const std::string& value : values) {
+      of_text_.emplace(value, part);
+      of_word_.emplace(word_hash(value), part);
+      if (const auto number = parse_number(value, table_.decimal))
+        of_number_.emplace(*number, part);
+    }
   }
 
-  RowPart of_text(const std::string& level) const {
-    return of_value([&](const std::string& value) { return value == level; });
+  template <class Parts, class Value>
+  RowPart found_in(const Parts& parts, const Value& value) const {
+    const auto found = parts.find(value);
+    return found == parts.end() ? unnamed_ : found->second;
   }
 
   RowPart of_number(double number) const {
-    if (std::isnan(number)) return RowPart::none;
-    return of_value(
-        [&](const std::string& value) { return parse_number(value, table_.decimal) == number; });
+    return std::isnan(number) ? RowPart::none : found_in(of_number_, number);
   }
 
   RowPart of_word(std::uint64_t word) const {
-    if (word == 0) return RowPart::none;
-    return of_value([&](const std::string& value) { return word_hash(value) == word; });
+    return word == 0 ? RowPart::none : found_in(of_word_, word);
   }
 
-  const SplitSpec& spec_;
   const Table& table_;
+  RowPart unnamed_ = RowPart::none;
+  std::unordered_map<std::string, RowPart> of_text_;
+  std::unordered_map<std::uint64_t, RowPart> of_word_;
+  std::unordered_map<double, RowPart> of_number_;
   std::vector<RowPart> of_level_;
 };
 
@@ -143,18 +152,19 @@ Split divided(const Table& table,
               const SplitSpec& spec,
               std::span<const SplitRow> rows,
               std::uint64_t seed) {
+  const auto validation = spec.validation.empty() ? Validation::drawn : Validation::given;
   switch (spec.method) {
     case SplitMethod::holdout:
-    case SplitMethod::kfold:
-    case SplitMethod::group: break;
+    case SplitMethod::kfold: break;
+    case SplitMethod::group: return split_groups(rows, seed, spec.folds);
     case SplitMethod::time: {
       const bool is_date = table.key.type == ColumnType::date;
       return split_by_time(rows, times_of(table), is_date ? spec.gap * kDaySeconds : spec.gap);
     }
     case SplitMethod::column:
-      return split_by_parts(rows, parts_by_column(table, spec), seed, spec.folds);
+      return split_by_parts(rows, parts_by_column(table, spec), validation, seed, spec.folds);
     case SplitMethod::datasets:
-      return split_by_parts(rows, parts_by_dataset(table, spec), seed, spec.folds);
+      return split_by_parts(rows, parts_by_dataset(table, spec), validation, seed, spec.folds);
   }
   return split_rows(rows, seed, spec.folds);
 }
@@ -164,12 +174,27 @@ std::string_view advice(SplitMethod method) {
   switch (method) {
     case SplitMethod::holdout: return "it takes at least three different rows";
     case SplitMethod::kfold: return "it takes more different rows, or fewer folds";
-    case SplitMethod::group: return "it takes more groups than parts or folds";
+    case SplitMethod::group: return "it takes more groups than there are parts or folds";
     case SplitMethod::time: return "it takes at least three different times, and a smaller gap";
     case SplitMethod::column: return "look which values the column holds beside the target";
     case SplitMethod::datasets: return "look whether the data sets hold the target";
   }
   return "";
+}
+
+/// A study that was planned here fits its table; one that came from elsewhere may not.
+Result<> check_table(const Table& table, const SplitSpec& spec) {
+  if (spec.method == SplitMethod::datasets) {
+    const std::size_t wanted = 1 + spec.validation.size() + spec.test.size();
+    if (table.source_rows.size() == wanted) return {};
+    return wrong(fmt::format("{} data sets are here, not {}", table.source_rows.size(), wanted));
+  }
+  if (spec.method == SplitMethod::holdout || spec.method == SplitMethod::kfold) return {};
+  const bool fits = table.key.rows() == table.rows() &&
+                    (spec.method != SplitMethod::time || table.key.is_number());
+  if (fits) return {};
+  return wrong(
+      fmt::format("column \"{}\" is not one for method {}", spec.column, to_string(spec.method)));
 }
 
 Result<> check_parts(const Split& split, SplitMethod method) {
@@ -191,6 +216,7 @@ Result<Split> split_table(const Table& table,
                           const SplitSpec& spec,
                           std::span<const std::int32_t> strata,
                           std::uint64_t seed) {
+  if (auto fits = check_table(table, spec); !fits) return fits.error();
   Split split = divided(table, spec, split_rows_of(table, spec, strata), seed);
   if (auto checked = check_parts(split, spec.method); !checked) return checked.error();
   split.hash = hash_of_split(table.row_hashes, split);

@@ -120,7 +120,8 @@ std::vector<float> NativeLearner::predict(const EncodedRows& features) {
       features.spread(from + i, rows_.data() + i * features.columns());
     network_.predict(std::span{rows_}.first(count * features.columns()), count, out);
   }
-  if (target_.task == TaskKind::regression) scale_outputs(out, target_.std, target_.mean);
+  if (target_.task == TaskKind::regression)
+    scale_outputs(out, target_.std, target_.mean, target_.is_log);
   return out;
 }
 
@@ -133,6 +134,7 @@ std::string NativeLearner::script() {
   model.is_regression = target_.task == TaskKind::regression;
   model.scale = model.is_regression ? target_.std : 1;
   model.shift = model.is_regression ? target_.mean : 0;
+  model.is_log = target_.is_log;
   model.weights = network_.averaged_weights();
   auto bytes = to_torchscript(model);
   if (!bytes) throw std::runtime_error(bytes.error().detail);
@@ -153,7 +155,7 @@ class NativeServedModel : public ServedModel {
     }
     columns = model_.outputs;
     auto out = network_.predict(features.values, features.rows);
-    if (model_.is_regression) scale_outputs(out, model_.scale, model_.shift);
+    if (model_.is_regression) scale_outputs(out, model_.scale, model_.shift, model_.is_log);
     return out;
   }
 

@@ -23,6 +23,7 @@ static_assert(std::endian::native == std::endian::little, "floats are written as
 constexpr const char* kHead = "archive/extra/starling.json";
 constexpr std::size_t kHeadMax = 1 << 16;
 constexpr int kFormat = 1;
+constexpr int kLogFormat = 2;  // its outputs are logarithms; else as before
 
 Error corrupt(std::string_view why) {
   return {Errc::corrupt, fmt::format("not a network of this program: {}", why)};
@@ -115,10 +116,12 @@ std::string code_of(const NativeModel& model, const std::vector<Tensor>& tensors
   if (!model.is_regression) return code + fmt::format("    return torch.softmax({}, 1)\n", x);
   return code + fmt::format(
                     "    scaled = torch.mul(torch.squeeze({}, 1), {:.17e})\n"
-                    "    return torch.add(scaled, {:.17e})\n",
+                    "    return {}torch.add(scaled, {:.17e}){}\n",
                     x,
                     model.scale,
-                    model.shift);
+                    model.is_log ? "torch.expm1(" : "",
+                    model.shift,
+                    model.is_log ? ")" : "");
 }
 
 /// Calls `visit(inputs, outputs)` for each layer.
@@ -251,7 +254,8 @@ Result<NativeModel> read_head(const std::string& text) {
   NativeModel model;
   try {
     const Json head = Json::parse(text);
-    if (head.at("format") != kFormat) return corrupt("its format is another");
+    model.is_log = head.at("format") == kLogFormat;
+    if (head.at("format") != kFormat && !model.is_log) return corrupt("its format is another");
     model.inputs = head.at("inputs").get<std::size_t>();
     model.outputs = head.at("outputs").get<std::size_t>();
     model.hidden = head.at("hidden").get<std::vector<std::size_t>>();
@@ -294,7 +298,7 @@ std::size_t weight_count(const NativeModel& model) {
 Result<std::string> to_torchscript(const NativeModel& model) {
   STARLING_ASSERT(model.weights.size() == weight_count(model), "a network has all its weights");
   const auto tensors = tensors_of(model);
-  const Json head{{"format", kFormat},
+  const Json head{{"format", model.is_log ? kLogFormat : kFormat},
                   {"inputs", model.inputs},
                   {"outputs", model.outputs},
                   {"hidden", model.hidden},
@@ -351,9 +355,11 @@ Result<NativeModel> read_native_model(std::string_view bytes) {
   return model;
 }
 
-void scale_outputs(std::vector<float>& numbers, double scale, double shift) {
-  for (float& number : numbers)
-    number = static_cast<float>(static_cast<double>(number) * scale + shift);
+void scale_outputs(std::vector<float>& numbers, double scale, double shift, bool is_log) {
+  for (float& number : numbers) {
+    const double value = static_cast<double>(number) * scale + shift;
+    number = static_cast<float>(is_log ? std::expm1(value) : value);
+  }
 }
 
 }  // namespace starling::ml

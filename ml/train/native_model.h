@@ -28,6 +28,7 @@ struct NativeModel {
   bool is_regression = true;
   double scale = 1;  ///< regression: output * scale + shift is in the target's units
   double shift = 0;
+  bool is_log = false;         ///< regression: that is log(1 + target)
   std::vector<float> weights;  ///< as ml/engine/mlp.h, `weights`
 
   friend bool operator==(const NativeModel&, const NativeModel&) = default;
@@ -50,7 +51,7 @@ bool is_native_model(std::string_view bytes);
 /// Errors: `corrupt`: not such a file, damaged, or of a size that its head does not say.
 Result<NativeModel> read_native_model(std::string_view bytes);
 
-/// Each number times `scale` plus `shift`, in double, rounded once.
-void scale_outputs(std::vector<float>& numbers, double scale, double shift);
+/// What a network for regression says becomes the target's units, in double, rounded once.
+void scale_outputs(std::vector<float>& numbers, double scale, double shift, bool is_log);
 
 }  // namespace starling::ml

@@ -187,6 +187,7 @@ std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
     const Matrix some = rows.dense(from, count);
     at::Tensor said = forward(tensor_of(some), false);
     said = is_regression() ? said.squeeze(1) * target_.std + target_.mean : at::softmax(said, 1);
+    if (target_.is_log) said = at::expm1(said);
     const auto values = floats_of(said);
     out.insert(out.end(), values.begin(), values.end());
   }
@@ -212,8 +213,9 @@ std::string MlpLearner::script() {
     if (i + 1 < layers_.size()) code += "  x = torch.relu(x)\n";
   }
   if (is_regression()) {
-    code += fmt::format(
-        "  return torch.squeeze(x, 1) * {:.17e} + {:.17e}\n", target_.std, target_.mean);
+    code +=
+        fmt::format("  x = torch.squeeze(x, 1) * {:.17e} + {:.17e}\n", target_.std, target_.mean);
+    code += target_.is_log ? "  return torch.expm1(x)\n" : "  return x\n";
   } else {
     code += "  return torch.softmax(x, 1)\n";
   }

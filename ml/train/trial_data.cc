@@ -1,5 +1,6 @@
 #include "ml/train/trial_data.h"
 
+#include "ml/search/encoding_spec.h"
 #include "ml/table/cell.h"
 #include "ml/table/profile_json.h"
 #include "ml/table/table_file.h"
@@ -72,11 +73,14 @@ std::vector<std::int32_t> groups_of(const Table& table, const TaskChoice& choice
 }
 
 /// Which strata share their rows out to train, validation and test: the classes, or ten bins of a
-/// target that is a number, so that a small test set is not easier or harder than the rest.
+/// target that is a number, so that a small test set is not easier or harder than the rest. Where
+/// it is given which rows test, their targets decide nothing: there are no bins.
 std::vector<std::int32_t> strata_of(const Table& table,
                                     const TaskChoice& choice,
-                                    const std::vector<std::int32_t>& groups) {
-  if (choice.task != TaskKind::regression) return groups;
+                                    const std::vector<std::int32_t>& groups,
+                                    SplitMethod method) {
+  const bool is_given = method == SplitMethod::column || method == SplitMethod::datasets;
+  if (choice.task != TaskKind::regression || is_given) return groups;
   constexpr std::size_t kBins = 10;
   std::vector<double> known;
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -133,20 +137,36 @@ Result<Metric> metric_of(const WorkTask& task, TaskKind kind) {
 
 FitData fit_data(const Table& table,
                  const Encoder& encoder,
+                 const EncoderFit& fit_by,
                  const std::vector<std::uint32_t>& rows,
                  const std::vector<std::int32_t>& groups) {
   FitData data;
-  data.features = encoder.encode(table, rows);
+  data.features = encoder.encode_fit_rows(table, rows, fit_by);
   const TargetCoding& target = encoder.target();
   for (const std::uint32_t row : rows) {
     if (target.task == TaskKind::regression) {
-      data.numbers.push_back(
-          static_cast<float>((table.target.numbers[row] - target.mean) / target.std));
+      data.numbers.push_back(static_cast<float>(to_learned(target, table.target.numbers[row])));
     } else {
       data.classes.push_back(groups[row]);
     }
   }
   return data;
+}
+
+/// There is no log of what is at most 0.
+Result<> check_log_target(const Table& table,
+                          const TaskChoice& choice,
+                          const EncodingSpec& encoding) {
+  if (!encoding.has_log_target || choice.task != TaskKind::regression) return {};
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    if (table.target.numbers[i] <= -1) {
+      return Error{Errc::invalid_argument,
+                   fmt::format("encode.target log1p needs numbers above -1, and \"{}\" holds {}",
+                               table.target.name,
+                               number_text(table.target.numbers[i]))};
+    }
+  }
+  return {};
 }
 
 void add_truth(const Table& table,
@@ -165,16 +185,19 @@ void add_truth(const Table& table,
 Result<TrialRound> round_of(const Table& table,
                             const TaskChoice& choice,
                             const std::vector<std::int32_t>& groups,
-                            const SplitRound& rows) {
-  TargetCoding target{table.target.name, choice.task, choice.classes, 0, 1};
-  Encoder encoder = Encoder::fit(table, rows.train, std::move(target));
+                            const SplitRound& rows,
+                            const EncodingSpec& encoding) {
+  TargetCoding target{table.target.name, choice.task, choice.classes, 0, 1, false};
+  const EncoderFit fit_by{encoding.numbers, groups};
+  target.is_log = encoding.has_log_target && choice.task == TaskKind::regression;
+  Encoder encoder = Encoder::fit(table, rows.train, std::move(target), fit_by);
   if (!std::isfinite(encoder.target().std)) {
     return Error{Errc::invalid_argument,
                  fmt::format("target \"{}\" holds numbers so large that their spread cannot be "
                              "computed; divide them, or leave those rows out",
                              table.target.name)};
   }
-  FitData fit = fit_data(table, encoder, rows.train, groups);
+  FitData fit = fit_data(table, encoder, fit_by, rows.train, groups);
   EncodedRows judge_features = encoder.encode(table, rows.validation);
   return TrialRound{std::move(encoder), std::move(fit), std::move(judge_features)};
 }
@@ -188,11 +211,15 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   if (!choice) return choice.error();
   const auto metric = metric_of(task, choice->task);
   if (!metric) return metric.error();
+  const auto encoding = encoding_spec_from(task.params);
+  if (!encoding) return encoding.error();
   const auto table = load_table(*sources, {task.target, task.split.column}, task.columns_path);
   if (!table) return table.error();
 
+  if (auto fits = check_log_target(*table, *choice, *encoding); !fits) return fits.error();
   const auto groups = groups_of(*table, *choice);
-  auto split = split_table(*table, task.split, strata_of(*table, *choice, groups), task.seed);
+  auto split = split_table(
+      *table, task.split, strata_of(*table, *choice, groups, task.split.method), task.seed);
   if (!split) return split.error();
   const std::vector<SplitRound> rounds =
       task.kind == WorkKind::final ? std::vector{SplitRound{final_rows(*split), split->test}}
@@ -203,7 +230,7 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   data.truth.task = choice->task;
   data.truth.class_count = choice->classes.size();
   for (const SplitRound& rows : rounds) {
-    auto round = round_of(*table, *choice, groups, rows);
+    auto round = round_of(*table, *choice, groups, rows, *encoding);
     if (!round) return round.error();
     data.rounds.push_back(std::move(*round));
     add_truth(*table, rows.validation, groups, data.truth);

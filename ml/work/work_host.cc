@@ -76,18 +76,30 @@ bool are_there(const StateView& view, std::string_view ids) {
   return true;
 }
 
+/// What reading its rows takes: a message holds several profiles, and levels are what is long.
+Result<std::string> short_profile(const Dataset& dataset) {
+  auto profile = profile_from_stored(dataset.profile);
+  if (!profile) return profile.error();
+  for (ColumnProfile& column : profile->columns)
+    column.levels.clear();
+  profile->relations.clear();
+  profile->warnings.clear();
+  return to_json(*profile);
+}
+
 /// The task knows the data sets by their files and profiles. Errors: of a profile that is damaged.
 Result<> put_datasets(const std::vector<Dataset>& datasets,
                       const node::BlobStore& blobs,
                       WorkTask& task) {
-  for (const Dataset& dataset : datasets) {
-    auto profile = profile_text(dataset.profile);
-    if (!profile) return profile.error();
-    task.more_datasets.push_back({blobs.path(dataset.blob).string(), std::move(*profile)});
+  auto profile = profile_text(datasets.front().profile);
+  if (!profile) return profile.error();
+  task.dataset_path = blobs.path(datasets.front().blob).string();
+  task.profile_json = std::move(*profile);
+  for (std::size_t i = 1; i < datasets.size(); ++i) {
+    auto other = short_profile(datasets[i]);
+    if (!other) return other.error();
+    task.more_datasets.push_back({blobs.path(datasets[i].blob).string(), std::move(*other)});
   }
-  task.dataset_path = std::move(task.more_datasets.front().path);
-  task.profile_json = std::move(task.more_datasets.front().profile_json);
-  task.more_datasets.erase(task.more_datasets.begin());
   return {};
 }
 

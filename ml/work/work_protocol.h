@@ -28,7 +28,7 @@ enum class WorkKind : std::uint8_t { trial, final, serve };
 /// A data set besides the study's own, whose rows validate or test.
 struct WorkDataset {
   std::string path;
-  std::string profile_json;  ///< empty: the worker profiles the file itself
+  std::string profile_json;  ///< empty: the worker profiles the file itself; may lack levels
 
   friend bool operator==(const WorkDataset&, const WorkDataset&) = default;
 };

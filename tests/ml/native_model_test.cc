@@ -25,6 +25,16 @@ TEST(NativeModel, ComesBackTheSame) {
   EXPECT_EQ(*back, small_model());
 }
 
+TEST(NativeModel, LogarithmsComeBackAsNumbers) {
+  NativeModel model = small_model();
+  model.is_log = true;
+  EXPECT_EQ(read_native_model(to_torchscript(model).value()).value(), model);
+  std::vector<float> outputs{0, 1.5F};
+  scale_outputs(outputs, 2, -1, true);
+  EXPECT_FLOAT_EQ(outputs[0], std::exp(-1.0F) - 1);
+  EXPECT_FLOAT_EQ(outputs[1], std::exp(2.0F) - 1);
+}
+
 TEST(NativeModel, DamageIsNoticedOrDoesNotMatter) {
   const std::string bytes = to_torchscript(small_model()).value();
   std::size_t refused = 0;

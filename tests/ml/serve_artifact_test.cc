@@ -16,7 +16,7 @@ using testing::HasSubstr;
 
 Encoder two_columns() {
   NumberCoding number;
-  number.median = 3;
+  number.centre = 3;
   number.factor = 0.5;
   CategoryCoding category;
   category.levels = {"a", "b"};

@@ -113,26 +113,27 @@ Result<Dataset> two_datasets(std::string_view id) {
   Dataset found;
   found.id = id;
   found.name = found.id;
+  found.blob = hash_of(to_bytes(id == "d-4" ? "d-2" : id));
   TableProfile profile = divisible_profile();
   if (id == "d-3") profile.columns.erase(profile.columns.begin());
   found.profile = to_json(profile);
-  if (id == "d-2" || id == "d-3") return found;
+  if (id == "d-2" || id == "d-3" || id == "d-4") return found;
   return no_datasets(id);
 }
 
 Result<SplitSpec> planned(SplitSpec asked, const TableProfile& profile = divisible_profile()) {
-  return complete_split(std::move(asked), profile, "y", two_datasets);
+  return complete_split(std::move(asked), dataset(), profile, "y", two_datasets);
 }
 
 TEST(CompleteSplit, RolesDecideWhereNothingIsSaid) {
   TableProfile profile = divisible_profile();
-  EXPECT_EQ(complete_split({}, profile, "y", no_datasets).value(), SplitSpec{});
+  EXPECT_EQ(complete_split({}, dataset(), profile, "y", no_datasets).value(), SplitSpec{});
   profile.columns[4].role = ColumnRole::time;
-  const auto by_time = complete_split({}, profile, "y", no_datasets).value();
+  const auto by_time = complete_split({}, dataset(), profile, "y", no_datasets).value();
   EXPECT_EQ(by_time.method, SplitMethod::time);
   EXPECT_EQ(by_time.column, "day");
   profile.columns[5].role = ColumnRole::group;
-  const auto by_group = complete_split({}, profile, "y", no_datasets).value();
+  const auto by_group = complete_split({}, dataset(), profile, "y", no_datasets).value();
   EXPECT_EQ(by_group.method, SplitMethod::group);
   EXPECT_EQ(by_group.column, "who");
   EXPECT_EQ(planned({.method = SplitMethod::time}, profile)->column, "day");
@@ -146,6 +147,7 @@ TEST(CompleteSplit, KnowsTheUsualWordsOfAColumn) {
   EXPECT_EQ(split.test, std::vector<std::string>{"TEST"});
   const auto folds = planned({.method = SplitMethod::column, .column = "part", .folds = 3}).value();
   EXPECT_TRUE(folds.validation.empty());
+  EXPECT_EQ(folds.train, (std::vector<std::string>{"Train", "val"}));
 }
 
 TEST(CompleteSplit, SaysWhatTheTableHolds) {
@@ -164,11 +166,24 @@ TEST(CompleteSplit, SaysWhatTheTableHolds) {
   EXPECT_THAT(refusal({.method = datasets, .test = {"d-9"}}), HasSubstr("no data set d-9"));
   EXPECT_THAT(refusal({.method = datasets, .test = {"d-3"}}), HasSubstr("has no column \"x\""));
   EXPECT_TRUE(planned({.method = datasets, .test = {"d-2"}}));
+  EXPECT_THAT(refusal({.method = datasets, .validation = {"d-2"}, .test = {"d-4"}}),
+              HasSubstr("the same rows"));
+  EXPECT_THAT(refusal({.method = datasets, .validation = {"d-2"}, .test = {"d-2"}}),
+              HasSubstr("must not share"));
+  EXPECT_THAT(refusal({.method = group, .column = "kind"}), HasSubstr("needed for 3 parts"));
+  TableProfile profile = divisible_profile();
+  profile.columns[0].unreadable = 3;
+  EXPECT_THAT(planned({.method = group, .column = "x"}, profile).error().detail,
+              HasSubstr("3 of its cells cannot be read so"));
+  profile.columns[1].distinct = 80'000;
+  EXPECT_THAT(planned({.method = group, .column = "kind"}, profile).error().detail,
+              HasSubstr("--type \"kind=id\""));
 }
 
 TEST(CompleteSplit, WhatDividesTheRowsIsNoFeature) {
   TableProfile profile = small_profile();
   profile.columns.erase(profile.columns.begin());  // "kind" is the only one left beside the target
+  profile.columns.front().distinct = 10;
   auto asked = request();
   asked.split = SplitSpec{.method = SplitMethod::group, .column = "kind"};
   const auto spec = complete_spec(asked, dataset(), profile, 2, no_datasets);

@@ -47,6 +47,10 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   dataset.profile = stored_profile(wide).value();
   ASSERT_TRUE(is_packed_profile(dataset.profile));
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 3U);
+  TableProfile grouped = small_profile();
+  grouped.columns[1].role = ColumnRole::group;
+  dataset.profile = to_json(grouped);
+  EXPECT_EQ(feature_level_of(AddDataset{dataset}), 4U);
   EXPECT_EQ(feature_level_of(Adopt{}), 4U);
   EXPECT_EQ(kFeatureLevel, 4U);
   CreateStudy study;

@@ -174,19 +174,19 @@ TEST(Parts, AreAsGivenAndValidationIsDrawnWhereThereIsNone) {
   std::vector<RowPart> parts(1000, RowPart::train);
   std::fill(parts.begin() + 800, parts.begin() + 950, RowPart::test);
   std::fill(parts.begin() + 950, parts.end(), RowPart::none);
-  const Split drawn = split_by_parts(rows, parts, 7);
+  const Split drawn = split_by_parts(rows, parts, Validation::drawn, 7);
   EXPECT_EQ(drawn.test.size(), 150U);
   EXPECT_EQ(drawn.test.front(), 800U);
   EXPECT_EQ(drawn.unused, 50U);
   EXPECT_EQ(drawn.train.size() + drawn.validation.size(), 800U);
   EXPECT_NEAR(static_cast<double>(drawn.validation.size()), 160, 2);
-  EXPECT_NE(split_by_parts(rows, parts, 8).validation, drawn.validation);
-  EXPECT_EQ(split_by_parts(rows, parts, 7, 4).folds.size(), 4U);
+  EXPECT_NE(split_by_parts(rows, parts, Validation::drawn, 8).validation, drawn.validation);
+  EXPECT_EQ(split_by_parts(rows, parts, Validation::drawn, 7, 4).folds.size(), 4U);
 
   std::fill(parts.begin(), parts.begin() + 100, RowPart::validation);
-  const Split given = split_by_parts(rows, parts, 7);
+  const Split given = split_by_parts(rows, parts, Validation::given, 7);
   EXPECT_EQ(given.validation.size(), 100U);
-  EXPECT_EQ(given.validation, split_by_parts(rows, parts, 8).validation);
+  EXPECT_EQ(given.validation, split_by_parts(rows, parts, Validation::given, 8).validation);
   EXPECT_EQ(given.train.size(), 700U);
 }
 
@@ -219,6 +219,50 @@ TEST(Times, TheOldestTrainAndTheNewestTest) {
             18U);  // and as many before validation: the final learns from them
   EXPECT_EQ(final_rows(apart).size(),
             apart.train.size() + apart.validation.size() + apart.between.size());
+}
+
+/// Rows of groups whose sizes are given.
+std::vector<SplitRow> groups_of(const std::vector<std::size_t>& sizes) {
+  std::vector<SplitRow> rows;
+  for (std::size_t group = 0; group < sizes.size(); ++group) {
+    const std::string text = fmt::format("group {}", group);
+    const SplitRow row{short_hash_of(std::as_bytes(std::span{text})), 0};
+    rows.insert(rows.end(), sizes[group], row);
+  }
+  return rows;
+}
+
+TEST(Groups, FewOfManyRowsFillEveryPart) {
+  for (const std::size_t groups : {3, 5, 10, 40}) {
+    const auto rows = groups_of(std::vector<std::size_t>(groups, 10'000 / groups));
+    const Split split = split_groups(rows, 1);
+    EXPECT_FALSE(split.test.empty()) << groups;
+    EXPECT_FALSE(split.validation.empty()) << groups;
+    EXPECT_FALSE(split.train.empty()) << groups;
+    EXPECT_LE(split.test.size(), rows.size() / 3 + 1) << groups;
+    EXPECT_EQ(split_groups(rows, 2).test, split.test);
+  }
+}
+
+TEST(Groups, AGiantOneTrains) {
+  std::vector<std::size_t> sizes(50, 20);
+  sizes[7] = 4000;
+  const auto rows = groups_of(sizes);
+  const Split split = split_groups(rows, 1);
+  EXPECT_TRUE(contents(rows, split.train).contains(rows[7 * 20].hash));
+  EXPECT_GT(split.test.size(), 500U);
+  const Split folds = split_groups(rows, 1, 5);
+  for (const RowNumbers& fold : folds.folds)
+    EXPECT_FALSE(fold.empty());
+}
+
+TEST(Groups, ManyAreDividedByAThresholdThatAppendedOnesDoNotMove) {
+  const auto before = groups_of(std::vector<std::size_t>(6000, 2));
+  const auto after = groups_of(std::vector<std::size_t>(6500, 2));
+  const auto first = contents(before, split_groups(before, 1).test);
+  const auto second = contents(after, split_groups(after, 1).test);
+  EXPECT_TRUE(std::includes(second.begin(), second.end(), first.begin(), first.end()));
+  EXPECT_NEAR(static_cast<double>(first.size()), 900, 100);
 }
 
 }  // namespace

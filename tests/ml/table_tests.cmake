@@ -1,5 +1,5 @@
 starling_test(table_test
-  SOURCES split_table_test.cc table_columns_test.cc table_csv_test.cc table_date_test.cc table_profile_test.cc table_types_test.cc table_task_test.cc table_split_test.cc
+  SOURCES encoder_golden_test.cc split_table_test.cc table_columns_test.cc table_csv_test.cc table_date_test.cc table_profile_test.cc table_types_test.cc table_task_test.cc table_split_test.cc
     table_encoder_test.cc table_metrics_test.cc
   USES starling::table)
 

@@ -243,7 +243,7 @@ TEST_F(TrainTest, MemoryIsWhatWasPredicted) {
   task.params["mlp.n_layers"] = std::int64_t{3};
   task.epochs_max = 1;
   const auto profile = profile_file(path).value();
-  const auto features = widest_features(profile, "y");
+  const auto features = widest_features(profile, "y", 1);
   const std::uint64_t predicted =
       predicted_peak_mb(task.params,
                         {.rows = profile.rows,

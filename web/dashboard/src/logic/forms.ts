@@ -71,8 +71,7 @@ export function studyRequest(dataset: string, form: StudyForm): Record<string, u
   for (const field of ["trials", "seed", "time_limit_s", "parallelism", "epochs"] as const) {
     const text = form[field].trim();
     if (text === "") continue;
-    const value = Number(text);
-    request[field] = Number.isFinite(value) ? value : text;
+    request[field] = number(text);
   }
   if (form.metric) request["metric"] = form.metric;
   if (form.name.trim()) request["name"] = form.name.trim();
@@ -81,10 +80,16 @@ export function studyRequest(dataset: string, form: StudyForm): Record<string, u
   return request;
 }
 
+/** Text where a number belongs goes as it is, so that the API can name it. */
+function number(text: string): number | string {
+  const value = Number(text);
+  return text.trim() !== "" && Number.isFinite(value) ? value : text;
+}
+
 function splitOf(form: StudyForm): Split {
   const split: Split = { method: form.split };
   if (splitNeedsColumn(form.split)) split.column = form.split_column;
-  if (form.split === "kfold") split.folds = Number(form.folds);
+  if (form.split === "kfold") split.folds = number(form.folds);
   return split;
 }
 

@@ -90,7 +90,7 @@ export interface Split {
   train?: string[];
   validation?: string[];
   test?: string[];
-  folds?: number;
+  folds?: number | string;
   gap?: number;
 }
 
