@@ -13,24 +13,31 @@ namespace starling::ml {
 
 inline constexpr std::size_t kLanes = 16;
 
+/// What a hidden unit makes of its sum.
+/// Source: Hendrycks and Gimpel (gelu, by tanh), Klambauer et al. (selu), Misra (mish),
+///         Ramachandran et al. (silu).
+enum class Activation : std::uint8_t { relu, gelu, selu, mish, silu, tanh, sigmoid };
+
 constexpr std::size_t padded(std::size_t width) {
   return (width + kLanes - 1) / kLanes * kLanes;
 }
 
-/// out[r][c] = bias[c] + sum over k of a(r, k) * b[k][c], then what is asked for of relu and gate.
+/// out[r][c] = bias[c] + sum over k of a(r, k) * b[k][c], then what is asked for of relu, gate and
+/// slope.
 struct Product {
   std::size_t rows = 0;
   std::size_t columns = 0;  ///< a multiple of kLanes
   std::size_t depth = 0;
   const float* a = nullptr;
-  std::size_t a_row = 0;        ///< from one row of `a` to the next
-  std::size_t a_depth = 0;      ///< from one term to the next
-  const float* b = nullptr;     ///< [depth][columns]
-  const float* bias = nullptr;  ///< [columns]; none: zeros
-  bool relu = false;            ///< negative results become 0
-  const float* gate = nullptr;  ///< [rows][columns]: where it is not above 0, the result is 0
-  float gate_scale = 1;         ///< and elsewhere it is multiplied by this
-  float* out = nullptr;         ///< [rows][columns]; not any of the others
+  std::size_t a_row = 0;         ///< from one row of `a` to the next
+  std::size_t a_depth = 0;       ///< from one term to the next
+  const float* b = nullptr;      ///< [depth][columns]
+  const float* bias = nullptr;   ///< [columns]; none: zeros
+  bool relu = false;             ///< negative results become 0
+  const float* gate = nullptr;   ///< [rows][columns]: where it is not above 0, the result is 0
+  float gate_scale = 1;          ///< and elsewhere it is multiplied by this
+  const float* slope = nullptr;  ///< [rows][columns]: the result is multiplied by this
+  float* out = nullptr;          ///< [rows][columns]; not any of the others
 };
 
 /// One step of AdamW over `count` parameters, which are a multiple of kLanes.
@@ -45,6 +52,7 @@ struct AdamStep {
 
   float gradient_scale = 1;  ///< clips: below 1
   float keep = 1;            ///< of each weight: 1 - learning rate * weight decay
+  float decay = 0;           ///< of the weights, added to their gradient: Adam without the W
   float beta1 = 0.9F;
   float beta2 = 0.999F;
   float rate = 0;        ///< learning rate, with the correction of the first moment
@@ -63,6 +71,29 @@ struct Dropout {
   float scale = 1;
 };
 
+/// values[i] becomes f(values[i]); its slope there is kept if it is asked for. Not for relu.
+struct Activate {
+  Activation kind = Activation::tanh;
+  std::size_t count = 0;
+  float* values = nullptr;
+  float* slopes = nullptr;  ///< none: not asked for
+};
+
+/// One step of gradient descent with momentum over `count` parameters, a multiple of kLanes.
+struct MomentumStep {
+  std::size_t count = 0;
+  float* weights = nullptr;
+  const float* gradients = nullptr;
+  float* velocity = nullptr;
+  float* average = nullptr;  ///< of the weights, exponential
+
+  float gradient_scale = 1;
+  float decay = 0;  ///< of the weights, added to their gradient
+  float momentum = 0.9F;
+  float rate = 0;
+  float average_rate = 1;
+};
+
 struct Kernels {
   const char* name;
   void (*multiply)(const Product& product);
@@ -74,6 +105,8 @@ struct Kernels {
   double (*sum_squares)(const float* values, std::size_t count);
 
   void (*adam)(const AdamStep& step);
+  void (*momentum)(const MomentumStep& step);
+  void (*activate)(const Activate& activate);
   void (*dropout)(const Dropout& dropout);
 
   /// The first `classes` of each row of scores become probabilities; rows are `stride` apart.

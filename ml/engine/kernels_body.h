@@ -147,6 +147,7 @@ void tile(const Product& p, std::size_t row, std::size_t column) {
       if (p.relu) sum = sum.where_positive(sum);
       if (p.gate)
         sum = sum.times(Lanes::all(p.gate_scale)).where_positive(Lanes::load(p.gate + at));
+      if (p.slope) sum = sum.times(Lanes::load(p.slope + at));
       sum.store(p.out + at);
     }
   }
@@ -202,7 +203,8 @@ double sum_squares(const float* values, std::size_t count) {
 }
 
 /// Division and square root are rounded exactly everywhere; nothing here is fused.
-void adam(const AdamStep& s) {
+template <bool HasDecay>
+void adam_with(const AdamStep& s) {
   const float rest1 = 1 - s.beta1;
   const float rest2 = 1 - s.beta2;
   float* __restrict weights = s.weights;
@@ -211,13 +213,36 @@ void adam(const AdamStep& s) {
   float* __restrict second = s.second;
   float* __restrict average = s.average;
   for (std::size_t i = 0; i < s.count; ++i) {
-    const float gradient = gradients[i] * s.gradient_scale;
+    float gradient = gradients[i] * s.gradient_scale;
+    if (HasDecay) gradient = gradient + s.decay * weights[i];
     const float m = s.beta1 * first[i] + rest1 * gradient;
     const float v = s.beta2 * second[i] + rest2 * (gradient * gradient);
     first[i] = m;
     second[i] = v;
     const float scale = __builtin_sqrtf(v) * s.correction + s.epsilon;
     const float weight = weights[i] * s.keep - s.rate * m / scale;
+    weights[i] = weight;
+    average[i] = average[i] + s.average_rate * (weight - average[i]);
+  }
+}
+
+void adam(const AdamStep& s) {
+  if (s.decay == 0)
+    adam_with<false>(s);
+  else
+    adam_with<true>(s);
+}
+
+void momentum(const MomentumStep& s) {
+  float* __restrict weights = s.weights;
+  const float* __restrict gradients = s.gradients;
+  float* __restrict velocity = s.velocity;
+  float* __restrict average = s.average;
+  for (std::size_t i = 0; i < s.count; ++i) {
+    const float gradient = gradients[i] * s.gradient_scale + s.decay * weights[i];
+    const float moved = s.momentum * velocity[i] + gradient;
+    velocity[i] = moved;
+    const float weight = weights[i] - s.rate * moved;
     weights[i] = weight;
     average[i] = average[i] + s.average_rate * (weight - average[i]);
   }
@@ -242,12 +267,9 @@ void dropout(const Dropout& d) {
   }
 }
 
-/// e^x for x up to 0, within 1 unit in the last place of 2; below -87 it is 0. What is no number
-/// stays so.
+/// e^x for x from -87 to 88, within 1 unit in the last place of 2.
 /// Source: Cephes, expf (Moshier), with fused steps.
-inline float exp_of_negative(float x) {
-  if (x != x) return x;
-  if (x <= -87.0F) return 0;
+inline float exp_within(float x) {
   const float n = __builtin_floorf(__builtin_fmaf(x, 1.44269504F, 0.5F));
   float r = __builtin_fmaf(n, -0.693359375F, x);
   r = __builtin_fmaf(n, 2.12194440e-4F, r);
@@ -260,6 +282,120 @@ inline float exp_of_negative(float x) {
   p = __builtin_fmaf(p, r * r, r) + 1;
   const auto bits = static_cast<std::uint32_t>(static_cast<int>(n) + 127) << 23;
   return p * __builtin_bit_cast(float, bits);
+}
+
+/// For x up to 0; below -87 it is 0. What is no number stays so.
+inline float exp_of_negative(float x) {
+  if (x != x) return x;
+  if (x <= -87.0F) return 0;
+  return exp_within(x);
+}
+
+/// For any x; beyond -87 and 88 it is that of these. What is no number stays so.
+inline float exp_of(float x) {
+  const float bounded = x < -87.0F ? -87.0F : x > 88.0F ? 88.0F : x;
+  const float e = exp_within(bounded == bounded ? bounded : 0.0F);
+  return x == x ? e : x;
+}
+
+/// Within 4e-7: by its series near 0, where the other way would lose what is small.
+inline float tanh_of(float x) {
+  const float s = x * x;
+  float p = __builtin_fmaf(s, 0.021869488F, -0.053968254F);
+  p = __builtin_fmaf(s, p, 0.13333334F);
+  p = __builtin_fmaf(s, p, -0.33333334F);
+  const float near = __builtin_fmaf(x * s, p, x);
+  const float far = 1 - 2 / (exp_of(2 * x) + 1);
+  return s < 0.0625F ? near : far;
+}
+
+inline float sigmoid_of(float x) {
+  return 1 / (1 + exp_of(-x));
+}
+
+struct Tanh {
+  static float at(float x, float& slope) {
+    const float y = tanh_of(x);
+    slope = 1 - y * y;
+    return y;
+  }
+};
+
+struct Sigmoid {
+  static float at(float x, float& slope) {
+    const float y = sigmoid_of(x);
+    slope = y * (1 - y);
+    return y;
+  }
+};
+
+struct Silu {
+  static float at(float x, float& slope) {
+    const float s = sigmoid_of(x);
+    slope = s * (1 + x * (1 - s));
+    return x * s;
+  }
+};
+
+struct Gelu {
+  static float at(float x, float& slope) {
+    constexpr float kRoot = 0.7978845608F;  // of 2 / pi
+    constexpr float kCube = 0.044715F;
+    const float t = tanh_of(kRoot * (x + kCube * (x * x * x)));
+    const float inner = kRoot * (1 + 3 * kCube * (x * x));
+    slope = 0.5F * (1 + t) + 0.5F * x * (1 - t * t) * inner;
+    return 0.5F * x * (1 + t);
+  }
+};
+
+struct Selu {
+  static float at(float x, float& slope) {
+    constexpr float kScale = 1.0507009873554805F;
+    constexpr float kAlpha = 1.6732632423543772F;
+    const float e = kScale * kAlpha * exp_of(x < 0 ? x : 0.0F * x);
+    slope = x > 0 ? kScale : e;
+    return x > 0 ? kScale * x : e - kScale * kAlpha;
+  }
+};
+
+/// tanh(log(1 + e^x)) is (n / (n + 2)) with n = e^x (e^x + 2); from 20 on it is 1.
+struct Mish {
+  static float at(float x, float& slope) {
+    const float e = exp_of(x > 20.0F ? 20.0F : x);
+    const float n = e * (e + 2);
+    const float t = n / (n + 2);
+    slope = t + x * (1 - t * t) * sigmoid_of(x);
+    return x * t;
+  }
+};
+
+template <class Function>
+void activate_with(const Activate& a) {
+  float* __restrict values = a.values;
+  float* __restrict slopes = a.slopes;
+  float slope = 0;
+  if (slopes == nullptr) {
+    for (std::size_t i = 0; i < a.count; ++i)
+      values[i] = Function::at(values[i], slope);
+    return;
+  }
+  for (std::size_t i = 0; i < a.count; ++i) {
+    float here = 0;
+    values[i] = Function::at(values[i], here);
+    slopes[i] = here;
+  }
+}
+
+void activate(const Activate& a) {
+  switch (a.kind) {
+    case Activation::relu: break;
+    case Activation::gelu: return activate_with<Gelu>(a);
+    case Activation::selu: return activate_with<Selu>(a);
+    case Activation::mish: return activate_with<Mish>(a);
+    case Activation::silu: return activate_with<Silu>(a);
+    case Activation::tanh: return activate_with<Tanh>(a);
+    case Activation::sigmoid: return activate_with<Sigmoid>(a);
+  }
 }
 
 void softmax(float* scores, std::size_t rows, std::size_t classes, std::size_t stride) {
@@ -279,7 +415,8 @@ void softmax(float* scores, std::size_t rows, std::size_t classes, std::size_t s
 }
 
 constexpr Kernels kernels_named(const char* name) {
-  return {name, &multiply, &sum_rows, &sum_squares, &adam, &dropout, &softmax};
+  return {
+      name, &multiply, &sum_rows, &sum_squares, &adam, &momentum, &activate, &dropout, &softmax};
 }
 
 }  // namespace

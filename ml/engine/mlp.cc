@@ -11,6 +11,7 @@
 namespace starling::ml {
 namespace {
 
+constexpr double kMomentum = 0.9;
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr std::size_t kParameterCopies = 6;  // weights, gradients, two moments, average, best
@@ -30,7 +31,8 @@ Mlp::Plan Mlp::plan_of(const MlpShape& shape) {
     layer.weight = plan.parameters;
     layer.bias = layer.weight + layer.inputs * layer.stride;
     plan.parameters = layer.bias + layer.stride;
-    plan.activations += shape.batch * layer.stride;
+    const bool has_slope = i + 2 < widths.size() && shape.activation != Activation::relu;
+    plan.activations += (has_slope ? 2 : 1) * shape.batch * layer.stride;
     plan.widest = std::max(plan.widest, layer.stride);
     if (i > 0) plan.transposed = std::max(plan.transposed, layer.outputs * padded(layer.inputs));
     plan.layers.push_back(layer);
@@ -58,8 +60,11 @@ Mlp::Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed)
   const auto take = [&at](std::size_t floats) { return std::exchange(at, at + floats); };
   for (float** copy : {&weights_, &gradients_, &first_, &second_, &average_, &best_})
     *copy = take(plan_.parameters);
-  for (Layer& layer : plan_.layers)
+  for (Layer& layer : plan_.layers) {
     layer.activation = take(shape_.batch * layer.stride);
+    const bool has_slope = &layer != &plan_.layers.back() && shape_.activation != Activation::relu;
+    layer.slope = has_slope ? take(shape_.batch * layer.stride) : nullptr;
+  }
   delta_ = take(shape_.batch * plan_.widest);
   next_delta_ = take(shape_.batch * plan_.widest);
   transposed_ = take(plan_.transposed);
@@ -94,20 +99,62 @@ void Mlp::forward(std::span<const float> features,
     product.a_depth = 1;
     product.b = parameters + layer.weight;
     product.bias = parameters + layer.bias;
-    product.relu = is_hidden;
+    product.relu = is_hidden && shape_.activation == Activation::relu;
     product.out = layer.activation;
     kernels_.multiply(product);
-    if (is_hidden && drops) {
-      const std::uint64_t place = steps_ * plan_.layers.size() + i;
-      kernels_.dropout({.count = rows * layer.stride,
-                        .values = layer.activation,
-                        .key = static_cast<std::uint32_t>(mix_seeds(seed_, place)),
-                        .threshold = static_cast<std::uint32_t>(shape_.dropout * 4294967296.0),
-                        .scale = static_cast<float>(1 / (1 - shape_.dropout))});
+    const std::size_t count = rows * layer.stride;
+    if (layer.slope != nullptr) {
+      kernels_.activate({.kind = shape_.activation,
+                         .count = count,
+                         .values = layer.activation,
+                         .slopes = is_training ? layer.slope : nullptr});
+      if (drops) drop(layer.slope, count, i);
     }
+    if (is_hidden && drops) drop(layer.activation, count, i);
     in = layer.activation;
     in_stride = layer.stride;
   }
+}
+
+/// The same units whatever the values: those of a layer and their slopes are dropped together.
+void Mlp::drop(float* values, std::size_t count, std::size_t layer) {
+  const std::uint64_t place = steps_ * plan_.layers.size() + layer;
+  kernels_.dropout({.count = count,
+                    .values = values,
+                    .key = static_cast<std::uint32_t>(mix_seeds(seed_, place)),
+                    .threshold = static_cast<std::uint32_t>(shape_.dropout * 4294967296.0),
+                    .scale = static_cast<float>(1 / (1 - shape_.dropout))});
+}
+
+double Mlp::number_loss(float error, float& slope) const {
+  const auto e = static_cast<double>(error);
+  if (shape_.loss == MlpLoss::squared) {
+    slope = 2 * error;
+    return e * e;
+  }
+  if (shape_.loss == MlpLoss::huber) {
+    slope = error > 1 ? 1.0F : error < -1 ? -1.0F : error;
+    return std::abs(e) > 1 ? std::abs(e) - 0.5 : e * e / 2;
+  }
+  const double weight = error > 0 ? 1 - shape_.quantile : -shape_.quantile;
+  slope = error == 0 ? 0 : error == error ? static_cast<float>(weight) : error;
+  return weight * e;
+}
+
+/// `slopes` are by the scores that the chances came from.
+double Mlp::class_loss(const float* chances, std::size_t truth, float* slopes) const {
+  const std::size_t classes = plan_.layers.back().outputs;
+  const double shared = shape_.label_smoothing / static_cast<double>(classes);
+  const double own = 1 - shape_.label_smoothing + shared;
+  const auto log_of = [&](std::size_t c) {
+    return std::log(std::max(static_cast<double>(chances[c]), 1e-30));
+  };
+  double sum = -own * log_of(truth);
+  for (std::size_t c = 0; c < classes; ++c) {
+    if (shared > 0 && c != truth) sum -= shared * log_of(c);
+    slopes[c] = chances[c] - static_cast<float>(c == truth ? own : shared);
+  }
+  return sum;
 }
 
 /// The sum of the losses; `delta_` becomes the gradient of their mean by the last layer's outputs.
@@ -115,22 +162,16 @@ double Mlp::loss(const MlpBatch& batch) {
   const Layer& last = plan_.layers.back();
   const auto share = static_cast<float>(1 / static_cast<double>(batch.rows));
   std::fill_n(delta_, batch.rows * last.stride, 0.0F);
+  const bool has_classes = shape_.loss == MlpLoss::cross_entropy;
+  if (has_classes) kernels_.softmax(last.activation, batch.rows, last.outputs, last.stride);
   double sum = 0;
-  if (shape_.loss == MlpLoss::squared) {
-    for (std::size_t row = 0; row < batch.rows; ++row) {
-      const float error = last.activation[row * last.stride] - batch.numbers[row];
-      sum += static_cast<double>(error) * static_cast<double>(error);
-      delta_[row * last.stride] = 2 * error * share;
-    }
-    return sum;
-  }
-  kernels_.softmax(last.activation, batch.rows, last.outputs, last.stride);
   for (std::size_t row = 0; row < batch.rows; ++row) {
-    const float* chances = last.activation + row * last.stride;
-    const auto truth = static_cast<std::size_t>(batch.classes[row]);
-    sum -= std::log(std::max(static_cast<double>(chances[truth]), 1e-30));
+    const float* said = last.activation + row * last.stride;
+    float* delta = delta_ + row * last.stride;
+    sum += has_classes ? class_loss(said, static_cast<std::size_t>(batch.classes[row]), delta)
+                       : number_loss(said[0] - batch.numbers[row], delta[0]);
     for (std::size_t c = 0; c < last.outputs; ++c)
-      delta_[row * last.stride + c] = (chances[c] - (c == truth ? 1.0F : 0.0F)) * share;
+      delta[c] *= share;
   }
   return sum;
 }
@@ -154,8 +195,11 @@ void Mlp::propagate(std::size_t index, std::size_t rows) {
   product.a_row = layer.stride;
   product.a_depth = 1;
   product.b = transposed_;
-  product.gate = before.activation;
-  product.gate_scale = static_cast<float>(1 / (1 - shape_.dropout));
+  if (before.slope == nullptr) {
+    product.gate = before.activation;
+    product.gate_scale = static_cast<float>(1 / (1 - shape_.dropout));
+  }
+  product.slope = before.slope;
   product.out = next_delta_;
   kernels_.multiply(product);
   std::swap(delta_, next_delta_);
@@ -195,22 +239,44 @@ double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
   beta2_power_ *= kBeta2;
   const double norm = std::sqrt(kernels_.sum_squares(gradients_, plan_.parameters));
   if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
+  move(norm, rates);
+  return sum;
+}
+
+void Mlp::move(double norm, const MlpRates& rates) {
   const double most = rates.gradient_norm_max;
+  const auto scale = static_cast<float>(norm > most ? most / norm : 1);
+  const bool is_decoupled = shape_.optimizer == MlpOptimizer::adamw;
+  const auto decay = static_cast<float>(is_decoupled ? 0 : rates.weight_decay);
+  if (shape_.optimizer == MlpOptimizer::momentum) {
+    kernels_.momentum({.count = plan_.parameters,
+                       .weights = weights_,
+                       .gradients = gradients_,
+                       .velocity = first_,
+                       .average = average_,
+                       .gradient_scale = scale,
+                       .decay = decay,
+                       .momentum = static_cast<float>(kMomentum),
+                       .rate = static_cast<float>(rates.learning_rate),
+                       .average_rate = static_cast<float>(rates.average_rate)});
+    return;
+  }
+  const double kept = is_decoupled ? rates.learning_rate * rates.weight_decay : 0;
   kernels_.adam({.count = plan_.parameters,
                  .weights = weights_,
                  .gradients = gradients_,
                  .first = first_,
                  .second = second_,
                  .average = average_,
-                 .gradient_scale = static_cast<float>(norm > most ? most / norm : 1),
-                 .keep = static_cast<float>(1 - rates.learning_rate * rates.weight_decay),
+                 .gradient_scale = scale,
+                 .keep = static_cast<float>(1 - kept),
+                 .decay = decay,
                  .beta1 = static_cast<float>(kBeta1),
                  .beta2 = static_cast<float>(kBeta2),
                  .rate = static_cast<float>(rates.learning_rate / (1 - beta1_power_)),
                  .correction = static_cast<float>(1 / std::sqrt(1 - beta2_power_)),
                  .epsilon = 1e-8F,
                  .average_rate = static_cast<float>(rates.average_rate)});
-  return sum;
 }
 
 std::vector<float> Mlp::predict(std::span<const float> features, std::size_t rows) {

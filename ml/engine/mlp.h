@@ -1,5 +1,6 @@
-/// A multilayer perceptron: ReLU, dropout, AdamW, gradients clipped by their norm, and a running
-/// average of the weights. All that it needs lies in one slab whose size is known before the run.
+/// A multilayer perceptron: an activation, dropout, an optimizer, gradients clipped by their norm,
+/// and a running average of the weights. All that it needs lies in one slab whose size is known
+/// before the run.
 ///
 /// The same seed and data give the same bits on every machine and with every set of kernels.
 ///
@@ -15,15 +16,24 @@
 
 namespace starling::ml {
 
-enum class MlpLoss { squared, cross_entropy };
+/// Of an error e = said - true. huber: e^2 / 2 within 1, beyond |e| - 1/2. pinball: (1 - q) e above
+/// 0 and -q e below, whose least is the quantile q.
+/// Source: Huber (1964); Koenker and Bassett (1978).
+enum class MlpLoss { squared, huber, pinball, cross_entropy };
+
+enum class MlpOptimizer { adamw, adam, momentum };
 
 struct MlpShape {
   std::size_t inputs = 0;
-  std::size_t outputs = 0;  ///< 1 for squared loss, else the number of classes
+  std::size_t outputs = 0;  ///< the number of classes, or 1
   std::vector<std::size_t> hidden;
   std::size_t batch = 0;  ///< rows of the largest step
   MlpLoss loss = MlpLoss::squared;
   double dropout = 0;  ///< chance, of each hidden unit
+  Activation activation = Activation::relu;
+  double quantile = 0.5;       ///< of pinball
+  double label_smoothing = 0;  ///< of cross_entropy: so much of each label is shared by all classes
+  MlpOptimizer optimizer = MlpOptimizer::adamw;
 };
 
 struct MlpRates {
@@ -79,14 +89,15 @@ class Mlp {
     std::size_t inputs, outputs, stride;  ///< stride: padded outputs
     std::size_t weight, bias;             ///< where they are among the parameters
     float* activation;                    ///< [batch][stride]
+    float* slope;  ///< [batch][stride], with the dropout in it; of hidden layers without ReLU
   };
 
   struct Plan {
     std::vector<Layer> layers;
-    std::size_t parameters = 0;  ///< padded
-    std::size_t activations = 0;
-    std::size_t widest = 0;      ///< padded
-    std::size_t transposed = 0;  ///< floats of the largest transposed weights
+    std::size_t parameters = 0;   ///< padded
+    std::size_t activations = 0;  ///< and slopes
+    std::size_t widest = 0;       ///< padded
+    std::size_t transposed = 0;   ///< floats of the largest transposed weights
   };
 
   static Plan plan_of(const MlpShape& shape);
@@ -95,7 +106,11 @@ class Mlp {
                std::size_t rows,
                const float* parameters,
                bool is_training);
+  void drop(float* values, std::size_t count, std::size_t layer);
   double loss(const MlpBatch& batch);
+  double number_loss(float error, float& slope) const;
+  double class_loss(const float* chances, std::size_t truth, float* slopes) const;
+  void move(double norm, const MlpRates& rates);
   void backward(const MlpBatch& batch);
   void propagate(std::size_t layer, std::size_t rows);
   std::vector<float> compact(const float* parameters) const;

@@ -43,6 +43,7 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
     shape.inputs = size.inputs;
     shape.outputs = size.outputs;
     shape.hidden.assign(spec->n_layers, spec->width);
+    shape.activation = spec->activation;
     shape.batch = std::clamp<std::size_t>(static_cast<std::size_t>(fit), 1, spec->batch_size);
     const auto inputs = static_cast<double>(size.inputs);
     const double network = static_cast<double>(Mlp::slab_bytes(shape)) +

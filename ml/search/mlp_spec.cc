@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numbers>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +28,7 @@ const std::vector<Field>& fields() {
       {"mlp.n_layers", 1, 16, true, [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
       {"mlp.width", 1, 8192, true, [](auto& s, double v) { s.width = std::uint32_t(v); }},
       {"mlp.dropout", 0, 0.95, false, [](auto& s, double v) { s.dropout = v; }},
+      {"mlp.label_smoothing", 0, 0.5, false, [](auto& s, double v) { s.label_smoothing = v; }},
       {"mlp.weight_decay", 0, 10, false, [](auto& s, double v) { s.weight_decay = v; }},
       {"mlp.batch_size",
        1,
@@ -36,11 +39,52 @@ const std::vector<Field>& fields() {
   return kFields;
 }
 
+struct WordField {
+  std::string_view name;
+  std::vector<std::string_view> words;
+  std::function<void(MlpSpec&, std::size_t)> set;  ///< by the place of the word
+};
+
+const std::vector<WordField>& word_fields() {
+  static const std::vector<WordField> kFields{
+      {"mlp.activation",
+       {"relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"},
+       [](auto& s, std::size_t i) { s.activation = static_cast<Activation>(i); }},
+      {"mlp.schedule",
+       {"constant", "cosine", "coslog4"},
+       [](auto& s, std::size_t i) { s.schedule = static_cast<RateSchedule>(i); }},
+      {"mlp.optimizer",
+       {"adamw", "adam", "sgd"},
+       [](auto& s, std::size_t i) { s.optimizer = static_cast<OptimizerKind>(i); }},
+      {"mlp.loss",
+       {"squared", "huber", "absolute"},
+       [](auto& s, std::size_t i) { s.loss = static_cast<NumberLoss>(i); }},
+  };
+  return kFields;
+}
+
+Result<> apply_word(const WordField& field, const ParamValue& value, MlpSpec& spec) {
+  const auto* text = std::get_if<std::string>(&value);
+  const auto found = text == nullptr ? field.words.end() : std::ranges::find(field.words, *text);
+  if (found == field.words.end()) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} must be one of {}, not {}",
+                             field.name,
+                             fmt::join(field.words, ", "),
+                             text == nullptr ? "a number" : fmt::format("\"{:.40}\"", *text))};
+  }
+  field.set(spec, static_cast<std::size_t>(found - field.words.begin()));
+  return {};
+}
+
 Result<> apply(const std::string& name, const ParamValue& value, MlpSpec& spec) {
   const auto* text = std::get_if<std::string>(&value);
   if (name == "family") {
     if (text != nullptr && *text == "mlp") return {};
     return Error{Errc::invalid_argument, "family must be \"mlp\" for this worker"};
+  }
+  for (const WordField& field : word_fields()) {
+    if (field.name == name) return apply_word(field, value, spec);
   }
   for (const Field& field : fields()) {
     if (field.name != name) continue;
@@ -65,6 +109,16 @@ Result<> apply(const std::string& name, const ParamValue& value, MlpSpec& spec) 
 }
 
 }  // namespace
+
+double rate_at(RateSchedule schedule, double t) {
+  switch (schedule) {
+    case RateSchedule::constant: break;
+    case RateSchedule::cosine: return 0.5 * (1 + std::cos(std::numbers::pi * t));
+    case RateSchedule::coslog4:
+      return 0.5 * (1 - std::cos(2 * std::numbers::pi * std::log2(1 + 15 * t)));
+  }
+  return 1;
+}
 
 Result<MlpSpec> mlp_spec_from(const Params& params) {
   MlpSpec spec;

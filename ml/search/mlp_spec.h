@@ -3,12 +3,24 @@
 /// Threads: none. Pure.
 #pragma once
 
+#include "ml/engine/kernels.h"
 #include "ml/search/param_value.h"
 #include "node/base/error.h"
 
 #include <cstdint>
 
 namespace starling::ml {
+
+/// How the learning rate goes over the epochs that a trial may take, t from 0 to 1. cosine: from 1
+/// to 0. coslog4: four waves from 0 to 1 and back, each twice as long as the one before.
+/// Source: Holzmüller et al., "Better by Default", 2024 (coslog4).
+enum class RateSchedule : std::uint8_t { constant, cosine, coslog4 };
+
+enum class NumberLoss : std::uint8_t { squared, huber, absolute };
+enum class OptimizerKind : std::uint8_t { adamw, adam, sgd };
+
+/// What the learning rate is multiplied by at t.
+double rate_at(RateSchedule schedule, double t);
 
 /// The hyperparameters `mlp.*` of a trial.
 struct MlpSpec {
@@ -18,6 +30,12 @@ struct MlpSpec {
   double dropout = 0.1;
   double weight_decay = 1e-4;
   std::uint32_t batch_size = 64;
+  Activation activation = Activation::relu;
+  RateSchedule schedule = RateSchedule::constant;
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  NumberLoss loss = NumberLoss::squared;  ///< of regression
+  double label_smoothing = 0;             ///< of classes
+  std::uint32_t epochs = 100;             ///< no parameter: how many the schedule is laid out for
 };
 
 /// A parameter that is absent keeps its default; `family` may be there and must be "mlp". Those of

@@ -84,8 +84,9 @@ class Work {
 };
 
 WorkMessage Work::run() {
-  const auto spec = mlp_spec_from(task_.params);
+  auto spec = mlp_spec_from(task_.params);
   if (!spec) return failed_from(spec.error());
+  spec->epochs = std::max(task_.epochs_max, 1U);
   auto data = load_trial_data(task_);
   if (!data) return failed_from(data.error());
   data_.emplace(std::move(*data));

@@ -20,6 +20,25 @@ constexpr double kAverageEpochs = 2;
 constexpr std::size_t kServedRows = 256;
 constexpr std::size_t kServedBytesMax = std::size_t{4} << 30;
 
+/// The absolute error is twice the loss of its median.
+MlpLoss loss_of(NumberLoss loss) {
+  switch (loss) {
+    case NumberLoss::squared: break;
+    case NumberLoss::huber: return MlpLoss::huber;
+    case NumberLoss::absolute: return MlpLoss::pinball;
+  }
+  return MlpLoss::squared;
+}
+
+MlpOptimizer optimizer_of(OptimizerKind optimizer) {
+  switch (optimizer) {
+    case OptimizerKind::adamw: break;
+    case OptimizerKind::adam: return MlpOptimizer::adam;
+    case OptimizerKind::sgd: return MlpOptimizer::momentum;
+  }
+  return MlpOptimizer::adamw;
+}
+
 MlpShape shape_of(const MlpSpec& spec, const TargetCoding& target, const FitData& data) {
   MlpShape shape;
   shape.inputs = data.features.columns();
@@ -29,7 +48,10 @@ MlpShape shape_of(const MlpSpec& spec, const TargetCoding& target, const FitData
   shape.dropout = spec.dropout;
   const bool is_regression = target.task == TaskKind::regression;
   shape.outputs = is_regression ? 1 : target.classes.size();
-  shape.loss = is_regression ? MlpLoss::squared : MlpLoss::cross_entropy;
+  shape.loss = is_regression ? loss_of(spec.loss) : MlpLoss::cross_entropy;
+  shape.activation = spec.activation;
+  shape.label_smoothing = spec.label_smoothing;
+  shape.optimizer = optimizer_of(spec.optimizer);
   return shape;
 }
 
@@ -90,10 +112,11 @@ MlpBatch NativeLearner::gathered(std::size_t from, std::size_t count) {
 }
 
 MlpRates NativeLearner::rates() {
-  ++steps_;
   const double steps_per_epoch = std::ceil(static_cast<double>(order_.size()) / spec_.batch_size);
+  const double t = std::min(1.0, static_cast<double>(steps_) / (steps_per_epoch * spec_.epochs));
+  ++steps_;
   const double reach = std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(steps_));
-  return {.learning_rate = spec_.learning_rate,
+  return {.learning_rate = spec_.learning_rate * rate_at(spec_.schedule, t),
           .weight_decay = spec_.weight_decay,
           .gradient_norm_max = 1,
           .average_rate = 1 / reach};
@@ -135,6 +158,7 @@ std::string NativeLearner::script() {
   model.scale = model.is_regression ? target_.std : 1;
   model.shift = model.is_regression ? target_.mean : 0;
   model.is_log = target_.is_log;
+  model.activation = network_.shape().activation;
   model.weights = network_.averaged_weights();
   auto bytes = to_torchscript(model);
   if (!bytes) throw std::runtime_error(bytes.error().detail);
@@ -165,7 +189,8 @@ class NativeServedModel : public ServedModel {
             .hidden = model.hidden,
             .batch = kServedRows,
             .loss = model.is_regression ? MlpLoss::squared : MlpLoss::cross_entropy,
-            .dropout = 0};
+            .dropout = 0,
+            .activation = model.activation};
   }
 
  private:

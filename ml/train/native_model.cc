@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -23,7 +25,27 @@ static_assert(std::endian::native == std::endian::little, "floats are written as
 constexpr const char* kHead = "archive/extra/starling.json";
 constexpr std::size_t kHeadMax = 1 << 16;
 constexpr int kFormat = 1;
-constexpr int kLogFormat = 2;  // its outputs are logarithms; else as before
+constexpr int kNextFormat = 2;  // with activations other than ReLU, and outputs as logarithms
+
+/// Name in the head, and how TorchScript says it; {0} is its argument.
+struct ActivationName {
+  std::string_view name, call;
+};
+
+constexpr std::array<ActivationName, 7> kActivations{
+    {{"relu", "torch.relu({0})"},
+     {"gelu",
+      "torch.mul(torch.mul({0}, 0.5), torch.add(torch.tanh(torch.mul(torch.add({0}, "
+      "torch.mul(torch.pow({0}, 3), 0.044715)), 0.7978845608028654)), 1))"},
+     {"selu", "torch.selu({0})"},
+     {"mish", "torch.mish({0})"},
+     {"silu", "torch.silu({0})"},
+     {"tanh", "torch.tanh({0})"},
+     {"sigmoid", "torch.sigmoid({0})"}}};
+
+const ActivationName& name_of(Activation activation) {
+  return kActivations[static_cast<std::size_t>(activation)];
+}
 
 Error corrupt(std::string_view why) {
   return {Errc::corrupt, fmt::format("not a network of this program: {}", why)};
@@ -110,7 +132,7 @@ std::string code_of(const NativeModel& model, const std::vector<Tensor>& tensors
     code += fmt::format("    y{0} = torch.linear({1}, self.weight{0}, self.bias{0})\n", i, x);
     x = fmt::format("y{}", i);
     if (i == model.hidden.size()) break;
-    code += fmt::format("    x{} = torch.relu({})\n", i, x);
+    code += fmt::format("    x{} = {}\n", i, torchscript_call(model.activation, x));
     x = fmt::format("x{}", i);
   }
   if (!model.is_regression) return code + fmt::format("    return torch.softmax({}, 1)\n", x);
@@ -254,8 +276,15 @@ Result<NativeModel> read_head(const std::string& text) {
   NativeModel model;
   try {
     const Json head = Json::parse(text);
-    model.is_log = head.at("format") == kLogFormat;
-    if (head.at("format") != kFormat && !model.is_log) return corrupt("its format is another");
+    const bool is_next = head.at("format") == kNextFormat;
+    if (head.at("format") != kFormat && !is_next) return corrupt("its format is another");
+    if (is_next) {
+      model.is_log = head.at("log1p").get<bool>();
+      const auto name = head.at("activation").get<std::string>();
+      const auto known = std::ranges::find(kActivations, name, &ActivationName::name);
+      if (known == kActivations.end()) return corrupt("its activation is unknown");
+      model.activation = static_cast<Activation>(known - kActivations.begin());
+    }
     model.inputs = head.at("inputs").get<std::size_t>();
     model.outputs = head.at("outputs").get<std::size_t>();
     model.hidden = head.at("hidden").get<std::vector<std::size_t>>();
@@ -287,6 +316,10 @@ bool read_floats(zip_t* zip, std::size_t number, std::size_t count, std::vector<
 
 }  // namespace
 
+std::string torchscript_call(Activation activation, std::string_view argument) {
+  return fmt::format(fmt::runtime(name_of(activation).call), argument);
+}
+
 std::size_t weight_count(const NativeModel& model) {
   std::size_t count = 0;
   for_each_layer(model, [&count](std::size_t inputs, std::size_t outputs) {
@@ -298,13 +331,18 @@ std::size_t weight_count(const NativeModel& model) {
 Result<std::string> to_torchscript(const NativeModel& model) {
   STARLING_ASSERT(model.weights.size() == weight_count(model), "a network has all its weights");
   const auto tensors = tensors_of(model);
-  const Json head{{"format", model.is_log ? kLogFormat : kFormat},
-                  {"inputs", model.inputs},
-                  {"outputs", model.outputs},
-                  {"hidden", model.hidden},
-                  {"task", model.is_regression ? "regression" : "classes"},
-                  {"scale", model.scale},
-                  {"shift", model.shift}};
+  const bool is_next = model.is_log || model.activation != Activation::relu;
+  Json head{{"format", is_next ? kNextFormat : kFormat},
+            {"inputs", model.inputs},
+            {"outputs", model.outputs},
+            {"hidden", model.hidden},
+            {"task", model.is_regression ? "regression" : "classes"},
+            {"scale", model.scale},
+            {"shift", model.shift}};
+  if (is_next) {
+    head["log1p"] = model.is_log;
+    head["activation"] = name_of(model.activation).name;
+  }
   const std::string pickle = pickled(tensors);
   const std::string code = code_of(model, tensors);
   const std::string extra = head.dump();

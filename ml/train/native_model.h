@@ -5,13 +5,15 @@
 ///     archive/data/0, 1, ...        their floats, little endian; weights are [outputs][inputs]
 ///     archive/code/__torch__.py     its `forward`
 ///     archive/constants.pkl, archive/version
-///     archive/extra/starling.json   {format, inputs, outputs, hidden, task, scale, shift}
+///     archive/extra/starling.json   {format, inputs, outputs, hidden, task, scale, shift}, and of
+///                                   format 2 {log1p, activation}
 ///
 /// The same network makes the same bytes: the zip holds no times. Pure.
 ///
 /// Source: PyTorch 1.13, torch/csrc/jit/serialization (format version 3).
 #pragma once
 
+#include "ml/engine/kernels.h"
 #include "node/base/error.h"
 
 #include <cstddef>
@@ -28,7 +30,8 @@ struct NativeModel {
   bool is_regression = true;
   double scale = 1;  ///< regression: output * scale + shift is in the target's units
   double shift = 0;
-  bool is_log = false;         ///< regression: that is log(1 + target)
+  bool is_log = false;  ///< regression: that is log(1 + target)
+  Activation activation = Activation::relu;
   std::vector<float> weights;  ///< as ml/engine/mlp.h, `weights`
 
   friend bool operator==(const NativeModel&, const NativeModel&) = default;
@@ -43,6 +46,9 @@ std::size_t weight_count(const NativeModel& model);
 
 /// `model` has as many weights as its sizes say. Errors: `io`: there is no room for it.
 Result<std::string> to_torchscript(const NativeModel& model);
+
+/// "torch.selu(x)": how TorchScript says it.
+std::string torchscript_call(Activation activation, std::string_view argument);
 
 /// Whether the own engine wrote it, so that no LibTorch is needed to read it.
 bool is_native_model(std::string_view bytes);

@@ -1,5 +1,7 @@
 #include "ml/train/torch_engine.h"
 
+#include "ml/train/native_model.h"
+
 #include <fmt/format.h>
 #include <torch/script.h>
 #include <torch/utils.h>
@@ -20,6 +22,8 @@ constexpr double kEpsilon = 1e-8;
 /// "Exponential Moving Average of Weights in Deep Learning" (2024).
 constexpr double kAverageEpochs = 2;  // how far the average reaches back
 constexpr std::size_t kPredictRows = 4096;
+constexpr std::int64_t kNoIgnoredClass = -100;  // LibTorch's own word for none
+constexpr double kMomentum = 0.9;
 
 /// A view of rows that the caller keeps alive.
 at::Tensor tensor_of(const Matrix& matrix) {
@@ -32,6 +36,19 @@ std::vector<float> floats_of(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kFloat).contiguous().view(-1);
   const auto* begin = flat.data_ptr<float>();
   return {begin, begin + flat.numel()};
+}
+
+at::Tensor activated(const at::Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::relu: break;
+    case Activation::gelu: return at::gelu(x, "tanh");
+    case Activation::selu: return at::selu(x);
+    case Activation::mish: return at::mish(x);
+    case Activation::silu: return at::silu(x);
+    case Activation::tanh: return at::tanh(x);
+    case Activation::sigmoid: return at::sigmoid(x);
+  }
+  return at::relu(x);
 }
 
 struct Layer {
@@ -65,6 +82,7 @@ class MlpLearner : public Learner {
   at::Tensor forward(at::Tensor x, bool is_training) const;
   at::Tensor loss_of(const at::Tensor& rows) const;
   void step();
+  void move_by_adam(double rate);
 
   bool is_regression() const { return target_.task == TaskKind::regression; }
 
@@ -132,7 +150,7 @@ at::Tensor MlpLearner::forward(at::Tensor x, bool is_training) const {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     x = at::linear(x, layers_[i].weight, layers_[i].bias);
     if (i + 1 == layers_.size()) break;
-    x = at::relu(x);
+    x = activated(x, spec_.activation);
     if (is_training && spec_.dropout > 0) x = at::dropout(x, spec_.dropout, true);
   }
   return x;
@@ -141,7 +159,16 @@ at::Tensor MlpLearner::forward(at::Tensor x, bool is_training) const {
 at::Tensor MlpLearner::loss_of(const at::Tensor& rows) const {
   const at::Tensor out = forward(features_.index_select(0, rows), true);
   const at::Tensor truth = truth_.index_select(0, rows);
-  return is_regression() ? at::mse_loss(out.squeeze(1), truth) : at::cross_entropy_loss(out, truth);
+  if (!is_regression()) {
+    return at::cross_entropy_loss(
+        out, truth, {}, at::Reduction::Mean, kNoIgnoredClass, spec_.label_smoothing);
+  }
+  switch (spec_.loss) {
+    case NumberLoss::squared: break;
+    case NumberLoss::huber: return at::huber_loss(out.squeeze(1), truth);
+    case NumberLoss::absolute: return at::l1_loss(out.squeeze(1), truth) / 2;
+  }
+  return at::mse_loss(out.squeeze(1), truth);
 }
 
 double MlpLearner::train_epoch() {
@@ -161,20 +188,34 @@ double MlpLearner::train_epoch() {
 
 void MlpLearner::step() {
   const at::NoGradGuard no_gradients;
+  const double steps_per_epoch =
+      std::ceil(static_cast<double>(features_.size(0)) / spec_.batch_size);
+  const double t = std::min(1.0, static_cast<double>(steps_) / (steps_per_epoch * spec_.epochs));
+  const double rate = spec_.learning_rate * rate_at(spec_.schedule, t);
   ++steps_;
   const double norm = gradient_.norm().item<double>();
   if (norm > kGradientNormMax) gradient_.mul_(kGradientNormMax / norm);
-  flat_.mul_(1 - spec_.learning_rate * spec_.weight_decay);
+  if (spec_.optimizer == OptimizerKind::adamw)
+    flat_.mul_(1 - rate * spec_.weight_decay);
+  else
+    gradient_.add_(flat_, spec_.weight_decay);
+  if (spec_.optimizer == OptimizerKind::sgd) {
+    first_moment_.mul_(kMomentum).add_(gradient_);
+    flat_.add_(first_moment_, -rate);
+  } else {
+    move_by_adam(rate);
+  }
+  const double reach = std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(steps_));
+  average_.lerp_(flat_, 1 / reach);
+}
+
+void MlpLearner::move_by_adam(double rate) {
   first_moment_.mul_(kBeta1).add_(gradient_, 1 - kBeta1);
   second_moment_.mul_(kBeta2).addcmul_(gradient_, gradient_, 1 - kBeta2);
   const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps_));
   const at::Tensor scale = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(kEpsilon);
-  flat_.addcdiv_(first_moment_, scale, -spec_.learning_rate / correction1);
-  const double steps_per_epoch =
-      std::ceil(static_cast<double>(features_.size(0)) / spec_.batch_size);
-  const double reach = std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(steps_));
-  average_.lerp_(flat_, 1 / reach);
+  flat_.addcdiv_(first_moment_, scale, -rate / correction1);
 }
 
 std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
@@ -210,7 +251,8 @@ std::string MlpLearner::script() {
     module.register_parameter(weight, layers_[i].weight.detach().clone(), false);
     module.register_parameter(bias, layers_[i].bias.detach().clone(), false);
     code += fmt::format("  x = torch.linear(x, self.{}, self.{})\n", weight, bias);
-    if (i + 1 < layers_.size()) code += "  x = torch.relu(x)\n";
+    if (i + 1 == layers_.size()) break;
+    code += fmt::format("  x = {}\n", torchscript_call(spec_.activation, "x"));
   }
   if (is_regression()) {
     code +=

@@ -66,6 +66,7 @@ TEST_P(EachKernels, Multiplies) {
     const auto b = numbers(random_, depth * columns);
     const auto bias = numbers(random_, columns);
     const auto gate = numbers(random_, rows * columns);
+    const auto slope = numbers(random_, rows * columns);
     std::vector<float> plain(rows * columns, NAN);
     std::vector<float> fast(rows * columns, NAN);
     Product product;
@@ -81,6 +82,7 @@ TEST_P(EachKernels, Multiplies) {
     product.relu = random_.chance(0.5);
     if (random_.chance(0.5)) product.gate = gate.data();
     product.gate_scale = 1.25F;
+    if (random_.chance(0.5)) product.slope = slope.data();
     product.out = plain.data();
     plain_.multiply(product);
     product.out = fast.data();
@@ -108,7 +110,7 @@ TEST_P(EachKernels, SumsRowsAndSquares) {
 TEST_P(EachKernels, StepsDropsAndTurnsScoresIntoChances) {
   constexpr std::size_t kCount = 160;
   const auto gradients = numbers(random_, kCount);
-  auto once = [&](const Kernels& kernels) {
+  auto once = [&](const Kernels& kernels, float decay) {
     Random random{3};
     auto weights = numbers(random, kCount);
     std::vector<float> first(kCount), second(kCount), average = weights;
@@ -121,9 +123,21 @@ TEST_P(EachKernels, StepsDropsAndTurnsScoresIntoChances) {
                     .average = average.data(),
                     .gradient_scale = 0.37F,
                     .keep = 0.9999F,
+                    .decay = decay,
                     .rate = 0.01F / static_cast<float>(step),
                     .correction = 1.7F,
                     .average_rate = 0.3F});
+    std::vector<float> velocity(kCount);
+    for (int step = 0; step < 3; ++step)
+      kernels.momentum({.count = kCount,
+                        .weights = weights.data(),
+                        .gradients = gradients.data(),
+                        .velocity = velocity.data(),
+                        .average = average.data(),
+                        .gradient_scale = 0.37F,
+                        .decay = decay,
+                        .rate = 0.1F,
+                        .average_rate = 0.3F});
     kernels.dropout(
         {.count = kCount, .values = first.data(), .key = 77, .threshold = 1U << 31, .scale = 2});
     kernels.softmax(second.data(), 10, 13, 16);
@@ -131,7 +145,33 @@ TEST_P(EachKernels, StepsDropsAndTurnsScoresIntoChances) {
       weights.insert(weights.end(), more->begin(), more->end());
     return weights;
   };
-  EXPECT_TRUE(same_bits(once(plain_), once(fast_)));
+  for (const float decay : {0.0F, 0.03F})
+    EXPECT_TRUE(same_bits(once(plain_, decay), once(fast_, decay)));
+}
+
+constexpr Activation kActivations[] = {Activation::gelu,
+                                       Activation::selu,
+                                       Activation::mish,
+                                       Activation::silu,
+                                       Activation::tanh,
+                                       Activation::sigmoid};
+
+TEST_P(EachKernels, Activates) {
+  for (const Activation kind : kActivations) {
+    auto plain = numbers(random_, 1600);
+    for (float& number : plain)
+      if (random_.chance(0.3)) number *= 40;
+    plain[7] = NAN;
+    auto fast = plain;
+    std::vector<float> plain_slopes(plain.size()), fast_slopes(plain.size());
+    plain_.activate(
+        {.kind = kind, .count = 1600, .values = plain.data(), .slopes = plain_slopes.data()});
+    fast_.activate(
+        {.kind = kind, .count = 1600, .values = fast.data(), .slopes = fast_slopes.data()});
+    EXPECT_TRUE(same_bits(plain, fast)) << static_cast<int>(kind);
+    EXPECT_TRUE(same_bits(plain_slopes, fast_slopes)) << static_cast<int>(kind);
+    EXPECT_TRUE(std::isnan(fast[7]) && std::isnan(fast_slopes[7])) << static_cast<int>(kind);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Fast,
@@ -139,6 +179,48 @@ INSTANTIATE_TEST_SUITE_P(Fast,
                          testing::ValuesIn(fast_kernels()),
                          [](const auto& tested) { return std::string{tested.param->name}; });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EachKernels);
+
+/// As the papers define them.
+double exactly(Activation kind, double x) {
+  switch (kind) {
+    case Activation::relu: return std::max(x, 0.0);
+    case Activation::gelu:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::selu:
+      return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x));
+    case Activation::mish: return x * std::tanh(std::log1p(std::exp(x)));
+    case Activation::silu: return x / (1 + std::exp(-x));
+    case Activation::tanh: return std::tanh(x);
+    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+  }
+  return 0;
+}
+
+TEST(PortableKernels, ActivationsAndTheirSlopesAreThoseOfThePapers) {
+  for (const Activation kind : kActivations) {
+    for (double x = -30; x <= 30; x += 0.0173) {
+      const auto given = static_cast<double>(static_cast<float>(x));
+      float value = static_cast<float>(x);
+      float slope = 0;
+      portable_kernels().activate({.kind = kind, .count = 1, .values = &value, .slopes = &slope});
+      const double exact = exactly(kind, given);
+      EXPECT_NEAR(value, exact, 1e-6 * (1 + std::abs(exact))) << static_cast<int>(kind) << " " << x;
+      const double exact_slope = (exactly(kind, given + 1e-6) - exactly(kind, given - 1e-6)) / 2e-6;
+      if (std::abs(given) < 1e-5) continue;
+      EXPECT_NEAR(slope, exact_slope, 3e-6 * (1 + std::abs(exact_slope)))
+          << static_cast<int>(kind) << " " << x;
+    }
+  }
+}
+
+TEST(PortableKernels, TanhLosesNothingNearZero) {
+  for (double x = 1e-8; x < 1; x *= 1.07) {
+    float value = static_cast<float>(x);
+    const double exact = std::tanh(static_cast<double>(value));
+    portable_kernels().activate({.kind = Activation::tanh, .count = 1, .values = &value});
+    EXPECT_NEAR(value, exact, 1e-6 * exact) << x;
+  }
+}
 
 TEST(PortableKernels, SoftmaxIsWithinAFewUnitsOfTheLastPlace) {
   Random random{5};

@@ -39,7 +39,7 @@ Rows rows_for(const MlpShape& shape, std::size_t count, std::uint64_t seed) {
   for (std::size_t i = 0; i < count * shape.inputs; ++i)
     rows.features.push_back(static_cast<float>(random.normal()));
   for (std::size_t i = 0; i < count; ++i) {
-    if (shape.loss == MlpLoss::squared)
+    if (shape.loss != MlpLoss::cross_entropy)
       rows.numbers.push_back(static_cast<float>(random.normal()));
     else
       rows.classes.push_back(static_cast<std::int64_t>(random.below(shape.outputs)));
@@ -63,6 +63,29 @@ std::vector<float> mask_of(const MlpShape& shape,
   return mask;
 }
 
+double active(Activation kind, double x) {
+  switch (kind) {
+    case Activation::relu: return std::max(x, 0.0);
+    case Activation::gelu:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::selu:
+      return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x));
+    case Activation::mish: return x * std::tanh(std::log1p(std::exp(x)));
+    case Activation::silu: return x / (1 + std::exp(-x));
+    case Activation::tanh: return std::tanh(x);
+    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+  }
+  return 0;
+}
+
+double error_loss(const MlpShape& shape, double error) {
+  if (shape.loss == MlpLoss::huber)
+    return std::abs(error) > 1 ? std::abs(error) - 0.5 : error * error / 2;
+  if (shape.loss == MlpLoss::pinball)
+    return error > 0 ? (1 - shape.quantile) * error : -shape.quantile * error;
+  return error * error;
+}
+
 /// The mean loss in double, written down from the definition.
 double loss_of(const MlpShape& shape,
                const std::vector<double>& weights,
@@ -81,19 +104,23 @@ double loss_of(const MlpShape& shape,
         next[c] = weights[at + values.size() * width + c];
         for (std::size_t k = 0; k < values.size(); ++k)
           next[c] += values[k] * weights[at + k * width + c];
-        if (!is_last) next[c] = std::max(next[c], 0.0) * masks[layer][row * padded(width) + c];
+        if (!is_last)
+          next[c] = active(shape.activation, next[c]) * masks[layer][row * padded(width) + c];
       }
       at += (values.size() + 1) * width;
       values = next;
     }
-    if (shape.loss == MlpLoss::squared) {
-      sum += std::pow(values[0] - rows.numbers[row], 2);
-    } else {
-      double total = 0;
-      for (const double value : values)
-        total += std::exp(value);
-      sum += std::log(total) - values[static_cast<std::size_t>(rows.classes[row])];
+    if (shape.loss != MlpLoss::cross_entropy) {
+      sum += error_loss(shape, values[0] - rows.numbers[row]);
+      continue;
     }
+    double total = 0;
+    for (const double value : values)
+      total += std::exp(value);
+    const auto truth = static_cast<std::size_t>(rows.classes[row]);
+    sum += (1 - shape.label_smoothing) * (std::log(total) - values[truth]);
+    for (const double value : values)
+      sum += shape.label_smoothing / static_cast<double>(values.size()) * (std::log(total) - value);
   }
   return sum / static_cast<double>(rows.count);
 }
@@ -104,8 +131,13 @@ MlpShape drawn_shape(Random& random) {
   const std::size_t layers = random.below(4);
   for (std::size_t i = 0; i < layers; ++i)
     shape.hidden.push_back(1 + random.below(40));
-  shape.loss = random.chance(0.5) ? MlpLoss::squared : MlpLoss::cross_entropy;
-  shape.outputs = shape.loss == MlpLoss::squared ? 1 : 2 + random.below(5);
+  constexpr MlpLoss kNumberLosses[] = {MlpLoss::squared, MlpLoss::huber, MlpLoss::pinball};
+  const bool has_classes = random.chance(0.5);
+  shape.loss = has_classes ? MlpLoss::cross_entropy : kNumberLosses[random.below(3)];
+  shape.outputs = has_classes ? 2 + random.below(5) : 1;
+  shape.quantile = random.unit();
+  shape.activation = static_cast<Activation>(random.below(7));
+  if (random.chance(0.5)) shape.label_smoothing = random.unit() / 2;
   shape.batch = 1 + random.below(60);
   if (random.chance(0.5)) shape.dropout = random.unit() / 2;
   return shape;
@@ -113,7 +145,7 @@ MlpShape drawn_shape(Random& random) {
 
 TEST(Mlp, ItsGradientIsTheSlopeOfItsLoss) {
   Random random{1};
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 120; ++round) {
     const MlpShape shape = drawn_shape(random);
     const Rows rows = rows_for(shape, shape.batch, random.next());
     const std::uint64_t seed = random.next();
@@ -156,13 +188,19 @@ std::vector<float> trained(const Kernels& kernels, const MlpShape& shape, const 
 }
 
 TEST(Mlp, TrainsToTheSameBitsWithEachSetOfKernels) {
-  for (const MlpLoss loss : {MlpLoss::squared, MlpLoss::cross_entropy}) {
+  constexpr MlpLoss kLosses[] = {
+      MlpLoss::squared, MlpLoss::cross_entropy, MlpLoss::huber, MlpLoss::pinball};
+  for (std::size_t round = 0; round < 14; ++round) {
+    const MlpLoss loss = kLosses[round % 4];
     const MlpShape shape{.inputs = 11,
-                         .outputs = loss == MlpLoss::squared ? 1U : 3U,
+                         .outputs = loss == MlpLoss::cross_entropy ? 3U : 1U,
                          .hidden = {50, 70},
                          .batch = 33,
                          .loss = loss,
-                         .dropout = 0.2};
+                         .dropout = 0.2,
+                         .activation = static_cast<Activation>(round % 7),
+                         .label_smoothing = 0.1,
+                         .optimizer = static_cast<MlpOptimizer>(round % 3)};
     const Rows rows = rows_for(shape, 200, 5);
     const auto plain = trained(portable_kernels(), shape, rows);
     for (const Kernels* kernels : {avx2_kernels(), avx512_kernels()}) {
@@ -221,6 +259,44 @@ TEST(Mlp, LearnsWhatCanBeLearned) {
   EXPECT_LT(sum / static_cast<double>(rows.count), 0.01) << "a product of two numbers";
 }
 
+/// A step written down from each optimizer's definition, from the gradient that was found.
+TEST(Mlp, EachOptimizerStepsAsItIsDefined) {
+  for (const MlpOptimizer optimizer :
+       {MlpOptimizer::adamw, MlpOptimizer::adam, MlpOptimizer::momentum}) {
+    MlpShape shape{.inputs = 4, .outputs = 1, .hidden = {6}, .batch = 20, .loss = {}, .dropout = 0};
+    shape.optimizer = optimizer;
+    const Rows rows = rows_for(shape, 20, 3);
+    const MlpRates rates{.learning_rate = 0.01, .weight_decay = 0.1, .gradient_norm_max = 1e9};
+    Mlp network{shape, best_kernels(), 1};
+    const std::size_t count = network.weights().size();
+    std::vector<double> first(count), second(count);
+    for (int step = 1; step <= 4; ++step) {
+      const auto before = network.weights();
+      network.step(rows.batch(), rates);
+      const auto gradient = network.gradient();
+      const auto after = network.weights();
+      for (std::size_t i = 0; i < count; ++i) {
+        double weight = before[i];
+        double slope = gradient[i];
+        if (optimizer == MlpOptimizer::adamw)
+          weight -= rates.learning_rate * rates.weight_decay * weight;
+        else
+          slope += rates.weight_decay * weight;
+        if (optimizer == MlpOptimizer::momentum) {
+          first[i] = 0.9 * first[i] + slope;
+          weight -= rates.learning_rate * first[i];
+        } else {
+          first[i] = 0.9 * first[i] + 0.1 * slope;
+          second[i] = 0.999 * second[i] + 0.001 * slope * slope;
+          weight -= rates.learning_rate * first[i] / (1 - std::pow(0.9, step)) /
+                    (std::sqrt(second[i] / (1 - std::pow(0.999, step))) + 1e-8);
+        }
+        EXPECT_NEAR(after[i], weight, 1e-5) << static_cast<int>(optimizer) << " step " << step;
+      }
+    }
+  }
+}
+
 TEST(Mlp, RemembersAndRecalls) {
   const MlpShape shape{
       .inputs = 3, .outputs = 1, .hidden = {8}, .batch = 10, .loss = {}, .dropout = 0};
@@ -242,6 +318,9 @@ TEST(Mlp, ItsSlabIsKnownBeforehand) {
   const std::size_t parameters = (16 + 1) * 64 + (64 + 1) * 64 + (64 + 1) * 16;
   const std::size_t floats = 6 * parameters + 128 * (64 + 64 + 16) + 2 * 128 * 64 + 64 * 64;
   EXPECT_EQ(Mlp::slab_bytes(shape), 4 * floats);
+  MlpShape smooth = shape;
+  smooth.activation = Activation::mish;
+  EXPECT_EQ(Mlp::slab_bytes(smooth), 4 * (floats + 128 * (64 + 64)));
 }
 
 }  // namespace

@@ -76,6 +76,73 @@ INSTANTIATE_TEST_SUITE_P(Tasks,
                          OpenedByTorch,
                          testing::Values(TaskKind::regression, TaskKind::multiclass));
 
+TEST(Activations, AreTheSameInTheOwnEngineInLibTorchAndInTheFile) {
+  for (std::size_t kind = 0; kind < 7; ++kind) {
+    const FitData data = data_for(TaskKind::regression, 300);
+    TargetCoding target = target_of(TaskKind::regression);
+    target.mean = 0.5;
+    target.std = 0.25;
+    target.is_log = true;
+    MlpSpec spec;
+    spec.activation = static_cast<Activation>(kind);
+    spec.width = 37;
+    NativeEngine native;
+    TorchEngine torch;
+    torch.prepare(1);
+    for (Engine* engine : std::initializer_list<Engine*>{&native, &torch}) {
+      const auto learner = engine->make_learner(spec, target, data, 1);
+      for (int epoch = 0; epoch < 3; ++epoch)
+        learner->train_epoch();
+      const auto said = learner->predict(data.features);
+      const tests::ScratchFolder folder;
+      const std::string path = folder / "model.pt";
+      std::ofstream{path, std::ios::binary} << learner->script();
+      std::size_t columns = 0;
+      const auto opened = torch.load(path)->predict(data.features.dense(), columns);
+      ASSERT_EQ(opened.size(), said.size());
+      for (std::size_t i = 0; i < said.size(); ++i)
+        EXPECT_NEAR(opened[i], said[i], 2e-5 * (1 + std::abs(said[i]))) << kind;
+      if (engine == &native) {
+        EXPECT_EQ(native.load(path)->predict(data.features.dense(), columns), said) << kind;
+      }
+    }
+  }
+}
+
+/// Whatever is chosen, both engines end near the same loss.
+TEST(BothEngines, LearnTheSameWithEachOptimizerScheduleAndLoss) {
+  for (std::size_t round = 0; round < 9; ++round) {
+    const bool has_classes = round % 3 == 2;
+    const TaskKind task = has_classes ? TaskKind::multiclass : TaskKind::regression;
+    const FitData data = data_for(task, 2000);
+    TargetCoding target = target_of(task);
+    target.mean = 0;
+    target.std = 1;
+    MlpSpec spec;
+    spec.dropout = 0;
+    spec.width = 32;
+    spec.epochs = 15;
+    spec.optimizer = static_cast<OptimizerKind>(round / 3);
+    spec.schedule = static_cast<RateSchedule>(round % 3);
+    spec.loss = static_cast<NumberLoss>(round % 3);
+    spec.label_smoothing = has_classes ? 0.1 : 0;
+    spec.activation = Activation::selu;
+    spec.learning_rate = spec.optimizer == OptimizerKind::sgd ? 0.03 : 3e-3;
+    NativeEngine native;
+    TorchEngine torch;
+    torch.prepare(1);
+    std::vector<double> losses;
+    for (Engine* engine : std::initializer_list<Engine*>{&native, &torch}) {
+      const auto learner = engine->make_learner(spec, target, data, 1);
+      double loss = 0;
+      for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch)
+        loss = learner->train_epoch();
+      losses.push_back(loss);
+    }
+    EXPECT_NEAR(losses[0], losses[1], 0.01 + 0.15 * losses[1]) << "round " << round;
+  }
+}
+
 /// Without dropout both begin and train alike, but for the rows' order and rounding.
 TEST(BothEngines, LearnTheSameThing) {
   const FitData data = data_for(TaskKind::regression, 2000);

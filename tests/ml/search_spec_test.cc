@@ -1,0 +1,74 @@
+// What a trial's parameters say is read whole, or refused by name.
+#include "ml/search/encoding_spec.h"
+#include "ml/search/mlp_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace starling::ml {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(MlpSpecParams, AreReadAndAbsentOnesKeepTheirDefaults) {
+  const auto spec = mlp_spec_from({{"family", std::string{"mlp"}},
+                                   {"mlp.activation", std::string{"mish"}},
+                                   {"mlp.schedule", std::string{"coslog4"}},
+                                   {"mlp.optimizer", std::string{"sgd"}},
+                                   {"mlp.loss", std::string{"huber"}},
+                                   {"mlp.label_smoothing", 0.1},
+                                   {"mlp.width", std::int64_t{77}},
+                                   {"encode.numbers", std::string{"anything"}}});
+  ASSERT_TRUE(spec) << spec.error().detail;
+  EXPECT_EQ(spec->activation, Activation::mish);
+  EXPECT_EQ(spec->schedule, RateSchedule::coslog4);
+  EXPECT_EQ(spec->optimizer, OptimizerKind::sgd);
+  EXPECT_EQ(spec->loss, NumberLoss::huber);
+  EXPECT_EQ(spec->label_smoothing, 0.1);
+  EXPECT_EQ(spec->width, 77U);
+  EXPECT_EQ(spec->n_layers, MlpSpec{}.n_layers);
+}
+
+TEST(MlpSpecParams, WrongOnesAreRefusedWithWhatTheyMayBe) {
+  const auto refusal = [](const std::string& name, ParamValue value) {
+    const auto spec = mlp_spec_from({{name, std::move(value)}});
+    EXPECT_FALSE(spec) << name;
+    return spec ? "" : spec.error().detail;
+  };
+  EXPECT_THAT(refusal("mlp.activation", std::string{"relux"}),
+              HasSubstr("one of relu, gelu, selu, mish, silu, tanh, sigmoid, not \"relux\""));
+  EXPECT_THAT(refusal("mlp.schedule", 3.0), HasSubstr("constant, cosine, coslog4, not a number"));
+  EXPECT_THAT(refusal("mlp.label_smoothing", 0.9), HasSubstr("from 0 to 0.5, not 0.9"));
+  EXPECT_THAT(refusal("mlp.magic", 1.0), HasSubstr("no parameter \"mlp.magic\""));
+}
+
+TEST(EncodingSpecParams, AreReadOrRefused) {
+  const auto spec = encoding_spec_from({{"encode.numbers", std::string{"quantile"}},
+                                        {"encode.target", std::string{"log1p"}},
+                                        {"mlp.width", std::int64_t{1}}});
+  ASSERT_TRUE(spec) << spec.error().detail;
+  EXPECT_EQ(spec->numbers, NumberScaling::quantile);
+  EXPECT_TRUE(spec->has_log_target);
+  EXPECT_EQ(encoding_spec_from({}).value(), EncodingSpec{});
+  EXPECT_THAT(encoding_spec_from({{"encode.numbers", std::string{"max"}}}).error().detail,
+              HasSubstr("robust or standard or quantile, not \"max\""));
+  EXPECT_THAT(encoding_spec_from({{"encode.words", 1.0}}).error().detail,
+              HasSubstr("no parameter \"encode.words\""));
+}
+
+/// Four waves: up and down again at log2(1 + 15 t) = 1, 2, 3, 4.
+TEST(RateSchedules, GoWhereTheirPapersSay) {
+  EXPECT_EQ(rate_at(RateSchedule::constant, 0.3), 1);
+  EXPECT_DOUBLE_EQ(rate_at(RateSchedule::cosine, 0), 1);
+  EXPECT_NEAR(rate_at(RateSchedule::cosine, 0.5), 0.5, 1e-12);
+  EXPECT_NEAR(rate_at(RateSchedule::cosine, 1), 0, 1e-12);
+  for (const double wave : {0.0, 1.0, 2.0, 3.0, 4.0})
+    EXPECT_NEAR(rate_at(RateSchedule::coslog4, (std::exp2(wave) - 1) / 15), 0, 1e-9) << wave;
+  for (const double wave : {0.5, 1.5, 2.5, 3.5})
+    EXPECT_NEAR(rate_at(RateSchedule::coslog4, (std::exp2(wave) - 1) / 15), 1, 1e-9) << wave;
+}
+
+}  // namespace
+}  // namespace starling::ml
