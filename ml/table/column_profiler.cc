@@ -178,7 +178,7 @@ ColumnType ColumnProfiler::type(std::uint64_t distinct) const {
 }
 
 Result<> ColumnProfiler::check_choice(ColumnType wanted) const {
-  if (holds_words(wanted) && choice_.role == ColumnRole::feature) {
+  if (wanted == ColumnType::id && choice_.role == ColumnRole::feature) {
     return Error{Errc::invalid_argument,
                  fmt::format("columns: \"{}\" cannot be a feature as {}; say category or number",
                              name_,
@@ -199,7 +199,7 @@ Result<> ColumnProfiler::check_choice(ColumnType wanted) const {
 
 /// What a model can learn from, of a column that would not be used.
 ColumnType ColumnProfiler::usable(ColumnType found) const {
-  if (!holds_words(found)) return found;
+  if (found != ColumnType::id) return found;
   return words_ == 0 && leading_zeros_ == 0 ? ColumnType::integer : ColumnType::category;
 }
 

@@ -3,6 +3,7 @@
 #include "ml/table/cell.h"
 #include "ml/table/date.h"
 #include "ml/table/short_number.h"
+#include "ml/table/text_tokens.h"
 #include "node/base/assert.h"
 #include "node/base/hash.h"
 
@@ -60,6 +61,8 @@ TableColumn column_in(const ColumnProfile& column,
   made.date_order = column.date_order;
   if (holds_words(column.type)) {
     made.words = values_in<std::uint64_t>(block, stored.offset, rows);
+    if (column.type == ColumnType::text)
+      made.tokens = values_in<std::int8_t>(block, stored.tokens, rows * kTextBuckets);
   } else if (!holds_numbers(column.type)) {
     made.codes = values_in<std::int32_t>(block, stored.offset, rows);
     made.levels = stored.levels;
@@ -82,8 +85,11 @@ ColumnLayout layout_of(const TableProfile& profile) {
     if (!is_stored(column)) continue;
     const bool is_single = fits_floats(column);
     const bool is_wide = !is_single && (holds_numbers(column.type) || holds_words(column.type));
-    layout.columns.push_back({column.name, i, offset, is_single, {}});
+    layout.columns.push_back({column.name, i, offset, 0, is_single, {}});
     offset = aligned(offset + layout.rows * (is_wide ? sizeof(double) : sizeof(float)));
+    if (column.type != ColumnType::text) continue;
+    layout.columns.back().tokens = offset;
+    offset = aligned(offset + layout.rows * sizeof(TextCounts));
   }
   layout.hashes = offset;
   layout.bytes = offset + layout.rows * sizeof(RowHash);
@@ -149,11 +155,6 @@ double ColumnWriter::number_in(std::string_view cell, std::size_t column) const 
   return parse_number(cell, source_->dialect.decimal).value_or(kMissing);
 }
 
-std::uint64_t ColumnWriter::word_in(std::string_view cell) const {
-  const std::string_view word = trimmed(cell);
-  return is_missing(word) ? 0 : word_hash(word);
-}
-
 std::int32_t ColumnWriter::code_of(std::string_view cell, std::size_t column) {
   const std::string_view word = trimmed(cell);
   if (is_missing(word)) return -1;
@@ -177,7 +178,11 @@ void ColumnWriter::add_column(const CsvBatch& batch, std::size_t i) {
   const std::size_t step = is_there ? batch.columns : 0;
   for (std::uint64_t row = rows_; row < rows_ + batch.rows(); ++row, cell += step) {
     if (holds_words(type)) {
-      values_at<std::uint64_t>(block_, stored.offset)[row] = word_in(*cell);
+      const std::string_view word = trimmed(*cell);
+      if (is_missing(word)) continue;  // the block is all zero
+      values_at<std::uint64_t>(block_, stored.offset)[row] = word_hash(word);
+      if (type == ColumnType::text)
+        values_at<TextCounts>(block_, stored.tokens)[row] = text_counts(word);
     } else if (!holds_numbers(type)) {
       values_at<std::int32_t>(block_, stored.offset)[row] = code_of(*cell, i);
     } else if (stored.is_single) {

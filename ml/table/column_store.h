@@ -2,7 +2,7 @@
 ///
 /// Numbers are doubles, or floats where the profile says that these hold all of them exactly; dates
 /// are doubles; categories are 32-bit codes; a text or id is a 64-bit hash, which tells whether two
-/// are equal. Each row has a hash of its content. Columns without a value are left out.
+/// are equal, and of a text its words are counted. Each row has a hash of its content. Columns without a value are left out.
 ///
 /// Threads: none. Pure.
 #pragma once
@@ -29,6 +29,7 @@ struct StoredColumn {
   std::string name;
   std::size_t field = 0;   ///< which of the table's columns
   std::size_t offset = 0;  ///< in the block
+  std::size_t tokens = 0;  ///< offset of a text's counts
   bool is_single = false;  ///< its numbers are floats
   std::vector<std::string> levels;
 };
@@ -75,7 +76,6 @@ class ColumnWriter {
   void add_column(const CsvBatch& batch, std::size_t column);
   void add_hashes(const CsvBatch& batch);
   double number_in(std::string_view cell, std::size_t column) const;
-  std::uint64_t word_in(std::string_view cell) const;
   std::int32_t code_of(std::string_view cell, std::size_t column);
 
   const TableProfile& profile_;

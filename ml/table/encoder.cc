@@ -2,6 +2,7 @@
 
 #include "ml/table/cell.h"
 #include "ml/table/date.h"
+#include "ml/table/text_tokens.h"
 
 #include <fmt/format.h>
 
@@ -180,6 +181,13 @@ std::vector<float> known_statistics(const TableColumn& column,
   return values;
 }
 
+/// Trimmed; nothing if it is missing.
+std::string text_in(const CellValue& cell) {
+  if (const auto* number = std::get_if<double>(&cell)) return number_text(*number);
+  const auto* text = std::get_if<std::string>(&cell);
+  return text == nullptr || is_missing(*text) ? "" : std::string{trimmed(*text)};
+}
+
 Error cell_error(std::size_t row, const std::string& column, const std::string& what) {
   return {Errc::invalid_argument, fmt::format("row {}, column \"{}\": {}", row, column, what)};
 }
@@ -200,8 +208,10 @@ std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
     if (column.name == target || !is_feature(column)) continue;
     const std::size_t flag = column.missing + column.unreadable + column.infinite > 0 ? 1 : 0;
     const bool is_date = column.type == ColumnType::date;
-    const bool is_category = !holds_numbers(column.type);
-    const std::size_t width = is_date ? kDateParts + flag
+    const bool is_text = column.type == ColumnType::text;
+    const bool is_category = !holds_numbers(column.type) && !is_text;
+    const std::size_t width = is_text   ? kTextBuckets
+                              : is_date ? kDateParts + flag
                               : is_category
                                   ? std::min<std::size_t>(column.distinct, kEncodedLevelsMax + 1)
                                   : 1 + flag;
@@ -225,6 +235,7 @@ std::size_t FeatureCoding::width() const {
         date->parts.begin(), date->parts.end(), [](const auto& part) { return part.factor != 0; });
     return static_cast<std::size_t>(used) + (date->has_flag ? 1 : 0);
   }
+  if (std::holds_alternative<TextCoding>(coding)) return kTextBuckets;
   const auto& category = std::get<CategoryCoding>(coding);
   return category.places() + category.statistics.width();
 }
@@ -256,6 +267,8 @@ Encoder Encoder::fit(const Table& table,
     feature.name = column.name;
     if (column.type == ColumnType::date) {
       feature.coding = fit_date(column, fit_rows, fit.scaling);
+    } else if (column.type == ColumnType::text) {
+      feature.coding = TextCoding{};
     } else if (column.is_number()) {
       feature.coding = fit_number(column, fit_rows, fit.scaling);
     } else {
@@ -302,6 +315,12 @@ EncodedRows Encoder::encode(const Table& table,
     if (column.is_number()) {
       for (std::size_t i = 0; i < rows.size(); ++i)
         put_number(features_[f], column.numbers[rows[i]], encoded.numbers(i, part).data());
+      continue;
+    }
+    if (column.type == ColumnType::text) {
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        put_text(column.tokens.subspan(rows[i] * kTextBuckets, kTextBuckets),
+                 encoded.numbers(i, part).data());
       continue;
     }
     put_places(f, column, rows, part, encoded);
@@ -400,17 +419,18 @@ Result<> Encoder::encode_cell(std::size_t feature,
                               float* out,
                               std::vector<PredictWarning>& warnings) const {
   const FeatureCoding& known = features_[feature];
+  if (std::holds_alternative<TextCoding>(known.coding)) {
+    put_text(text_counts(text_in(cell)), out);
+    return {};
+  }
   if (!std::holds_alternative<CategoryCoding>(known.coding)) {
     const auto number = number_in(known, row, cell, warnings);
     if (!number) return number.error();
     put_number(known, *number, out);
     return {};
   }
-  const auto* text = std::get_if<std::string>(&cell);
-  if (std::holds_alternative<std::monostate>(cell) || (text != nullptr && is_missing(*text)))
-    return {};
-  const std::string level =
-      text != nullptr ? std::string{trimmed(*text)} : number_text(std::get<double>(cell));
+  const std::string level = text_in(cell);
+  if (level.empty()) return {};
   const auto& coding = std::get<CategoryCoding>(known.coding);
   if (const auto of = place_among(coding.statistics.levels, level))
     std::ranges::copy(coding.statistics.of(*of), out + coding.places());

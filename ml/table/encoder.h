@@ -8,6 +8,8 @@
 /// point in time, month, day of the month, weekday and time of day, each as a number; those that
 /// were constant are left out.
 ///
+/// Text: its words, counted (text_tokens.h).
+///
 /// Threads: none. Pure.
 #pragma once
 
@@ -50,9 +52,12 @@ struct DateCoding {
   bool has_flag = false;                       ///< a last column says "missing"
 };
 
+/// Its words, counted (text_tokens.h).
+struct TextCoding {};
+
 struct FeatureCoding {
   std::string name;
-  std::variant<NumberCoding, CategoryCoding, DateCoding> coding;
+  std::variant<NumberCoding, CategoryCoding, DateCoding, TextCoding> coding;
 
   std::size_t width() const;
 };

@@ -1,5 +1,7 @@
 #include "ml/table/encoder_json.h"
 
+#include "ml/table/text_tokens.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -71,6 +73,8 @@ Json feature_json(const FeatureCoding& feature) {
     out["missing_flag"] = number->has_flag;
     return out;
   }
+  if (std::holds_alternative<TextCoding>(feature.coding))
+    return Json{{"name", feature.name}, {"type", "text"}, {"buckets", kTextBuckets}};
   const auto& category = std::get<CategoryCoding>(feature.coding);
   Json out{{"name", feature.name},
            {"type", "category"},
@@ -116,6 +120,10 @@ FeatureCoding feature_from(const Json& json) {
     feature.coding = std::move(category);
   } else if (type == "date") {
     feature.coding = date_from(json);
+  } else if (type == "text") {
+    if (json.at("buckets") != kTextBuckets)
+      throw std::invalid_argument("its text has another number of buckets");
+    feature.coding = TextCoding{};
   } else {
     throw std::invalid_argument(fmt::format("unknown feature type \"{}\"", type));
   }
@@ -153,7 +161,8 @@ bool is_of_format_1(const Encoder& encoder) {
            const auto* number = std::get_if<NumberCoding>(&feature.coding);
            const auto* date = std::get_if<DateCoding>(&feature.coding);
            const auto* category = std::get_if<CategoryCoding>(&feature.coding);
-           return (category == nullptr || category->statistics.width() == 0) &&
+           return !std::holds_alternative<TextCoding>(feature.coding) &&
+                  (category == nullptr || category->statistics.width() == 0) &&
                   (number == nullptr || is_robust(*number)) &&
                   (date == nullptr || std::ranges::all_of(date->parts, is_robust));
          });
@@ -217,6 +226,7 @@ namespace {
 
 std::string_view feature_type(const FeatureCoding& feature) {
   if (std::holds_alternative<DateCoding>(feature.coding)) return "date";
+  if (std::holds_alternative<TextCoding>(feature.coding)) return "text";
   return std::holds_alternative<NumberCoding>(feature.coding) ? "number" : "category";
 }
 

@@ -148,7 +148,7 @@ bool is_feature(const ColumnProfile& column) {
   if (is_set_aside(column.role)) return false;
   const bool tells_by_missing = column.distinct == 1 && column.missing > 0;
   if (column.distinct < 2 && !tells_by_missing) return false;
-  return !holds_words(column.type);
+  return column.type != ColumnType::id;
 }
 
 struct ProfileBuilder::Parts {

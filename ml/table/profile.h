@@ -42,8 +42,8 @@ enum class ColumnType : std::uint8_t {
   boolean = 7,   ///< yes and no, in one of their spellings
 };
 
-/// What a column is for. `automatic`: its type decides. An id or text that is made a feature
-/// becomes a number or category. Values are stored: append only.
+/// What a column is for. `automatic`: its type decides. An id that is made a feature becomes
+/// a number or category. Values are stored: append only.
 enum class ColumnRole : std::uint8_t {
   automatic = 0,
   feature = 1,
@@ -124,8 +124,8 @@ bool has_all_levels(const ColumnProfile& column);
 /// words and the short ones, for these may be classes.
 void fit_levels(std::vector<ColumnProfile>& columns, std::size_t bytes);
 
-/// Whether a model may learn from it: a number, date, boolean or category with at least two values,
-/// or with one that is missing in some rows, which its owner did not exclude.
+/// Whether a model may learn from it: any type but id, with at least two values, or with one that is
+/// missing in some rows, which its owner did not exclude.
 bool is_feature(const ColumnProfile& column);
 
 /// What the owner says of a column.

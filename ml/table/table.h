@@ -48,6 +48,7 @@ struct TableColumn {
   std::vector<std::string> levels;      ///< in order of first appearance
   /// Of text and ids: a number that stands for the cell (`word_hash`); 0 is missing.
   std::span<const std::uint64_t> words;
+  std::span<const std::int8_t> tokens;  ///< of text: [rows][kTextBuckets] (text_tokens.h)
 
   bool is_number() const { return holds_numbers(type); }
 

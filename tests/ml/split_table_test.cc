@@ -1,8 +1,11 @@
 // Whatever divides the rows (groups, times, a column, other files), no row does two things.
+#include "ml/table/encoder.h"
+#include "ml/table/encoder_json.h"
 #include "ml/table/profile.h"
 #include "ml/table/split_spec.h"
 #include "ml/table/table_file.h"
 #include "ml/table/table_split.h"
+#include "ml/table/text_tokens.h"
 #include "tests/support/scratch_folder.h"
 
 #include <fmt/format.h>
@@ -298,6 +301,70 @@ TEST_F(SplitTable, TooFewGroupsOrTimesAreRefusedWithAdvice) {
               HasSubstr("more groups"));
   EXPECT_THAT(divide({file}, spec_of(R"({"method":"time","column":"day"})")).error().detail,
               HasSubstr("three different times"));
+}
+
+TEST_F(SplitTable, TextIsTheSameFromAFileAsFromARawRow) {
+  std::string csv = "note,x,y\n";
+  std::vector<std::string> notes;
+  for (int i = 0; i < 200; ++i) {
+    notes.push_back(i % 50 == 0 ? ""
+                                : fmt::format("The Quick {} fox, jumps over dög {}", i % 7, i));
+    csv += fmt::format("\"{}\",{}.5,{}\n", notes.back(), i, i % 9);
+  }
+  TableOptions options;
+  options.columns["note"].type = ColumnType::text;
+  const auto split = divide({source(write("a.csv", csv), options)}, {});
+  ASSERT_TRUE(split) << split.error().detail;
+  const Encoder encoder =
+      Encoder::fit(table_, split->train, {"y", TaskKind::regression, {}, 0, 1, false});
+  EXPECT_EQ(encoder.width(), kTextBuckets + 1);
+  const auto back = encoder_from_json(to_json(encoder));
+  ASSERT_TRUE(back) << back.error().detail;
+  const Matrix whole = encoder.encode(table_, split->test).dense();
+  for (std::size_t i = 0; i < split->test.size(); ++i) {
+    const std::uint32_t row = split->test[i];
+    const RawRow raw{{"note", notes[row]}, {"x", row + 0.5}};
+    std::vector<PredictWarning> warnings;
+    const auto one = back->encode(std::span{&raw, 1}, MissingColumns::refuse, warnings);
+    ASSERT_TRUE(one) << one.error().detail;
+    double length = 0;
+    for (std::size_t c = 0; c < whole.columns; ++c) {
+      EXPECT_EQ(one->values[c], whole.values[i * whole.columns + c]);
+      if (c < kTextBuckets) length += one->values[c] * one->values[c];
+    }
+    EXPECT_NEAR(length, notes[row].empty() ? 0 : 1, 1e-6);
+  }
+}
+
+TEST(TextCounts, WordsCountWithoutCaseAndOrder) {
+  EXPECT_EQ(text_counts("Mr. Smith, mr"), text_counts("MR smith mr!"));
+  EXPECT_NE(text_counts("a b"), text_counts("a c"));
+  EXPECT_NE(text_counts("dög"), text_counts("dg"));
+  EXPECT_EQ(text_counts(" ,. "), TextCounts{});
+  std::string many;
+  for (int i = 0; i < 1000; ++i)
+    many += "word ";
+  int sum = 0;
+  for (const std::int8_t each : text_counts(many))
+    sum += std::abs(each);
+  EXPECT_EQ(sum, 127);
+}
+
+/// A thousand words fill all buckets about evenly, and as many count up as down.
+TEST(TextCounts, BucketsAreUsedEvenly) {
+  std::array<int, kTextBuckets> used{};
+  int ups = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const TextCounts counts = text_counts(fmt::format("w{}", i));
+    for (std::size_t b = 0; b < kTextBuckets; ++b) {
+      used[b] += std::abs(counts[b]);
+      ups += counts[b] > 0 ? 1 : 0;
+    }
+  }
+  const auto [least, most] = std::ranges::minmax(used);
+  EXPECT_GT(least, 12);
+  EXPECT_LT(most, 60);
+  EXPECT_NEAR(ups, 500, 80);
 }
 
 }  // namespace

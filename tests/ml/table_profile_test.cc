@@ -99,7 +99,8 @@ TEST(Profile, NamesTicketsAndCategoriesAreToldApart) {
   EXPECT_EQ(names.columns[0].type, ColumnType::id);
   const auto tickets = profile_column([](int i) { return fmt::format("T{}", i / 2); }, 200);
   EXPECT_EQ(tickets.columns[0].type, ColumnType::text);
-  EXPECT_FALSE(is_feature(tickets.columns[0]));
+  EXPECT_TRUE(is_feature(tickets.columns[0]));
+  EXPECT_FALSE(is_feature(names.columns[0]));
   const auto cities = profile_column([](int i) { return fmt::format("city {}", i % 60); }, 2000);
   EXPECT_EQ(cities.columns[0].type, ColumnType::category);
   EXPECT_TRUE(is_feature(cities.columns[0]));

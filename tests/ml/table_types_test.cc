@@ -246,8 +246,9 @@ TEST(ColumnChoices, WhatCannotBeIsRefusedByName) {
   EXPECT_THAT(why({ColumnType::number}, "x"), HasSubstr("columns: \"x\" cannot be number"));
   EXPECT_THAT(why({ColumnType::date}, "x"), HasSubstr("cannot be date"));
   EXPECT_THAT(why({ColumnType::boolean}, "x"), HasSubstr("more than two values"));
-  EXPECT_THAT(why({ColumnType::text, ColumnRole::feature}, "x"),
-              HasSubstr("cannot be a feature as text"));
+  EXPECT_THAT(why({ColumnType::id, ColumnRole::feature}, "x"),
+              HasSubstr("cannot be a feature as id"));
+  EXPECT_EQ(why({ColumnType::text, ColumnRole::feature}, "x"), "");
   EXPECT_THAT(why({ColumnType::text}, "xx"), HasSubstr("no column \"xx\" in this table"));
   EXPECT_EQ(why({ColumnType::text}, "x"), "");
 }

@@ -149,6 +149,8 @@ export function typicalValues(
     const column = columns?.find((candidate) => candidate.name === feature.name);
     if (feature.type === "category") {
       values[feature.name] = column?.top?.[0]?.value ?? feature.levels?.[0] ?? "";
+    } else if (feature.type === "text") {
+      values[feature.name] = column?.top?.[0]?.value ?? "";
     } else if (feature.type === "date") {
       values[feature.name] = String(column?.max ?? "");
     } else {

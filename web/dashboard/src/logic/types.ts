@@ -162,7 +162,7 @@ export interface Trial {
 
 export interface Feature {
   name: string;
-  type: "number" | "category" | "date";
+  type: "number" | "category" | "date" | "text";
   levels?: string[];
 }
 

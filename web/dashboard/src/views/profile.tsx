@@ -4,7 +4,7 @@ import type { Column, Dataset } from "../logic/types";
 import { TableBox } from "../parts/basics";
 
 const kTypeWords: Record<string, string> = {
-  text: "text, not used",
+  text: "text",
   id: "row id, not used",
 };
 
