@@ -170,7 +170,8 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   const auto features = widest_features(profile, spec.target, statistic_targets(task, outputs));
   std::uint64_t levels = 0;
   for (const ColumnProfile& column : profile.columns) {
-    if (is_feature(column) && !holds_numbers(column.type))
+    const bool has_levels = !holds_numbers(column.type) && !holds_words(column.type);
+    if (is_feature(column) && has_levels)
       levels += std::min<std::uint64_t>(column.distinct, kStoredLevelsMax);
   }
   return {.rows = profile.rows,
@@ -250,7 +251,11 @@ void start_final(const ActiveStudy& active, Loads& loads, std::vector<CommandBod
   std::uint64_t most = 0;
   for (const auto& [id, each] : loads)
     most = std::max(most, each.most_mb());
-  const std::uint64_t peak_mb = std::min(peak_of_final(active), most);
+  const std::size_t best = active.study.best_number.value_or(0);
+  const bool has_home =
+      best < active.trials.size() && active.trials[best].predicted_peak_mb <= most;
+  const std::uint64_t wanted = peak_of_final(active);
+  const std::uint64_t peak_mb = has_home ? std::min(wanted, most) : wanted;
   Load* load = choose(loads, peak_mb);
   if (load == nullptr) return;
   ++load->busy;

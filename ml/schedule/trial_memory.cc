@@ -2,6 +2,7 @@
 
 #include "ml/engine/mlp.h"
 #include "ml/search/mlp_spec.h"
+#include "ml/table/encoder.h"
 #include "ml/table/split.h"
 
 #include <algorithm>
@@ -14,6 +15,7 @@ constexpr double kLevelBytes = 200;    // a level: its name, read, kept and look
 constexpr double kSplitBytes = 96;     // a row: its hash and class, its place in two orders
 constexpr double kKeptBytes = 24;      // a row: its number in a part, its class and stratum
 constexpr double kLearntBytes = 16;    // a row to learn from: its target and its place in the order
+constexpr double kFoldSumBytes = 48;   // a level and a target: six sums (level_statistics.h)
 constexpr double kJudgedBytes = 24;    // an output of a row to judge: said, true and compared
 
 /// Of all rows, those that one network learns from and is judged on.
@@ -37,6 +39,13 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
   const Shares shares = shares_of(size.split);
   const double fit = rows * shares.fit;
   const double judged = rows * shares.judged;
+  const double targets =
+      size.outputs <= kStatisticTargetsMax ? static_cast<double>(size.outputs) : 0;
+  double encoding = 0;
+  if (size.levels > kEncodedLevelsMax) {
+    encoding = static_cast<double>(size.row_bytes) * (fit + judged) + 4 * (2 * targets + 1) * fit +
+               kFoldSumBytes * (targets + 1) * static_cast<double>(size.levels);
+  }
   double training = 0;
   if (const auto spec = mlp_spec_from(params)) {
     MlpShape shape;
@@ -55,7 +64,7 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
   }
   const double bytes = kProcessBytes + kKeptBytes * rows +
                        kLevelBytes * static_cast<double>(size.levels) +
-                       std::max(kSplitBytes * rows, training);
+                       std::max({kSplitBytes * rows, encoding, training});
   return static_cast<std::uint64_t>(bytes / 1e6) + 1;
 }
 

@@ -95,6 +95,13 @@ Distribution integer(double low, double high, bool log) {
   return parameter;
 }
 
+Distribution one_of(std::vector<ParamValue> choices) {
+  Distribution parameter;
+  parameter.kind = Kind::categorical;
+  parameter.choices = std::move(choices);
+  return parameter;
+}
+
 }  // namespace
 
 const Distribution* SearchSpace::find(std::string_view name) const {
@@ -200,16 +207,15 @@ ParamValue from_number(const Distribution& parameter, double number) {
 }
 
 SearchSpace default_space() {
-  Distribution batch;
-  batch.kind = Kind::categorical;
-  for (const std::int64_t rows : {32, 64, 128, 256})
-    batch.choices.emplace_back(rows);
   return {{{"mlp.learning_rate", real(1e-4, 1e-2, true)},
            {"mlp.n_layers", integer(1, 4, false)},
            {"mlp.width", integer(32, 256, true)},
            {"mlp.dropout", real(0, 0.5, false)},
-           {"mlp.weight_decay", real(1e-6, 1e-2, true)},
-           {"mlp.batch_size", batch}}};
+           {"mlp.weight_decay", real(1e-6, 1e-1, true)},
+           {"mlp.batch_size",
+            one_of({std::int64_t{32}, std::int64_t{64}, std::int64_t{128}, std::int64_t{256}})},
+           {"mlp.activation", one_of({"relu", "silu"})},
+           {"encode.numbers", one_of({"robust", "quantile"})}}};
 }
 
 Params default_params() {
@@ -218,7 +224,9 @@ Params default_params() {
           {"mlp.width", std::int64_t{128}},
           {"mlp.dropout", 0.1},
           {"mlp.weight_decay", 1e-4},
-          {"mlp.batch_size", std::int64_t{64}}};
+          {"mlp.batch_size", std::int64_t{64}},
+          {"mlp.activation", "relu"},
+          {"encode.numbers", "robust"}};
 }
 
 }  // namespace starling::ml

@@ -1,5 +1,6 @@
 #include "ml/serve/artifact.h"
 
+#include "ml/serve/predict_script.h"
 #include "ml/table/encoder_json.h"
 #include "node/base/hash.h"
 
@@ -17,6 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kManifest = "manifest.json";
+constexpr const char* kScript = "predict.py";  // for people without Starling
 constexpr std::array<std::pair<const char*, std::string ArtifactParts::*>, 4> kParts{
     {{"model.pt", &ArtifactParts::model},
      {"preprocessing.json", &ArtifactParts::preprocessing},
@@ -32,6 +34,8 @@ std::string manifest_of(const ArtifactParts& parts) {
   for (const auto& [name, part] : kParts) {
     manifest["parts"][name] = {{"bytes", (parts.*part).size()}, {"hash", checksum(parts.*part)}};
   }
+  const std::string_view script = predict_script();
+  manifest["parts"][kScript] = {{"bytes", script.size()}, {"hash", checksum(script)}};
   return manifest.dump(2);
 }
 
@@ -40,7 +44,7 @@ Error zip_failure(const std::filesystem::path& path, const char* what) {
 }
 
 /// `content` must live until the archive is closed. False on failure.
-bool add_part(zip_t* zip, const char* name, const std::string& content) {
+bool add_part(zip_t* zip, const char* name, std::string_view content) {
   zip_source_t* source = zip_source_buffer(zip, content.data(), content.size(), 0);
   if (source == nullptr) return false;
   const zip_int64_t index = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
@@ -111,6 +115,8 @@ Result<std::uint64_t> write_artifact(const std::filesystem::path& path,
   for (const auto& [name, part] : kParts) {
     if (!add_part(zip.get(), name, parts.*part)) return zip_failure(path, zip_strerror(zip.get()));
   }
+  if (!add_part(zip.get(), kScript, predict_script()))
+    return zip_failure(path, zip_strerror(zip.get()));
   if (!add_part(zip.get(), kManifest, manifest)) return zip_failure(path, zip_strerror(zip.get()));
   if (zip_close(zip.get()) != 0) return zip_failure(path, zip_strerror(zip.get()));
   [[maybe_unused]] zip_t* const closed = zip.release();  // zip_close has freed it.
@@ -147,6 +153,13 @@ Result<Artifact> open_artifact(const std::filesystem::path& path) {
     const auto checked = check_part(manifest, path, name, *content);
     if (!checked) return checked.error();
     parts.*part = std::move(*content);
+  }
+  // Only people run it, but what is damaged is told before they do. Earlier versions had none.
+  if (manifest.contains("parts") && manifest["parts"].contains(kScript)) {
+    const auto script = read_part(zip.get(), path, kScript);
+    if (!script) return script.error();
+    if (auto checked = check_part(manifest, path, kScript, *script); !checked)
+      return checked.error();
   }
   auto encoder = encoder_from_json(parts.preprocessing);
   if (!encoder) return encoder.error();

@@ -4,6 +4,7 @@
 ///     preprocessing.json  the fitted encoder (ml/table/encoder_json.h)
 ///     schema.json         columns, types, levels, target, task, classes
 ///     metrics.json        what was measured, on which rows
+///     predict.py          predicts with PyTorch alone, for people without Starling
 ///     manifest.json       format version and the BLAKE2b-256 of each other part
 ///
 /// The same parts make the same bytes: the zip holds no times.

@@ -152,6 +152,19 @@ std::uint64_t cluster_time_ms(const StateView& view) {
 
 namespace {
 
+/// Whether workers of a lower feature level would divide, encode or train otherwise, or not at all.
+bool is_of_level_4(const StudySpec& spec) {
+  constexpr std::array kParams{"\"encode.",
+                               "\"mlp.activation",
+                               "\"mlp.schedule",
+                               "\"mlp.optimizer",
+                               "\"mlp.loss",
+                               "\"mlp.label_smoothing"};
+  return spec.split != SplitSpec{} || std::ranges::any_of(kParams, [&spec](const char* start) {
+           return spec.search_space_json.find(start) != std::string::npos;
+         });
+}
+
 /// Nodes of a lower feature level could not read its profile.
 bool has_new_role(const Dataset& dataset) {
   const auto profile = profile_from_stored(dataset.profile);
@@ -167,7 +180,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
   if (dataset != nullptr && has_new_role(dataset->dataset)) return 4;
   if (dataset != nullptr && is_packed_profile(dataset->dataset.profile)) return 3;
   const auto* study = std::get_if<CreateStudy>(&body);
-  if (study != nullptr && study->spec.split != SplitSpec{}) return 4;
+  if (study != nullptr && is_of_level_4(study->spec)) return 4;
   // What is adopted may hold such a dataset or study.
   return std::holds_alternative<Adopt>(body) ? 4 : 1;
 }

@@ -20,7 +20,6 @@ namespace {
 /// Fixed for all time: another salt is another choice of test rows for every dataset.
 constexpr std::string_view kRowSalt = "starling test rows";
 constexpr std::size_t kAlignment = 64;
-constexpr std::string_view kOtherLevels = "(one of many)";
 constexpr double kFloatWholeMax = 16'777'216;  // floats hold all whole numbers to here
 constexpr std::string_view kNoCell;
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
@@ -165,7 +164,7 @@ std::int32_t ColumnWriter::code_of(std::string_view cell, std::size_t column) {
   const auto next = static_cast<std::int32_t>(levels.size());
   const bool is_shared = levels.size() >= kStoredLevelsMax - 1;
   if (is_shared && levels.size() == kStoredLevelsMax) return next - 1;
-  levels.push_back(is_shared ? std::string{kOtherLevels} : text_);
+  levels.push_back(is_shared ? std::string{kSharedLevel} : text_);
   if (!is_shared) codes_[column].emplace(text_, next);
   return next;
 }

@@ -2,7 +2,8 @@
 ///
 /// Numbers are doubles, or floats where the profile says that these hold all of them exactly; dates
 /// are doubles; categories are 32-bit codes; a text or id is a 64-bit hash, which tells whether two
-/// are equal, and of a text its words are counted. Each row has a hash of its content. Columns without a value are left out.
+/// are equal, and of a text its words are counted. Each row has a hash of its content. Columns
+/// without a value are left out.
 ///
 /// Threads: none. Pure.
 #pragma once
@@ -24,6 +25,10 @@
 namespace starling::ml {
 
 inline constexpr std::size_t kStoredLevelsMax = 65'536;  ///< of a column; the others share one
+
+/// What they share. It is no word of a row: nothing is learned of it that a row to predict, which
+/// has its own word, would not get.
+inline constexpr std::string_view kSharedLevel = "(one of many)";
 
 struct StoredColumn {
   std::string name;

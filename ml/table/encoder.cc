@@ -1,6 +1,7 @@
 #include "ml/table/encoder.h"
 
 #include "ml/table/cell.h"
+#include "ml/table/column_store.h"
 #include "ml/table/date.h"
 #include "ml/table/text_tokens.h"
 
@@ -65,7 +66,8 @@ CategoryCoding fit_category(const TableColumn& column, std::span<const std::uint
   }
   std::vector<std::pair<std::size_t, std::string>> by_count;
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] > 0) by_count.emplace_back(counts[i], column.levels[i]);
+    if (counts[i] > 0 && column.levels[i] != kSharedLevel)
+      by_count.emplace_back(counts[i], column.levels[i]);
   }
   std::sort(by_count.begin(), by_count.end(), [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;

@@ -92,13 +92,17 @@ Json feature_json(const FeatureCoding& feature) {
 
 LevelStatistics statistics_from(const Json& json) {
   LevelStatistics statistics;
+  if (!json.at("targets").is_number_unsigned())
+    throw std::invalid_argument("a category's targets are no number");
   statistics.targets = json.at("targets").get<std::size_t>();
   statistics.levels = json.at("levels").get<std::vector<std::string>>();
   statistics.values = json.at("values").get<std::vector<float>>();
-  const bool fits = statistics.targets <= kStatisticTargetsMax && !statistics.levels.empty() &&
-                    statistics.levels.size() <= kStatisticLevelsMax &&
-                    std::ranges::is_sorted(statistics.levels) &&
-                    statistics.values.size() == statistics.levels.size() * statistics.width();
+  const bool fits =
+      statistics.targets <= kStatisticTargetsMax && !statistics.levels.empty() &&
+      statistics.levels.size() <= kStatisticLevelsMax &&
+      std::ranges::is_sorted(statistics.levels) &&
+      std::ranges::all_of(statistics.values, [](float value) { return std::isfinite(value); }) &&
+      statistics.values.size() == statistics.levels.size() * statistics.width();
   if (!fits) throw std::invalid_argument("a category's statistics do not fit together");
   return statistics;
 }

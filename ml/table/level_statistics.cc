@@ -1,5 +1,7 @@
 #include "ml/table/level_statistics.h"
 
+#include "ml/table/column_store.h"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -47,7 +49,7 @@ float frequency(double count, std::size_t rows) {
 std::vector<std::size_t> chosen_levels(const TableColumn& column, const Sums& sums) {
   std::vector<std::size_t> chosen;
   for (std::size_t level = 0; level < column.levels.size(); ++level)
-    if (sums.counts[level] > 0) chosen.push_back(level);
+    if (sums.counts[level] > 0 && column.levels[level] != kSharedLevel) chosen.push_back(level);
   const auto by_word = [&](std::size_t a, std::size_t b) {
     return column.levels[a] < column.levels[b];
   };

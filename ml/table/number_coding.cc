@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace starling::ml {
 namespace {
@@ -38,19 +37,24 @@ void fit_robust(std::vector<double>& present, NumberCoding& coding) {
   coding.factor = factor_of(range);
 }
 
-/// In two passes: the squares of large numbers that are close would lose what differs.
+/// In two passes: the squares of large numbers that are close would lose what differs. In units of
+/// the largest distance: squares of what is large would be infinite.
 void fit_standard(const std::vector<double>& present, NumberCoding& coding) {
   const auto count = static_cast<double>(present.size());
-  double mean = 0;
   for (const double number : present)
-    mean += number / count;
-  double squares = 0;
+    coding.centre += number / count;
+  double most = 0;
   for (const double number : present)
-    squares += (number - mean) * (number - mean) / count;
-  coding.centre = mean;
+    most = std::max(most, std::abs(number - coding.centre));
   const bool is_constant =
       std::ranges::all_of(present, [&](double number) { return number == present.front(); });
-  coding.factor = is_constant ? 0 : factor_of(std::sqrt(squares));
+  if (is_constant || most == 0) return;
+  double squares = 0;
+  for (const double number : present) {
+    const double off = (number - coding.centre) / most;
+    squares += off * off / count;
+  }
+  coding.factor = factor_of(most * std::sqrt(squares));
 }
 
 void fit_quantiles(std::vector<double>& present, NumberCoding& coding) {
@@ -63,9 +67,8 @@ void fit_quantiles(std::vector<double>& present, NumberCoding& coding) {
                          static_cast<double>(present.size() - 1);
     const auto below = static_cast<std::size_t>(place);
     const std::size_t above = std::min(below + 1, present.size() - 1);
-    // Half of each: their difference might be infinite.
     const double share = place - static_cast<double>(below);
-    coding.quantiles.push_back((1 - share) * present[below] + share * present[above]);
+    coding.quantiles.push_back(std::lerp(present[below], present[above], share));
   }
   coding.factor = 1;
 }
@@ -89,8 +92,8 @@ double place_among(const std::vector<double>& quantiles, double number) {
 }
 
 double normal_place(const std::vector<double>& quantiles, double number) {
-  if (number <= quantiles.front()) return normal_from_centre(kEnd - 0.5);
-  if (number >= quantiles.back()) return normal_from_centre(0.5 - kEnd);
+  if (number < quantiles.front()) return normal_from_centre(kEnd - 0.5);
+  if (number > quantiles.back()) return normal_from_centre(0.5 - kEnd);
   const double place = std::clamp(place_among(quantiles, number), kEnd, 1 - kEnd);
   return normal_from_centre(place - 0.5);
 }
@@ -110,14 +113,13 @@ NumberCoding fit_number(std::vector<double>& present, NumberScaling scaling) {
 }
 
 float scaled(const NumberCoding& coding, double number) {
-  constexpr double kFloatMax = std::numeric_limits<float>::max();
+  constexpr double kFar = 1000;  // one absurd cell must not make a whole prediction infinite
   if (coding.factor == 0) return 0;
   switch (coding.scaling) {
     case NumberScaling::robust:
       return static_cast<float>(smoothly_clipped((number - coding.centre) * coding.factor));
     case NumberScaling::standard:
-      return static_cast<float>(
-          std::clamp((number - coding.centre) * coding.factor, -kFloatMax, kFloatMax));
+      return static_cast<float>(std::clamp((number - coding.centre) * coding.factor, -kFar, kFar));
     case NumberScaling::quantile: return static_cast<float>(normal_place(coding.quantiles, number));
   }
   return 0;

@@ -124,8 +124,8 @@ bool has_all_levels(const ColumnProfile& column);
 /// words and the short ones, for these may be classes.
 void fit_levels(std::vector<ColumnProfile>& columns, std::size_t bytes);
 
-/// Whether a model may learn from it: any type but id, with at least two values, or with one that is
-/// missing in some rows, which its owner did not exclude.
+/// Whether a model may learn from it: any type but id, with at least two values, or with one that
+/// is missing in some rows, which its owner did not exclude.
 bool is_feature(const ColumnProfile& column);
 
 /// What the owner says of a column.

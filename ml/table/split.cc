@@ -137,29 +137,40 @@ struct Group {
   RowNumbers rows;
 };
 
-/// Moves all from place `first` on to `part`.
-void take_groups(std::vector<Group>& groups, std::ptrdiff_t first, RowNumbers& part) {
-  for (auto group = groups.begin() + first; group != groups.end(); ++group)
-    add(part, group->rows);
-  groups.erase(groups.begin() + first, groups.end());
-}
-
-/// Moves groups to `part`, the last first, until it has `share` of the rows. One that would make it
-/// too large stays, unless all would: then the smallest goes. One group always stays.
-void take_share(std::vector<Group>& groups, double share, RowNumbers& part) {
-  constexpr double kAtMost = 1.25;
+double row_count(const std::vector<Group>& groups) {
   std::size_t count = 0;
   for (const Group& group : groups)
     count += group.rows.size();
-  const double wanted = share * static_cast<double>(count);
+  return static_cast<double>(count);
+}
+
+/// Moves those whose order is at least `limit` to `part`, unless one has more than `most` rows.
+void take_from(std::vector<Group>& groups, std::uint64_t limit, double most, RowNumbers& part) {
+  std::erase_if(groups, [&](const Group& group) {
+    const bool is_in = group.order >= limit && static_cast<double>(group.rows.size()) <= most;
+    if (is_in) add(part, group.rows);
+    return is_in;
+  });
+}
+
+/// Moves groups to `part`, the last first, until it has `share` of the rows. One that would make it
+/// too large stays, unless all would: then the smallest goes. At least `keep` groups stay, if there
+/// are more.
+void take_share(std::vector<Group>& groups, double share, std::size_t keep, RowNumbers& part) {
+  constexpr double kAtMost = 1.25;
+  const double wanted = share * row_count(groups);
+  std::size_t taken = 0;
   std::vector<Group> left;
   for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
     const auto with_it = static_cast<double>(part.size() + group->rows.size());
-    const bool is_enough = static_cast<double>(part.size()) >= wanted;
-    if (is_enough || with_it > wanted * kAtMost)
+    const bool is_enough =
+        static_cast<double>(part.size()) >= wanted || groups.size() - taken <= keep;
+    if (is_enough || with_it > wanted * kAtMost) {
       left.push_back(std::move(*group));
-    else
+    } else {
       add(part, group->rows);
+      ++taken;
+    }
   }
   std::ranges::reverse(left);
   groups = std::move(left);
@@ -236,10 +247,9 @@ Split split_groups(std::span<const SplitRow> rows, std::uint64_t seed, std::uint
     groups.push_back({leading_number(hash), std::move(members)});
   if (groups.size() >= kThresholdSplitRows) {
     const auto limit = static_cast<std::uint64_t>(std::ldexp(1 - kTestShare, 64));
-    const auto first = std::ranges::lower_bound(groups, limit, {}, &Group::order);
-    take_groups(groups, first - groups.begin(), split.test);
+    take_from(groups, limit, kTestShare * row_count(groups), split.test);
   } else {
-    take_share(groups, kTestShare, split.test);
+    take_share(groups, kTestShare, std::max<std::size_t>(folds, 2), split.test);
   }
   for (Group& group : groups)
     group.order = mix_seeds(seed, group.order);
@@ -247,7 +257,7 @@ Split split_groups(std::span<const SplitRow> rows, std::uint64_t seed, std::uint
   if (folds > 1) {
     fill_folds(groups, split);
   } else {
-    take_share(groups, kValidationShare, split.validation);
+    take_share(groups, kValidationShare, 1, split.validation);
     for (const Group& group : groups)
       add(split.train, group.rows);
   }

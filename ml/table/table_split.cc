@@ -59,9 +59,9 @@ class PartOfValue {
   PartOfValue(const SplitSpec& spec, const Table& table) : table_(table) {
     // What no list names trains where none was said to train.
     unnamed_ = spec.train.empty() ? RowPart::train : RowPart::none;
-    add(spec.train, RowPart::train);
+    add(spec.test, RowPart::test);  // the first counts: 1 and 1.0 are one number
     add(spec.validation, RowPart::validation);
-    add(spec.test, RowPart::test);
+    add(spec.train, RowPart::train);
     for (const std::string& level : table.key.levels)
       of_level_.push_back(found_in(of_text_, level));
   }

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -272,6 +273,11 @@ bool is_width(std::size_t width) {
   return width >= 1 && width <= kNativeWidthMax;
 }
 
+/// No size is so large, and no network has it: what is no whole number is refused with it.
+std::size_t size_in(const Json& json) {
+  return json.is_number_unsigned() ? json.get<std::size_t>() : SIZE_MAX;
+}
+
 Result<NativeModel> read_head(const std::string& text) {
   NativeModel model;
   try {
@@ -285,9 +291,10 @@ Result<NativeModel> read_head(const std::string& text) {
       if (known == kActivations.end()) return corrupt("its activation is unknown");
       model.activation = static_cast<Activation>(known - kActivations.begin());
     }
-    model.inputs = head.at("inputs").get<std::size_t>();
-    model.outputs = head.at("outputs").get<std::size_t>();
-    model.hidden = head.at("hidden").get<std::vector<std::size_t>>();
+    model.inputs = size_in(head.at("inputs"));
+    model.outputs = size_in(head.at("outputs"));
+    for (const Json& width : head.at("hidden"))
+      model.hidden.push_back(size_in(width));
     const auto task = head.at("task").get<std::string>();
     if (task != "regression" && task != "classes") return corrupt("its task is unknown");
     model.is_regression = task == "regression";
@@ -396,7 +403,9 @@ Result<NativeModel> read_native_model(std::string_view bytes) {
 void scale_outputs(std::vector<float>& numbers, double scale, double shift, bool is_log) {
   for (float& number : numbers) {
     const double value = static_cast<double>(number) * scale + shift;
-    number = static_cast<float>(is_log ? std::expm1(value) : value);
+    constexpr double kMost = std::numeric_limits<float>::max();
+    const double said = is_log ? std::expm1(value) : value;
+    number = static_cast<float>(said > kMost ? kMost : said < -kMost ? -kMost : said);
   }
 }
 

@@ -1,6 +1,7 @@
 // Each set of kernels that this machine can run gives the bits that the portable one gives.
 #include "ml/engine/kernels.h"
 #include "node/base/random.h"
+#include "tests/ml/activation_support.h"
 
 #include <gtest/gtest.h>
 
@@ -180,22 +181,6 @@ INSTANTIATE_TEST_SUITE_P(Fast,
                          [](const auto& tested) { return std::string{tested.param->name}; });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EachKernels);
 
-/// As the papers define them.
-double exactly(Activation kind, double x) {
-  switch (kind) {
-    case Activation::relu: return std::max(x, 0.0);
-    case Activation::gelu:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::selu:
-      return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x));
-    case Activation::mish: return x * std::tanh(std::log1p(std::exp(x)));
-    case Activation::silu: return x / (1 + std::exp(-x));
-    case Activation::tanh: return std::tanh(x);
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-  }
-  return 0;
-}
-
 TEST(PortableKernels, ActivationsAndTheirSlopesAreThoseOfThePapers) {
   for (const Activation kind : kActivations) {
     for (double x = -30; x <= 30; x += 0.0173) {
@@ -203,9 +188,10 @@ TEST(PortableKernels, ActivationsAndTheirSlopesAreThoseOfThePapers) {
       float value = static_cast<float>(x);
       float slope = 0;
       portable_kernels().activate({.kind = kind, .count = 1, .values = &value, .slopes = &slope});
-      const double exact = exactly(kind, given);
+      const double exact = defined_activation(kind, given);
       EXPECT_NEAR(value, exact, 1e-6 * (1 + std::abs(exact))) << static_cast<int>(kind) << " " << x;
-      const double exact_slope = (exactly(kind, given + 1e-6) - exactly(kind, given - 1e-6)) / 2e-6;
+      const double exact_slope =
+          (defined_activation(kind, given + 1e-6) - defined_activation(kind, given - 1e-6)) / 2e-6;
       if (std::abs(given) < 1e-5) continue;
       EXPECT_NEAR(slope, exact_slope, 3e-6 * (1 + std::abs(exact_slope)))
           << static_cast<int>(kind) << " " << x;

@@ -1,6 +1,7 @@
 #include "ml/engine/mlp.h"
 #include "node/base/hash.h"
 #include "node/base/random.h"
+#include "tests/ml/activation_support.h"
 
 #include <gtest/gtest.h>
 
@@ -63,21 +64,6 @@ std::vector<float> mask_of(const MlpShape& shape,
   return mask;
 }
 
-double active(Activation kind, double x) {
-  switch (kind) {
-    case Activation::relu: return std::max(x, 0.0);
-    case Activation::gelu:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::selu:
-      return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x));
-    case Activation::mish: return x * std::tanh(std::log1p(std::exp(x)));
-    case Activation::silu: return x / (1 + std::exp(-x));
-    case Activation::tanh: return std::tanh(x);
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-  }
-  return 0;
-}
-
 double error_loss(const MlpShape& shape, double error) {
   if (shape.loss == MlpLoss::huber)
     return std::abs(error) > 1 ? std::abs(error) - 0.5 : error * error / 2;
@@ -105,7 +91,8 @@ double loss_of(const MlpShape& shape,
         for (std::size_t k = 0; k < values.size(); ++k)
           next[c] += values[k] * weights[at + k * width + c];
         if (!is_last)
-          next[c] = active(shape.activation, next[c]) * masks[layer][row * padded(width) + c];
+          next[c] =
+              defined_activation(shape.activation, next[c]) * masks[layer][row * padded(width) + c];
       }
       at += (values.size() + 1) * width;
       values = next;

@@ -156,7 +156,14 @@ TEST(Draw, SameArgumentsSameTrialWhateverTheOrderOfTheHistory) {
 
 TEST(Draw, StaysTheSameAcrossVersions) {
   // A change here changes the results of every study that is repeated from its spec.
-  const SearchSpace space = default_space();
+  const SearchSpace space = parse_search_space(R"({
+    "mlp.learning_rate":{"type":"float","low":1e-4,"high":1e-2,"log":true},
+    "mlp.n_layers":{"type":"int","low":1,"high":4},
+    "mlp.width":{"type":"int","low":32,"high":256,"log":true},
+    "mlp.dropout":{"type":"float","low":0,"high":0.5},
+    "mlp.weight_decay":{"type":"float","low":1e-6,"high":1e-2,"log":true},
+    "mlp.batch_size":{"type":"categorical","choices":[32,64,128,256]}})")
+                                .value();
   const auto trials = history(space, 42, 30);
   std::string text;
   for (const auto& [name, value] : draw(42, 30, space, trials))

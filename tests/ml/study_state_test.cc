@@ -57,6 +57,9 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(study), 1U);
   study.spec.split.method = SplitMethod::kfold;
   EXPECT_EQ(feature_level_of(study), 4U);
+  study.spec.split = {};
+  study.spec.search_space_json = to_json(default_space());
+  EXPECT_EQ(feature_level_of(study), 4U);
 }
 
 TEST(Dataset, InUseCannotBeRemoved) {

@@ -256,6 +256,31 @@ TEST(Groups, AGiantOneTrains) {
     EXPECT_FALSE(fold.empty());
 }
 
+TEST(Groups, ThreeAreEnoughWhateverTheirSizes) {
+  std::vector<std::size_t> sizes(21, 10);
+  sizes[4] = 9000;
+  for (const auto& each : {std::vector<std::size_t>{98, 1, 1}, {1, 98, 1}, {1, 1, 98}, sizes}) {
+    const auto rows = groups_of(each);
+    for (std::uint64_t seed = 1; seed < 20; ++seed) {
+      const Split split = split_groups(rows, seed);
+      EXPECT_FALSE(split.test.empty() || split.validation.empty() || split.train.empty());
+    }
+    if (each.size() < 10) continue;
+    for (const RowNumbers& fold : split_groups(rows, 1, 5).folds)
+      EXPECT_FALSE(fold.empty());
+  }
+}
+
+TEST(Groups, AGiantAmongManyTrains) {
+  std::vector<std::size_t> sizes(6000, 1);
+  for (const std::size_t giant : {0U, 17U, 400U, 5000U, 5500U}) {
+    auto each = sizes;
+    each[giant] = 40'000;
+    const auto rows = groups_of(each);
+    EXPECT_LT(split_groups(rows, 1).test.size(), 2000U) << giant;
+  }
+}
+
 TEST(Groups, ManyAreDividedByAThresholdThatAppendedOnesDoNotMove) {
   const auto before = groups_of(std::vector<std::size_t>(6000, 2));
   const auto after = groups_of(std::vector<std::size_t>(6500, 2));

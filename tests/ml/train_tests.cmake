@@ -41,3 +41,15 @@ foreach(engine native torch)
     endif()
   endif()
 endforeach()
+
+if(TARGET starling-native-worker)
+  starling_test(predict_script_test
+    SOURCES predict_script_test.cc
+    USES starling::artifact starling::predictor starling::trial starling::worker_pool)
+  target_compile_definitions(predict_script_test PRIVATE
+    STARLING_WORKER="$<TARGET_FILE:starling-native-worker>")
+  add_dependencies(predict_script_test starling-native-worker)
+  if(STARLING_SANITIZE)
+    target_compile_options(predict_script_test PRIVATE -Wno-mismatched-new-delete)
+  endif()
+endif()

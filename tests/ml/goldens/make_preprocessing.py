@@ -5,7 +5,8 @@ Needs python3-pandas. Run it in this folder; its output is the same every time.
 
 Fitted on the first `fit_rows` rows only; `expected` has all rows. The quantile transformation is
 scikit-learn's (QuantileTransformer, output_distribution="normal", without subsampling), written out
-with numpy.interp and Python's NormalDist, with as many quantiles as Gorishniy et al. (2021) take.
+with numpy.interp and Python's NormalDist, with as many quantiles as Gorishniy et al. (2021) take;
+but numbers that equal the least or the greatest have the middle of their places, as all others.
 """
 
 import json
@@ -24,6 +25,7 @@ def columns():
             "normal": random.normal(3, 2, ROWS),
             "skewed": np.exp(random.normal(0, 2, ROWS)),
             "tied": random.integers(0, 5, ROWS).astype(float),
+            "tenths": np.round(random.normal(0, 1, ROWS), 1),
             "mostly_zero": np.where(random.random(ROWS) < 0.8, 0.0, random.normal(0, 1, ROWS)),
             "constant": np.full(ROWS, 4.25),
             "large": random.normal(1e12, 1e3, ROWS),
@@ -59,7 +61,7 @@ def quantile(fit, column):
         np.interp(column, quantiles, references)
         - np.interp(-column, -quantiles[::-1], -references[::-1])
     )
-    place = np.where(column >= quantiles[-1], 1.0, np.where(column <= quantiles[0], 0.0, place))
+    place = np.where(column > quantiles[-1], 1.0, np.where(column < quantiles[0], 0.0, place))
     normal = NormalDist()
     return pd.Series([normal.inv_cdf(min(max(p, 1e-7), 1 - 1e-7)) if p == p else 0.0 for p in place])
 

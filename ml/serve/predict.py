@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Predicts the rows of a CSV file: python3 predict.py ROWS.csv > PREDICTIONS.csv
+
+Needs Python 3.8 and PyTorch, nothing of Starling. It reads preprocessing.json and model.pt beside
+it (unzip the model's file). Columns are found by their names in the first line; the answer is the
+rows with `prediction` added and, for classes, `p_CLASS`.
+"""
+
+import csv
+import json
+import math
+import os
+import re
+import sys
+from datetime import date
+from statistics import NormalDist
+
+import torch
+
+MISSING = set(
+    "NA N/A n/a na NaN nan NAN null NULL Null None none NONE <NA> #N/A #NA #NV \\N -- . ? - "
+    "#REF! #DIV/0! #VALUE!".split()
+) | {"", "#N/A N/A"}
+YES, NO = {"true", "yes", "y", "t", "on"}, {"false", "no", "n", "f", "off"}
+UNIT = r"(?:\$|€|£|¥|₹|USD|EUR|GBP|CHF)"
+MONTHS = ("january february march april may june july august september october november "
+          "december").split()
+NUMBERS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})(?:\2(\d{1,4}))?(?!\d)")
+DAY_NAME_YEAR = re.compile(r"(\d{1,2})\.?-? *([A-Za-z]{3,9})\.?,?(?:-| +)(\d{4}|\d{2})(?!\d)")
+NAME_DAY_YEAR = re.compile(r"([A-Za-z]{3,9})\.? *(\d{1,2}),? +(\d{4}|\d{2})(?!\d)")
+TIME = re.compile(
+    r"[T ] *(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d*)?))? *([AaPp][Mm])? *(?:Z|([+-])(\d\d):?(\d\d)?)?$"
+)
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+def number_in(text, decimal):
+    """None if it is none."""
+    bracketed = re.fullmatch(r"\( *([^-+].*?) *\)", text)
+    text = bracketed[1] if bracketed else text
+    shape = re.fullmatch(rf"([-+]?)(?:{UNIT} *)?([-+]?)(.*?)(?: *(?:{UNIT}|%))?", text)
+    digits = shape[3]
+    group = "," if decimal == "." else r"\."
+    if re.match(rf"\d{{1,3}}(?:(?:{group}|[ '\u00a0\u202f])\d{{2,3}})+", digits):
+        digits = re.sub(rf"(?<=\d)(?:{group}|[ '\u00a0\u202f])(?=\d)", "", digits)
+    digits = digits.replace(decimal, ".")
+    if not re.fullmatch(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", digits):
+        return None
+    value = float(digits)
+    negative = (shape[1] == "-" or shape[2] == "-") != bool(bracketed)
+    return None if abs(value) > 1e300 else -value if negative else value
+
+
+def midnight(year, month, day):
+    if len(year) not in (2, 4):
+        return None
+    full = int(year) + (0 if len(year) == 4 else 2000 if int(year) < 70 else 1900)
+    try:
+        return (date(full, int(month), int(day)).toordinal() - EPOCH) * 86400.0
+    except ValueError:
+        return None
+
+
+def month_named(word):
+    found = [i for i, name in enumerate(MONTHS, 1) if name.startswith(word.lower())]
+    return "9" if word.lower() == "sept" else str(found[0]) if found else "0"
+
+
+def day_in(text, day_first):
+    """Seconds since 1970, and what is left of the text."""
+    found = NUMBERS.match(text)
+    if found:
+        first, mark, second, third = found.groups()
+        rest = text[found.end():]
+        if third is None:
+            is_month = len(first) == 4 and len(second) == 2 and mark != "." and not rest
+            return (midnight(first, second, "1") if is_month else None), rest
+        if len(first) == 4:
+            return midnight(first, second, third), rest
+        orders = [(third, second, first), (third, first, second)]
+        orders = orders if day_first else orders[::-1]
+        wanted = midnight(*orders[0])
+        return (midnight(*orders[1]) if wanted is None else wanted), rest
+    found = DAY_NAME_YEAR.match(text)
+    if found:
+        return midnight(found[3], month_named(found[2]), found[1]), text[found.end():]
+    found = NAME_DAY_YEAR.match(text)
+    if found:
+        return midnight(found[3], month_named(found[1]), found[2]), text[found.end():]
+    found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", text)
+    return (midnight(*found.groups()) if found else None), ""
+
+
+def date_in(text, day_first):
+    seconds, rest = day_in(text, day_first)
+    if seconds is None or not rest:
+        return seconds
+    time = TIME.fullmatch(rest)
+    if not time:
+        return None
+    hours, half = int(time[1]), (time[4] or "").lower()
+    if half:
+        hours = hours % 12 + (12 if half == "pm" else 0)
+    seconds += hours * 3600 + int(time[2]) * 60 + float(time[3] or 0)
+    offset = int(time[6] or 0) * 3600 + int(time[7] or 0) * 60
+    return seconds + offset if time[5] == "-" else seconds - offset
+
+
+def date_parts(seconds):
+    days = math.floor(seconds / 86400)
+    day = date.fromordinal(days + EPOCH)
+    return [seconds, day.month, day.day, day.isoweekday() % 7, seconds - days * 86400.0]
+
+
+def place_among(quantiles, value):
+    """From 0 to 1; the middle where several quantiles are the value."""
+    last = len(quantiles) - 1
+    equal = [i for i, q in enumerate(quantiles) if q == value]
+    if equal:
+        return (equal[0] + equal[-1]) / 2 / last
+    after = next(i for i, q in enumerate(quantiles) if q > value)
+    below, above = quantiles[after - 1], quantiles[after]
+    return (after - 1 + (value - below) / (above - below)) / last
+
+
+def scaled(coding, value):
+    if coding["factor"] == 0:
+        return 0.0
+    scaling = coding.get("scaling", "robust")
+    if scaling == "quantile":
+        quantiles = coding["quantiles"]
+        end = 0.0 if value < quantiles[0] else 1.0 if value > quantiles[-1] else None
+        place = place_among(quantiles, value) if end is None else end
+        return NormalDist().inv_cdf(min(max(place, 1e-7), 1 - 1e-7))
+    z = (value - coding["median"]) * coding["factor"]
+    if scaling == "standard":
+        return min(max(z, -1000.0), 1000.0)
+    z = min(max(z, -1e9), 1e9)
+    return z / math.sqrt(1 + (z / 3) ** 2)
+
+
+def encode_number(feature, text, decimal):
+    missing = text in MISSING
+    value = None if missing else number_in(text, decimal)
+    if value is None and not missing and not text.lower().lstrip("+-").startswith("inf"):
+        raise ValueError(f'"{text}" is not a number')
+    flag = [float(value is None)] if feature["missing_flag"] else []
+    return [0.0 if value is None else scaled(feature, value)] + flag
+
+
+def encode_date(feature, text):
+    missing = text in MISSING
+    seconds = None if missing else date_in(text, feature["day_first"])
+    if seconds is None and not missing:
+        raise ValueError(f'"{text}" is not a date')
+    parts = date_parts(seconds or 0.0)
+    used = [(c, p) for c, p in zip(feature["parts"], parts) if c["factor"] != 0]
+    flag = [float(missing)] if feature["missing_flag"] else []
+    return [0.0 if missing else scaled(c, p) for c, p in used] + flag
+
+
+def meaning(word):
+    return True if word.lower() in YES else False if word.lower() in NO else None
+
+
+def encode_category(feature, text):
+    levels, has_other = feature["levels"], feature["other"]
+    out = [0.0] * (len(levels) + has_other)
+    statistics = feature.get("statistics")
+    width = statistics["targets"] + 1 if statistics else 0
+    known = [0.0] * width
+    if text in MISSING:
+        return out + known
+    if statistics and text in statistics["levels"]:
+        at = statistics["levels"].index(text) * width
+        known = statistics["values"][at : at + width]
+    if text in levels:
+        out[levels.index(text)] = 1.0
+    elif has_other:
+        out[-1] = 1.0
+    elif feature.get("boolean") and meaning(text) is not None:
+        same = [i for i, level in enumerate(levels) if meaning(level) == meaning(text)]
+        for i in same[:1]:
+            out[i] = 1.0
+    return out + known
+
+
+def encode_text(feature, text):
+    buckets = feature["buckets"]
+    counts = [0] * buckets
+    mask = (1 << 64) - 1
+    for word in re.findall(rb"[0-9A-Za-z\x80-\xff]+", b"" if text in MISSING else text.encode()):
+        value = 0xCBF29CE484222325
+        for byte in word.lower():
+            value = (value ^ byte) * 0x100000001B3 & mask
+        value = ((value ^ value >> 29) * 0xBF58476D1CE4E5B9 & mask) >> 20
+        step = 1 if value // buckets % 2 == 0 else -1
+        counts[value % buckets] = min(max(counts[value % buckets] + step, -127), 127)
+    length = math.sqrt(sum(c * c for c in counts)) or 1.0
+    return [c / length for c in counts]
+
+
+def encode(feature, cell, decimal):
+    text = cell.strip(" \t\r\n\f\v")
+    kind = feature["type"]
+    if kind == "number":
+        return encode_number(feature, text, decimal)
+    if kind == "date":
+        return encode_date(feature, text)
+    return (encode_text if kind == "text" else encode_category)(feature, text)
+
+
+def encode_row(known, row, number):
+    values = []
+    for feature in known["features"]:
+        name = feature["name"]
+        if row.get(name) is None:
+            raise SystemExit(f'row {number}: column "{name}" is missing')
+        try:
+            values += encode(feature, row[name], known.get("decimal", "."))
+        except ValueError as problem:
+            raise SystemExit(f'row {number}, column "{name}": {problem}') from None
+    return values
+
+
+def main():
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    folder = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(folder, "preprocessing.json"), encoding="utf-8") as file:
+        known = json.load(file)
+    model = torch.jit.load(os.path.join(folder, "model.pt"))
+    with open(sys.argv[1], newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    target = known["target"]
+    encoded = [encode_row(known, row, number) for number, row in enumerate(rows, 1)]
+    with torch.no_grad():
+        said = model(torch.tensor(encoded, dtype=torch.float32).reshape(-1, known["width"])).tolist()
+    classes = target["classes"]
+    names = ["prediction"] + [f"p_{name}" for name in classes]
+    writer = csv.DictWriter(sys.stdout, list(reader.fieldnames or []) + names, extrasaction="ignore")
+    writer.writeheader()
+    for row, answer in zip(rows, said):
+        if classes:
+            best = max(range(len(classes)), key=lambda i: answer[i])
+            row.update(zip(names, [classes[best], *answer]))
+        else:
+            row["prediction"] = answer
+        writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()

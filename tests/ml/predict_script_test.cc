@@ -1,0 +1,142 @@
+// What an artifact's predict.py says with PyTorch alone is what Starling says.
+#include "ml/serve/artifact.h"
+#include "ml/serve/predictor.h"
+#include "tests/ml/train_pool_support.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace starling::ml {
+namespace {
+
+constexpr const char* kPython = "/usr/bin/python3";  // Debian's, where python3-torch is
+
+bool has_pytorch() {
+  return std::system(fmt::format("{} -c 'import torch' 2>/dev/null", kPython).c_str()) == 0;
+}
+
+/// Rows with all types of columns, written as people write them.
+struct MixedTable {
+  static constexpr int kRows = 600;
+
+  static std::vector<std::string> names() {
+    return {"amount", "plain", "day", "member", "city", "note"};
+  }
+
+  static std::vector<std::string> row(int i) {
+    const int big = i * 7919 % 100'000;
+    return {i % 23 == 0  ? "NA"
+            : i % 2 == 0 ? fmt::format("${},{:03}.50", big / 1000 + 1, big % 1000)
+                         : fmt::format("({}.25)", big),
+            fmt::format("{}e-2", i * 31 % 977),
+            i % 3 == 0 ? fmt::format("{}/{}/2019 {}:05 PM", i % 28 + 1, i % 12 + 1, i % 12 + 1)
+                       : fmt::format("{}/{}/2018", i % 15 + 13, i % 12 + 1),
+            i % 11 == 0  ? "?"
+            : i % 2 == 0 ? "Yes"
+                         : "no",
+            fmt::format("city {}", i * 37 % 60),
+            fmt::format("Order {} of the größte \"{}\", again", i % 9, i % 10)};
+  }
+
+  static std::string csv(bool has_target) {
+    std::string text = fmt::format("{}{}\n", fmt::join(names(), ","), has_target ? ",y" : "");
+    for (int i = 0; i < kRows; ++i) {
+      std::string line;
+      for (std::string cell : row(i)) {
+        std::string quoted;
+        for (const char c : cell)
+          quoted.append(c == '"' ? 2 : 1, c);
+        line += (line.empty() ? "" : ",") + fmt::format("\"{}\"", quoted);
+      }
+      text += line + (has_target ? fmt::format(",{}\n", i * 37 % 60 % 7 + i % 5 * 10 + 1) : "\n");
+    }
+    return text;
+  }
+};
+
+class PredictScript : public testing::TestWithParam<const char*> {
+ protected:
+  Story run(WorkTask task) { return finish(io_, tell(pools_.native(), std::move(task))); }
+
+  std::vector<float> said_here(const std::string& artifact) {
+    std::vector<RawRow> rows;
+    for (int i = 0; i < MixedTable::kRows; ++i) {
+      RawRow row;
+      const auto cells = MixedTable::row(i);
+      for (std::size_t c = 0; c < cells.size(); ++c)
+        row[MixedTable::names()[c]] = cells[c];
+      rows.push_back(std::move(row));
+    }
+    Predictor predictor{io_.get_executor(), pools_, folder_ / "models"};
+    const auto said = finish(io_, predictor.predict(artifact, rows, MissingColumns::refuse));
+    EXPECT_TRUE(said) << said.error().detail;
+    return said ? std::vector<float>(said->values.begin(), said->values.end())
+                : std::vector<float>{};
+  }
+
+  /// The column `prediction` of what the script prints.
+  std::vector<double> said_by_script(const std::string& artifact) {
+    std::ofstream(folder_ / "rows.csv") << MixedTable::csv(false);
+    const std::string command = fmt::format(
+        "cd {0} && {1} -m zipfile -e {2} model && {1} model/predict.py rows.csv > "
+        "said.csv && {1} -c \"import csv; [print(r['prediction']) for r in "
+        "csv.DictReader(open('said.csv'))]\" > said.txt",
+        folder_.path().string(),
+        kPython,
+        artifact);
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    std::ifstream in(folder_ / "said.txt");
+    std::vector<double> said;
+    for (double number = 0; in >> number;)
+      said.push_back(number);
+    return said;
+  }
+
+  ScratchFolder folder_;
+  asio::io_context io_;
+  WorkerPools pools_{io_.get_executor(), STARLING_WORKER, "/nowhere"};
+};
+
+TEST_P(PredictScript, SaysTheSameWithPyTorchAlone) {
+  if (!has_pytorch()) GTEST_SKIP() << kPython << " has no PyTorch (Debian: python3-torch)";
+  WorkTask task;
+  task.dataset_path = folder_ / "table.csv";
+  std::ofstream(task.dataset_path) << MixedTable::csv(true);
+  task.target = "y";
+  task.task = "regression";
+  task.kind = WorkKind::final;
+  task.fixed_epochs = 20;
+  task.artifact_path = folder_ / "model.zip";
+  task.params = {{"encode.numbers", std::string{GetParam()}},
+                 {"encode.target", std::string{"log1p"}},
+                 {"mlp.activation", std::string{"silu"}},
+                 {"mlp.width", std::int64_t{32}}};
+  const Story last = run(task);
+  ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+  // The table has what is to be compared: else this would compare too little.
+  const auto features = nlohmann::json::parse(last.done->features_json);
+  std::vector<std::string> types;
+  for (const auto& feature : features)
+    types.push_back(feature.at("type"));
+  EXPECT_EQ(fmt::format("{}", fmt::join(types, " ")), "number number date category category text");
+  const auto here = said_here(task.artifact_path);
+  const auto there = said_by_script(task.artifact_path);
+  ASSERT_EQ(here.size(), static_cast<std::size_t>(MixedTable::kRows));
+  ASSERT_EQ(there.size(), here.size());
+  for (std::size_t i = 0; i < here.size(); ++i)
+    EXPECT_NEAR(there[i], here[i], 1e-4 * (1 + std::abs(here[i]))) << "row " << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Scalings,
+                         PredictScript,
+                         testing::Values("robust", "standard", "quantile"),
+                         [](const auto& tested) { return std::string{tested.param}; });
+
+}  // namespace
+}  // namespace starling::ml
