@@ -1,9 +1,9 @@
 /// One number column -> numbers of about one size, fitted on training rows only.
 ///
 /// robust: (x - median) / interquartile range, then x / sqrt(1 + (x/3)^2), which keeps outliers
-/// within 3. standard: (x - mean) / standard deviation, within 1,000. quantile: the place of x among
-/// the training rows, as a standard normal number; equal numbers have the middle of their places,
-/// what is beyond all is 5.2 away.
+/// within 3. standard: (x - mean) / standard deviation, within 1,000. quantile: the place of x
+/// among the training rows, as a standard normal number; equal numbers have the middle of their
+/// places, what is beyond all is 5.2 away.
 ///
 /// Source:  Holzmüller et al., "Better by Default" (RealMLP-TD-S), 2024; Gorishniy et al.,
 ///          "Revisiting Deep Learning Models for Tabular Data", 2021 (how many quantiles);
