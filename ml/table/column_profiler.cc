@@ -272,14 +272,14 @@ void ColumnProfiler::set_levels(ColumnProfile& out) const {
 
 namespace {
 
-/// Why the column is not used, as its type says.
-std::optional<std::string> why_unused(const ColumnProfile& column) {
+/// What its type means for learning, where that may surprise.
+std::optional<std::string> meaning_of_type(const ColumnProfile& column) {
   switch (column.type) {
     case ColumnType::id:
       return column.is_whole ? "looks like a row number and is not used"
                              : "differs in nearly every row, like a name, and is not used";
     case ColumnType::text:
-      return fmt::format("is text with {}{} different values and is not used",
+      return fmt::format("is text with {}{} different values, of which the words count",
                          column.is_distinct_exact ? "" : "about ",
                          column.distinct);
     default: return std::nullopt;
@@ -290,7 +290,7 @@ std::vector<std::string> findings(const ColumnProfile& column, std::uint64_t row
   std::vector<std::string> found;
   if (column.missing == rows) return {"has no values and is not used"};
   if (column.distinct == 1 && column.missing == 0) return {"holds a single value and is not used"};
-  if (const auto why = why_unused(column)) found.push_back(*why);
+  if (const auto meaning = meaning_of_type(column)) found.push_back(*meaning);
   if (column.missing * 2 > rows)
     found.push_back(fmt::format("is missing in {} of {} rows", column.missing, rows));
   if (column.unreadable > 0) {

@@ -39,11 +39,11 @@ export type SplitMethod = "auto" | "holdout" | "kfold" | "group" | "time" | "col
 
 /** What the form offers; test rows in a file of their own are the command line's. */
 export const kSplits: [SplitMethod, string][] = [
-  ["auto", "by the columns' roles, else by content"],
+  ["auto", "as the columns say"],
   ["holdout", "by content"],
-  ["kfold", "by content, folds validate in turn"],
-  ["group", "equal values of a column stay together"],
-  ["time", "the newest rows test"],
+  ["kfold", "by content, in folds"],
+  ["group", "groups stay together"],
+  ["time", "newest rows test"],
   ["column", "a column says it"],
 ];
 
