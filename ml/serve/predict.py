@@ -2,11 +2,14 @@
 """Predicts the rows of a CSV file: python3 predict.py ROWS.csv > PREDICTIONS.csv
 
 Needs Python 3.8 and PyTorch, nothing of Starling. It reads preprocessing.json and model.pt beside
-it (unzip the model's file). Columns are found by their names in the first line; the answer is the
-rows with `prediction` added and, for classes, `p_CLASS`.
+it (unzip the model's file). Columns are found by their names in the first line, fields lie between
+commas, semicolons or tabs; the answer is the rows with `prediction` added and, for classes,
+`p_CLASS`.
 """
 
+import bisect
 import csv
+import io
 import json
 import math
 import os
@@ -22,33 +25,68 @@ MISSING = set(
     "#REF! #DIV/0! #VALUE!".split()
 ) | {"", "#N/A N/A"}
 YES, NO = {"true", "yes", "y", "t", "on"}, {"false", "no", "n", "f", "off"}
-UNIT = r"(?:\$|€|£|¥|₹|USD|EUR|GBP|CHF)"
+UNITS = ("$", "€", "£", "¥", "₹", "USD", "EUR", "GBP", "CHF")
+SPACE = " \t"
+ROWS_AT_ONCE = 4096
 MONTHS = ("january february march april may june july august september october november "
           "december").split()
-NUMBERS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})(?:\2(\d{1,4}))?(?!\d)")
-DAY_NAME_YEAR = re.compile(r"(\d{1,2})\.?-? *([A-Za-z]{3,9})\.?,?(?:-| +)(\d{4}|\d{2})(?!\d)")
-NAME_DAY_YEAR = re.compile(r"([A-Za-z]{3,9})\.? *(\d{1,2}),? +(\d{4}|\d{2})(?!\d)")
+NUMBERS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})(?:\2(\d{1,4}))?(?!\d)", re.A)
+DAY_NAME_YEAR = re.compile(
+    r"(\d{1,2})\.?-? *([A-Za-z]{3,9})\.?,?(?:-| +)(\d{4}|\d{2})(?!\d)", re.A
+)
+NAME_DAY_YEAR = re.compile(r"([A-Za-z]{3,9})\.? *(\d{1,2}),? +(\d{4}|\d{2})(?!\d)", re.A)
 TIME = re.compile(
-    r"[T ] *(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d*)?))? *([AaPp][Mm])? *(?:Z|([+-])(\d\d):?(\d\d)?)?$"
+    r"[T ] *(\d{1,2}):([0-5]\d)(?::([0-5]\d|60)(\.\d*)?)? *([AaPp][Mm])? *"
+    r"(?:Z|([+-])(0\d|1[0-4]):?([0-5]\d)?)?$",
+    re.A,
 )
 EPOCH = date(1970, 1, 1).toordinal()
 
 
+def without_sign(text):
+    """Whether a minus stood before it, and what is behind."""
+    return text[:1] == "-", text[1:] if text[:1] in ("+", "-") else text
+
+
+def without_unit(text):
+    for unit in UNITS:
+        if text.startswith(unit):
+            return text[len(unit) :].strip(SPACE)
+    for unit in UNITS + ("%",):
+        if text.endswith(unit):
+            return text[: -len(unit)].strip(SPACE)
+    return text
+
+
+def plain_decimal(text, decimal):
+    """With a point and without groups: 1-3 digits, then 2 or 3 each, the last one 3."""
+    marks = ("," if decimal == "." else ".") + " '\u00a0\u202f"
+    run = re.match(f"[0-9{re.escape(marks)}]*", text)[0]
+    groups = re.split(f"[{re.escape(marks)}]", run)
+    if len(groups) > 1:
+        inner = all(len(group) in (2, 3) for group in groups[1:-1])
+        if not (1 <= len(groups[0]) <= 3 and inner and len(groups[-1]) == 3):
+            return ""
+    return "".join(groups) + text[len(run) :].replace(decimal, ".")
+
+
 def number_in(text, decimal):
-    """None if it is none."""
-    bracketed = re.fullmatch(r"\( *([^-+].*?) *\)", text)
-    text = bracketed[1] if bracketed else text
-    shape = re.fullmatch(rf"([-+]?)(?:{UNIT} *)?([-+]?)(.*?)(?: *(?:{UNIT}|%))?", text)
-    digits = shape[3]
-    group = "," if decimal == "." else r"\."
-    if re.match(rf"\d{{1,3}}(?:(?:{group}|[ '\u00a0\u202f])\d{{2,3}})+", digits):
-        digits = re.sub(rf"(?<=\d)(?:{group}|[ '\u00a0\u202f])(?=\d)", "", digits)
-    digits = digits.replace(decimal, ".")
-    if not re.fullmatch(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", digits):
+    """None if it is none; infinite if it is beyond 1e300."""
+    bracketed = len(text) > 2 and text[0] == "(" and text[-1] == ")"
+    if bracketed:
+        text = text[1:-1].strip(SPACE)
+        if text[:1] in ("+", "-"):
+            return None
+    negative, text = without_sign(text)
+    text = without_unit(text)
+    if not negative:
+        negative, text = without_sign(text)
+    digits = plain_decimal(text, decimal)
+    if not re.fullmatch(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", digits):
         return None
     value = float(digits)
-    negative = (shape[1] == "-" or shape[2] == "-") != bool(bracketed)
-    return None if abs(value) > 1e300 else -value if negative else value
+    value = math.inf if value > 1e300 else value
+    return -value if negative != bracketed else value
 
 
 def midnight(year, month, day):
@@ -87,7 +125,7 @@ def day_in(text, day_first):
     found = NAME_DAY_YEAR.match(text)
     if found:
         return midnight(found[3], month_named(found[1]), found[2]), text[found.end():]
-    found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", text)
+    found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", text, re.A)
     return (midnight(*found.groups()) if found else None), ""
 
 
@@ -98,12 +136,15 @@ def date_in(text, day_first):
     time = TIME.fullmatch(rest)
     if not time:
         return None
-    hours, half = int(time[1]), (time[4] or "").lower()
+    hours, half = int(time[1]), (time[5] or "").lower()
+    if half and not 1 <= hours <= 12 or hours > 24:
+        return None
     if half:
         hours = hours % 12 + (12 if half == "pm" else 0)
-    seconds += hours * 3600 + int(time[2]) * 60 + float(time[3] or 0)
-    offset = int(time[6] or 0) * 3600 + int(time[7] or 0) * 60
-    return seconds + offset if time[5] == "-" else seconds - offset
+    fraction = float("0" + time[4]) if time[4] else 0.0
+    seconds += hours * 3600 + int(time[2]) * 60 + int(time[3] or 0) + fraction
+    offset = int(time[7] or 0) * 3600 + int(time[8] or 0) * 60
+    return seconds + offset if time[6] == "-" else seconds - offset
 
 
 def date_parts(seconds):
@@ -115,10 +156,9 @@ def date_parts(seconds):
 def place_among(quantiles, value):
     """From 0 to 1; the middle where several quantiles are the value."""
     last = len(quantiles) - 1
-    equal = [i for i, q in enumerate(quantiles) if q == value]
-    if equal:
-        return (equal[0] + equal[-1]) / 2 / last
-    after = next(i for i, q in enumerate(quantiles) if q > value)
+    first, after = bisect.bisect_left(quantiles, value), bisect.bisect_right(quantiles, value)
+    if first != after:
+        return (first + after - 1) / 2 / last
     below, above = quantiles[after - 1], quantiles[after]
     return (after - 1 + (value - below) / (above - below)) / last
 
@@ -141,9 +181,12 @@ def scaled(coding, value):
 
 def encode_number(feature, text, decimal):
     missing = text in MISSING
+    if re.fullmatch(r"[-+]?(?:inf|infinity)", text, re.I):
+        missing = True
     value = None if missing else number_in(text, decimal)
-    if value is None and not missing and not text.lower().lstrip("+-").startswith("inf"):
+    if value is None and not missing:
         raise ValueError(f'"{text}" is not a number')
+    value = None if value is not None and math.isinf(value) else value
     flag = [float(value is None)] if feature["missing_flag"] else []
     return [0.0 if value is None else scaled(feature, value)] + flag
 
@@ -201,7 +244,7 @@ def encode_text(feature, text):
 
 
 def encode(feature, cell, decimal):
-    text = cell.strip(" \t\r\n\f\v")
+    text = cell.strip(SPACE)
     kind = feature["type"]
     if kind == "number":
         return encode_number(feature, text, decimal)
@@ -210,17 +253,66 @@ def encode(feature, cell, decimal):
     return (encode_text if kind == "text" else encode_category)(feature, text)
 
 
+def column_names(header):
+    """As Starling names them: without runs of spaces, and no two alike."""
+    cleaned = [re.sub(r"[\x00-\x20\x7f]+", " ", name).strip(" ") for name in header]
+    names, numbers = [], {}
+    for number, wanted in enumerate(cleaned, 1):
+        base = name = wanted or f"column_{number}"
+        while name in names or (name != wanted and name in cleaned):
+            numbers[base] = numbers.get(base, 1) + 1
+            name = f"{base}_{numbers[base]}"
+        names.append(name)
+    return names
+
+
+def text_of(path):
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def read_table(path):
+    """The names of the columns, and the rows as dictionaries."""
+    text = text_of(path)
+    first = text.split("\n", 1)[0]
+    mark = max(",;\t|", key=first.count)
+    records = [r for r in csv.reader(io.StringIO(text, newline=""), delimiter=mark,
+                                     skipinitialspace=mark != "\t") if r]
+    if not records:
+        raise SystemExit(f"{path} has no line")
+    names = column_names(records[0])
+    for number, record in enumerate(records[1:], 1):
+        if any(cell.strip(SPACE) for cell in record[len(names) :]):
+            raise SystemExit(f"row {number} has {len(record)} fields, the first line {len(names)}")
+    pad = [""] * len(names)
+    return names, [dict(zip(names, record + pad[len(record) :])) for record in records[1:]]
+
+
 def encode_row(known, row, number):
     values = []
     for feature in known["features"]:
         name = feature["name"]
-        if row.get(name) is None:
-            raise SystemExit(f'row {number}: column "{name}" is missing')
+        if name not in row:
+            raise SystemExit(f'column "{name}" is missing')
         try:
             values += encode(feature, row[name], known.get("decimal", "."))
         except ValueError as problem:
             raise SystemExit(f'row {number}, column "{name}": {problem}') from None
     return values
+
+
+def predicted(model, known, rows):
+    answers = []
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[begin : begin + ROWS_AT_ONCE]
+        encoded = [encode_row(known, row, begin + n) for n, row in enumerate(some, 1)]
+        with torch.no_grad():
+            answers += model(torch.tensor(encoded, dtype=torch.float32)).tolist()
+    return answers
 
 
 def main():
@@ -230,24 +322,18 @@ def main():
     with open(os.path.join(folder, "preprocessing.json"), encoding="utf-8") as file:
         known = json.load(file)
     model = torch.jit.load(os.path.join(folder, "model.pt"))
-    with open(sys.argv[1], newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    target = known["target"]
-    encoded = [encode_row(known, row, number) for number, row in enumerate(rows, 1)]
-    with torch.no_grad():
-        said = model(torch.tensor(encoded, dtype=torch.float32).reshape(-1, known["width"])).tolist()
-    classes = target["classes"]
-    names = ["prediction"] + [f"p_{name}" for name in classes]
-    writer = csv.DictWriter(sys.stdout, list(reader.fieldnames or []) + names, extrasaction="ignore")
-    writer.writeheader()
-    for row, answer in zip(rows, said):
+    columns, rows = read_table(sys.argv[1])
+    classes = known["target"]["classes"]
+    added = ["prediction"] + [f"p_{name}" for name in classes]
+    sys.stdout.reconfigure(encoding="utf-8", newline="")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns + added)
+    for row, answer in zip(rows, predicted(model, known, rows)):
         if classes:
             best = max(range(len(classes)), key=lambda i: answer[i])
-            row.update(zip(names, [classes[best], *answer]))
+            writer.writerow([*row.values(), classes[best], *answer])
         else:
-            row["prediction"] = answer
-        writer.writerow(row)
+            writer.writerow([*row.values(), answer])
 
 
 if __name__ == "__main__":

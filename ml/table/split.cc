@@ -154,7 +154,7 @@ void take_from(std::vector<Group>& groups, std::uint64_t limit, double most, Row
 }
 
 /// Moves groups to `part`, the last first, until it has `share` of the rows. One that would make it
-/// too large stays, unless all would: then the smallest goes. At least `keep` groups stay, if there
+/// too large stays, unless the part were much too small: then the smallest goes. At least `keep` groups stay, if there
 /// are more.
 void take_share(std::vector<Group>& groups, double share, std::size_t keep, RowNumbers& part) {
   constexpr double kAtMost = 1.25;
@@ -174,7 +174,8 @@ void take_share(std::vector<Group>& groups, double share, std::size_t keep, RowN
   }
   std::ranges::reverse(left);
   groups = std::move(left);
-  if (!part.empty() || groups.size() < 2) return;
+  const bool is_much_too_small = static_cast<double>(part.size()) < wanted / 2;
+  if (!is_much_too_small || groups.size() <= keep) return;
   const auto smallest =
       std::ranges::min_element(groups, {}, [](const Group& group) { return group.rows.size(); });
   add(part, smallest->rows);

@@ -271,6 +271,12 @@ TEST(Groups, ThreeAreEnoughWhateverTheirSizes) {
   }
 }
 
+TEST(Groups, OneOfFewLargeOnesTestsBesideATinyOne) {
+  const auto rows = groups_of({1000, 1000, 3, 1000, 1000, 1000});
+  EXPECT_GE(split_groups(rows, 1).test.size(), 1000U);
+  EXPECT_GE(split_groups(rows, 1).validation.size(), 1000U);
+}
+
 TEST(Groups, AGiantAmongManyTrains) {
   std::vector<std::size_t> sizes(6000, 1);
   for (const std::size_t giant : {0U, 17U, 400U, 5000U, 5500U}) {
