@@ -154,8 +154,8 @@ void take_from(std::vector<Group>& groups, std::uint64_t limit, double most, Row
 }
 
 /// Moves groups to `part`, the last first, until it has `share` of the rows. One that would make it
-/// too large stays, unless the part were much too small: then the smallest goes. At least `keep` groups stay, if there
-/// are more.
+/// too large stays, unless the part were much too small: then the smallest goes. At least `keep`
+/// groups stay, if there are more.
 void take_share(std::vector<Group>& groups, double share, std::size_t keep, RowNumbers& part) {
   constexpr double kAtMost = 1.25;
   const double wanted = share * row_count(groups);
