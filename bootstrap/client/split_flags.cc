@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace starling::bootstrap {
@@ -23,6 +25,8 @@ Result<Json> short_form(const std::string& text) {
   const std::size_t colon = text.find(':');
   const std::string method = text.substr(0, colon);
   const std::string what = colon == std::string::npos ? "" : text.substr(colon + 1);
+  constexpr std::array kMethods{"auto", "holdout", "kfold", "group", "time", "column"};
+  if (std::ranges::find(kMethods, method) == kMethods.end()) return not_understood(text);
   Json split{{"method", method}};
   if (colon == std::string::npos) return as_result(std::move(split));
   if (method == "group" || method == "time" || method == "column") {

@@ -67,11 +67,15 @@ std::vector<ActiveStudy> active_studies(const StateView& view) {
   return active;
 }
 
+/// Of the trial that the final refits; 0 if there is none.
+std::uint64_t peak_of_best(const ActiveStudy& active) {
+  const std::size_t best = active.study.best_number.value_or(0);
+  return best < active.trials.size() ? active.trials[best].predicted_peak_mb : 0;
+}
+
 /// The final of a trial with folds trains one network where the trial trained several.
 std::uint64_t peak_of_final(const ActiveStudy& active) {
-  const std::size_t best = active.study.best_number.value_or(0);
-  if (best >= active.trials.size()) return 0;
-  const std::uint64_t of_trial = active.trials[best].predicted_peak_mb;
+  const std::uint64_t of_trial = peak_of_best(active);
   return active.study.spec.split.folds > 1 ? of_trial : final_peak_mb(of_trial);
 }
 
@@ -170,8 +174,7 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   const auto features = widest_features(profile, spec.target, statistic_targets(task, outputs));
   std::uint64_t levels = 0;
   for (const ColumnProfile& column : profile.columns) {
-    const bool has_levels = !holds_numbers(column.type) && !holds_words(column.type);
-    if (is_feature(column) && has_levels)
+    if (is_feature(column) && holds_levels(column.type))
       levels += std::min<std::uint64_t>(column.distinct, kStoredLevelsMax);
   }
   return {.rows = profile.rows,
@@ -251,11 +254,8 @@ void start_final(const ActiveStudy& active, Loads& loads, std::vector<CommandBod
   std::uint64_t most = 0;
   for (const auto& [id, each] : loads)
     most = std::max(most, each.most_mb());
-  const std::size_t best = active.study.best_number.value_or(0);
-  const bool has_home =
-      best < active.trials.size() && active.trials[best].predicted_peak_mb <= most;
   const std::uint64_t wanted = peak_of_final(active);
-  const std::uint64_t peak_mb = has_home ? std::min(wanted, most) : wanted;
+  const std::uint64_t peak_mb = peak_of_best(active) <= most ? std::min(wanted, most) : wanted;
   Load* load = choose(loads, peak_mb);
   if (load == nullptr) return;
   ++load->busy;

@@ -84,7 +84,7 @@ Result<> check_names(const ColumnProfile& column) {
         to_string(column.type),
         unreadable));
   }
-  if (holds_numbers(column.type) || holds_words(column.type)) return {};
+  if (!holds_levels(column.type)) return {};
   if (column.distinct < kStoredLevelsMax - 1) return {};
   return wrong(fmt::format(
       "column \"{0}\" has {1} values, too many for a category; say when the table is uploaded that "

@@ -211,7 +211,7 @@ std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
     const std::size_t flag = column.missing + column.unreadable + column.infinite > 0 ? 1 : 0;
     const bool is_date = column.type == ColumnType::date;
     const bool is_text = column.type == ColumnType::text;
-    const bool is_category = !holds_numbers(column.type) && !is_text;
+    const bool is_category = holds_levels(column.type);
     const std::size_t width = is_text   ? kTextBuckets
                               : is_date ? kDateParts + flag
                               : is_category

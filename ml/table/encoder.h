@@ -2,13 +2,10 @@
 /// same code encodes for training and for prediction.
 ///
 /// Numbers: as number_coding.h says; missing is 0, and a flag column if it was missing in the fit
-/// rows. Categories: one column per
-/// level (at most 50, the others share one, and all have statistics, level_statistics.h); a missing
-/// or unknown level is all zeros. Dates: the
-/// point in time, month, day of the month, weekday and time of day, each as a number; those that
-/// were constant are left out.
-///
-/// Text: its words, counted (text_tokens.h).
+/// rows. Categories: one column per level; at most 50, the others share one, and then all have
+/// statistics (level_statistics.h); a missing or unknown level is all zeros. Dates: the point in
+/// time, month, day of the month, weekday and time of day, each as a number; those that were
+/// constant are left out. Text: its words, counted (text_tokens.h).
 ///
 /// Threads: none. Pure.
 #pragma once

@@ -37,7 +37,7 @@ struct LevelStatistics {
   /// None: there are no statistics.
   std::size_t width() const { return levels.empty() ? 0 : targets + 1; }
 
-  /// Of a level; nothing for one that is not among them: all of its numbers are 0.
+  /// By a level's place in `levels`. A level that is not among them has zeros.
   std::span<const float> of(std::size_t level) const {
     return std::span{values}.subspan(level * width(), width());
   }

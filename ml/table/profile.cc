@@ -236,7 +236,7 @@ Result<TableProfile> ProfileBuilder::finish(const CsvDialect& dialect,
   profile.duplicate_rows = parts_->different.duplicates();
   if (profile.duplicate_rows > 0) {
     profile.warnings.push_back(fmt::format(
-        "{}{} of {} rows equal an earlier one; equal rows stay on one side of every split",
+        "{}{} of {} rows equal an earlier one; equal rows stay on one side of a split by content",
         parts_->different.is_exact() ? "" : "about ",
         profile.duplicate_rows,
         profile.rows));

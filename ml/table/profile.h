@@ -78,6 +78,11 @@ constexpr bool holds_words(ColumnType type) {
   return type == ColumnType::text || type == ColumnType::id;
 }
 
+/// category or boolean: a cell is one of a list of levels.
+constexpr bool holds_levels(ColumnType type) {
+  return !holds_numbers(type) && !holds_words(type);
+}
+
 struct LevelCount {
   std::string value;
   std::uint64_t count = 0;

@@ -41,6 +41,20 @@ TargetCoding target_of(TaskKind task) {
   return target;
 }
 
+/// What an engine says with a script that it opens from a file.
+std::vector<float> said_by(Engine& engine,
+                           const std::string& script,
+                           const FitData& data,
+                           std::size_t columns_expected) {
+  const tests::ScratchFolder folder;
+  const std::string path = folder / "model.pt";
+  std::ofstream{path, std::ios::binary} << script;
+  std::size_t columns = 0;
+  auto said = engine.load(path)->predict(data.features.dense(), columns);
+  EXPECT_EQ(columns, columns_expected);
+  return said;
+}
+
 class OpenedByTorch : public testing::TestWithParam<TaskKind> {};
 
 TEST_P(OpenedByTorch, GivesTheSameAnswers) {
@@ -55,18 +69,12 @@ TEST_P(OpenedByTorch, GivesTheSameAnswers) {
     learner->train_epoch();
   const auto said = learner->predict(data.features);
 
-  const tests::ScratchFolder folder;
-  const std::string path = folder / "model.pt";
-  std::ofstream{path, std::ios::binary} << learner->script();
-  std::size_t columns = 0;
-  EXPECT_EQ(native.load(path)->predict(data.features.dense(), columns), said) << "bit for bit";
-  EXPECT_EQ(columns, GetParam() == TaskKind::regression ? 1U : 3U);
-
+  const std::string script = learner->script();
+  const std::size_t columns = GetParam() == TaskKind::regression ? 1 : 3;
+  EXPECT_EQ(said_by(native, script, data, columns), said) << "bit for bit";
   TorchEngine torch;
   torch.prepare(1);
-  std::size_t torch_columns = 0;
-  const auto by_torch = torch.load(path)->predict(data.features.dense(), torch_columns);
-  EXPECT_EQ(torch_columns, columns);
+  const auto by_torch = said_by(torch, script, data, columns);
   ASSERT_EQ(by_torch.size(), said.size());
   for (std::size_t i = 0; i < said.size(); ++i)
     EXPECT_NEAR(by_torch[i], said[i], 1e-5 * (1 + std::abs(said[i])));
@@ -94,16 +102,13 @@ TEST(Activations, AreTheSameInTheOwnEngineInLibTorchAndInTheFile) {
       for (int epoch = 0; epoch < 3; ++epoch)
         learner->train_epoch();
       const auto said = learner->predict(data.features);
-      const tests::ScratchFolder folder;
-      const std::string path = folder / "model.pt";
-      std::ofstream{path, std::ios::binary} << learner->script();
-      std::size_t columns = 0;
-      const auto opened = torch.load(path)->predict(data.features.dense(), columns);
+      const std::string script = learner->script();
+      const auto opened = said_by(torch, script, data, 1);
       ASSERT_EQ(opened.size(), said.size());
       for (std::size_t i = 0; i < said.size(); ++i)
         EXPECT_NEAR(opened[i], said[i], 2e-5 * (1 + std::abs(said[i]))) << kind;
       if (engine == &native) {
-        EXPECT_EQ(native.load(path)->predict(data.features.dense(), columns), said) << kind;
+        EXPECT_EQ(said_by(native, script, data, 1), said) << kind;
       }
     }
   }

@@ -11,7 +11,7 @@ import {
   studyRequest,
 } from "../logic/forms";
 import type { StudyForm } from "../logic/forms";
-import type { Dataset } from "../logic/types";
+import type { Column, Dataset } from "../logic/types";
 import { Field, Problem, fieldAria } from "../parts/basics";
 import { go } from "../session";
 
@@ -79,11 +79,7 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
             data-testid="study-target"
             onChange={set("target")}
           >
-            {columns.map(({ name, type }) => (
-              <option key={name} value={name}>
-                {name} ({type})
-              </option>
-            ))}
+            <ColumnOptions columns={columns} />
           </select>
         </Field>
         {text("trials", "Trials", "1 to 10,000")}
@@ -124,6 +120,18 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
   );
 }
 
+function ColumnOptions({ columns }: { columns: Column[] }) {
+  return (
+    <>
+      {columns.map(({ name, type }) => (
+        <option key={name} value={name}>
+          {name} ({type})
+        </option>
+      ))}
+    </>
+  );
+}
+
 interface SplitProps {
   form: StudyForm;
   dataset: Dataset;
@@ -158,11 +166,7 @@ function SplitField({ form, dataset, error, set }: SplitProps) {
             onChange={set("split_column")}
           >
             <option value="">choose a column</option>
-            {columns.map(({ name, type }) => (
-              <option key={name} value={name}>
-                {name} ({type})
-              </option>
-            ))}
+            <ColumnOptions columns={columns} />
           </select>
         </Field>
       )}
