@@ -32,12 +32,14 @@ struct Product {
   std::size_t a_row = 0;         ///< from one row of `a` to the next
   std::size_t a_depth = 0;       ///< from one term to the next
   const float* b = nullptr;      ///< [depth][columns]
+  std::size_t b_row = 0;         ///< from one row of `b` to the next; 0: columns
   const float* bias = nullptr;   ///< [columns]; none: zeros
   bool relu = false;             ///< negative results become 0
   const float* gate = nullptr;   ///< [rows][columns]: where it is not above 0, the result is 0
   float gate_scale = 1;          ///< and elsewhere it is multiplied by this
   const float* slope = nullptr;  ///< [rows][columns]: the result is multiplied by this
   float* out = nullptr;          ///< [rows][columns]; not any of the others
+  std::size_t out_row = 0;       ///< of `out`, gate and slope, from row to row; 0: columns
 };
 
 /// One step of AdamW over `count` parameters, which are a multiple of kLanes.
@@ -71,7 +73,7 @@ struct Dropout {
   float scale = 1;
 };
 
-/// values[i] becomes f(values[i]); its slope there is kept if it is asked for. Not for relu.
+/// values[i] becomes f(values[i]); its slope there is kept if it is asked for.
 struct Activate {
   Activation kind = Activation::tanh;
   std::size_t count = 0;
@@ -94,6 +96,65 @@ struct MomentumStep {
   float average_rate = 1;
 };
 
+inline constexpr float kNormEpsilon = 1e-5F;  ///< added to variances
+
+/// Each row becomes (x - mean) / deviation of its own numbers, times gain plus shift. Padding
+/// becomes 0. Source: Ba, Kiros and Hinton, "Layer Normalization" (2016).
+struct RowNorm {
+  std::size_t rows = 0, columns = 0;  ///< rows are padded(columns) apart
+  float* values = nullptr;
+  const float* gain = nullptr;
+  const float* shift = nullptr;
+  float* normal = nullptr;   ///< [rows][padded]: the rows without gain and shift; none: not kept
+  float* inverse = nullptr;  ///< [rows]: 1 / deviation; none: not kept
+};
+
+/// The same with each column's mean and variance over the rows, which are found, or given.
+/// Source: Ioffe and Szegedy, "Batch Normalization" (2015).
+struct ColumnNorm {
+  std::size_t rows = 0, stride = 0;  ///< stride: padded columns
+  float* values = nullptr;
+  const float* gain = nullptr;
+  const float* shift = nullptr;
+  const float* given_mean = nullptr;  ///< [stride]; none: they are found
+  const float* given_variance = nullptr;
+  float* mean = nullptr;      ///< [stride]: what was found
+  float* variance = nullptr;  ///< [stride]: over rows - 1
+  float* normal = nullptr;    ///< [rows][stride]; none: not kept
+  float* inverse = nullptr;   ///< [stride]
+};
+
+/// From the gradient by what a norm gave to that by what it was given, in place; and to that by
+/// gain and shift.
+struct NormSlope {
+  std::size_t rows = 0, columns = 0;  ///< rows are padded(columns) apart
+  float* delta = nullptr;
+  const float* normal = nullptr;
+  const float* inverse = nullptr;
+  const float* gain = nullptr;
+  float* gain_slope = nullptr;
+  float* shift_slope = nullptr;
+};
+
+/// Of numbers x[rows][numbers]: cos(2 pi c x) for each of a number's frequencies c, then the sines.
+struct Waves {
+  std::size_t rows = 0, numbers = 0, frequencies = 0;
+  const float* x = nullptr;      ///< [rows][numbers]
+  const float* c = nullptr;      ///< [numbers][padded(frequencies)]
+  float* waves = nullptr;        ///< [rows][numbers][padded(2 * frequencies)]
+  const float* delta = nullptr;  ///< as waves: the gradient by them; for `waves_back`
+  float* slope = nullptr;        ///< as c: the gradient by the frequencies, is added to
+};
+
+/// Of numbers x[rows][numbers]: how far each is through each of its bins, from 0 to 1.
+struct Bins {
+  std::size_t rows = 0, numbers = 0, bins = 0;
+  const float* x = nullptr;        ///< [rows][numbers]
+  const float* low = nullptr;      ///< [numbers][padded(bins)]
+  const float* inverse = nullptr;  ///< as low: 1 / width; 0: a bin that holds nothing
+  float* shares = nullptr;         ///< [rows][numbers][padded(bins)]
+};
+
 struct Kernels {
   const char* name;
   void (*multiply)(const Product& product);
@@ -108,6 +169,25 @@ struct Kernels {
   void (*momentum)(const MomentumStep& step);
   void (*activate)(const Activate& activate);
   void (*dropout)(const Dropout& dropout);
+  void (*normalise_rows)(const RowNorm& norm);
+  void (*normalise_rows_back)(const NormSlope& slope);
+  void (*normalise_columns)(const ColumnNorm& norm);
+  void (*normalise_columns_back)(const NormSlope& slope);
+  void (*waves)(const Waves& waves);
+  void (*waves_back)(const Waves& waves);
+  void (*bins)(const Bins& bins);
+
+  /// a[i] += b[i], a[i] *= b[i]
+  void (*add)(float* a, const float* b, std::size_t count);
+  void (*scale)(float* a, const float* b, std::size_t count);
+
+  /// out[r][c] = a[r][c] * scales[c]; out[r][c] += that; out[c] = sum over r of a[r][c] * b[r][c].
+  void (*scale_columns)(
+      const float* a, const float* scales, std::size_t rows, std::size_t columns, float* out);
+  void (*add_scaled_columns)(
+      const float* a, const float* scales, std::size_t rows, std::size_t columns, float* out);
+  void (*sum_products)(
+      const float* a, const float* b, std::size_t rows, std::size_t columns, float* out);
 
   /// The first `classes` of each row of scores become probabilities; rows are `stride` apart.
   void (*softmax)(float* scores, std::size_t rows, std::size_t classes, std::size_t stride);

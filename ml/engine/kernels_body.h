@@ -125,7 +125,9 @@ void tile(const Product& p, std::size_t row, std::size_t column) {
   }
   const float* a = p.a + row * p.a_row;
   const float* b = p.b + column;
-  for (std::size_t k = 0; k < p.depth; ++k, a += p.a_depth, b += p.columns) {
+  const std::size_t b_row = p.b_row == 0 ? p.columns : p.b_row;
+  const std::size_t out_row = p.out_row == 0 ? p.columns : p.out_row;
+  for (std::size_t k = 0; k < p.depth; ++k, a += p.a_depth, b += b_row) {
     Lanes right[Vectors];
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < Vectors; ++c)
@@ -142,7 +144,7 @@ void tile(const Product& p, std::size_t row, std::size_t column) {
   for (std::size_t r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < Vectors; ++c) {
-      const std::size_t at = (row + r) * p.columns + column + c * Lanes::kWidth;
+      const std::size_t at = (row + r) * out_row + column + c * Lanes::kWidth;
       Lanes sum = sums[r][c];
       if (p.relu) sum = sum.where_positive(sum);
       if (p.gate)
@@ -313,6 +315,13 @@ inline float sigmoid_of(float x) {
   return 1 / (1 + exp_of(-x));
 }
 
+struct Relu {
+  static float at(float x, float& slope) {
+    slope = x > 0 ? 1.0F : 0.0F;
+    return x <= 0 ? 0.0F : x;
+  }
+};
+
 struct Tanh {
   static float at(float x, float& slope) {
     const float y = tanh_of(x);
@@ -388,7 +397,7 @@ void activate_with(const Activate& a) {
 
 void activate(const Activate& a) {
   switch (a.kind) {
-    case Activation::relu: break;
+    case Activation::relu: return activate_with<Relu>(a);
     case Activation::gelu: return activate_with<Gelu>(a);
     case Activation::selu: return activate_with<Selu>(a);
     case Activation::mish: return activate_with<Mish>(a);
@@ -414,9 +423,36 @@ void softmax(float* scores, std::size_t rows, std::size_t classes, std::size_t s
   }
 }
 
+}  // namespace
+}  // namespace starling::ml
+
+#include "ml/engine/layer_kernels_body.h"
+
+namespace starling::ml {
+namespace {
+
 constexpr Kernels kernels_named(const char* name) {
-  return {
-      name, &multiply, &sum_rows, &sum_squares, &adam, &momentum, &activate, &dropout, &softmax};
+  return {.name = name,
+          .multiply = &multiply,
+          .sum_rows = &sum_rows,
+          .sum_squares = &sum_squares,
+          .adam = &adam,
+          .momentum = &momentum,
+          .activate = &activate,
+          .dropout = &dropout,
+          .normalise_rows = &normalise_rows,
+          .normalise_rows_back = &normalise_rows_back,
+          .normalise_columns = &normalise_columns,
+          .normalise_columns_back = &normalise_columns_back,
+          .waves = &waves,
+          .waves_back = &waves_back,
+          .bins = &bins,
+          .add = &add,
+          .scale = &scale,
+          .scale_columns = &scale_columns,
+          .add_scaled_columns = &add_scaled_columns,
+          .sum_products = &sum_products,
+          .softmax = &softmax};
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include "node/base/assert.h"
 #include "node/base/random.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -14,106 +16,188 @@ namespace {
 constexpr double kMomentum = 0.9;
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
-constexpr std::size_t kParameterCopies = 6;  // weights, gradients, two moments, average, best
 
 }  // namespace
 
-Mlp::Plan Mlp::plan_of(const MlpShape& shape) {
+Mlp::Layer Mlp::layer_of(const MlpShape& shape, const TensorPlan& tensors, std::size_t index) {
+  const NetworkShape& net = shape.net;
+  const auto place = [&](const char* name) {
+    const Tensor* tensor = tensors.find(fmt::format("{}{}", name, index));
+    return tensor == nullptr ? 0 : tensor->offset;
+  };
+  Layer layer{};
+  layer.is_hidden = index < net.hidden.size();
+  layer.inputs = net.width_before(index);
+  layer.outputs = layer.is_hidden ? net.hidden[index] : net.outputs;
+  layer.stride = padded(layer.outputs);
+  layer.blocks = layer.is_hidden ? 1 : net.members;
+  layer.weight = place("weight");
+  layer.bias = place("bias");
+  layer.gain = place("gain");
+  layer.shift = place("shift");
+  layer.mean = place("mean");
+  layer.variance = place("variance");
+  layer.adds = layer.is_hidden && net.adds(index);
+  return layer;
+}
+
+Mlp::Plan Mlp::plan_of(const MlpShape& shape, MlpUse use) {
+  const NetworkShape& net = shape.net;
+  const bool is_training = use == MlpUse::train;
+  const std::size_t rows = shape.batch * net.members;
   Plan plan;
-  std::vector<std::size_t> widths{shape.inputs};
-  widths.insert(widths.end(), shape.hidden.begin(), shape.hidden.end());
-  widths.push_back(shape.outputs);
-  for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
-    Layer layer{};
-    layer.inputs = widths[i];
-    layer.outputs = widths[i + 1];
-    layer.stride = padded(layer.outputs);
-    layer.weight = plan.parameters;
-    layer.bias = layer.weight + layer.inputs * layer.stride;
-    plan.parameters = layer.bias + layer.stride;
-    const bool has_slope = i + 2 < widths.size() && shape.activation != Activation::relu;
-    plan.activations += (has_slope ? 2 : 1) * shape.batch * layer.stride;
-    plan.widest = std::max(plan.widest, layer.stride);
-    if (i > 0) plan.transposed = std::max(plan.transposed, layer.outputs * padded(layer.inputs));
-    plan.layers.push_back(layer);
+  plan.tensors = tensors_of(net);
+  const auto take = [&plan](std::size_t floats) {
+    return std::exchange(plan.floats, plan.floats + floats);
+  };
+  static_cast<void>(take(plan.tensors.total));  // the weights
+  if (is_training) {
+    for (auto* copy : {&plan.gradients, &plan.first, &plan.second, &plan.average, &plan.best})
+      *copy = take(plan.tensors.total);
   }
+  std::size_t widest = 0;
+  std::size_t transposed = 0;
+  for (std::size_t i = 0; i <= net.hidden.size(); ++i) {
+    const Layer& layer = plan.layers.emplace_back(layer_of(shape, plan.tensors, i));
+    widest = std::max(widest, layer.stride);
+    if (i == 0 && net.takes_inputs()) continue;
+    widest = std::max(widest, padded(layer.inputs));
+    transposed = std::max(transposed, layer.outputs * padded(layer.inputs));
+  }
+  const std::size_t widest_floats = rows * widest;
+  const bool has_slopes = net.activation != Activation::relu || net.is_residual;
+  const std::size_t turns[] = {is_training ? 0 : take(widest_floats),
+                               is_training ? 0 : take(widest_floats)};
+  for (Layer& layer : plan.layers) {
+    const std::size_t floats = rows * layer.stride;
+    const auto index = static_cast<std::size_t>(&layer - plan.layers.data());
+    layer.activation = is_training ? take(floats) : turns[index % 2];
+    const bool has_norm = layer.is_hidden && net.norm != Norm::none;
+    if (has_norm) layer.inverse = take(net.norm == Norm::layer ? padded(rows) : layer.stride);
+    if (is_training && has_norm) layer.normal = take(floats);
+    if (is_training && layer.is_hidden && has_slopes) layer.slope = take(floats);
+  }
+  if (is_training) {
+    plan.delta = take(widest_floats);
+    plan.next_delta = take(widest_floats);
+    plan.skipped = net.is_residual ? take(widest_floats) : 0;
+    plan.transposed = take(transposed);
+  }
+  plan.stage =
+      take(InputStage{net, plan.tensors, best_kernels(), shape.batch, is_training}.floats());
   return plan;
 }
 
-std::size_t Mlp::floats_of(const Plan& plan, std::size_t batch) {
-  return kParameterCopies * plan.parameters + plan.activations + 2 * batch * plan.widest +
-         plan.transposed;
+std::size_t Mlp::slab_bytes(const MlpShape& shape, MlpUse use) {
+  return plan_of(shape, use).floats * sizeof(float);
 }
 
-std::size_t Mlp::slab_bytes(const MlpShape& shape) {
-  return floats_of(plan_of(shape), shape.batch) * sizeof(float);
-}
-
-Mlp::Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed)
+Mlp::Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed, MlpUse use)
     : shape_(std::move(shape)),
       kernels_(kernels),
       seed_(seed),
-      plan_(plan_of(shape_)),
-      slab_(floats_of(plan_, shape_.batch)) {
-  STARLING_ASSERT(shape_.batch > 0 && shape_.outputs > 0, "a network has outputs and a batch");
-  float* at = slab_.data();
-  const auto take = [&at](std::size_t floats) { return std::exchange(at, at + floats); };
-  for (float** copy : {&weights_, &gradients_, &first_, &second_, &average_, &best_})
-    *copy = take(plan_.parameters);
-  for (Layer& layer : plan_.layers) {
-    layer.activation = take(shape_.batch * layer.stride);
-    const bool has_slope = &layer != &plan_.layers.back() && shape_.activation != Activation::relu;
-    layer.slope = has_slope ? take(shape_.batch * layer.stride) : nullptr;
-  }
-  delta_ = take(shape_.batch * plan_.widest);
-  next_delta_ = take(shape_.batch * plan_.widest);
-  transposed_ = take(plan_.transposed);
-
-  Random random{seed};
-  for (const Layer& layer : plan_.layers) {
-    const double bound = 1 / std::sqrt(static_cast<double>(std::max<std::size_t>(layer.inputs, 1)));
-    for (std::size_t row = 0; row <= layer.inputs; ++row)  // the last row is the bias
-      for (std::size_t c = 0; c < layer.outputs; ++c)
-        weights_[layer.weight + row * layer.stride + c] =
-            static_cast<float>((2 * random.unit() - 1) * bound);
-  }
-  std::copy_n(weights_, plan_.parameters, average_);
+      plan_(plan_of(shape_, use)),
+      stage_(shape_.net, plan_.tensors, kernels, shape_.batch, use == MlpUse::train),
+      slab_(plan_.floats),
+      weights_(slab_.data()),
+      average_(at(plan_.average)),
+      delta_(at(plan_.delta)),
+      next_delta_(at(plan_.next_delta)) {
+  STARLING_ASSERT(shape_.batch > 0 && shape_.net.outputs > 0, "a network has outputs and a batch");
+  stage_.place(at(plan_.stage));
+  if (use == MlpUse::train) set_weights(first_values(shape_.net, seed));
 }
 
-void Mlp::forward(std::span<const float> features,
-                  std::size_t rows,
-                  const float* parameters,
-                  bool is_training) {
-  const float* in = features.data();
-  std::size_t in_stride = shape_.inputs;
-  const bool drops = is_training && shape_.dropout > 0;
+const float* Mlp::forward(std::span<const float> features,
+                          std::size_t rows,
+                          const float* parameters,
+                          bool is_training) {
+  const NetworkShape& net = shape_.net;
+  given_ = stage_.forward(features.data(), rows, parameters);
+  const float* in = given_;
+  std::size_t in_stride = stage_.is_empty() ? net.inputs : padded(net.embedded());
+  rows *= net.members;
   for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
     const Layer& layer = plan_.layers[i];
-    const bool is_hidden = i + 1 < plan_.layers.size();
-    Product product;
-    product.rows = rows;
-    product.columns = layer.stride;
-    product.depth = layer.inputs;
-    product.a = in;
-    product.a_row = in_stride;
-    product.a_depth = 1;
-    product.b = parameters + layer.weight;
-    product.bias = parameters + layer.bias;
-    product.relu = is_hidden && shape_.activation == Activation::relu;
-    product.out = layer.activation;
-    kernels_.multiply(product);
-    const std::size_t count = rows * layer.stride;
-    if (layer.slope != nullptr) {
-      kernels_.activate({.kind = shape_.activation,
-                         .count = count,
-                         .values = layer.activation,
-                         .slopes = is_training ? layer.slope : nullptr});
-      if (drops) drop(layer.slope, count, i);
+    float* out = at(layer.activation);
+    linear(layer, in, in_stride, rows, parameters);
+    if (layer.is_hidden) {
+      normalise(layer, rows, parameters, is_training);
+      activate(i, rows, is_training);
+      if (layer.adds) kernels_.add(out, in, rows * layer.stride);
     }
-    if (is_hidden && drops) drop(layer.activation, count, i);
-    in = layer.activation;
+    in = out;
     in_stride = layer.stride;
   }
+  return in;
+}
+
+/// With its ReLU, if nothing comes between.
+void Mlp::linear(const Layer& layer,
+                 const float* in,
+                 std::size_t in_stride,
+                 std::size_t rows,
+                 const float* parameters) {
+  const std::size_t own = rows / layer.blocks;
+  for (std::size_t block = 0; block < layer.blocks; ++block) {
+    Product product;
+    product.rows = own;
+    product.columns = layer.stride;
+    product.depth = layer.inputs;
+    product.a = in + block * own * in_stride;
+    product.a_row = in_stride;
+    product.a_depth = 1;
+    product.b = parameters + layer.weight + block * layer.inputs * layer.stride;
+    product.bias = parameters + layer.bias + block * layer.stride;
+    product.relu = layer.is_hidden && has_plain_relu();
+    product.out = at(layer.activation) + block * own * layer.stride;
+    kernels_.multiply(product);
+  }
+}
+
+void Mlp::normalise(const Layer& layer,
+                    std::size_t rows,
+                    const float* parameters,
+                    bool is_training) {
+  if (shape_.net.norm == Norm::layer) {
+    kernels_.normalise_rows({.rows = rows,
+                             .columns = layer.outputs,
+                             .values = at(layer.activation),
+                             .gain = parameters + layer.gain,
+                             .shift = parameters + layer.shift,
+                             .normal = is_training ? at(layer.normal) : nullptr,
+                             .inverse = at(layer.inverse)});
+  }
+  if (shape_.net.norm != Norm::batch) return;
+  // What a batch says of the moments is kept where the gradient would be: they have none.
+  const float* known = parameters;
+  float* const found = is_training ? at(plan_.gradients) : nullptr;
+  kernels_.normalise_columns({.rows = rows,
+                              .stride = layer.stride,
+                              .values = at(layer.activation),
+                              .gain = parameters + layer.gain,
+                              .shift = parameters + layer.shift,
+                              .given_mean = is_training ? nullptr : known + layer.mean,
+                              .given_variance = is_training ? nullptr : known + layer.variance,
+                              .mean = is_training ? found + layer.mean : nullptr,
+                              .variance = is_training ? found + layer.variance : nullptr,
+                              .normal = is_training ? at(layer.normal) : nullptr,
+                              .inverse = at(layer.inverse)});
+}
+
+void Mlp::activate(std::size_t index, std::size_t rows, bool is_training) {
+  const Layer& layer = plan_.layers[index];
+  const std::size_t count = rows * layer.stride;
+  const bool drops = is_training && shape_.dropout > 0;
+  float* const slope = is_training && layer.slope != 0 ? at(layer.slope) : nullptr;
+  if (!has_plain_relu()) {
+    kernels_.activate({.kind = shape_.net.activation,
+                       .count = count,
+                       .values = at(layer.activation),
+                       .slopes = slope});
+  }
+  if (drops && slope != nullptr) drop(slope, count, index);
+  if (drops) drop(at(layer.activation), count, index);
 }
 
 /// The same units whatever the values: those of a layer and their slopes are dropped together.
@@ -143,7 +227,7 @@ double Mlp::number_loss(float error, float& slope) const {
 
 /// `slopes` are by the scores that the chances came from.
 double Mlp::class_loss(const float* chances, std::size_t truth, float* slopes) const {
-  const std::size_t classes = plan_.layers.back().outputs;
+  const std::size_t classes = shape_.net.outputs;
   const double shared = shape_.label_smoothing / static_cast<double>(classes);
   const double own = 1 - shape_.label_smoothing + shared;
   const auto log_of = [&](std::size_t c) {
@@ -160,67 +244,123 @@ double Mlp::class_loss(const float* chances, std::size_t truth, float* slopes) c
 /// The sum of the losses; `delta_` becomes the gradient of their mean by the last layer's outputs.
 double Mlp::loss(const MlpBatch& batch) {
   const Layer& last = plan_.layers.back();
-  const auto share = static_cast<float>(1 / static_cast<double>(batch.rows));
-  std::fill_n(delta_, batch.rows * last.stride, 0.0F);
+  const std::size_t rows = batch.rows * last.blocks;
+  const auto share = static_cast<float>(1 / static_cast<double>(rows));
+  float* const outputs = at(last.activation);
+  std::fill_n(delta_, rows * last.stride, 0.0F);
   const bool has_classes = shape_.loss == MlpLoss::cross_entropy;
-  if (has_classes) kernels_.softmax(last.activation, batch.rows, last.outputs, last.stride);
+  if (has_classes) kernels_.softmax(outputs, rows, last.outputs, last.stride);
   double sum = 0;
-  for (std::size_t row = 0; row < batch.rows; ++row) {
-    const float* said = last.activation + row * last.stride;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::size_t truth = row % batch.rows;
+    const float* said = outputs + row * last.stride;
     float* delta = delta_ + row * last.stride;
-    sum += has_classes ? class_loss(said, static_cast<std::size_t>(batch.classes[row]), delta)
-                       : number_loss(said[0] - batch.numbers[row], delta[0]);
+    sum += has_classes ? class_loss(said, static_cast<std::size_t>(batch.classes[truth]), delta)
+                       : number_loss(said[0] - batch.numbers[truth], delta[0]);
     for (std::size_t c = 0; c < last.outputs; ++c)
       delta[c] *= share;
   }
-  return sum;
+  return sum / static_cast<double>(last.blocks);
 }
 
-/// From the gradient by the outputs of `layer` to that by those of the layer before.
-void Mlp::propagate(std::size_t index, std::size_t rows) {
-  const Layer& layer = plan_.layers[index];
-  const Layer& before = plan_.layers[index - 1];
-  const float* weight = weights_ + layer.weight;
+void Mlp::normalise_back(const Layer& layer, std::size_t rows) {
+  float* const gradients = at(plan_.gradients);
+  const NormSlope slope{.rows = rows,
+                        .columns = layer.outputs,
+                        .delta = delta_,
+                        .normal = at(layer.normal),
+                        .inverse = at(layer.inverse),
+                        .gain = weights_ + layer.gain,
+                        .gain_slope = gradients + layer.gain,
+                        .shift_slope = gradients + layer.shift};
+  if (shape_.net.norm == Norm::layer) kernels_.normalise_rows_back(slope);
+  if (shape_.net.norm == Norm::batch) kernels_.normalise_columns_back(slope);
+}
+
+/// What the layer was given, transposed, times delta: a sum over the rows of the batch.
+void Mlp::weights_back(const Layer& layer,
+                       const float* in,
+                       std::size_t in_stride,
+                       std::size_t rows) {
+  const std::size_t own = rows / layer.blocks;
+  for (std::size_t block = 0; block < layer.blocks; ++block) {
+    const float* delta = delta_ + block * own * layer.stride;
+    Product product;
+    product.rows = layer.inputs;
+    product.columns = layer.stride;
+    product.depth = own;
+    product.a = in + block * own * in_stride;
+    product.a_row = 1;
+    product.a_depth = in_stride;
+    product.b = delta;
+    product.out = at(plan_.gradients) + layer.weight + block * layer.inputs * layer.stride;
+    kernels_.multiply(product);
+    kernels_.sum_rows(
+        delta, own, layer.stride, at(plan_.gradients) + layer.bias + block * layer.stride);
+  }
+}
+
+void Mlp::transpose(const Layer& layer, std::size_t block) {
+  const std::size_t stride = padded(layer.inputs);
+  const float* weight = weights_ + layer.weight + block * layer.inputs * layer.stride;
+  float* const transposed = at(plan_.transposed);
   for (std::size_t c = 0; c < layer.outputs; ++c) {
-    float* row = transposed_ + c * before.stride;
+    float* row = transposed + c * stride;
     for (std::size_t r = 0; r < layer.inputs; ++r)
       row[r] = weight[r * layer.stride + c];
-    std::fill(row + layer.inputs, row + before.stride, 0.0F);
+    std::fill(row + layer.inputs, row + stride, 0.0F);
   }
-  Product product;
-  product.rows = rows;
-  product.columns = before.stride;
-  product.depth = layer.outputs;
-  product.a = delta_;
-  product.a_row = layer.stride;
-  product.a_depth = 1;
-  product.b = transposed_;
-  if (before.slope == nullptr) {
-    product.gate = before.activation;
-    product.gate_scale = static_cast<float>(1 / (1 - shape_.dropout));
+}
+
+/// From the gradient by the sums of a layer to that by what the layer before makes of its sums; for
+/// the first, to that by what it was given.
+void Mlp::propagate(std::size_t index, std::size_t rows) {
+  const Layer& layer = plan_.layers[index];
+  const Layer* before = index > 0 ? &plan_.layers[index - 1] : nullptr;
+  const std::size_t stride = padded(layer.inputs);
+  const std::size_t own = rows / layer.blocks;
+  const bool is_fused = before != nullptr && !shape_.net.is_residual;
+  for (std::size_t block = 0; block < layer.blocks; ++block) {
+    transpose(layer, block);
+    const std::size_t from = block * own * stride;
+    Product product;
+    product.rows = own;
+    product.columns = stride;
+    product.depth = layer.outputs;
+    product.a = delta_ + block * own * layer.stride;
+    product.a_row = layer.stride;
+    product.a_depth = 1;
+    product.b = at(plan_.transposed);
+    if (is_fused && before->slope == 0) {
+      product.gate = at(before->activation) + from;
+      product.gate_scale = static_cast<float>(1 / (1 - shape_.dropout));
+    }
+    if (is_fused && before->slope != 0) product.slope = at(before->slope) + from;
+    product.out = next_delta_ + from;
+    kernels_.multiply(product);
   }
-  product.slope = before.slope;
-  product.out = next_delta_;
-  kernels_.multiply(product);
   std::swap(delta_, next_delta_);
+  if (before == nullptr || is_fused) return;
+  const std::size_t count = rows * stride;
+  if (layer.adds) kernels_.add(delta_, at(plan_.skipped), count);
+  if (before->adds) std::copy_n(delta_, count, at(plan_.skipped));
+  kernels_.scale(delta_, at(before->slope), count);
 }
 
 void Mlp::backward(const MlpBatch& batch) {
+  const NetworkShape& net = shape_.net;
+  const std::size_t rows = batch.rows * net.members;
   for (std::size_t i = plan_.layers.size(); i-- > 0;) {
     const Layer& layer = plan_.layers[i];
-    Product product;  // inputs, transposed, times delta: a sum over the rows of the batch
-    product.rows = layer.inputs;
-    product.columns = layer.stride;
-    product.depth = batch.rows;
-    product.a = i > 0 ? plan_.layers[i - 1].activation : batch.features.data();
-    product.a_row = 1;
-    product.a_depth = i > 0 ? plan_.layers[i - 1].stride : shape_.inputs;
-    product.b = delta_;
-    product.out = gradients_ + layer.weight;
-    kernels_.multiply(product);
-    kernels_.sum_rows(delta_, batch.rows, layer.stride, gradients_ + layer.bias);
-    if (i > 0) propagate(i, batch.rows);
+    if (layer.is_hidden) normalise_back(layer, rows);
+    const bool is_first = i == 0;
+    const float* in = is_first ? given_ : at(plan_.layers[i - 1].activation);
+    const std::size_t in_stride = is_first && stage_.is_empty() ? net.inputs : padded(layer.inputs);
+    weights_back(layer, in, in_stride, rows);
+    if (!is_first || !stage_.is_empty()) propagate(i, rows);
   }
+  if (!stage_.is_empty())
+    stage_.backward(batch.features.data(), delta_, batch.rows, weights_, at(plan_.gradients));
 }
 
 double Mlp::find_gradient(const MlpBatch& batch) {
@@ -237,9 +377,10 @@ double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
   ++steps_;
   beta1_power_ *= kBeta1;
   beta2_power_ *= kBeta2;
-  const double norm = std::sqrt(kernels_.sum_squares(gradients_, plan_.parameters));
+  const double norm = std::sqrt(kernels_.sum_squares(at(plan_.gradients), plan_.tensors.trained));
   if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
   move(norm, rates);
+  average_moments(rates.average_rate);
   return sum;
 }
 
@@ -249,10 +390,10 @@ void Mlp::move(double norm, const MlpRates& rates) {
   const bool is_decoupled = shape_.optimizer == MlpOptimizer::adamw;
   const auto decay = static_cast<float>(is_decoupled ? 0 : rates.weight_decay);
   if (shape_.optimizer == MlpOptimizer::momentum) {
-    kernels_.momentum({.count = plan_.parameters,
+    kernels_.momentum({.count = plan_.tensors.trained,
                        .weights = weights_,
-                       .gradients = gradients_,
-                       .velocity = first_,
+                       .gradients = at(plan_.gradients),
+                       .velocity = at(plan_.first),
                        .average = average_,
                        .gradient_scale = scale,
                        .decay = decay,
@@ -262,11 +403,11 @@ void Mlp::move(double norm, const MlpRates& rates) {
     return;
   }
   const double kept = is_decoupled ? rates.learning_rate * rates.weight_decay : 0;
-  kernels_.adam({.count = plan_.parameters,
+  kernels_.adam({.count = plan_.tensors.trained,
                  .weights = weights_,
-                 .gradients = gradients_,
-                 .first = first_,
-                 .second = second_,
+                 .gradients = at(plan_.gradients),
+                 .first = at(plan_.first),
+                 .second = at(plan_.second),
                  .average = average_,
                  .gradient_scale = scale,
                  .keep = static_cast<float>(1 - kept),
@@ -279,42 +420,65 @@ void Mlp::move(double norm, const MlpRates& rates) {
                  .average_rate = static_cast<float>(rates.average_rate)});
 }
 
+/// The moments of the last batch become the weights' part of them.
+void Mlp::average_moments(double rate) {
+  const float* found = at(plan_.gradients);
+  for (std::size_t i = plan_.tensors.fixed; i < plan_.tensors.total; ++i) {
+    weights_[i] = found[i];
+    average_[i] = average_[i] + static_cast<float>(rate) * (found[i] - average_[i]);
+  }
+}
+
 std::vector<float> Mlp::predict(std::span<const float> features, std::size_t rows) {
   std::vector<float> out;
-  out.reserve(rows * shape_.outputs);
+  out.reserve(rows * shape_.net.outputs);
   predict(features, rows, out);
   return out;
 }
 
 void Mlp::predict(std::span<const float> features, std::size_t rows, std::vector<float>& out) {
   const Layer& last = plan_.layers.back();
+  const std::size_t inputs = shape_.net.inputs;
   for (std::size_t from = 0; from < rows; from += shape_.batch) {
     const std::size_t count = std::min(shape_.batch, rows - from);
-    forward(features.subspan(from * shape_.inputs, count * shape_.inputs), count, average_, false);
+    forward(features.subspan(from * inputs, count * inputs), count, average_, false);
+    float* const said = at(last.activation);
     if (shape_.loss == MlpLoss::cross_entropy)
-      kernels_.softmax(last.activation, count, last.outputs, last.stride);
-    for (std::size_t row = 0; row < count; ++row) {
-      const float* values = last.activation + row * last.stride;
-      out.insert(out.end(), values, values + last.outputs);
-    }
+      kernels_.softmax(said, count * last.blocks, last.outputs, last.stride);
+    average_members(said, count);
+    for (std::size_t row = 0; row < count; ++row)
+      out.insert(out.end(), said + row * last.stride, said + row * last.stride + last.outputs);
   }
 }
 
+/// The first block becomes the mean of all.
+void Mlp::average_members(float* said, std::size_t rows) {
+  const Layer& last = plan_.layers.back();
+  if (last.blocks == 1) return;
+  const auto share = 1 / static_cast<float>(last.blocks);
+  const std::size_t count = rows * last.stride;
+  for (std::size_t block = 1; block < last.blocks; ++block)
+    kernels_.add(said, said + block * count, count);
+  for (std::size_t i = 0; i < count; ++i)
+    said[i] *= share;
+}
+
 void Mlp::remember() {
-  std::copy_n(average_, plan_.parameters, best_);
+  std::copy_n(average_, plan_.tensors.total, at(plan_.best));
 }
 
 void Mlp::recall() {
-  std::copy_n(best_, plan_.parameters, weights_);
-  std::copy_n(best_, plan_.parameters, average_);
+  std::copy_n(at(plan_.best), plan_.tensors.total, weights_);
+  std::copy_n(at(plan_.best), plan_.tensors.total, average_);
 }
 
 std::vector<float> Mlp::compact(const float* parameters) const {
   std::vector<float> all;
-  for (const Layer& layer : plan_.layers)
-    for (std::size_t row = 0; row <= layer.inputs; ++row) {
-      const float* from = parameters + layer.weight + row * layer.stride;
-      all.insert(all.end(), from, from + layer.outputs);
+  all.reserve(plan_.tensors.values());
+  for (const Tensor& tensor : plan_.tensors.tensors)
+    for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row) {
+      const float* from = parameters + tensor.offset + row * tensor.stride();
+      all.insert(all.end(), from, from + tensor.columns);
     }
   return all;
 }
@@ -328,18 +492,37 @@ std::vector<float> Mlp::averaged_weights() const {
 }
 
 std::vector<float> Mlp::gradient() const {
-  return compact(gradients_);
+  return compact(slab_.data() + plan_.gradients);
 }
 
 void Mlp::set_weights(std::span<const float> weights) {
-  for (const Layer& layer : plan_.layers)
-    for (std::size_t row = 0; row <= layer.inputs; ++row) {
-      STARLING_ASSERT(weights.size() >= layer.outputs, "as many weights as the shape has");
-      std::copy_n(weights.begin(), layer.outputs, weights_ + layer.weight + row * layer.stride);
-      weights = weights.subspan(layer.outputs);
+  STARLING_ASSERT(weights.size() == plan_.tensors.values(), "as many weights as the shape has");
+  for (const Tensor& tensor : plan_.tensors.tensors)
+    for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row) {
+      std::copy_n(
+          weights.begin(), tensor.columns, weights_ + tensor.offset + row * tensor.stride());
+      weights = weights.subspan(tensor.columns);
     }
-  STARLING_ASSERT(weights.empty(), "as many weights as the shape has");
-  std::copy_n(weights_, plan_.parameters, average_);
+  if (average_ != weights_) std::copy_n(weights_, plan_.tensors.total, average_);
+}
+
+void Mlp::set_bins(std::span<const float> low, std::span<const float> inverse) {
+  const Tensor* lows = plan_.tensors.find("bin_low");
+  const Tensor* inverses = plan_.tensors.find("bin_inverse");
+  STARLING_ASSERT(lows != nullptr && low.size() == lows->values() && inverse.size() == low.size(),
+                  "as many bins as the shape has");
+  for (std::size_t row = 0; row < lows->rows; ++row) {
+    for (float* parameters : {weights_, average_}) {
+      const std::size_t from = row * lows->columns;
+      const std::size_t to = row * lows->stride();
+      std::copy_n(low.begin() + static_cast<std::ptrdiff_t>(from),
+                  lows->columns,
+                  parameters + lows->offset + to);
+      std::copy_n(inverse.begin() + static_cast<std::ptrdiff_t>(from),
+                  lows->columns,
+                  parameters + inverses->offset + to);
+    }
+  }
 }
 
 }  // namespace starling::ml

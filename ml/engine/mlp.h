@@ -1,13 +1,14 @@
-/// A multilayer perceptron: an activation, dropout, an optimizer, gradients clipped by their norm,
-/// and a running average of the weights. All that it needs lies in one slab whose size is known
-/// before the run.
+/// A multilayer perceptron (network_shape.h): dropout, losses, optimizers, gradients clipped by their
+/// norm, and a running average of the weights. All that it needs lies in one slab whose size is
+/// known before the run.
 ///
 /// The same seed and data give the same bits on every machine and with every set of kernels.
 ///
 /// Rows come and go as floats, one row after the other. Threads: one at a time.
 #pragma once
 
-#include "ml/engine/kernels.h"
+#include "ml/engine/input_stage.h"
+#include "ml/engine/network_shape.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,17 +25,17 @@ enum class MlpLoss { squared, huber, pinball, cross_entropy };
 enum class MlpOptimizer { adamw, adam, momentum };
 
 struct MlpShape {
-  std::size_t inputs = 0;
-  std::size_t outputs = 0;  ///< the number of classes, or 1
-  std::vector<std::size_t> hidden;
+  NetworkShape net;
   std::size_t batch = 0;  ///< rows of the largest step
   MlpLoss loss = MlpLoss::squared;
-  double dropout = 0;  ///< chance, of each hidden unit
-  Activation activation = Activation::relu;
+  double dropout = 0;          ///< chance, of each hidden unit
   double quantile = 0.5;       ///< of pinball
   double label_smoothing = 0;  ///< of cross_entropy: so much of each label is shared by all classes
   MlpOptimizer optimizer = MlpOptimizer::adamw;
 };
+
+/// predict: no room for gradients, and none but `predict` and `set_weights` may be called.
+enum class MlpUse : std::uint8_t { train, predict };
 
 struct MlpRates {
   double learning_rate = 1e-3;
@@ -53,14 +54,17 @@ struct MlpBatch {
 
 class Mlp {
  public:
-  /// Weights begin uniform within 1 / sqrt(inputs of the layer), as torch.nn.Linear's do.
-  Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed);
+  /// Linear layers begin uniform within 1 / sqrt(inputs of the layer), as torch.nn.Linear's do.
+  Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed, MlpUse use = MlpUse::train);
+
+  Mlp(const Mlp&) = delete;
+  Mlp& operator=(const Mlp&) = delete;
 
   /// What the slab of such a network takes.
-  static std::size_t slab_bytes(const MlpShape& shape);
+  static std::size_t slab_bytes(const MlpShape& shape, MlpUse use = MlpUse::train);
 
-  /// One step of the optimizer on the mean loss of `batch`. Returns: the sum of its losses; no
-  /// number, and no step, if the gradient is not finite.
+  /// One step of the optimizer on the mean loss of `batch`, which with members is the mean of
+  /// theirs. Returns: the sum of its losses; no number, and no step, if the gradient is not finite.
   double step(const MlpBatch& batch, const MlpRates& rates);
 
   /// Loss and gradient alone; the weights stay. Returns: the sum of the losses.
@@ -76,52 +80,86 @@ class Mlp {
   void remember();
   void recall();
 
-  /// Layer by layer: weights [inputs][outputs], then biases [outputs], without padding.
+  /// Tensor after tensor, as `tensors()` lists them, without padding. Of what is not trained the
+  /// gradient means nothing.
   std::vector<float> weights() const;
   std::vector<float> averaged_weights() const;
   std::vector<float> gradient() const;
   void set_weights(std::span<const float> weights);  ///< and their average
 
+  /// Bins of the numbers that are embedded piecewise: [numbers][bins] where each begins, and 1 /
+  /// its width, or 0 for one that holds nothing.
+  void set_bins(std::span<const float> low, std::span<const float> inverse);
+
   const MlpShape& shape() const { return shape_; }
 
+  const TensorPlan& tensors() const { return plan_.tensors; }
+
  private:
+  /// Places in the slab, in floats; 0: it has none.
   struct Layer {
     std::size_t inputs, outputs, stride;  ///< stride: padded outputs
-    std::size_t weight, bias;             ///< where they are among the parameters
-    float* activation;                    ///< [batch][stride]
-    float* slope;  ///< [batch][stride], with the dropout in it; of hidden layers without ReLU
+    std::size_t blocks;                   ///< of rows, each with weights of its own
+    std::size_t weight, bias, gain, shift, mean, variance;  ///< among the parameters
+    bool is_hidden, adds;                                   ///< adds: what it was given
+    std::size_t activation;                                 ///< [rows][stride]
+    std::size_t slope;            ///< [rows][stride], with the dropout in it; without: it is ReLU
+    std::size_t normal, inverse;  ///< of its norm
   };
 
   struct Plan {
+    TensorPlan tensors;
     std::vector<Layer> layers;
-    std::size_t parameters = 0;   ///< padded
-    std::size_t activations = 0;  ///< and slopes
-    std::size_t widest = 0;       ///< padded
-    std::size_t transposed = 0;   ///< floats of the largest transposed weights
+    std::size_t gradients = 0, first = 0, second = 0, average = 0, best = 0;
+    std::size_t delta = 0, next_delta = 0, skipped = 0, transposed = 0, stage = 0;
+    std::size_t floats = 0;  ///< of the whole slab
   };
 
-  static Plan plan_of(const MlpShape& shape);
-  static std::size_t floats_of(const Plan& plan, std::size_t batch);
-  void forward(std::span<const float> features,
-               std::size_t rows,
-               const float* parameters,
-               bool is_training);
+  static Plan plan_of(const MlpShape& shape, MlpUse use);
+  static Layer layer_of(const MlpShape& shape, const TensorPlan& tensors, std::size_t index);
+
+  float* at(std::size_t place) { return slab_.data() + place; }
+
+  const float* forward(std::span<const float> features,
+                       std::size_t rows,
+                       const float* parameters,
+                       bool is_training);
+  void linear(const Layer& layer,
+              const float* in,
+              std::size_t in_stride,
+              std::size_t rows,
+              const float* parameters);
+  void normalise(const Layer& layer, std::size_t rows, const float* parameters, bool is_training);
+  void activate(std::size_t index, std::size_t rows, bool is_training);
   void drop(float* values, std::size_t count, std::size_t layer);
   double loss(const MlpBatch& batch);
   double number_loss(float error, float& slope) const;
   double class_loss(const float* chances, std::size_t truth, float* slopes) const;
   void move(double norm, const MlpRates& rates);
+  void average_moments(double rate);
   void backward(const MlpBatch& batch);
+  void normalise_back(const Layer& layer, std::size_t rows);
+  void weights_back(const Layer& layer, const float* in, std::size_t stride, std::size_t rows);
   void propagate(std::size_t layer, std::size_t rows);
+  void transpose(const Layer& layer, std::size_t block);
+  void average_members(float* said, std::size_t rows);
+
+  /// Whether ReLU follows the sums at once and its slope is told by what it says.
+  bool has_plain_relu() const {
+    return shape_.net.activation == Activation::relu && shape_.net.norm == Norm::none &&
+           !shape_.net.is_residual;
+  }
+
   std::vector<float> compact(const float* parameters) const;
 
   MlpShape shape_;
   const Kernels& kernels_;
   std::uint64_t seed_;
   Plan plan_;
+  InputStage stage_;
   std::vector<float> slab_;
-  float *weights_, *gradients_, *first_, *second_, *average_, *best_;
-  float *delta_, *next_delta_, *transposed_;
+  float *weights_, *average_, *delta_, *next_delta_;
+  const float* given_ = nullptr;  ///< to the first layer, in the last `forward`
   std::uint64_t steps_ = 0;
   double beta1_power_ = 1;
   double beta2_power_ = 1;

@@ -171,15 +171,14 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
   const bool has_classes = spec.task != to_string(TaskKind::regression) && target != nullptr;
   const std::uint64_t outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1;
   const auto task = task_from_name(spec.task).value_or(TaskKind::regression);
-  const auto features = widest_features(profile, spec.target, statistic_targets(task, outputs));
+  auto features = widest_features(profile, spec.target, statistic_targets(task, outputs));
   std::uint64_t levels = 0;
   for (const ColumnProfile& column : profile.columns) {
     if (is_feature(column) && holds_levels(column.type))
       levels += std::min<std::uint64_t>(column.distinct, kStoredLevelsMax);
   }
   return {.rows = profile.rows,
-          .inputs = features.empty() ? 0 : features.back().offset + features.back().width,
-          .row_bytes = EncodedRows::row_bytes(features),
+          .features = std::move(features),
           .outputs = outputs,
           .levels = levels,
           .split = spec.split};

@@ -1,9 +1,8 @@
 #include "ml/schedule/trial_memory.h"
 
-#include "ml/engine/mlp.h"
-#include "ml/search/mlp_spec.h"
 #include "ml/table/encoder.h"
 #include "ml/table/split.h"
+#include "ml/train/network_choice.h"
 
 #include <algorithm>
 
@@ -41,23 +40,20 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
   const double judged = rows * shares.judged;
   const double targets =
       size.outputs <= kStatisticTargetsMax ? static_cast<double>(size.outputs) : 0;
+  const auto row_bytes = static_cast<double>(EncodedRows::row_bytes(size.features));
   double encoding = 0;
   if (size.levels > kEncodedLevelsMax) {
-    encoding = static_cast<double>(size.row_bytes) * (fit + judged) + 4 * (2 * targets + 1) * fit +
+    encoding = row_bytes * (fit + judged) + 4 * (2 * targets + 1) * fit +
                kFoldSumBytes * (targets + 1) * static_cast<double>(size.levels);
   }
   double training = 0;
   if (const auto spec = mlp_spec_from(params)) {
-    MlpShape shape;
-    shape.inputs = size.inputs;
-    shape.outputs = size.outputs;
-    shape.hidden.assign(spec->n_layers, spec->width);
-    shape.activation = spec->activation;
-    shape.batch = std::clamp<std::size_t>(static_cast<std::size_t>(fit), 1, spec->batch_size);
-    const auto inputs = static_cast<double>(size.inputs);
+    const bool is_regression = size.outputs == 1;
+    const MlpShape shape =
+        shape_of(*spec, size.features, size.outputs, is_regression, static_cast<std::size_t>(fit));
+    const double batch_bytes = 4 * static_cast<double>(shape.net.inputs * shape.batch);
     const double network = static_cast<double>(Mlp::slab_bytes(shape)) +
-                           static_cast<double>(size.row_bytes) * (fit + judged) +
-                           4 * inputs * static_cast<double>(shape.batch) + kLearntBytes * fit;
+                           row_bytes * (fit + judged) + batch_bytes + kLearntBytes * fit;
     const double all_judged = size.split.folds * judged;
     training =
         size.split.folds * network + kJudgedBytes * all_judged * static_cast<double>(size.outputs);

@@ -8,16 +8,17 @@
 #pragma once
 
 #include "ml/search/param_value.h"
+#include "ml/table/encoded_rows.h"
 #include "ml/table/split_spec.h"
 
 #include <cstdint>
+#include <vector>
 
 namespace starling::ml {
 
 struct TrialSize {
-  std::uint64_t rows = 0;       ///< of the whole table
-  std::uint64_t inputs = 0;     ///< of the network, at most
-  std::uint64_t row_bytes = 0;  ///< of an encoded row
+  std::uint64_t rows = 0;                           ///< of the whole table
+  std::vector<EncodedRows::Feature> features = {};  ///< of an encoded row, at their widest
   std::uint64_t outputs = 1;
   std::uint64_t levels = 0;  ///< of all categories
   SplitSpec split = {};

@@ -18,23 +18,32 @@ namespace {
 struct Field {
   std::string_view name;
   double low, high;
-  bool is_whole;
+  int step;  ///< 0: any number
   std::function<void(MlpSpec&, double)> set;
 };
 
 const std::vector<Field>& fields() {
   static const std::vector<Field> kFields{
-      {"mlp.learning_rate", 1e-7, 1, false, [](auto& s, double v) { s.learning_rate = v; }},
-      {"mlp.n_layers", 1, 16, true, [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
-      {"mlp.width", 1, 8192, true, [](auto& s, double v) { s.width = std::uint32_t(v); }},
-      {"mlp.dropout", 0, 0.95, false, [](auto& s, double v) { s.dropout = v; }},
-      {"mlp.label_smoothing", 0, 0.5, false, [](auto& s, double v) { s.label_smoothing = v; }},
-      {"mlp.weight_decay", 0, 10, false, [](auto& s, double v) { s.weight_decay = v; }},
-      {"mlp.batch_size",
+      {"mlp.learning_rate", 1e-7, 1, 0, [](auto& s, double v) { s.learning_rate = v; }},
+      {"mlp.n_layers", 1, 16, 1, [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
+      {"mlp.width", 1, 8192, 1, [](auto& s, double v) { s.width = std::uint32_t(v); }},
+      {"mlp.dropout", 0, 0.95, 0, [](auto& s, double v) { s.dropout = v; }},
+      {"mlp.label_smoothing", 0, 0.5, 0, [](auto& s, double v) { s.label_smoothing = v; }},
+      {"mlp.weight_decay", 0, 10, 0, [](auto& s, double v) { s.weight_decay = v; }},
+      {"mlp.batch_size", 1, 65536, 1, [](auto& s, double v) { s.batch_size = std::uint32_t(v); }},
+      {"mlp.members", 1, 64, 1, [](auto& s, double v) { s.members = std::uint32_t(v); }},
+      {"mlp.embedding_width",
+       16,
+       128,
+       16,
+       [](auto& s, double v) { s.embedding_width = std::uint32_t(v); }},
+      {"mlp.embedding_bins",
+       2,
+       128,
        1,
-       65536,
-       true,
-       [](auto& s, double v) { s.batch_size = std::uint32_t(v); }},
+       [](auto& s, double v) { s.embedding_bins = std::uint32_t(v); }},
+      {"mlp.embedding_scale", 1e-4, 100, 0, [](auto& s, double v) { s.embedding_scale = v; }},
+      {"mlp.level_width", 0, 128, 16, [](auto& s, double v) { s.level_width = std::uint32_t(v); }},
   };
   return kFields;
 }
@@ -50,6 +59,13 @@ const std::vector<WordField>& word_fields() {
       {"mlp.activation",
        {"relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"},
        [](auto& s, std::size_t i) { s.activation = static_cast<Activation>(i); }},
+      {"mlp.norm",
+       {"none", "layer", "batch"},
+       [](auto& s, std::size_t i) { s.norm = static_cast<Norm>(i); }},
+      {"mlp.residual", {"no", "yes"}, [](auto& s, std::size_t i) { s.is_residual = i == 1; }},
+      {"mlp.embedding",
+       {"none", "periodic", "piecewise"},
+       [](auto& s, std::size_t i) { s.embedding = static_cast<NumberEmbedding>(i); }},
       {"mlp.schedule",
        {"constant", "cosine", "coslog4"},
        [](auto& s, std::size_t i) { s.schedule = static_cast<RateSchedule>(i); }},
@@ -93,11 +109,13 @@ Result<> apply(const std::string& name, const ParamValue& value, MlpSpec& spec) 
                           : whole != nullptr ? static_cast<double>(*whole)
                                              : std::get<double>(value);
     const bool fits = number >= field.low && number <= field.high;
-    if (!fits || (field.is_whole && number != std::trunc(number))) {
+    if (!fits || (field.step > 0 && std::fmod(number, field.step) != 0)) {
       return Error{Errc::invalid_argument,
-                   fmt::format("{} must be a {}number from {} to {}, not {}",
+                   fmt::format("{} must be a {} from {} to {}, not {}",
                                name,
-                               field.is_whole ? "whole " : "",
+                               field.step == 0   ? "number"
+                               : field.step == 1 ? "whole number"
+                                                 : fmt::format("multiple of {}", field.step),
                                field.low,
                                field.high,
                                text != nullptr ? *text : fmt::format("{}", number))};

@@ -3,7 +3,7 @@
 /// Threads: none. Pure.
 #pragma once
 
-#include "ml/engine/kernels.h"
+#include "ml/engine/network_shape.h"
 #include "ml/search/param_value.h"
 #include "node/base/error.h"
 
@@ -31,6 +31,14 @@ struct MlpSpec {
   double weight_decay = 1e-4;
   std::uint32_t batch_size = 64;
   Activation activation = Activation::relu;
+  Norm norm = Norm::none;
+  bool is_residual = false;
+  NumberEmbedding embedding = NumberEmbedding::none;
+  std::uint32_t embedding_width = 16;  ///< floats that a number becomes
+  std::uint32_t embedding_bins = 16;   ///< of a number, or its frequencies
+  double embedding_scale = 0.1;        ///< of periodic: how high the frequencies begin
+  std::uint32_t level_width = 0;       ///< floats that a level becomes; 0: levels stay as they are
+  std::uint32_t members = 1;           ///< of the ensemble that the network is
   RateSchedule schedule = RateSchedule::constant;
   OptimizerKind optimizer = OptimizerKind::adamw;
   NumberLoss loss = NumberLoss::squared;  ///< of regression

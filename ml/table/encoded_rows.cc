@@ -29,9 +29,14 @@ EncodedRows::EncodedRows(std::size_t rows, std::vector<Feature> features)
   places_.assign(rows_ * category_offsets_.size(), kNowhere);
 }
 
-EncodedRows::EncodedRows(Matrix matrix) : EncodedRows(0, {{0, matrix.columns, false}}) {
+EncodedRows::EncodedRows(Matrix matrix)
+    : EncodedRows(0, {{0, matrix.columns, false, matrix.columns}}) {
   rows_ = matrix.rows;
   floats_ = std::move(matrix.values);
+}
+
+std::span<const float> EncodedRows::numbers(std::size_t row, std::size_t feature) const {
+  return {floats_.data() + row * floats_per_row_ + slots_[feature], features_[feature].width};
 }
 
 std::span<float> EncodedRows::numbers(std::size_t row, std::size_t feature) {

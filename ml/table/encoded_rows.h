@@ -26,6 +26,7 @@ class EncodedRows {
     std::size_t offset = 0;
     std::size_t width = 0;
     bool is_category = false;  ///< one of its floats is 1, or none; all others are 0
+    std::size_t numbers = 0;   ///< so many of its floats, the first, are numbers with an order
   };
 
   static constexpr std::uint16_t kNowhere = 0xFFFF;  ///< the place of a missing or unknown level
@@ -43,8 +44,11 @@ class EncodedRows {
   /// Of a spread row.
   std::size_t columns() const { return columns_; }
 
+  std::span<const Feature> features() const { return features_; }
+
   /// Where the floats of a feature that is no category are written.
   std::span<float> numbers(std::size_t row, std::size_t feature);
+  std::span<const float> numbers(std::size_t row, std::size_t feature) const;
 
   void set_place(std::size_t row, std::size_t feature, std::uint16_t place);
 

@@ -217,10 +217,11 @@ std::vector<EncodedRows::Feature> widest_features(const TableProfile& profile,
                               : is_category
                                   ? std::min<std::size_t>(column.distinct, kEncodedLevelsMax + 1)
                                   : 1 + flag;
-    features.push_back({offset, width, is_category});
+    const std::size_t numbers = is_text || is_category ? 0 : width - flag;
+    features.push_back({offset, width, is_category, numbers});
     offset += width;
     if (!is_category || column.distinct <= kEncodedLevelsMax) continue;
-    features.push_back({offset, targets + 1, false});
+    features.push_back({offset, targets + 1, false, targets + 1});
     offset += targets + 1;
   }
   return features;
@@ -240,6 +241,12 @@ std::size_t FeatureCoding::width() const {
   if (std::holds_alternative<TextCoding>(coding)) return kTextBuckets;
   const auto& category = std::get<CategoryCoding>(coding);
   return category.places() + category.statistics.width();
+}
+
+std::size_t FeatureCoding::numbers() const {
+  if (std::holds_alternative<NumberCoding>(coding)) return 1;
+  const auto* date = std::get_if<DateCoding>(&coding);
+  return date == nullptr ? 0 : width() - (date->has_flag ? 1 : 0);
 }
 
 Encoder::Encoder(std::vector<FeatureCoding> features, TargetCoding target, char decimal)
@@ -300,15 +307,17 @@ EncodedRows Encoder::encode(const Table& table,
                             const RowTargets* crossed) const {
   std::vector<EncodedRows::Feature> parts;
   std::size_t offset = 0;
-  const auto add_part = [&](std::size_t width, bool is_category) {
-    parts.push_back({offset, width, is_category});
+  const auto add_part = [&](std::size_t width, bool is_category, std::size_t numbers) {
+    parts.push_back({offset, width, is_category, numbers});
     offset += width;
   };
   for (const FeatureCoding& feature : features_) {
     const auto* category = std::get_if<CategoryCoding>(&feature.coding);
-    add_part(category != nullptr ? category->places() : feature.width(), category != nullptr);
+    add_part(category != nullptr ? category->places() : feature.width(),
+             category != nullptr,
+             feature.numbers());
     const std::size_t more = category != nullptr ? category->statistics.width() : 0;
-    if (more > 0) add_part(more, false);
+    if (more > 0) add_part(more, false, more);
   }
   EncodedRows encoded{rows.size(), std::move(parts)};
   std::size_t part = 0;

@@ -57,6 +57,9 @@ struct FeatureCoding {
   std::variant<NumberCoding, CategoryCoding, DateCoding, TextCoding> coding;
 
   std::size_t width() const;
+
+  /// Its first floats that have an order; a category's statistics come besides.
+  std::size_t numbers() const;
 };
 
 /// What the network's output means.

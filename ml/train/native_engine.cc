@@ -2,6 +2,7 @@
 
 #include "ml/engine/mlp.h"
 #include "ml/train/native_model.h"
+#include "ml/train/network_choice.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
 
@@ -20,41 +21,6 @@ constexpr double kAverageEpochs = 2;
 constexpr std::size_t kServedRows = 256;
 constexpr std::size_t kServedBytesMax = std::size_t{4} << 30;
 
-/// The absolute error is twice the loss of its median.
-MlpLoss loss_of(NumberLoss loss) {
-  switch (loss) {
-    case NumberLoss::squared: break;
-    case NumberLoss::huber: return MlpLoss::huber;
-    case NumberLoss::absolute: return MlpLoss::pinball;
-  }
-  return MlpLoss::squared;
-}
-
-MlpOptimizer optimizer_of(OptimizerKind optimizer) {
-  switch (optimizer) {
-    case OptimizerKind::adamw: break;
-    case OptimizerKind::adam: return MlpOptimizer::adam;
-    case OptimizerKind::sgd: return MlpOptimizer::momentum;
-  }
-  return MlpOptimizer::adamw;
-}
-
-MlpShape shape_of(const MlpSpec& spec, const TargetCoding& target, const FitData& data) {
-  MlpShape shape;
-  shape.inputs = data.features.columns();
-  shape.hidden.assign(spec.n_layers, spec.width);
-  shape.batch =
-      std::min<std::size_t>(spec.batch_size, std::max<std::size_t>(1, data.features.rows()));
-  shape.dropout = spec.dropout;
-  const bool is_regression = target.task == TaskKind::regression;
-  shape.outputs = is_regression ? 1 : target.classes.size();
-  shape.loss = is_regression ? loss_of(spec.loss) : MlpLoss::cross_entropy;
-  shape.activation = spec.activation;
-  shape.label_smoothing = spec.label_smoothing;
-  shape.optimizer = optimizer_of(spec.optimizer);
-  return shape;
-}
-
 class NativeLearner : public Learner {
  public:
   NativeLearner(const MlpSpec& spec,
@@ -65,14 +31,21 @@ class NativeLearner : public Learner {
       : spec_(spec),
         target_(target),
         data_(data),
-        network_(shape_of(spec, target, data), kernels, seed),
-        random_(mix_seeds(seed, 1)),
+        network_(shape_of(spec,
+                          data.features.features(),
+                          target.task == TaskKind::regression ? 1 : target.classes.size(),
+                          target.task == TaskKind::regression,
+                          data.features.rows()),
+                 kernels,
+                 seed),
+        seed_(mix_seeds(seed, 1)),
         order_(data.features.rows()) {
     const std::size_t batch = network_.shape().batch;
     rows_.resize(batch * data.features.columns());
     numbers_.resize(data.numbers.empty() ? 0 : batch);
     classes_.resize(data.classes.empty() ? 0 : batch);
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    if (const auto bins = bins_of(network_.shape().net.embedding, data.features))
+      network_.set_bins(bins->low, bins->inverse);
   }
 
   double train_epoch() override;
@@ -85,6 +58,7 @@ class NativeLearner : public Learner {
   std::string script() override;
 
  private:
+  void shuffle();
   MlpBatch gathered(std::size_t from, std::size_t count);
   MlpRates rates();
 
@@ -92,11 +66,12 @@ class NativeLearner : public Learner {
   TargetCoding target_;
   const FitData& data_;
   Mlp network_;
-  Random random_;
+  std::uint64_t seed_;
   std::vector<std::size_t> order_;
   std::vector<float> rows_;
   std::vector<float> numbers_;
   std::vector<std::int64_t> classes_;
+  std::uint64_t epochs_ = 0;
   std::uint64_t steps_ = 0;
 };
 
@@ -122,9 +97,17 @@ MlpRates NativeLearner::rates() {
           .average_rate = 1 / reach};
 }
 
-double NativeLearner::train_epoch() {
+/// The order of an epoch depends on the seed and its number only, not on the epochs before.
+void NativeLearner::shuffle() {
+  Random random{mix_seeds(seed_, epochs_)};
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
   for (std::size_t i = order_.size(); i > 1; --i)
-    std::swap(order_[i - 1], order_[random_.below(i)]);
+    std::swap(order_[i - 1], order_[random.below(i)]);
+}
+
+double NativeLearner::train_epoch() {
+  shuffle();
+  ++epochs_;
   double sum = 0;
   for (std::size_t from = 0; from < order_.size(); from += network_.shape().batch) {
     const std::size_t count = std::min(network_.shape().batch, order_.size() - from);
@@ -136,7 +119,7 @@ double NativeLearner::train_epoch() {
 std::vector<float> NativeLearner::predict(const EncodedRows& features) {
   const std::size_t batch = network_.shape().batch;
   std::vector<float> out;
-  out.reserve(features.rows() * network_.shape().outputs);
+  out.reserve(features.rows() * network_.shape().net.outputs);
   for (std::size_t from = 0; from < features.rows(); from += batch) {
     const std::size_t count = std::min(batch, features.rows() - from);
     for (std::size_t i = 0; i < count; ++i)
@@ -151,14 +134,11 @@ std::vector<float> NativeLearner::predict(const EncodedRows& features) {
 // The network as it is judged: its average.
 std::string NativeLearner::script() {
   NativeModel model;
-  model.inputs = network_.shape().inputs;
-  model.outputs = network_.shape().outputs;
-  model.hidden = network_.shape().hidden;
+  model.net = network_.shape().net;
   model.is_regression = target_.task == TaskKind::regression;
   model.scale = model.is_regression ? target_.std : 1;
   model.shift = model.is_regression ? target_.mean : 0;
   model.is_log = target_.is_log;
-  model.activation = network_.shape().activation;
   model.weights = network_.averaged_weights();
   auto bytes = to_torchscript(model);
   if (!bytes) throw std::runtime_error(bytes.error().detail);
@@ -168,29 +148,26 @@ std::string NativeLearner::script() {
 class NativeServedModel : public ServedModel {
  public:
   NativeServedModel(NativeModel model, const Kernels& kernels)
-      : model_(std::move(model)), network_(shape_of(model_), kernels, 0) {
+      : model_(std::move(model)), network_(shape_of(model_), kernels, 0, MlpUse::predict) {
     network_.set_weights(model_.weights);
+    model_.weights = {};
   }
 
   std::vector<float> predict(const Matrix& features, std::size_t& columns) override {
-    if (features.columns != model_.inputs) {
+    if (features.columns != model_.net.inputs) {
       throw std::invalid_argument(fmt::format(
-          "rows have {} numbers, the network takes {}", features.columns, model_.inputs));
+          "rows have {} numbers, the network takes {}", features.columns, model_.net.inputs));
     }
-    columns = model_.outputs;
+    columns = model_.net.outputs;
     auto out = network_.predict(features.values, features.rows);
     if (model_.is_regression) scale_outputs(out, model_.scale, model_.shift, model_.is_log);
     return out;
   }
 
   static MlpShape shape_of(const NativeModel& model) {
-    return {.inputs = model.inputs,
-            .outputs = model.outputs,
-            .hidden = model.hidden,
+    return {.net = model.net,
             .batch = kServedRows,
-            .loss = model.is_regression ? MlpLoss::squared : MlpLoss::cross_entropy,
-            .dropout = 0,
-            .activation = model.activation};
+            .loss = model.is_regression ? MlpLoss::squared : MlpLoss::cross_entropy};
   }
 
  private:
@@ -212,7 +189,7 @@ std::unique_ptr<ServedModel> NativeEngine::load(const std::string& path) {
   if (!bytes) throw std::runtime_error(bytes.error().detail);
   auto model = read_native_model(*bytes);
   if (!model) throw std::runtime_error(fmt::format("{}: {}", path, model.error().detail));
-  const std::size_t needed = Mlp::slab_bytes(NativeServedModel::shape_of(*model));
+  const std::size_t needed = Mlp::slab_bytes(NativeServedModel::shape_of(*model), MlpUse::predict);
   if (needed > kServedBytesMax) {
     throw std::runtime_error(
         fmt::format("{}: it takes {} bytes to serve; at most {}", path, needed, kServedBytesMax));

@@ -1,5 +1,6 @@
 #include "ml/train/native_model.h"
 
+#include "ml/train/torch_code.h"
 #include "node/base/assert.h"
 
 #include <fmt/format.h>
@@ -10,9 +11,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <zip.h>
 
@@ -24,29 +27,16 @@ using Json = nlohmann::ordered_json;
 static_assert(std::endian::native == std::endian::little, "floats are written as they lie");
 
 constexpr const char* kHead = "archive/extra/starling.json";
-constexpr std::size_t kHeadMax = 1 << 16;
+constexpr std::size_t kHeadMax = 1 << 22;   // a head may list every input
+constexpr std::size_t kZipEntryBytes = 46;  // that a file in a zip has at least
 constexpr int kFormat = 1;
-constexpr int kNextFormat = 2;  // with activations other than ReLU, and outputs as logarithms
+constexpr int kSecondFormat = 2;  // with activations other than ReLU, and outputs as logarithms
+constexpr int kThirdFormat = 3;   // with norms, residuals, embeddings and members
 
-/// Name in the head, and how TorchScript says it; {0} is its argument.
-struct ActivationName {
-  std::string_view name, call;
-};
-
-constexpr std::array<ActivationName, 7> kActivations{
-    {{"relu", "torch.relu({0})"},
-     {"gelu",
-      "torch.mul(torch.mul({0}, 0.5), torch.add(torch.tanh(torch.mul(torch.add({0}, "
-      "torch.mul(torch.pow({0}, 3), 0.044715)), 0.7978845608028654)), 1))"},
-     {"selu", "torch.selu({0})"},
-     {"mish", "torch.mish({0})"},
-     {"silu", "torch.silu({0})"},
-     {"tanh", "torch.tanh({0})"},
-     {"sigmoid", "torch.sigmoid({0})"}}};
-
-const ActivationName& name_of(Activation activation) {
-  return kActivations[static_cast<std::size_t>(activation)];
-}
+constexpr std::array<std::string_view, 7> kActivations{
+    "relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"};
+constexpr std::array<std::string_view, 3> kNorms{"none", "layer", "batch"};
+constexpr std::array<std::string_view, 3> kEmbeddings{"none", "periodic", "piecewise"};
 
 Error corrupt(std::string_view why) {
   return {Errc::corrupt, fmt::format("not a network of this program: {}", why)};
@@ -89,20 +79,19 @@ class Pickle {
   std::string bytes_;
 };
 
-struct Tensor {
-  std::string name;
-  std::vector<std::size_t> sides;
-  std::vector<float> values;
-};
-
 void pickle_tensor(Pickle& pickle, const Tensor& tensor, std::size_t number) {
+  const auto sides = torch_sides(tensor);
   pickle.text(tensor.name).global("torch._utils", "_rebuild_tensor_v2");
   pickle.raw("((").text("storage").global("torch", "FloatStorage").text(std::to_string(number));
-  pickle.text("cpu").number(tensor.values.size()).raw("tQ").number(0).raw("(");
-  for (const std::size_t side : tensor.sides)
+  pickle.text("cpu").number(tensor.values()).raw("tQ").number(0).raw("(");
+  for (const std::size_t side : sides)
     pickle.number(side);
   pickle.raw("t(");
-  if (tensor.sides.size() == 2) pickle.number(tensor.sides[1]);
+  for (std::size_t i = 1; i < sides.size(); ++i)
+    pickle.number(std::accumulate(sides.begin() + static_cast<std::ptrdiff_t>(i),
+                                  sides.end(),
+                                  std::size_t{1},
+                                  std::multiplies{}));
   pickle.number(1).raw("t\x89").global("collections", "OrderedDict").raw(")RtR");
 }
 
@@ -124,55 +113,29 @@ std::string code_of(const NativeModel& model, const std::vector<Tensor>& tensors
   }
   std::string code = fmt::format(
       "class StarlingMlp(Module):\n  __parameters__ = [{}]\n  __buffers__ = []\n"
-      "  training : bool\n{}  def forward(self: __torch__.StarlingMlp,\n    x: Tensor) -> "
+      "  training : bool\n{}  def scores(self: __torch__.StarlingMlp,\n    x: Tensor) -> "
       "Tensor:\n",
       names,
       fields);
-  std::string x = "x";
-  for (std::size_t i = 0; i <= model.hidden.size(); ++i) {
-    code += fmt::format("    y{0} = torch.linear({1}, self.weight{0}, self.bias{0})\n", i, x);
-    x = fmt::format("y{}", i);
-    if (i == model.hidden.size()) break;
-    code += fmt::format("    x{} = {}\n", i, torchscript_call(model.activation, x));
-    x = fmt::format("x{}", i);
+  code += torch_forward(model.net, 0);
+  const char* const mean = model.net.members > 1 ? ", [0]" : "";
+  code += "  def forward(self: __torch__.StarlingMlp,\n    x: Tensor) -> Tensor:\n";
+  code += "    y = (self).scores(x, )\n";
+  if (!model.is_regression) {
+    code += fmt::format("    return {0}torch.softmax(y, -1){1}{2}\n",
+                        *mean != 0 ? "torch.mean(" : "",
+                        mean,
+                        *mean != 0 ? ")" : "");
+    return code;
   }
-  if (!model.is_regression) return code + fmt::format("    return torch.softmax({}, 1)\n", x);
+  if (*mean != 0) code += "    y = torch.mean(y, [0])\n";
   return code + fmt::format(
-                    "    scaled = torch.mul(torch.squeeze({}, 1), {:.17e})\n"
+                    "    scaled = torch.mul(torch.squeeze(y, 1), {:.17e})\n"
                     "    return {}torch.add(scaled, {:.17e}){}\n",
-                    x,
                     model.scale,
                     model.is_log ? "torch.expm1(" : "",
                     model.shift,
                     model.is_log ? ")" : "");
-}
-
-/// Calls `visit(inputs, outputs)` for each layer.
-template <class Visit>
-void for_each_layer(const NativeModel& model, const Visit& visit) {
-  std::size_t before = model.inputs;
-  for (const std::size_t width : model.hidden) {
-    visit(before, width);
-    before = width;
-  }
-  visit(before, model.outputs);
-}
-
-std::vector<Tensor> tensors_of(const NativeModel& model) {
-  std::vector<Tensor> tensors;
-  const float* at = model.weights.data();
-  for_each_layer(model, [&](std::size_t inputs, std::size_t outputs) {
-    const std::size_t number = tensors.size() / 2;
-    Tensor weight{fmt::format("weight{}", number), {outputs, inputs}, {}};
-    for (std::size_t out = 0; out < outputs; ++out)
-      for (std::size_t in = 0; in < inputs; ++in)
-        weight.values.push_back(at[in * outputs + out]);
-    at += inputs * outputs;
-    tensors.push_back(std::move(weight));
-    tensors.push_back({fmt::format("bias{}", number), {outputs}, {at, at + outputs}});
-    at += outputs;
-  });
-  return tensors;
 }
 
 // --- the archive ---------------------------------------------------------------------------------
@@ -278,23 +241,92 @@ std::size_t size_in(const Json& json) {
   return json.is_number_unsigned() ? json.get<std::size_t>() : SIZE_MAX;
 }
 
+/// The place of a word among those that may be there. Throws nlohmann's exception otherwise.
+template <class Choice, std::size_t Count>
+Choice choice_in(const Json& json, const std::array<std::string_view, Count>& words) {
+  const auto found = std::ranges::find(words, json.get<std::string>());
+  if (found == words.end()) throw Json::other_error::create(501, "an unknown word", &json);
+  return static_cast<Choice>(found - words.begin());
+}
+
+InputEmbedding embedding_in(const Json& json) {
+  InputEmbedding embedding;
+  embedding.kind = choice_in<NumberEmbedding>(json.at("kind"), kEmbeddings);
+  for (const Json& number : json.at("numbers"))
+    embedding.numbers.push_back(size_in(number));
+  embedding.width = size_in(json.at("width"));
+  embedding.bins = size_in(json.at("bins"));
+  for (const Json& level : json.at("levels"))
+    embedding.levels.push_back({size_in(level.at(0)), size_in(level.at(1))});
+  embedding.level_width = size_in(json.at("level_width"));
+  return embedding;
+}
+
+Json embedding_json(const InputEmbedding& embedding) {
+  Json levels = Json::array();
+  for (const LevelBlock& block : embedding.levels)
+    levels.push_back({block.from, block.count});
+  return {{"kind", kEmbeddings[static_cast<std::size_t>(embedding.kind)]},
+          {"numbers", embedding.numbers},
+          {"width", embedding.width},
+          {"bins", embedding.bins},
+          {"levels", std::move(levels)},
+          {"level_width", embedding.level_width}};
+}
+
+bool is_embedded_width(std::size_t width) {
+  return width >= kLanes && width <= kNativeEmbeddingMax && width % kLanes == 0;
+}
+
+/// Whether every input is embedded at most once, and none that is not there.
+bool fits(const InputEmbedding& embedding, std::size_t inputs) {
+  if (!is_embedded_width(embedding.width) || !is_embedded_width(embedding.level_width))
+    return false;
+  if (embedding.bins < 1 || embedding.bins > kNativeEmbeddingMax) return false;
+  if ((embedding.kind == NumberEmbedding::none) != embedding.numbers.empty()) return false;
+  std::vector<LevelBlock> taken = embedding.levels;
+  for (const std::size_t number : embedding.numbers)
+    taken.push_back({number, 1});
+  std::ranges::sort(taken, {}, &LevelBlock::from);
+  std::size_t end = 0;
+  for (const LevelBlock& block : taken) {
+    if (block.from < end || block.count < 1 || block.count > inputs) return false;
+    end = block.from + block.count;
+    if (block.from > inputs || end > inputs) return false;
+  }
+  return std::ranges::is_sorted(embedding.numbers) &&
+         std::ranges::is_sorted(embedding.levels, {}, &LevelBlock::from);
+}
+
+bool fits(const NetworkShape& net) {
+  const bool has_widths = std::ranges::all_of(net.hidden, is_width);
+  return net.inputs <= kNativeInputsMax && is_width(net.outputs) && has_widths &&
+         net.hidden.size() <= kNativeLayersMax && net.members >= 1 &&
+         net.members <= kNativeMembersMax && fits(net.embedding, net.inputs);
+}
+
+void read_network(const Json& head, int format, NetworkShape& net) {
+  net.inputs = size_in(head.at("inputs"));
+  net.outputs = size_in(head.at("outputs"));
+  for (const Json& width : head.at("hidden"))
+    net.hidden.push_back(size_in(width));
+  if (format >= kSecondFormat)
+    net.activation = choice_in<Activation>(head.at("activation"), kActivations);
+  if (format < kThirdFormat) return;
+  net.norm = choice_in<Norm>(head.at("norm"), kNorms);
+  net.is_residual = head.at("residual").get<bool>();
+  net.members = size_in(head.at("members"));
+  net.embedding = embedding_in(head.at("embedding"));
+}
+
 Result<NativeModel> read_head(const std::string& text) {
   NativeModel model;
   try {
     const Json head = Json::parse(text);
-    const bool is_next = head.at("format") == kNextFormat;
-    if (head.at("format") != kFormat && !is_next) return corrupt("its format is another");
-    if (is_next) {
-      model.is_log = head.at("log1p").get<bool>();
-      const auto name = head.at("activation").get<std::string>();
-      const auto known = std::ranges::find(kActivations, name, &ActivationName::name);
-      if (known == kActivations.end()) return corrupt("its activation is unknown");
-      model.activation = static_cast<Activation>(known - kActivations.begin());
-    }
-    model.inputs = size_in(head.at("inputs"));
-    model.outputs = size_in(head.at("outputs"));
-    for (const Json& width : head.at("hidden"))
-      model.hidden.push_back(size_in(width));
+    const auto format = size_in(head.at("format"));
+    if (format < kFormat || format > kThirdFormat) return corrupt("its format is another");
+    read_network(head, static_cast<int>(format), model.net);
+    if (format >= kSecondFormat) model.is_log = head.at("log1p").get<bool>();
     const auto task = head.at("task").get<std::string>();
     if (task != "regression" && task != "classes") return corrupt("its task is unknown");
     model.is_regression = task == "regression";
@@ -303,13 +335,38 @@ Result<NativeModel> read_head(const std::string& text) {
   } catch (const nlohmann::json::exception&) {
     return corrupt("its head cannot be read");
   }
-  bool fits = model.inputs <= kNativeInputsMax && is_width(model.outputs) &&
-              model.hidden.size() <= kNativeLayersMax && std::isfinite(model.scale) &&
-              std::isfinite(model.shift);
-  for (const std::size_t width : model.hidden)
-    fits = fits && is_width(width);
-  if (!fits) return corrupt("its sizes are out of range");
+  const bool is_finite = std::isfinite(model.scale) && std::isfinite(model.shift);
+  if (!is_finite || !fits(model.net)) return corrupt("its sizes are out of range");
   return model;
+}
+
+/// No newer than it must be.
+Json head_of(const NativeModel& model) {
+  const NetworkShape& net = model.net;
+  const bool is_third =
+      net.norm != Norm::none || net.is_residual || net.members > 1 || !net.embedding.is_empty();
+  const bool is_second = is_third || model.is_log || net.activation != Activation::relu;
+  Json head{{"format",
+             is_third    ? kThirdFormat
+             : is_second ? kSecondFormat
+                         : kFormat},
+            {"inputs", net.inputs},
+            {"outputs", net.outputs},
+            {"hidden", net.hidden},
+            {"task", model.is_regression ? "regression" : "classes"},
+            {"scale", model.scale},
+            {"shift", model.shift}};
+  if (is_second) {
+    head["log1p"] = model.is_log;
+    head["activation"] = kActivations[static_cast<std::size_t>(net.activation)];
+  }
+  if (is_third) {
+    head["norm"] = kNorms[static_cast<std::size_t>(net.norm)];
+    head["residual"] = net.is_residual;
+    head["members"] = net.members;
+    head["embedding"] = embedding_json(net.embedding);
+  }
+  return head;
 }
 
 bool read_floats(zip_t* zip, std::size_t number, std::size_t count, std::vector<float>& floats) {
@@ -323,45 +380,24 @@ bool read_floats(zip_t* zip, std::size_t number, std::size_t count, std::vector<
 
 }  // namespace
 
-std::string torchscript_call(Activation activation, std::string_view argument) {
-  return fmt::format(fmt::runtime(name_of(activation).call), argument);
-}
-
-std::size_t weight_count(const NativeModel& model) {
-  std::size_t count = 0;
-  for_each_layer(model, [&count](std::size_t inputs, std::size_t outputs) {
-    count += (inputs + 1) * outputs;
-  });
-  return count;
-}
-
 Result<std::string> to_torchscript(const NativeModel& model) {
-  STARLING_ASSERT(model.weights.size() == weight_count(model), "a network has all its weights");
-  const auto tensors = tensors_of(model);
-  const bool is_next = model.is_log || model.activation != Activation::relu;
-  Json head{{"format", is_next ? kNextFormat : kFormat},
-            {"inputs", model.inputs},
-            {"outputs", model.outputs},
-            {"hidden", model.hidden},
-            {"task", model.is_regression ? "regression" : "classes"},
-            {"scale", model.scale},
-            {"shift", model.shift}};
-  if (is_next) {
-    head["log1p"] = model.is_log;
-    head["activation"] = name_of(model.activation).name;
-  }
-  const std::string pickle = pickled(tensors);
-  const std::string code = code_of(model, tensors);
-  const std::string extra = head.dump();
+  const auto tensors = tensors_of(model.net);
+  STARLING_ASSERT(model.weights.size() == tensors.values(), "a network has all its weights");
+  const std::string pickle = pickled(tensors.tensors);
+  const std::string code = code_of(model, tensors.tensors);
+  const std::string extra = head_of(model).dump();
   std::vector<Part> parts{{"data.pkl", pickle},
                           {"code/__torch__.py", code},
                           {"constants.pkl", "\x80\x02)."},
                           {"version", "3\n"},
                           {"extra/starling.json", extra}};
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const auto& values = tensors[i].values;
+  std::vector<std::vector<float>> all;
+  const float* at = model.weights.data();
+  for (const Tensor& tensor : tensors.tensors) {
+    const auto& values = all.emplace_back(to_torch(tensor, at));
+    at += tensor.values();
     parts.push_back(
-        {fmt::format("data/{}", i),
+        {fmt::format("data/{}", all.size() - 1),
          {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}});
   }
   return archive_of(parts);
@@ -380,23 +416,20 @@ Result<NativeModel> read_native_model(std::string_view bytes) {
   auto model = read_head(*head);
   if (!model) return model;
   // Nothing is compressed: weights that the bytes cannot hold are not there.
-  if (weight_count(*model) > bytes.size() / sizeof(float))
+  const std::size_t entries_max = bytes.size() / kZipEntryBytes;
+  if (model->net.embedding.levels.size() > entries_max) return corrupt("it has too many levels");
+  const auto tensors = tensors_of(model->net);
+  if (tensors.values() > bytes.size() / sizeof(float))
     return corrupt("it has fewer weights than it says");
-  std::size_t number = 0;
-  bool is_whole = true;
-  for_each_layer(*model, [&](std::size_t inputs, std::size_t outputs) {
-    std::vector<float> weight;
-    std::vector<float> bias;
-    is_whole = is_whole && read_floats(zip.get(), number, inputs * outputs, weight) &&
-               read_floats(zip.get(), number + 1, outputs, bias);
-    number += 2;
-    if (!is_whole) return;
-    for (std::size_t in = 0; in < inputs; ++in)
-      for (std::size_t out = 0; out < outputs; ++out)
-        model->weights.push_back(weight[out * inputs + in]);
-    model->weights.insert(model->weights.end(), bias.begin(), bias.end());
-  });
-  if (!is_whole) return corrupt("its weights are missing, damaged or of another size");
+  model->weights.reserve(tensors.values());
+  std::vector<float> values;
+  for (std::size_t i = 0; i < tensors.tensors.size(); ++i) {
+    const Tensor& tensor = tensors.tensors[i];
+    if (!read_floats(zip.get(), i, tensor.values(), values))
+      return corrupt("its weights are missing, damaged or of another size");
+    const auto own = from_torch(tensor, values.data());
+    model->weights.insert(model->weights.end(), own.begin(), own.end());
+  }
   return model;
 }
 

@@ -2,18 +2,20 @@
 /// for this program in `extra/starling.json`. There is one copy of the weights.
 ///
 ///     archive/data.pkl              a module with weight0, bias0, weight1, ... (pickle protocol 2)
-///     archive/data/0, 1, ...        their floats, little endian; weights are [outputs][inputs]
+///     archive/data/0, 1, ...        their floats, little endian, as torch_code.h has them
 ///     archive/code/__torch__.py     its `forward`
 ///     archive/constants.pkl, archive/version
-///     archive/extra/starling.json   {format, inputs, outputs, hidden, task, scale, shift}, and of
-///                                   format 2 {log1p, activation}
+///     archive/extra/starling.json   {format, inputs, outputs, hidden, task, scale, shift}, of
+///                                   format 2 {log1p, activation} too, and of format 3 {norm,
+///                                   residual, members, embedding: {kind, numbers, width, bins,
+///                                   levels: [[from, count], ...], level_width}}
 ///
 /// The same network makes the same bytes: the zip holds no times. Pure.
 ///
 /// Source: PyTorch 1.13, torch/csrc/jit/serialization (format version 3).
 #pragma once
 
-#include "ml/engine/kernels.h"
+#include "ml/engine/network_shape.h"
 #include "node/base/error.h"
 
 #include <cstddef>
@@ -24,14 +26,11 @@
 namespace starling::ml {
 
 struct NativeModel {
-  std::size_t inputs = 0;
-  std::size_t outputs = 0;
-  std::vector<std::size_t> hidden;
+  NetworkShape net;
   bool is_regression = true;
   double scale = 1;  ///< regression: output * scale + shift is in the target's units
   double shift = 0;
-  bool is_log = false;  ///< regression: that is log(1 + target)
-  Activation activation = Activation::relu;
+  bool is_log = false;         ///< regression: that is log(1 + target)
   std::vector<float> weights;  ///< as ml/engine/mlp.h, `weights`
 
   friend bool operator==(const NativeModel&, const NativeModel&) = default;
@@ -40,15 +39,11 @@ struct NativeModel {
 inline constexpr std::size_t kNativeLayersMax = 64;
 inline constexpr std::size_t kNativeWidthMax = 1 << 16;
 inline constexpr std::size_t kNativeInputsMax = 1 << 18;
-
-/// How many weights a network of those sizes has.
-std::size_t weight_count(const NativeModel& model);
+inline constexpr std::size_t kNativeMembersMax = 256;
+inline constexpr std::size_t kNativeEmbeddingMax = 1024;  ///< width, bins
 
 /// `model` has as many weights as its sizes say. Errors: `io`: there is no room for it.
 Result<std::string> to_torchscript(const NativeModel& model);
-
-/// "torch.selu(x)": how TorchScript says it.
-std::string torchscript_call(Activation activation, std::string_view argument);
 
 /// Whether the own engine wrote it, so that no LibTorch is needed to read it.
 bool is_native_model(std::string_view bytes);

@@ -1,13 +1,14 @@
 #include "ml/train/torch_engine.h"
 
 #include "ml/train/native_model.h"
+#include "ml/train/network_choice.h"
+#include "ml/train/torch_code.h"
 
-#include <fmt/format.h>
 #include <torch/script.h>
 #include <torch/utils.h>
 
 #include <cmath>
-#include <sstream>
+#include <stdexcept>
 
 namespace starling::ml {
 namespace {
@@ -38,23 +39,13 @@ std::vector<float> floats_of(const at::Tensor& tensor) {
   return {begin, begin + flat.numel()};
 }
 
-at::Tensor activated(const at::Tensor& x, Activation activation) {
-  switch (activation) {
-    case Activation::relu: break;
-    case Activation::gelu: return at::gelu(x, "tanh");
-    case Activation::selu: return at::selu(x);
-    case Activation::mish: return at::mish(x);
-    case Activation::silu: return at::silu(x);
-    case Activation::tanh: return at::tanh(x);
-    case Activation::sigmoid: return at::sigmoid(x);
-  }
-  return at::relu(x);
+/// A copy, of its own memory.
+at::Tensor as_torch(const Tensor& tensor, const float* values) {
+  const auto sides = torch_sides(tensor);
+  const std::vector<std::int64_t> shape(sides.begin(), sides.end());
+  auto floats = to_torch(tensor, values);
+  return torch::from_blob(floats.data(), shape, at::kFloat).clone();
 }
-
-struct Layer {
-  at::Tensor weight;  ///< [out, in]
-  at::Tensor bias;    ///< [out]
-};
 
 /// All parameters are views of one flat tensor, and so are their gradients: the optimizer is a
 /// handful of operations whatever the depth.
@@ -78,9 +69,10 @@ class MlpLearner : public Learner {
   std::string script() override;
 
  private:
-  void make_layers(std::int64_t inputs);
-  at::Tensor forward(at::Tensor x, bool is_training) const;
-  at::Tensor loss_of(const at::Tensor& rows) const;
+  void make_module(std::uint64_t seed);
+  void set_bins(const NumberBins& bins);
+  at::Tensor scores(const at::Tensor& x, bool is_training);
+  at::Tensor loss_of(const at::Tensor& rows);
   void step();
   void move_by_adam(double rate);
 
@@ -91,7 +83,9 @@ class MlpLearner : public Learner {
   Matrix rows_;  ///< what `features_` shows
   at::Tensor features_, truth_;
   at::Tensor flat_, gradient_, first_moment_, second_moment_, average_, best_;
-  std::vector<Layer> layers_;
+  NetworkShape net_;
+  TensorPlan tensors_;
+  torch::jit::Module module_{"StarlingMlp"};  ///< its parameters are views of `flat_`
   std::int64_t steps_ = 0;
 };
 
@@ -109,66 +103,74 @@ MlpLearner::MlpLearner(const MlpSpec& spec,
   } else {
     truth_ = torch::from_blob(const_cast<std::int64_t*>(data.classes.data()), {rows}, at::kLong);
   }
-  make_layers(features_.size(1));
+  net_ = network_of(spec_,
+                    data.features.features(),
+                    is_regression() ? 1 : static_cast<std::size_t>(target_.classes.size()));
+  tensors_ = tensors_of(net_);
+  make_module(seed);
+  if (const auto bins = bins_of(net_.embedding, data.features)) set_bins(*bins);
 }
 
-void MlpLearner::make_layers(std::int64_t inputs) {
-  std::vector<std::int64_t> sizes{inputs};
-  sizes.insert(sizes.end(), spec_.n_layers, spec_.width);
-  sizes.push_back(is_regression() ? 1 : static_cast<std::int64_t>(target_.classes.size()));
+void MlpLearner::make_module(std::uint64_t seed) {
   std::int64_t total = 0;
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i)
-    total += (sizes[i] + 1) * sizes[i + 1];
-  flat_ = at::empty({total}, at::kFloat);
-  gradient_ = at::zeros({total}, at::kFloat);
-  first_moment_ = at::zeros({total}, at::kFloat);
-  second_moment_ = at::zeros({total}, at::kFloat);
-  average_ = at::empty({total}, at::kFloat);
-  best_ = at::empty({total}, at::kFloat);
-
+  for (const Tensor& tensor : tensors_.tensors)
+    if (tensor.offset < tensors_.trained) total += static_cast<std::int64_t>(tensor.values());
+  flat_ = at::zeros({total}, at::kFloat);
+  for (at::Tensor* copy : {&gradient_, &first_moment_, &second_moment_, &average_, &best_})
+    *copy = at::zeros({total}, at::kFloat);
+  module_.register_attribute("training", c10::BoolType::get(), true);
+  const auto values = first_values(net_, seed);
+  const float* at = values.data();
   std::int64_t offset = 0;
-  const auto take = [&](at::IntArrayRef shape, double bound) {
-    std::int64_t size = 1;
-    for (const std::int64_t side : shape)
-      size *= side;
-    flat_.narrow(0, offset, size).uniform_(-bound, bound);
-    at::Tensor leaf = flat_.narrow(0, offset, size).view(shape).detach().requires_grad_(true);
-    leaf.mutable_grad() = gradient_.narrow(0, offset, size).view(shape);
+  for (const Tensor& tensor : tensors_.tensors) {
+    const at::Tensor first = as_torch(tensor, at);
+    at += tensor.values();
+    if (tensor.offset >= tensors_.trained) {
+      module_.register_buffer(tensor.name, first);
+      continue;
+    }
+    const std::int64_t size = first.numel();
+    flat_.narrow(0, offset, size).copy_(first.view(-1));
+    at::Tensor leaf = flat_.narrow(0, offset, size).view(first.sizes()).detach();
+    leaf.requires_grad_(true).mutable_grad() =
+        gradient_.narrow(0, offset, size).view(first.sizes());
+    module_.register_parameter(tensor.name, leaf, false);
     offset += size;
-    return leaf;
-  };
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
-    const double bound = 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(1, sizes[i])));
-    at::Tensor weight = take({sizes[i + 1], sizes[i]}, bound);
-    at::Tensor bias = take({sizes[i + 1]}, bound);
-    layers_.push_back({std::move(weight), std::move(bias)});
   }
   average_.copy_(flat_);
+  module_.define("def scores(self, x: Tensor) -> Tensor:\n" + torch_forward(net_, spec_.dropout));
 }
 
-at::Tensor MlpLearner::forward(at::Tensor x, bool is_training) const {
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    x = at::linear(x, layers_[i].weight, layers_[i].bias);
-    if (i + 1 == layers_.size()) break;
-    x = activated(x, spec_.activation);
-    if (is_training && spec_.dropout > 0) x = at::dropout(x, spec_.dropout, true);
-  }
-  return x;
+void MlpLearner::set_bins(const NumberBins& bins) {
+  const at::NoGradGuard no_gradients;
+  module_.attr("bin_low").toTensor().copy_(as_torch(*tensors_.find("bin_low"), bins.low.data()));
+  module_.attr("bin_inverse")
+      .toTensor()
+      .copy_(as_torch(*tensors_.find("bin_inverse"), bins.inverse.data()));
 }
 
-at::Tensor MlpLearner::loss_of(const at::Tensor& rows) const {
-  const at::Tensor out = forward(features_.index_select(0, rows), true);
-  const at::Tensor truth = truth_.index_select(0, rows);
+at::Tensor MlpLearner::scores(const at::Tensor& x, bool is_training) {
+  module_.setattr("training", is_training);
+  return module_.get_method("scores")({x}).toTensor();
+}
+
+/// The mean of the members' losses, where there are members.
+at::Tensor MlpLearner::loss_of(const at::Tensor& rows) {
+  const at::Tensor out = scores(features_.index_select(0, rows), true);
+  at::Tensor truth = truth_.index_select(0, rows);
+  const auto members = static_cast<std::int64_t>(net_.members);
+  if (members > 1) truth = truth.repeat({members});
+  const at::Tensor said = out.view({truth.size(0), out.size(-1)});
   if (!is_regression()) {
     return at::cross_entropy_loss(
-        out, truth, {}, at::Reduction::Mean, kNoIgnoredClass, spec_.label_smoothing);
+        said, truth, {}, at::Reduction::Mean, kNoIgnoredClass, spec_.label_smoothing);
   }
   switch (spec_.loss) {
     case NumberLoss::squared: break;
-    case NumberLoss::huber: return at::huber_loss(out.squeeze(1), truth);
-    case NumberLoss::absolute: return at::l1_loss(out.squeeze(1), truth) / 2;
+    case NumberLoss::huber: return at::huber_loss(said.squeeze(1), truth);
+    case NumberLoss::absolute: return at::l1_loss(said.squeeze(1), truth) / 2;
   }
-  return at::mse_loss(out.squeeze(1), truth);
+  return at::mse_loss(said.squeeze(1), truth);
 }
 
 double MlpLearner::train_epoch() {
@@ -226,8 +228,10 @@ std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
   for (std::size_t from = 0; from < rows.rows(); from += kPredictRows) {
     const std::size_t count = std::min(kPredictRows, rows.rows() - from);
     const Matrix some = rows.dense(from, count);
-    at::Tensor said = forward(tensor_of(some), false);
-    said = is_regression() ? said.squeeze(1) * target_.std + target_.mean : at::softmax(said, 1);
+    at::Tensor said = scores(tensor_of(some), false);
+    if (!is_regression()) said = at::softmax(said, -1);
+    if (net_.members > 1) said = said.mean(0);
+    if (is_regression()) said = said.squeeze(1) * target_.std + target_.mean;
     if (target_.is_log) said = at::expm1(said);
     const auto values = floats_of(said);
     out.insert(out.end(), values.begin(), values.end());
@@ -238,33 +242,22 @@ std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
 
 // The network as it is judged: its average. Nothing is trained after this.
 std::string MlpLearner::script() {
-  {
-    const at::NoGradGuard no_gradients;
-    flat_.copy_(average_);
+  const at::NoGradGuard no_gradients;
+  flat_.copy_(average_);
+  NativeModel model;
+  model.net = net_;
+  model.is_regression = is_regression();
+  model.scale = model.is_regression ? target_.std : 1;
+  model.shift = model.is_regression ? target_.mean : 0;
+  model.is_log = target_.is_log;
+  for (const Tensor& tensor : tensors_.tensors) {
+    const auto values = floats_of(module_.attr(tensor.name).toTensor());
+    const auto own = from_torch(tensor, values.data());
+    model.weights.insert(model.weights.end(), own.begin(), own.end());
   }
-  torch::jit::Module module("StarlingMlp");
-  module.register_attribute("training", c10::BoolType::get(), false);
-  std::string code = "def forward(self, x: Tensor) -> Tensor:\n";
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const std::string weight = fmt::format("weight{}", i);
-    const std::string bias = fmt::format("bias{}", i);
-    module.register_parameter(weight, layers_[i].weight.detach().clone(), false);
-    module.register_parameter(bias, layers_[i].bias.detach().clone(), false);
-    code += fmt::format("  x = torch.linear(x, self.{}, self.{})\n", weight, bias);
-    if (i + 1 == layers_.size()) break;
-    code += fmt::format("  x = {}\n", torchscript_call(spec_.activation, "x"));
-  }
-  if (is_regression()) {
-    code +=
-        fmt::format("  x = torch.squeeze(x, 1) * {:.17e} + {:.17e}\n", target_.std, target_.mean);
-    code += target_.is_log ? "  return torch.expm1(x)\n" : "  return x\n";
-  } else {
-    code += "  return torch.softmax(x, 1)\n";
-  }
-  module.define(code);
-  std::ostringstream out;
-  module.save(out);
-  return std::move(out).str();
+  auto bytes = to_torchscript(model);
+  if (!bytes) throw std::runtime_error(bytes.error().detail);
+  return std::move(*bytes);
 }
 
 class TorchServedModel : public ServedModel {

@@ -281,14 +281,14 @@ ml::FinalResult final_result() {
 
 void write_networks() {
   ml::NativeModel model;
-  model.inputs = 2;
-  model.outputs = 3;
-  model.hidden = {4};
+  model.net.inputs = 2;
+  model.net.outputs = 3;
+  model.net.hidden = {4};
   model.is_regression = false;
   model.weights.assign((2 + 1) * 4 + (4 + 1) * 3, 0.5F);
   write("native_model", "classes", ml::to_torchscript(model).value());
-  model.outputs = 1;
-  model.hidden.clear();
+  model.net.outputs = 1;
+  model.net.hidden.clear();
   model.is_regression = true;
   model.scale = 2;
   model.weights.assign(2 + 1, -1.0F);

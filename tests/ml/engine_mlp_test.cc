@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <span>
@@ -25,7 +26,7 @@ struct Rows {
 
   MlpBatch part(const MlpShape& shape, std::size_t from, std::size_t rows) const {
     MlpBatch some = batch();
-    some.features = some.features.subspan(from * shape.inputs, rows * shape.inputs);
+    some.features = some.features.subspan(from * shape.net.inputs, rows * shape.net.inputs);
     if (!numbers.empty()) some.numbers = some.numbers.subspan(from, rows);
     if (!classes.empty()) some.classes = some.classes.subspan(from, rows);
     some.rows = rows;
@@ -37,13 +38,13 @@ Rows rows_for(const MlpShape& shape, std::size_t count, std::uint64_t seed) {
   Random random{seed};
   Rows rows;
   rows.count = count;
-  for (std::size_t i = 0; i < count * shape.inputs; ++i)
+  for (std::size_t i = 0; i < count * shape.net.inputs; ++i)
     rows.features.push_back(static_cast<float>(random.normal()));
   for (std::size_t i = 0; i < count; ++i) {
     if (shape.loss != MlpLoss::cross_entropy)
       rows.numbers.push_back(static_cast<float>(random.normal()));
     else
-      rows.classes.push_back(static_cast<std::int64_t>(random.below(shape.outputs)));
+      rows.classes.push_back(static_cast<std::int64_t>(random.below(shape.net.outputs)));
   }
   return rows;
 }
@@ -54,7 +55,7 @@ std::vector<float> mask_of(const MlpShape& shape,
                            std::uint64_t seed,
                            std::size_t layer,
                            std::size_t rows) {
-  std::vector<float> mask(rows * padded(shape.hidden[layer]), 1);
+  std::vector<float> mask(rows * padded(shape.net.hidden[layer]), 1);
   if (shape.dropout == 0) return mask;
   portable_kernels().dropout({.count = mask.size(),
                               .values = mask.data(),
@@ -79,20 +80,21 @@ double loss_of(const MlpShape& shape,
                const std::vector<std::vector<float>>& masks) {
   double sum = 0;
   for (std::size_t row = 0; row < rows.count; ++row) {
-    std::vector<double> values(rows.features.begin() + static_cast<long>(row * shape.inputs),
-                               rows.features.begin() + static_cast<long>((row + 1) * shape.inputs));
+    std::vector<double> values(
+        rows.features.begin() + static_cast<long>(row * shape.net.inputs),
+        rows.features.begin() + static_cast<long>((row + 1) * shape.net.inputs));
     std::size_t at = 0;
-    for (std::size_t layer = 0; layer <= shape.hidden.size(); ++layer) {
-      const bool is_last = layer == shape.hidden.size();
-      const std::size_t width = is_last ? shape.outputs : shape.hidden[layer];
+    for (std::size_t layer = 0; layer <= shape.net.hidden.size(); ++layer) {
+      const bool is_last = layer == shape.net.hidden.size();
+      const std::size_t width = is_last ? shape.net.outputs : shape.net.hidden[layer];
       std::vector<double> next(width);
       for (std::size_t c = 0; c < width; ++c) {
         next[c] = weights[at + values.size() * width + c];
         for (std::size_t k = 0; k < values.size(); ++k)
           next[c] += values[k] * weights[at + k * width + c];
         if (!is_last)
-          next[c] =
-              defined_activation(shape.activation, next[c]) * masks[layer][row * padded(width) + c];
+          next[c] = defined_activation(shape.net.activation, next[c]) *
+                    masks[layer][row * padded(width) + c];
       }
       at += (values.size() + 1) * width;
       values = next;
@@ -114,16 +116,16 @@ double loss_of(const MlpShape& shape,
 
 MlpShape drawn_shape(Random& random) {
   MlpShape shape;
-  shape.inputs = 1 + random.below(20);
+  shape.net.inputs = 1 + random.below(20);
   const std::size_t layers = random.below(4);
   for (std::size_t i = 0; i < layers; ++i)
-    shape.hidden.push_back(1 + random.below(40));
+    shape.net.hidden.push_back(1 + random.below(40));
   constexpr MlpLoss kNumberLosses[] = {MlpLoss::squared, MlpLoss::huber, MlpLoss::pinball};
   const bool has_classes = random.chance(0.5);
   shape.loss = has_classes ? MlpLoss::cross_entropy : kNumberLosses[random.below(3)];
-  shape.outputs = has_classes ? 2 + random.below(5) : 1;
+  shape.net.outputs = has_classes ? 2 + random.below(5) : 1;
   shape.quantile = random.unit();
-  shape.activation = static_cast<Activation>(random.below(7));
+  shape.net.activation = static_cast<Activation>(random.below(7));
   if (random.chance(0.5)) shape.label_smoothing = random.unit() / 2;
   shape.batch = 1 + random.below(60);
   if (random.chance(0.5)) shape.dropout = random.unit() / 2;
@@ -138,7 +140,7 @@ TEST(Mlp, ItsGradientIsTheSlopeOfItsLoss) {
     const std::uint64_t seed = random.next();
     Mlp network{shape, best_kernels(), seed};
     std::vector<std::vector<float>> masks;
-    for (std::size_t layer = 0; layer < shape.hidden.size(); ++layer)
+    for (std::size_t layer = 0; layer < shape.net.hidden.size(); ++layer)
       masks.push_back(mask_of(shape, seed, layer, rows.count));
     const auto floats = network.weights();
     const std::vector<double> weights(floats.begin(), floats.end());
@@ -179,13 +181,13 @@ TEST(Mlp, TrainsToTheSameBitsWithEachSetOfKernels) {
       MlpLoss::squared, MlpLoss::cross_entropy, MlpLoss::huber, MlpLoss::pinball};
   for (std::size_t round = 0; round < 14; ++round) {
     const MlpLoss loss = kLosses[round % 4];
-    const MlpShape shape{.inputs = 11,
-                         .outputs = loss == MlpLoss::cross_entropy ? 3U : 1U,
-                         .hidden = {50, 70},
+    const MlpShape shape{.net = {.inputs = 11,
+                                 .outputs = loss == MlpLoss::cross_entropy ? 3U : 1U,
+                                 .hidden = {50, 70},
+                                 .activation = static_cast<Activation>(round % 7)},
                          .batch = 33,
                          .loss = loss,
                          .dropout = 0.2,
-                         .activation = static_cast<Activation>(round % 7),
                          .label_smoothing = 0.1,
                          .optimizer = static_cast<MlpOptimizer>(round % 3)};
     const Rows rows = rows_for(shape, 200, 5);
@@ -200,24 +202,106 @@ TEST(Mlp, TrainsToTheSameBitsWithEachSetOfKernels) {
   }
 }
 
+/// Each part that a network may have, in some shape.
+MlpShape shape_of_parts(std::size_t round) {
+  MlpShape shape;
+  shape.net = {.inputs = 12, .outputs = 3, .hidden = {40, 40}};
+  shape.net.activation = static_cast<Activation>(round % 7);
+  shape.net.norm = static_cast<Norm>(round % 3);
+  shape.net.is_residual = round % 2 == 0;
+  shape.net.members = round % 4 == 3 ? 5 : 1;
+  InputEmbedding& embedding = shape.net.embedding;
+  embedding.kind = static_cast<NumberEmbedding>((round / 3) % 3);
+  if (embedding.kind != NumberEmbedding::none) embedding.numbers = {1, 4, 5};
+  embedding.bins = 11;
+  if (round % 5 != 0) embedding.levels = {{6, 3}};
+  shape.batch = 33;
+  shape.loss = MlpLoss::cross_entropy;
+  shape.dropout = 0.2;
+  return shape;
+}
+
+TEST(Mlp, EachPartTrainsToTheSameBitsWithEachSetOfKernels) {
+  for (std::size_t round = 0; round < 12; ++round) {
+    const MlpShape shape = shape_of_parts(round);
+    const Rows rows = rows_for(shape, 150, 5);
+    const auto plain = trained(portable_kernels(), shape, rows);
+    for (const Kernels* kernels : {avx2_kernels(), avx512_kernels()}) {
+      if (kernels == nullptr) continue;
+      const auto fast = trained(*kernels, shape, rows);
+      ASSERT_EQ(fast.size(), plain.size());
+      EXPECT_EQ(std::memcmp(fast.data(), plain.data(), plain.size() * sizeof(float)), 0)
+          << kernels->name << " round " << round;
+    }
+  }
+}
+
+TEST(Mlp, EachPartLearns) {
+  for (std::size_t round = 0; round < 12; ++round) {
+    MlpShape shape = shape_of_parts(round);
+    shape.dropout = 0;
+    Rows rows = rows_for(shape, 330, 3);
+    for (std::size_t i = 0; i < rows.count; ++i) {
+      const float* row = rows.features.data() + i * shape.net.inputs;
+      rows.classes[i] = row[1] + row[2] > 0.5F ? 2 : row[7] > 0 ? 1 : 0;
+    }
+    Mlp network{shape, best_kernels(), 1};
+    if (shape.net.embedding.kind == NumberEmbedding::piecewise) {
+      std::vector<float> low(3 * 11);
+      for (std::size_t i = 0; i < low.size(); ++i)
+        low[i] = -2.2F + 0.4F * static_cast<float>(i % 11);
+      network.set_bins(low, std::vector<float>(3 * 11, 2.5F));
+    }
+    double first = 0;
+    double last = 0;
+    for (int epoch = 0; epoch < 150; ++epoch) {
+      last = 0;
+      for (std::size_t from = 0; from < rows.count; from += 33)
+        last += network.step(rows.part(shape, from, 33), {.learning_rate = 5e-3});
+      if (epoch == 0) first = last;
+    }
+    EXPECT_LT(last, first / 4) << "round " << round;
+    const auto said = network.predict(rows.features, rows.count);
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < rows.count; ++i) {
+      const float* chances = said.data() + 3 * i;
+      right += std::max_element(chances, chances + 3) - chances == rows.classes[i] ? 1U : 0U;
+    }
+    EXPECT_GT(right, rows.count * 9 / 10) << "by the averaged weights, round " << round;
+  }
+}
+
+TEST(Mlp, ToPredictTakesOneCopyOfTheWeights) {
+  for (std::size_t round = 0; round < 12; ++round) {
+    MlpShape shape = shape_of_parts(round);
+    shape.net.hidden = {200, 200};
+    const auto weights = 4 * tensors_of(shape.net).total;
+    EXPECT_GT(Mlp::slab_bytes(shape), 6 * weights);
+    EXPECT_LT(Mlp::slab_bytes(shape, MlpUse::predict),
+              weights + 4 * shape.batch * shape.net.members * 3 * 500);
+  }
+}
+
 /// The same bits as ever: who changes them on purpose writes the new hash here.
 TEST(Mlp, TrainsToTheBitsThatAreWrittenDown) {
-  const MlpShape shape{
-      .inputs = 7, .outputs = 1, .hidden = {20, 20}, .batch = 16, .loss = {}, .dropout = 0.1};
+  const MlpShape shape{.net = {.inputs = 7, .outputs = 1, .hidden = {20, 20}},
+                       .batch = 16,
+                       .loss = {},
+                       .dropout = 0.1};
   Rows rows;
   rows.count = 64;
   Random random{9};  // uniform numbers: no library decides their last bits
-  for (std::size_t i = 0; i < rows.count * shape.inputs; ++i)
+  for (std::size_t i = 0; i < rows.count * shape.net.inputs; ++i)
     rows.features.push_back(static_cast<float>(2 * random.unit() - 1));
   for (std::size_t i = 0; i < rows.count; ++i)
-    rows.numbers.push_back(rows.features[i * shape.inputs]);
+    rows.numbers.push_back(rows.features[i * shape.net.inputs]);
   const auto all = trained(best_kernels(), shape, rows);
   EXPECT_EQ(hash_of(std::as_bytes(std::span{all})).hex().substr(0, 16), "6489e802040a962e");
 }
 
 TEST(Mlp, ANumberThatIsNoneIsToldAndNotHidden) {
   const MlpShape shape{
-      .inputs = 3, .outputs = 1, .hidden = {8, 8}, .batch = 10, .loss = {}, .dropout = 0};
+      .net = {.inputs = 3, .outputs = 1, .hidden = {8, 8}}, .batch = 10, .loss = {}, .dropout = 0};
   for (const Kernels* kernels : {&portable_kernels(), avx2_kernels(), avx512_kernels()}) {
     if (kernels == nullptr) continue;
     Rows rows = rows_for(shape, 10, 3);
@@ -231,8 +315,10 @@ TEST(Mlp, ANumberThatIsNoneIsToldAndNotHidden) {
 }
 
 TEST(Mlp, LearnsWhatCanBeLearned) {
-  const MlpShape shape{
-      .inputs = 2, .outputs = 1, .hidden = {32, 32}, .batch = 50, .loss = {}, .dropout = 0};
+  const MlpShape shape{.net = {.inputs = 2, .outputs = 1, .hidden = {32, 32}},
+                       .batch = 50,
+                       .loss = {},
+                       .dropout = 0};
   Rows rows = rows_for(shape, 500, 3);
   for (std::size_t i = 0; i < rows.count; ++i)
     rows.numbers[i] = rows.features[2 * i] * rows.features[2 * i + 1];
@@ -250,7 +336,8 @@ TEST(Mlp, LearnsWhatCanBeLearned) {
 TEST(Mlp, EachOptimizerStepsAsItIsDefined) {
   for (const MlpOptimizer optimizer :
        {MlpOptimizer::adamw, MlpOptimizer::adam, MlpOptimizer::momentum}) {
-    MlpShape shape{.inputs = 4, .outputs = 1, .hidden = {6}, .batch = 20, .loss = {}, .dropout = 0};
+    MlpShape shape{
+        .net = {.inputs = 4, .outputs = 1, .hidden = {6}}, .batch = 20, .loss = {}, .dropout = 0};
     shape.optimizer = optimizer;
     const Rows rows = rows_for(shape, 20, 3);
     const MlpRates rates{.learning_rate = 0.01, .weight_decay = 0.1, .gradient_norm_max = 1e9};
@@ -286,7 +373,7 @@ TEST(Mlp, EachOptimizerStepsAsItIsDefined) {
 
 TEST(Mlp, RemembersAndRecalls) {
   const MlpShape shape{
-      .inputs = 3, .outputs = 1, .hidden = {8}, .batch = 10, .loss = {}, .dropout = 0};
+      .net = {.inputs = 3, .outputs = 1, .hidden = {8}}, .batch = 10, .loss = {}, .dropout = 0};
   const Rows rows = rows_for(shape, 10, 3);
   Mlp network{shape, best_kernels(), 1};
   network.step(rows.batch(), {});
@@ -300,13 +387,15 @@ TEST(Mlp, RemembersAndRecalls) {
 }
 
 TEST(Mlp, ItsSlabIsKnownBeforehand) {
-  const MlpShape shape{
-      .inputs = 16, .outputs = 1, .hidden = {64, 64}, .batch = 128, .loss = {}, .dropout = 0};
+  const MlpShape shape{.net = {.inputs = 16, .outputs = 1, .hidden = {64, 64}},
+                       .batch = 128,
+                       .loss = {},
+                       .dropout = 0};
   const std::size_t parameters = (16 + 1) * 64 + (64 + 1) * 64 + (64 + 1) * 16;
   const std::size_t floats = 6 * parameters + 128 * (64 + 64 + 16) + 2 * 128 * 64 + 64 * 64;
   EXPECT_EQ(Mlp::slab_bytes(shape), 4 * floats);
   MlpShape smooth = shape;
-  smooth.activation = Activation::mish;
+  smooth.net.activation = Activation::mish;
   EXPECT_EQ(Mlp::slab_bytes(smooth), 4 * (floats + 128 * (64 + 64)));
 }
 

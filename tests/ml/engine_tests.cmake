@@ -5,3 +5,11 @@ if(STARLING_TORCH)
   starling_test(torchscript_test
     SOURCES torchscript_test.cc USES starling::native_engine starling::torch_engine LABELS torch)
 endif()
+if(STARLING_TORCH)
+  starling_test(autograd_test
+    SOURCES autograd_test.cc USES starling::engine starling::native_model LABELS torch)
+  target_include_directories(autograd_test SYSTEM PRIVATE ${STARLING_TORCH_INCLUDE})
+  target_link_libraries(autograd_test PRIVATE
+    ${STARLING_TORCH_LIBRARY} ${STARLING_TORCH_CPU_LIBRARY} ${STARLING_C10_LIBRARY})
+  set_target_properties(autograd_test PROPERTIES JOB_POOL_COMPILE torch_pool)
+endif()

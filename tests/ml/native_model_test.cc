@@ -9,9 +9,9 @@ namespace {
 
 NativeModel small_model() {
   NativeModel model;
-  model.inputs = 2;
-  model.outputs = 1;
-  model.hidden = {3};
+  model.net.inputs = 2;
+  model.net.outputs = 1;
+  model.net.hidden = {3};
   model.scale = 2.5;
   model.shift = -0.1;
   for (int i = 0; i < (2 + 1) * 3 + (3 + 1) * 1; ++i)
@@ -33,6 +33,53 @@ TEST(NativeModel, LogarithmsComeBackAsNumbers) {
   scale_outputs(outputs, 2, -1, true);
   EXPECT_FLOAT_EQ(outputs[0], std::exp(-1.0F) - 1);
   EXPECT_FLOAT_EQ(outputs[1], std::exp(2.0F) - 1);
+}
+
+NativeModel model_of_all_parts() {
+  NativeModel model;
+  model.net = {.inputs = 9, .outputs = 3, .hidden = {5, 5}};
+  model.net.activation = Activation::silu;
+  model.net.norm = Norm::batch;
+  model.net.is_residual = true;
+  model.net.members = 4;
+  model.net.embedding.kind = NumberEmbedding::piecewise;
+  model.net.embedding.numbers = {0, 2};
+  model.net.embedding.bins = 3;
+  model.net.embedding.levels = {{4, 2}, {7, 1}};
+  model.is_regression = false;
+  model.weights = first_values(model.net, 3);
+  return model;
+}
+
+TEST(NativeModel, EveryPartComesBackTheSame) {
+  NativeModel model = model_of_all_parts();
+  model.net.embedding.frequency_scale = InputEmbedding{}.frequency_scale;
+  const auto back = read_native_model(to_torchscript(model).value());
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(*back, model);
+}
+
+TEST(NativeModel, EmbeddingsThatCannotBeAreRefused) {
+  for (const auto change : {+[](InputEmbedding& e) {
+                              e.numbers = {2, 0};
+                            },
+                            +[](InputEmbedding& e) {
+                              e.numbers = {0, 4};
+                            },
+                            +[](InputEmbedding& e) {
+                              e.levels = {{7, 1}, {4, 2}};
+                            },
+                            +[](InputEmbedding& e) {
+                              e.levels = {{4, 2}, {5, 1}};
+                            },
+                            +[](InputEmbedding& e) { e.width = 2048; },
+                            +[](InputEmbedding& e) { e.bins = 2000; },
+                            +[](InputEmbedding& e) { e.kind = NumberEmbedding::none; }}) {
+    NativeModel model = model_of_all_parts();
+    change(model.net.embedding);
+    model.weights = first_values(model.net, 3);
+    EXPECT_FALSE(read_native_model(to_torchscript(model).value()));
+  }
 }
 
 TEST(NativeModel, DamageIsNoticedOrDoesNotMatter) {
@@ -60,13 +107,13 @@ TEST(NativeModel, OtherFilesAreNone) {
 }
 
 TEST(NativeModel, AHeadThatDoesNotFitItsWeightsIsRefused) {
-  for (const auto change : {+[](NativeModel& model) { model.outputs = 0; },
+  for (const auto change : {+[](NativeModel& model) { model.net.outputs = 0; },
                             +[](NativeModel& model) { model.scale = NAN; },
-                            +[](NativeModel& model) { model.hidden = {(1 << 16) + 1}; },
-                            +[](NativeModel& model) { model.hidden.assign(100, 1); }}) {
+                            +[](NativeModel& model) { model.net.hidden = {(1 << 16) + 1}; },
+                            +[](NativeModel& model) { model.net.hidden.assign(100, 1); }}) {
     NativeModel model = small_model();
     change(model);
-    model.weights.assign(weight_count(model), 1);
+    model.weights.assign(tensors_of(model.net).values(), 1);
     EXPECT_FALSE(read_native_model(to_torchscript(model).value()));
   }
 }

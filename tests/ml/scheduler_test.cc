@@ -176,14 +176,18 @@ TEST(PredictedPeak, GrowsWithTheNetwork) {
   Params large = small;
   large["mlp.width"] = std::int64_t{256};
   large["mlp.n_layers"] = std::int64_t{4};
-  const TrialSize few{.rows = 1000, .inputs = 10, .row_bytes = 40, .outputs = 1, .levels = 0};
-  const TrialSize many{
-      .rows = 1'000'000, .inputs = 50, .row_bytes = 200, .outputs = 1, .levels = 0};
+  const TrialSize few{.rows = 1000, .features = {{0, 10, false, 10}}};
+  const TrialSize many{.rows = 1'000'000, .features = {{0, 50, false, 50}}};
   EXPECT_LT(predicted_peak_mb(small, few), predicted_peak_mb(large, few));
   EXPECT_LT(predicted_peak_mb(large, few), 16U);
   EXPECT_LT(predicted_peak_mb(large, few), predicted_peak_mb(large, many));
   EXPECT_LT(predicted_peak_mb(large, many), 512U * 3 / 4);
   EXPECT_GT(predicted_peak_mb(large, many), 850'000U * 50 * 4 / 1'000'000);
+  Params ensemble = small;
+  ensemble["mlp.members"] = std::int64_t{32};
+  ensemble["mlp.embedding"] = std::string{"periodic"};
+  ensemble["mlp.norm"] = std::string{"batch"};
+  EXPECT_GT(predicted_peak_mb(ensemble, few), predicted_peak_mb(small, few) + 5);
 }
 
 }  // namespace

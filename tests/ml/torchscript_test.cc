@@ -1,5 +1,6 @@
 // What the own engine trains, LibTorch opens, and says the same.
 #include "ml/train/native_engine.h"
+#include "ml/train/native_model.h"
 #include "ml/train/torch_engine.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
@@ -111,6 +112,53 @@ TEST(Activations, AreTheSameInTheOwnEngineInLibTorchAndInTheFile) {
         EXPECT_EQ(said_by(native, script, data, 1), said) << kind;
       }
     }
+  }
+}
+
+MlpSpec spec_of_parts(std::size_t round) {
+  MlpSpec spec;
+  spec.width = 32;
+  spec.dropout = 0;
+  spec.epochs = 15;
+  spec.norm = static_cast<Norm>(round % 3);
+  spec.is_residual = round % 2 == 0;
+  spec.members = round % 4 == 1 ? 4 : 1;
+  spec.embedding = static_cast<NumberEmbedding>((round / 2) % 3);
+  spec.embedding_bins = 8;
+  return spec;
+}
+
+/// A network of each part: both learn the same, and each opens what the other wrote.
+TEST(BothEngines, HaveEveryPart) {
+  for (std::size_t round = 0; round < 12; ++round) {
+    SCOPED_TRACE(round);
+    const TaskKind task = round % 5 == 0 ? TaskKind::multiclass : TaskKind::regression;
+    const FitData data = data_for(task, 1000);
+    TargetCoding target = target_of(task);
+    target.mean = 3;
+    target.std = 2;
+    NativeEngine native;
+    TorchEngine torch;
+    torch.prepare(1);
+    std::vector<double> losses;
+    for (Engine* engine : std::initializer_list<Engine*>{&native, &torch}) {
+      const auto learner = engine->make_learner(spec_of_parts(round), target, data, 1);
+      double loss = 0;
+      for (int epoch = 0; epoch < 15; ++epoch)
+        loss = learner->train_epoch();
+      losses.push_back(loss);
+      const auto said = learner->predict(data.features);
+      const std::string script = learner->script();
+      EXPECT_TRUE(is_native_model(script));
+      const std::size_t columns = task == TaskKind::regression ? 1 : 3;
+      for (Engine* reader : std::initializer_list<Engine*>{&native, &torch}) {
+        const auto opened = said_by(*reader, script, data, columns);
+        ASSERT_EQ(opened.size(), said.size());
+        for (std::size_t i = 0; i < said.size(); ++i)
+          ASSERT_NEAR(opened[i], said[i], 1e-4 * (1 + std::abs(said[i])));
+      }
+    }
+    EXPECT_NEAR(losses[0], losses[1], 0.02 + 0.3 * losses[1]);
   }
 }
 

@@ -244,13 +244,8 @@ TEST_F(TrainTest, MemoryIsWhatWasPredicted) {
   task.epochs_max = 1;
   const auto profile = profile_file(path).value();
   const auto features = widest_features(profile, "y", 1);
-  const std::uint64_t predicted =
-      predicted_peak_mb(task.params,
-                        {.rows = profile.rows,
-                         .inputs = features.back().offset + features.back().width,
-                         .row_bytes = EncodedRows::row_bytes(features),
-                         .outputs = 1,
-                         .levels = 400});
+  const std::uint64_t predicted = predicted_peak_mb(
+      task.params, {.rows = profile.rows, .features = features, .outputs = 1, .levels = 400});
   const Story story = run(task);
   ASSERT_TRUE(story.done) << (story.failed ? story.failed->message : "");
   fmt::print("predicted {} MB, measured {} MB\n", predicted, story.done->peak_mb);

@@ -1,0 +1,205 @@
+#include "ml/engine/network_shape.h"
+
+#include "node/base/assert.h"
+#include "node/base/random.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace starling::ml {
+namespace {
+
+/// As torch.nn.Linear begins.
+double bound_of(std::size_t inputs) {
+  return 1 / std::sqrt(static_cast<double>(std::max<std::size_t>(inputs, 1)));
+}
+
+class Builder {
+ public:
+  void add(Tensor tensor) {
+    tensor.offset = plan_.total;
+    plan_.total += tensor.floats();
+    plan_.tensors.push_back(std::move(tensor));
+  }
+
+  void add_row(std::string name, std::size_t columns, Init init, double scale = 0) {
+    add({.name = std::move(name), .columns = columns, .init = init, .scale = scale});
+  }
+
+  void end_of_trained() { plan_.trained = plan_.total; }
+
+  void end_of_fixed() { plan_.fixed = plan_.total; }
+
+  TensorPlan take() { return std::move(plan_); }
+
+ private:
+  TensorPlan plan_;
+};
+
+void add_embedding(const InputEmbedding& e, Builder& build) {
+  const std::size_t numbers = e.numbers.size();
+  const double bound = bound_of(e.features());
+  if (numbers > 0 && e.kind == NumberEmbedding::periodic) {
+    build.add({.name = "frequencies",
+               .rows = numbers,
+               .columns = e.bins,
+               .init = Init::normal,
+               .scale = e.frequency_scale,
+               .sides = 2});
+  }
+  if (numbers > 0) {
+    build.add({.name = "number_weight",
+               .blocks = numbers,
+               .rows = e.features(),
+               .columns = e.width,
+               .init = Init::uniform,
+               .scale = bound,
+               .sides = 3});
+    build.add({.name = "number_bias",
+               .rows = numbers,
+               .columns = e.width,
+               .init = Init::uniform,
+               .scale = bound,
+               .sides = 2});
+  }
+  for (std::size_t j = 0; j < e.levels.size(); ++j) {
+    build.add({.name = fmt::format("level_weight{}", j),
+               .rows = e.levels[j].count,
+               .columns = e.level_width,
+               .init = Init::normal,
+               .scale = 0.1,
+               .sides = 2});
+  }
+}
+
+void add_layers(const NetworkShape& shape, Builder& build) {
+  for (std::size_t i = 0; i < shape.hidden.size(); ++i) {
+    const std::size_t width = shape.hidden[i];
+    const std::size_t before = shape.width_before(i);
+    build.add({.name = fmt::format("weight{}", i),
+               .rows = before,
+               .columns = width,
+               .init = Init::uniform,
+               .scale = bound_of(before),
+               .sides = 2,
+               .is_linear = true});
+    build.add_row(fmt::format("bias{}", i), width, Init::uniform, bound_of(before));
+    if (shape.norm == Norm::none) continue;
+    build.add_row(fmt::format("gain{}", i), width, Init::ones);
+    build.add_row(fmt::format("shift{}", i), width, Init::zeros);
+  }
+  const std::size_t last = shape.hidden.size();
+  const std::size_t before = shape.width_before(last);
+  build.add({.name = fmt::format("weight{}", last),
+             .blocks = shape.members,
+             .rows = before,
+             .columns = shape.outputs,
+             .init = Init::uniform,
+             .scale = bound_of(before),
+             .sides = shape.members == 1 ? 2U : 3U,
+             .is_linear = shape.members == 1});
+  build.add({.name = fmt::format("bias{}", last),
+             .rows = shape.members,
+             .columns = shape.outputs,
+             .init = Init::uniform,
+             .scale = bound_of(before),
+             .sides = shape.members == 1 ? 1U : 2U});
+}
+
+double first_value(const Tensor& tensor, Random& random) {
+  switch (tensor.init) {
+    case Init::zeros: break;
+    case Init::ones: return 1;
+    case Init::uniform: return (2 * random.unit() - 1) * tensor.scale;
+    case Init::signs: return random.chance(0.5) ? 1 : -1;
+    case Init::normal: {
+      double sum = -6;  // twelve numbers from 0 to 1 have a variance of 1
+      for (int i = 0; i < 12; ++i)
+        sum += random.unit();
+      return sum * tensor.scale;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::size_t NetworkShape::embedded() const {
+  std::size_t replaced = embedding.numbers.size();
+  for (const LevelBlock& block : embedding.levels)
+    replaced += block.count;
+  return inputs - replaced + embedding.numbers.size() * embedding.width +
+         embedding.levels.size() * embedding.level_width;
+}
+
+std::vector<std::size_t> NetworkShape::plain_inputs() const {
+  std::vector<bool> is_plain(inputs, true);
+  for (const std::size_t number : embedding.numbers)
+    is_plain[number] = false;
+  for (const LevelBlock& block : embedding.levels)
+    std::fill_n(is_plain.begin() + static_cast<std::ptrdiff_t>(block.from), block.count, false);
+  std::vector<std::size_t> plain;
+  for (std::size_t i = 0; i < inputs; ++i)
+    if (is_plain[i]) plain.push_back(i);
+  return plain;
+}
+
+const Tensor* TensorPlan::find(std::string_view name) const {
+  const auto found = std::ranges::find(tensors, name, &Tensor::name);
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+std::size_t TensorPlan::offset(std::string_view name) const {
+  const Tensor* tensor = find(name);
+  STARLING_ASSERT(tensor != nullptr, "the network has such a tensor");
+  return tensor->offset;
+}
+
+std::size_t TensorPlan::values() const {
+  std::size_t count = 0;
+  for (const Tensor& tensor : tensors)
+    count += tensor.values();
+  return count;
+}
+
+TensorPlan tensors_of(const NetworkShape& shape) {
+  Builder build;
+  add_embedding(shape.embedding, build);
+  if (shape.members > 1) {
+    build.add({.name = "member_scale",
+               .rows = shape.members,
+               .columns = shape.embedded(),
+               .init = shape.embedding.numbers.empty() ? Init::signs : Init::normal,
+               .scale = 1,
+               .sides = 2});
+  }
+  add_layers(shape, build);
+  build.end_of_trained();
+  if (!shape.embedding.numbers.empty() && shape.embedding.kind == NumberEmbedding::piecewise) {
+    for (const char* name : {"bin_low", "bin_inverse"})
+      build.add({.name = name,
+                 .rows = shape.embedding.numbers.size(),
+                 .columns = shape.embedding.bins,
+                 .sides = 2});
+  }
+  build.end_of_fixed();
+  for (std::size_t i = 0; i < shape.hidden.size() && shape.norm == Norm::batch; ++i) {
+    build.add_row(fmt::format("mean{}", i), shape.hidden[i], Init::zeros);
+    build.add_row(fmt::format("variance{}", i), shape.hidden[i], Init::ones);
+  }
+  return build.take();
+}
+
+std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed) {
+  Random random{seed};
+  std::vector<float> values;
+  for (const Tensor& tensor : tensors_of(shape).tensors)
+    for (std::size_t i = 0; i < tensor.values(); ++i)
+      values.push_back(static_cast<float>(first_value(tensor, random)));
+  return values;
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,141 @@
+/// What a network computes, and the tensors that it needs for it. One list says their names, order
+/// and sizes, for whoever trains, keeps, writes or predicts the memory of a network.
+///
+///     inputs -> [numbers and levels become embeddings] -> [a copy for each member, scaled]
+///            -> hidden layers: linear, [norm], activation, dropout, [plus what the layer was given]
+///            -> linear: outputs
+///
+/// Members (an ensemble in one network) share all but their scales and their last layer; what they
+/// say is averaged.
+///
+/// Threads: none. Pure.
+///
+/// Source: Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning" (2022);
+///         Gorishniy, Kotelnikov and Babenko, "TabM" (2025), the variant TabM-mini.
+#pragma once
+
+#include "ml/engine/kernels.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace starling::ml {
+
+enum class Norm : std::uint8_t { none, layer, batch };
+
+/// periodic: sines and cosines of learned frequencies; piecewise: shares of bins that are fixed
+/// before training. Then a linear layer of the number's own, and ReLU.
+enum class NumberEmbedding : std::uint8_t { none, periodic, piecewise };
+
+/// Inputs of which one is 1, or none: the levels of a category.
+struct LevelBlock {
+  std::size_t from = 0, count = 0;
+
+  friend bool operator==(const LevelBlock&, const LevelBlock&) = default;
+};
+
+/// What inputs become before the first layer. Those that are in neither list stay as they are.
+struct InputEmbedding {
+  NumberEmbedding kind = NumberEmbedding::none;
+  std::vector<std::size_t> numbers;  ///< inputs, ascending; empty if kind is none
+  std::size_t width = 16;            ///< floats that a number becomes; a multiple of kLanes
+  std::size_t bins = 16;             ///< of a number, or its frequencies
+  double frequency_scale = 0.1;      ///< standard deviation of the frequencies at first
+  std::vector<LevelBlock> levels;    ///< ascending, apart from each other and from the numbers
+  std::size_t level_width = 16;      ///< floats that a level becomes; a multiple of kLanes
+
+  bool is_empty() const { return numbers.empty() && levels.empty(); }
+
+  /// What a number is to its own linear layer.
+  std::size_t features() const { return kind == NumberEmbedding::periodic ? 2 * bins : bins; }
+
+  friend bool operator==(const InputEmbedding&, const InputEmbedding&) = default;
+};
+
+struct NetworkShape {
+  std::size_t inputs = 0;
+  std::size_t outputs = 0;  ///< the number of classes, or 1
+  std::vector<std::size_t> hidden = {};
+  Activation activation = Activation::relu;
+  Norm norm = Norm::none;
+  bool is_residual = false;  ///< a hidden layer as wide as what it is given adds that
+  std::size_t members = 1;
+  InputEmbedding embedding = {};
+
+  /// Floats that the first layer takes.
+  std::size_t embedded() const;
+
+  /// Whether the first layer takes the inputs as they are.
+  bool takes_inputs() const { return embedding.is_empty() && members == 1; }
+
+  /// What hidden layer `i`, or the last, is given.
+  std::size_t width_before(std::size_t layer) const {
+    return layer == 0 ? embedded() : hidden[layer - 1];
+  }
+
+  /// Whether hidden layer `i` adds what it was given.
+  bool adds(std::size_t layer) const {
+    return is_residual && width_before(layer) == hidden[layer] && layer > 0;
+  }
+
+  /// The inputs that are not embedded, ascending.
+  std::vector<std::size_t> plain_inputs() const;
+
+  friend bool operator==(const NetworkShape&, const NetworkShape&) = default;
+};
+
+/// What a tensor holds before training. normal: within 6 deviations, by sums of uniform numbers,
+/// whose bits no library decides. signs: 1 or -1.
+enum class Init : std::uint8_t { zeros, ones, uniform, normal, signs };
+
+/// `blocks` matrices, one after the other, their rows padded.
+struct Tensor {
+  std::string name;
+  std::size_t blocks = 1, rows = 1, columns = 0;
+  Init init = Init::zeros;
+  double scale = 0;        ///< of uniform: the bound; of normal: the deviation
+  std::size_t sides = 1;   ///< 1: a row, 2: a matrix, 3: with blocks
+  bool is_linear = false;  ///< [inputs][outputs] of one layer: PyTorch has it the other way round
+  std::size_t offset = 0;  ///< where it begins, in floats
+
+  std::size_t stride() const { return padded(columns); }
+
+  std::size_t values() const { return blocks * rows * columns; }
+
+  std::size_t floats() const { return blocks * rows * stride(); }
+};
+
+/// All tensors in their order: those that are trained, those that are fixed before training, and
+/// what training finds besides (the moments of batches).
+///
+///     frequencies [numbers][bins], number_weight [numbers][features][width],
+///     number_bias [numbers][width], level_weight<j> [levels][level_width],
+///     member_scale [members][embedded];
+///     weight<i> [in][out], bias<i> [out], gain<i>, shift<i> [out] for each hidden layer;
+///     weight<last> [members][in][outputs], bias<last> [members][outputs];
+///     bin_low, bin_inverse [numbers][bins]; mean<i>, variance<i> [out]
+struct TensorPlan {
+  std::vector<Tensor> tensors;
+  std::size_t trained = 0;  ///< floats
+  std::size_t fixed = 0;    ///< floats up to the end of the fixed ones
+  std::size_t total = 0;
+
+  /// Nothing if there is none of that name.
+  const Tensor* find(std::string_view name) const;
+
+  /// Where it begins. It must be there.
+  std::size_t offset(std::string_view name) const;
+
+  /// Numbers of all, without padding.
+  std::size_t values() const;
+};
+
+TensorPlan tensors_of(const NetworkShape& shape);
+
+/// What the tensors hold before training, one after the other, without padding.
+std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed);
+
+}  // namespace starling::ml
