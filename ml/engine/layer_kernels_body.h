@@ -49,7 +49,7 @@ void sum_products(
   }
 }
 
-/// The sum over `count` numbers in sixteen lanes, then of the lanes in order: `term(i)` is a number.
+/// The sum of `term(i)` for `count` numbers in sixteen lanes, then of the lanes in order.
 template <class Term>
 float lane_sum(std::size_t count, const Term& term) {
   float lanes[kLanes] = {};
@@ -111,7 +111,7 @@ void normalise_rows_back(const NormSlope& s) {
   }
 }
 
-/// Mean and variance (over rows - 1) of each column, and of the variance over rows its inverse root.
+/// Mean and variance (over rows - 1) of each column, and the inverse root of that over rows.
 void find_moments(const ColumnNorm& n) {
   const auto share = 1.0F / static_cast<float>(n.rows);
   const auto spread = n.rows > 1 ? 1.0F / static_cast<float>(n.rows - 1) : 0.0F;

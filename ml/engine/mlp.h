@@ -1,6 +1,6 @@
-/// A multilayer perceptron (network_shape.h): dropout, losses, optimizers, gradients clipped by their
-/// norm, and a running average of the weights. All that it needs lies in one slab whose size is
-/// known before the run.
+/// A multilayer perceptron (network_shape.h): dropout, losses, optimizers, gradients clipped by
+/// their norm, and a running average of the weights. All that it needs lies in one slab whose size
+/// is known before the run.
 ///
 /// The same seed and data give the same bits on every machine and with every set of kernels.
 ///

@@ -2,7 +2,7 @@
 /// and sizes, for whoever trains, keeps, writes or predicts the memory of a network.
 ///
 ///     inputs -> [numbers and levels become embeddings] -> [a copy for each member, scaled]
-///            -> hidden layers: linear, [norm], activation, dropout, [plus what the layer was given]
+///            -> hidden layers: linear, [norm], activation, dropout, [plus what it was given]
 ///            -> linear: outputs
 ///
 /// Members (an ensemble in one network) share all but their scales and their last layer; what they
@@ -10,8 +10,8 @@
 ///
 /// Threads: none. Pure.
 ///
-/// Source: Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning" (2022);
-///         Gorishniy, Kotelnikov and Babenko, "TabM" (2025), the variant TabM-mini.
+/// Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
+///         Learning" (2022); Gorishniy, Kotelnikov and Babenko, "TabM" (2025), as TabM-mini.
 #pragma once
 
 #include "ml/engine/kernels.h"

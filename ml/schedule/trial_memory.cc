@@ -1,10 +1,12 @@
 #include "ml/schedule/trial_memory.h"
 
+#include "ml/search/family_spec.h"
 #include "ml/table/encoder.h"
 #include "ml/table/split.h"
 #include "ml/train/network_choice.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace starling::ml {
 namespace {
@@ -15,7 +17,12 @@ constexpr double kSplitBytes = 96;     // a row: its hash and class, its place i
 constexpr double kKeptBytes = 24;      // a row: its number in a part, its class and stratum
 constexpr double kLearntBytes = 16;    // a row to learn from: its target and its place in the order
 constexpr double kFoldSumBytes = 48;   // a level and a target: six sums (level_statistics.h)
-constexpr double kJudgedBytes = 24;    // an output of a row to judge: said, true and compared
+constexpr double kTreeLibraryBytes = 10e6;  // XGBoost, its buffers, one batch of rows
+constexpr double kTreeRowBytes = 24;        // gradients, margin, label and place of a row
+constexpr double kHistogramBytes = 16;      // of a node's bin: two sums
+constexpr double kTreeNodeBytes = 60;
+constexpr double kLikelyEpochs = 100;
+constexpr double kJudgedBytes = 24;  // an output of a row to judge: said, true and compared
 
 /// Of all rows, those that one network learns from and is judged on.
 struct Shares {
@@ -29,6 +36,31 @@ Shares shares_of(const SplitSpec& split) {
   if (split.folds > 1) return {known * (split.folds - 1) / split.folds, known / split.folds};
   return is_free ? Shares{0.9, 0.5}
                  : Shares{known * (1 - kValidationShare), known * kValidationShare};
+}
+
+/// The slab, and the rows of a batch spread out.
+double model_bytes(const MlpSpec& spec, const TrialSize& size, double fit, double) {
+  const MlpShape shape =
+      shape_of(spec, size.features, size.outputs, size.outputs == 1, static_cast<std::size_t>(fit));
+  return static_cast<double>(Mlp::slab_bytes(shape)) +
+         4 * static_cast<double>(shape.net.inputs * shape.batch);
+}
+
+/// Bins by rows and by columns, what is known of each row, histograms of a tree's nodes, and trees.
+double model_bytes(const XgboostSpec& spec, const TrialSize& size, double fit, double judged) {
+  double inputs = 0;
+  double bins = 0;
+  for (const EncodedRows::Feature& feature : size.features) {
+    const auto flags = static_cast<double>(feature.width - feature.numbers);
+    inputs += static_cast<double>(feature.width);
+    bins += static_cast<double>(feature.numbers) * std::min<double>(spec.max_bin, fit) + 2 * flags;
+  }
+  const auto outputs = static_cast<double>(size.outputs);
+  const double leaves = std::min(std::exp2(spec.max_depth), std::max(fit, 1.0));
+  const double trees = kRoundsPerEpoch * kLikelyEpochs * outputs;
+  return kTreeLibraryBytes + inputs * (2 * fit + judged) +
+         kTreeRowBytes * outputs * (fit + judged) + kHistogramBytes * leaves * bins +
+         kTreeNodeBytes * 2 * leaves * trees;
 }
 
 }  // namespace
@@ -47,16 +79,13 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
                kFoldSumBytes * (targets + 1) * static_cast<double>(size.levels);
   }
   double training = 0;
-  if (const auto spec = mlp_spec_from(params)) {
-    const bool is_regression = size.outputs == 1;
-    const MlpShape shape =
-        shape_of(*spec, size.features, size.outputs, is_regression, static_cast<std::size_t>(fit));
-    const double batch_bytes = 4 * static_cast<double>(shape.net.inputs * shape.batch);
-    const double network = static_cast<double>(Mlp::slab_bytes(shape)) +
-                           row_bytes * (fit + judged) + batch_bytes + kLearntBytes * fit;
+  if (const auto spec = family_spec_from(params)) {
+    const auto model =
+        std::visit([&](const auto& known) { return model_bytes(known, size, fit, judged); }, *spec);
+    const double round = model + row_bytes * (fit + judged) + kLearntBytes * fit;
     const double all_judged = size.split.folds * judged;
     training =
-        size.split.folds * network + kJudgedBytes * all_judged * static_cast<double>(size.outputs);
+        size.split.folds * round + kJudgedBytes * all_judged * static_cast<double>(size.outputs);
   }
   const double bytes = kProcessBytes + kKeptBytes * rows +
                        kLevelBytes * static_cast<double>(size.levels) +

@@ -1,129 +1,68 @@
 #include "ml/search/mlp_spec.h"
 
 #include "ml/search/encoding_spec.h"
+#include "ml/search/param_fields.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numbers>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace starling::ml {
 namespace {
 
-struct Field {
-  std::string_view name;
-  double low, high;
-  int step;  ///< 0: any number
-  std::function<void(MlpSpec&, double)> set;
-};
-
-const std::vector<Field>& fields() {
-  static const std::vector<Field> kFields{
-      {"mlp.learning_rate", 1e-7, 1, 0, [](auto& s, double v) { s.learning_rate = v; }},
-      {"mlp.n_layers", 1, 16, 1, [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
-      {"mlp.width", 1, 8192, 1, [](auto& s, double v) { s.width = std::uint32_t(v); }},
-      {"mlp.dropout", 0, 0.95, 0, [](auto& s, double v) { s.dropout = v; }},
-      {"mlp.label_smoothing", 0, 0.5, 0, [](auto& s, double v) { s.label_smoothing = v; }},
-      {"mlp.weight_decay", 0, 10, 0, [](auto& s, double v) { s.weight_decay = v; }},
-      {"mlp.batch_size", 1, 65536, 1, [](auto& s, double v) { s.batch_size = std::uint32_t(v); }},
-      {"mlp.members", 1, 64, 1, [](auto& s, double v) { s.members = std::uint32_t(v); }},
-      {"mlp.embedding_width",
-       16,
-       128,
-       16,
-       [](auto& s, double v) { s.embedding_width = std::uint32_t(v); }},
-      {"mlp.embedding_bins",
-       2,
-       128,
-       1,
-       [](auto& s, double v) { s.embedding_bins = std::uint32_t(v); }},
-      {"mlp.embedding_scale", 1e-4, 100, 0, [](auto& s, double v) { s.embedding_scale = v; }},
-      {"mlp.level_width", 0, 128, 16, [](auto& s, double v) { s.level_width = std::uint32_t(v); }},
-  };
+const ParamFields<MlpSpec>& fields() {
+  static const ParamFields<MlpSpec> kFields{
+      {
+          {"mlp.learning_rate", 1e-7, 1, 0, [](auto& s, double v) { s.learning_rate = v; }},
+          {"mlp.n_layers", 1, 16, 1, [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
+          {"mlp.width", 1, 8192, 1, [](auto& s, double v) { s.width = std::uint32_t(v); }},
+          {"mlp.dropout", 0, 0.95, 0, [](auto& s, double v) { s.dropout = v; }},
+          {"mlp.label_smoothing", 0, 0.5, 0, [](auto& s, double v) { s.label_smoothing = v; }},
+          {"mlp.weight_decay", 0, 10, 0, [](auto& s, double v) { s.weight_decay = v; }},
+          {"mlp.batch_size",
+           1,
+           65536,
+           1,
+           [](auto& s, double v) { s.batch_size = std::uint32_t(v); }},
+          {"mlp.members", 1, 64, 1, [](auto& s, double v) { s.members = std::uint32_t(v); }},
+          {"mlp.embedding_width",
+           16,
+           128,
+           16,
+           [](auto& s, double v) { s.embedding_width = std::uint32_t(v); }},
+          {"mlp.embedding_bins",
+           2,
+           128,
+           1,
+           [](auto& s, double v) { s.embedding_bins = std::uint32_t(v); }},
+          {"mlp.embedding_scale", 1e-4, 100, 0, [](auto& s, double v) { s.embedding_scale = v; }},
+          {"mlp.level_width",
+           0,
+           128,
+           16,
+           [](auto& s, double v) { s.level_width = std::uint32_t(v); }},
+      },
+      {
+          {"mlp.activation",
+           {"relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"},
+           [](auto& s, std::size_t i) { s.activation = static_cast<Activation>(i); }},
+          {"mlp.norm",
+           {"none", "layer", "batch"},
+           [](auto& s, std::size_t i) { s.norm = static_cast<Norm>(i); }},
+          {"mlp.residual", {"no", "yes"}, [](auto& s, std::size_t i) { s.is_residual = i == 1; }},
+          {"mlp.embedding",
+           {"none", "periodic", "piecewise"},
+           [](auto& s, std::size_t i) { s.embedding = static_cast<NumberEmbedding>(i); }},
+          {"mlp.schedule",
+           {"constant", "cosine", "coslog4"},
+           [](auto& s, std::size_t i) { s.schedule = static_cast<RateSchedule>(i); }},
+          {"mlp.optimizer",
+           {"adamw", "adam", "sgd"},
+           [](auto& s, std::size_t i) { s.optimizer = static_cast<OptimizerKind>(i); }},
+          {"mlp.loss",
+           {"squared", "huber", "absolute"},
+           [](auto& s, std::size_t i) { s.loss = static_cast<NumberLoss>(i); }},
+      }};
   return kFields;
-}
-
-struct WordField {
-  std::string_view name;
-  std::vector<std::string_view> words;
-  std::function<void(MlpSpec&, std::size_t)> set;  ///< by the place of the word
-};
-
-const std::vector<WordField>& word_fields() {
-  static const std::vector<WordField> kFields{
-      {"mlp.activation",
-       {"relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"},
-       [](auto& s, std::size_t i) { s.activation = static_cast<Activation>(i); }},
-      {"mlp.norm",
-       {"none", "layer", "batch"},
-       [](auto& s, std::size_t i) { s.norm = static_cast<Norm>(i); }},
-      {"mlp.residual", {"no", "yes"}, [](auto& s, std::size_t i) { s.is_residual = i == 1; }},
-      {"mlp.embedding",
-       {"none", "periodic", "piecewise"},
-       [](auto& s, std::size_t i) { s.embedding = static_cast<NumberEmbedding>(i); }},
-      {"mlp.schedule",
-       {"constant", "cosine", "coslog4"},
-       [](auto& s, std::size_t i) { s.schedule = static_cast<RateSchedule>(i); }},
-      {"mlp.optimizer",
-       {"adamw", "adam", "sgd"},
-       [](auto& s, std::size_t i) { s.optimizer = static_cast<OptimizerKind>(i); }},
-      {"mlp.loss",
-       {"squared", "huber", "absolute"},
-       [](auto& s, std::size_t i) { s.loss = static_cast<NumberLoss>(i); }},
-  };
-  return kFields;
-}
-
-Result<> apply_word(const WordField& field, const ParamValue& value, MlpSpec& spec) {
-  const auto* text = std::get_if<std::string>(&value);
-  const auto found = text == nullptr ? field.words.end() : std::ranges::find(field.words, *text);
-  if (found == field.words.end()) {
-    return Error{Errc::invalid_argument,
-                 fmt::format("{} must be one of {}, not {}",
-                             field.name,
-                             fmt::join(field.words, ", "),
-                             text == nullptr ? "a number" : fmt::format("\"{:.40}\"", *text))};
-  }
-  field.set(spec, static_cast<std::size_t>(found - field.words.begin()));
-  return {};
-}
-
-Result<> apply(const std::string& name, const ParamValue& value, MlpSpec& spec) {
-  const auto* text = std::get_if<std::string>(&value);
-  if (name == "family") {
-    if (text != nullptr && *text == "mlp") return {};
-    return Error{Errc::invalid_argument, "family must be \"mlp\" for this worker"};
-  }
-  for (const WordField& field : word_fields()) {
-    if (field.name == name) return apply_word(field, value, spec);
-  }
-  for (const Field& field : fields()) {
-    if (field.name != name) continue;
-    const auto* whole = std::get_if<std::int64_t>(&value);
-    const double number = text != nullptr    ? std::nan("")
-                          : whole != nullptr ? static_cast<double>(*whole)
-                                             : std::get<double>(value);
-    const bool fits = number >= field.low && number <= field.high;
-    if (!fits || (field.step > 0 && std::fmod(number, field.step) != 0)) {
-      return Error{Errc::invalid_argument,
-                   fmt::format("{} must be a {} from {} to {}, not {}",
-                               name,
-                               field.step == 0   ? "number"
-                               : field.step == 1 ? "whole number"
-                                                 : fmt::format("multiple of {}", field.step),
-                               field.low,
-                               field.high,
-                               text != nullptr ? *text : fmt::format("{}", number))};
-    }
-    field.set(spec, number);
-    return {};
-  }
-  return Error{Errc::invalid_argument, fmt::format("there is no parameter \"{}\"", name)};
 }
 
 }  // namespace
@@ -141,8 +80,8 @@ double rate_at(RateSchedule schedule, double t) {
 Result<MlpSpec> mlp_spec_from(const Params& params) {
   MlpSpec spec;
   for (const auto& [name, value] : params) {
-    if (is_encoding_param(name)) continue;
-    const auto applied = apply(name, value, spec);
+    if (name == "family" || is_encoding_param(name)) continue;
+    const auto applied = fields().apply(name, value, spec);
     if (!applied) return applied.error();
   }
   return spec;

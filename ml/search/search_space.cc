@@ -206,16 +206,23 @@ ParamValue from_number(const Distribution& parameter, double number) {
   return std::clamp(rounded(number, digits_of(parameter)), parameter.low, parameter.high);
 }
 
-SearchSpace default_space() {
-  return {{{"mlp.learning_rate", real(1e-4, 1e-2, true)},
-           {"mlp.n_layers", integer(1, 4, false)},
-           {"mlp.width", integer(32, 256, true)},
-           {"mlp.dropout", real(0, 0.5, false)},
-           {"mlp.weight_decay", real(1e-6, 1e-1, true)},
-           {"mlp.batch_size",
-            one_of({std::int64_t{32}, std::int64_t{64}, std::int64_t{128}, std::int64_t{256}})},
-           {"mlp.activation", one_of({"relu", "silu"})},
-           {"encode.numbers", one_of({"robust", "quantile"})}}};
+SearchSpace default_space(std::size_t numbers) {
+  SearchSpace space{
+      {{"mlp.learning_rate", real(1e-4, 1e-2, true)},
+       {"mlp.n_layers", integer(1, 4, false)},
+       {"mlp.width", integer(32, 256, true)},
+       {"mlp.dropout", real(0, 0.5, false)},
+       {"mlp.weight_decay", real(1e-6, 1e-1, true)},
+       {"mlp.batch_size",
+        one_of({std::int64_t{32}, std::int64_t{64}, std::int64_t{128}, std::int64_t{256}})},
+       {"mlp.activation", one_of({"relu", "silu"})},
+       {"encode.numbers", one_of({"robust", "quantile"})}}};
+  if (numbers > kEmbeddedNumbersMax) return space;
+  Distribution scale = real(0.03, 3, true);
+  scale.when = {{"mlp.embedding", {"periodic"}}};
+  space.parameters.emplace_back("mlp.embedding", one_of({"none", "periodic", "piecewise"}));
+  space.parameters.emplace_back("mlp.embedding_scale", std::move(scale));
+  return space;
 }
 
 Params default_params() {
@@ -226,6 +233,7 @@ Params default_params() {
           {"mlp.weight_decay", 1e-4},
           {"mlp.batch_size", std::int64_t{64}},
           {"mlp.activation", "relu"},
+          {"mlp.embedding", "piecewise"},
           {"encode.numbers", "robust"}};
 }
 

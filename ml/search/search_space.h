@@ -87,8 +87,11 @@ std::optional<double> to_number(const Distribution& parameter, const ParamValue&
 /// digits of a real, so that a draw reads well and does not depend on the last bit of a logarithm.
 ParamValue from_number(const Distribution& parameter, double number);
 
-/// The space of the MLP when the user names none.
-SearchSpace default_space();
+inline constexpr std::size_t kEmbeddedNumbersMax = 256;
+
+/// The space of the MLP when the user names none. A table with more than `kEmbeddedNumbersMax`
+/// columns of numbers is tried without embeddings of them, which would make its networks large.
+SearchSpace default_space(std::size_t numbers = 0);
 
 /// A good first trial of `default_space()`.
 Params default_params();

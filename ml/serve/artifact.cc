@@ -19,11 +19,21 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kScript = "predict.py";  // for people without Starling
-constexpr std::array<std::pair<const char*, std::string ArtifactParts::*>, 4> kParts{
-    {{"model.pt", &ArtifactParts::model},
-     {"preprocessing.json", &ArtifactParts::preprocessing},
-     {"schema.json", &ArtifactParts::schema},
-     {"metrics.json", &ArtifactParts::metrics}}};
+constexpr const char* kNetwork = "model.pt";
+constexpr const char* kTrees = "model.json";
+using PartNames = std::array<std::pair<const char*, std::string ArtifactParts::*>, 4>;
+
+/// `model` is the name of the model's part.
+PartNames parts_with(const char* model) {
+  return {{{model, &ArtifactParts::model},
+           {"preprocessing.json", &ArtifactParts::preprocessing},
+           {"schema.json", &ArtifactParts::schema},
+           {"metrics.json", &ArtifactParts::metrics}}};
+}
+
+PartNames parts_of(const ArtifactParts& parts) {
+  return parts_with(is_tree_model(parts.model) ? kTrees : kNetwork);
+}
 
 std::string checksum(std::string_view part) {
   return hash_of(std::as_bytes(std::span{part})).hex();
@@ -31,7 +41,7 @@ std::string checksum(std::string_view part) {
 
 std::string manifest_of(const ArtifactParts& parts) {
   Json manifest{{"format", kArtifactFormat}, {"hash", "BLAKE2b-256"}, {"parts", Json::object()}};
-  for (const auto& [name, part] : kParts) {
+  for (const auto& [name, part] : parts_of(parts)) {
     manifest["parts"][name] = {{"bytes", (parts.*part).size()}, {"hash", checksum(parts.*part)}};
   }
   const std::string_view script = predict_script();
@@ -112,7 +122,7 @@ Result<std::uint64_t> write_artifact(const std::filesystem::path& path,
   const std::filesystem::path unfinished = path.string() + ".part";
   Zip zip{zip_open(unfinished.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code)};
   if (!zip) return zip_failure(unfinished, "cannot be written");
-  for (const auto& [name, part] : kParts) {
+  for (const auto& [name, part] : parts_of(parts)) {
     if (!add_part(zip.get(), name, parts.*part)) return zip_failure(path, zip_strerror(zip.get()));
   }
   if (!add_part(zip.get(), kScript, predict_script()))
@@ -147,7 +157,8 @@ Result<Artifact> open_artifact(const std::filesystem::path& path) {
                              kArtifactFormat)};
   }
   ArtifactParts parts;
-  for (const auto& [name, part] : kParts) {
+  const bool has_trees = zip_name_locate(zip.get(), kTrees, 0) >= 0;
+  for (const auto& [name, part] : parts_with(has_trees ? kTrees : kNetwork)) {
     auto content = read_part(zip.get(), path, name);
     if (!content) return content.error();
     const auto checked = check_part(manifest, path, name, *content);

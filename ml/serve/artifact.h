@@ -1,10 +1,11 @@
 /// The file that a study leaves behind: everything a prediction needs, in one zip.
 ///
-///     model.pt            TorchScript: [rows, width] encoded features -> values or probabilities
+///     model.pt            TorchScript: [rows, width] encoded features -> values or probabilities;
+///                         or model.json, XGBoost's own form (ml/train/boosted_trees.h)
 ///     preprocessing.json  the fitted encoder (ml/table/encoder_json.h)
 ///     schema.json         columns, types, levels, target, task, classes
 ///     metrics.json        what was measured, on which rows
-///     predict.py          predicts with PyTorch alone, for people without Starling
+///     predict.py          predicts with PyTorch or XGBoost alone, for people without Starling
 ///     manifest.json       format version and the BLAKE2b-256 of each other part
 ///
 /// The same parts make the same bytes: the zip holds no times.
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace starling::ml {
 
@@ -29,6 +31,11 @@ struct ArtifactParts {
   std::string metrics;
 };
 
+/// Whether a model is trees in XGBoost's own form, and no TorchScript.
+inline bool is_tree_model(std::string_view model) {
+  return model.starts_with("{\"learner\"");
+}
+
 /// Replaces `path` in one step. Returns the size of the file.
 /// Errors: `io`.
 Result<std::uint64_t> write_artifact(const std::filesystem::path& path, const ArtifactParts& parts);
@@ -37,7 +44,7 @@ struct Artifact {
   Encoder encoder;
   std::string schema_json;
   std::string metrics_json;
-  std::string model;  ///< the bytes of model.pt
+  std::string model;  ///< the bytes of model.pt or model.json
 };
 
 /// Reads and checks every part.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Predicts the rows of a CSV file: python3 predict.py ROWS.csv > PREDICTIONS.csv
 
-Needs Python 3.8 and PyTorch, nothing of Starling. It reads preprocessing.json and model.pt beside
-it (unzip the model's file). Columns are found by their names in the first line, fields lie between
+Needs Python 3.8 and PyTorch, or XGBoost for a model of trees, and nothing of Starling. It reads
+preprocessing.json and model.pt or model.json beside it (unzip the model's file). Columns are found by their names in the first line, fields lie between
 commas, semicolons or tabs; the answer is the rows with `prediction` added and, for classes,
 `p_CLASS`.
 """
@@ -17,8 +17,6 @@ import re
 import sys
 from datetime import date
 from statistics import NormalDist
-
-import torch
 
 MISSING = set(
     "NA N/A n/a na NaN nan NAN null NULL Null None none NONE <NA> #N/A #NA #NV \\N -- . ? - "
@@ -305,13 +303,43 @@ def encode_row(known, row, number):
     return values
 
 
+def network_in(path):
+    import torch
+
+    model = torch.jit.load(path)
+
+    def answer(encoded):
+        with torch.no_grad():
+            return model(torch.tensor(encoded, dtype=torch.float32)).tolist()
+
+    return answer
+
+
+def trees_in(path):
+    import numpy
+    import xgboost
+
+    model = xgboost.Booster()
+    model.load_model(path)
+    head = json.loads(model.attr("starling"))
+
+    def answer(encoded):
+        rows = numpy.asarray(encoded, dtype=numpy.float32)
+        said = model.predict(xgboost.DMatrix(rows)).tolist()
+        if head["task"] == "regression":
+            said = [value * head["scale"] + head["shift"] for value in said]
+            return [math.expm1(value) for value in said] if head["log1p"] else said
+        return [[1 - value, value] for value in said] if head["outputs"] == 2 else said
+
+    return answer
+
+
 def predicted(model, known, rows):
     answers = []
     for begin in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[begin : begin + ROWS_AT_ONCE]
         encoded = [encode_row(known, row, begin + n) for n, row in enumerate(some, 1)]
-        with torch.no_grad():
-            answers += model(torch.tensor(encoded, dtype=torch.float32)).tolist()
+        answers += model(encoded)
     return answers
 
 
@@ -321,7 +349,9 @@ def main():
     folder = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(folder, "preprocessing.json"), encoding="utf-8") as file:
         known = json.load(file)
-    model = torch.jit.load(os.path.join(folder, "model.pt"))
+    trees = os.path.join(folder, "model.json")
+    network = os.path.join(folder, "model.pt")
+    model = trees_in(trees) if os.path.exists(trees) else network_in(network)
     columns, rows = read_table(sys.argv[1])
     classes = known["target"]["classes"]
     added = ["prediction"] + [f"p_{name}" for name in classes]

@@ -105,9 +105,9 @@ Result<std::shared_ptr<Predictor::Served>> Predictor::find_or_open(
   auto served = std::make_shared<Served>(artifact, std::move(opened->encoder), executor_);
   std::error_code ec;
   std::filesystem::create_directories(folder_, ec);
-  const std::string name = hash_of(std::as_bytes(std::span{opened->model})).hex() + ".pt";
+  const std::string name = hash_of(std::as_bytes(std::span{opened->model})).hex() + ".model";
   served->model_path = folder_ / name;
-  served->is_native = is_native_model(opened->model);
+  served->is_native = is_native_model(opened->model) || is_tree_model(opened->model);
   const auto saved = save(served->model_path, opened->model);
   if (!saved) return saved.error();
   served_.push_front(served);

@@ -1,5 +1,6 @@
 #include "ml/study/study_plan.h"
 
+#include "ml/search/family_spec.h"
 #include "ml/search/search_space.h"
 #include "ml/table/task_inference.h"
 
@@ -121,11 +122,21 @@ Result<> check_labels(const std::string& use_case, const std::vector<std::string
   return {};
 }
 
-Result<> set_search(const StudyRequest& request, StudySpec& spec) {
-  SearchSpace space = default_space();
+/// Columns that are numbers to a network; a date is one here.
+std::size_t numbers_in(const TableProfile& profile, const std::string& target) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(profile.columns, [&target](const ColumnProfile& column) {
+        const bool is_number = !holds_levels(column.type) && column.type != ColumnType::text;
+        return column.name != target && is_feature(column) && is_number;
+      }));
+}
+
+Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
+  SearchSpace space = default_space(numbers_in(profile, request.target));
   if (request.search_space_json) {
     auto parsed = parse_search_space(*request.search_space_json);
     if (!parsed) return wrong("search_space", parsed.error().detail);
+    if (auto ok = check_values(*parsed); !ok) return wrong("search_space", ok.error().detail);
     space = std::move(*parsed);
   }
   if (auto ok = check_initial(space, request.initial, spec.trials); !ok) return ok;
@@ -186,7 +197,7 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
   TableProfile learned = profile;
   set_key_aside(spec.split, learned);
   if (auto ok = set_task(request, learned, spec); !ok) return ok.error();
-  if (auto ok = set_search(request, spec); !ok) return ok.error();
+  if (auto ok = set_search(request, learned, spec); !ok) return ok.error();
   return spec;
 }
 

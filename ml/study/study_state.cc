@@ -152,6 +152,24 @@ std::uint64_t cluster_time_ms(const StateView& view) {
 
 namespace {
 
+bool names_any(const StudySpec& spec, std::span<const char* const> starts) {
+  return std::ranges::any_of(starts, [&spec](const char* start) {
+    return spec.search_space_json.find(start) != std::string::npos;
+  });
+}
+
+/// Parameters that workers of a lower feature level do not know.
+bool is_of_level_5(const StudySpec& spec) {
+  constexpr std::array kParams{"\"mlp.norm",
+                               "\"mlp.residual",
+                               "\"mlp.members",
+                               "\"mlp.embedding",
+                               "\"mlp.level_width",
+                               "\"family",
+                               "\"xgb."};
+  return names_any(spec, kParams);
+}
+
 /// Whether workers of a lower feature level would divide, encode or train otherwise, or not at all.
 bool is_of_level_4(const StudySpec& spec) {
   constexpr std::array kParams{"\"encode.",
@@ -160,9 +178,7 @@ bool is_of_level_4(const StudySpec& spec) {
                                "\"mlp.optimizer",
                                "\"mlp.loss",
                                "\"mlp.label_smoothing"};
-  return spec.split != SplitSpec{} || std::ranges::any_of(kParams, [&spec](const char* start) {
-           return spec.search_space_json.find(start) != std::string::npos;
-         });
+  return spec.split != SplitSpec{} || names_any(spec, kParams);
 }
 
 /// Nodes of a lower feature level could not read its profile.
@@ -180,9 +196,10 @@ std::uint32_t feature_level_of(const CommandBody& body) {
   if (dataset != nullptr && has_new_role(dataset->dataset)) return 4;
   if (dataset != nullptr && is_packed_profile(dataset->dataset.profile)) return 3;
   const auto* study = std::get_if<CreateStudy>(&body);
+  if (study != nullptr && is_of_level_5(study->spec)) return 5;
   if (study != nullptr && is_of_level_4(study->spec)) return 4;
   // What is adopted may hold such a dataset or study.
-  return std::holds_alternative<Adopt>(body) ? 4 : 1;
+  return std::holds_alternative<Adopt>(body) ? kFeatureLevel : 1;
 }
 
 std::uint32_t feature_level(const StateView& view) {

@@ -84,9 +84,9 @@ class Work {
 };
 
 WorkMessage Work::run() {
-  auto spec = mlp_spec_from(task_.params);
+  auto spec = family_spec_from(task_.params);
   if (!spec) return failed_from(spec.error());
-  spec->epochs = std::max(task_.epochs_max, 1U);
+  std::visit([&](auto& known) { known.epochs = std::max(task_.epochs_max, 1U); }, *spec);
   auto data = load_trial_data(task_);
   if (!data) return failed_from(data.error());
   data_.emplace(std::move(*data));
@@ -118,10 +118,10 @@ std::optional<WorkFailed> Work::train_epoch(std::uint32_t epoch, double& loss) {
   for (const auto& learner : learners_)
     loss += learner->train_epoch() / static_cast<double>(learners_.size());
   if (std::isfinite(loss)) return std::nullopt;
-  return WorkFailed{"diverged",
-                    fmt::format("the loss is no longer a number in epoch {}; try a smaller "
-                                "mlp.learning_rate",
-                                epoch)};
+  return WorkFailed{
+      "diverged",
+      fmt::format("the loss is no longer a number in epoch {}; try a smaller learning rate",
+                  epoch)};
 }
 
 WorkMessage Work::run_trial() {

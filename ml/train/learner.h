@@ -1,9 +1,10 @@
-/// What a trial needs of a network, so that the trial itself knows no LibTorch.
+/// What a trial needs of a model that learns, so that the trial itself knows neither LibTorch nor
+/// XGBoost.
 ///
 /// Anything may throw std::exception; the trial turns it into a failure with its words.
 #pragma once
 
-#include "ml/search/mlp_spec.h"
+#include "ml/search/family_spec.h"
 #include "ml/table/encoder.h"
 #include "node/base/error.h"
 
@@ -31,15 +32,15 @@ class Learner {
   /// Regression: one value per row in original units. Classes: probabilities, row by row.
   virtual std::vector<float> predict(const EncodedRows& features) = 0;
 
-  /// Keeps the weights as they are now; `recall` brings them back.
+  /// Keeps the model as it is now; `recall` brings it back. Nothing is trained after `recall`.
   virtual void remember() = 0;
   virtual void recall() = 0;
 
-  /// The network as TorchScript: `predict` as a file.
+  /// `predict` as a file: TorchScript, or XGBoost's own form.
   virtual std::string script() = 0;
 };
 
-/// A network loaded from a file. Errors are thrown.
+/// A model loaded from a file. Errors are thrown.
 class ServedModel {
  public:
   virtual ~ServedModel() = default;
@@ -56,7 +57,7 @@ class Engine {
   virtual void prepare(std::uint32_t threads) = 0;
 
   /// `data` must outlive the learner.
-  virtual std::unique_ptr<Learner> make_learner(const MlpSpec& spec,
+  virtual std::unique_ptr<Learner> make_learner(const FamilySpec& spec,
                                                 const TargetCoding& target,
                                                 const FitData& data,
                                                 std::uint64_t seed) = 0;

@@ -1,6 +1,8 @@
 #include "ml/train/native_engine.h"
 
 #include "ml/engine/mlp.h"
+#include "ml/serve/artifact.h"
+#include "ml/train/boosted_trees.h"
 #include "ml/train/native_model.h"
 #include "ml/train/network_choice.h"
 #include "node/base/durable_file.h"
@@ -177,16 +179,19 @@ class NativeServedModel : public ServedModel {
 
 }  // namespace
 
-std::unique_ptr<Learner> NativeEngine::make_learner(const MlpSpec& spec,
+std::unique_ptr<Learner> NativeEngine::make_learner(const FamilySpec& spec,
                                                     const TargetCoding& target,
                                                     const FitData& data,
                                                     std::uint64_t seed) {
-  return std::make_unique<NativeLearner>(spec, target, data, seed, kernels_);
+  if (const auto* trees = std::get_if<XgboostSpec>(&spec))
+    return make_tree_learner(*trees, target, data, seed);
+  return std::make_unique<NativeLearner>(std::get<MlpSpec>(spec), target, data, seed, kernels_);
 }
 
 std::unique_ptr<ServedModel> NativeEngine::load(const std::string& path) {
   const auto bytes = read_file(path);
   if (!bytes) throw std::runtime_error(bytes.error().detail);
+  if (is_tree_model(*bytes)) return load_trees(*bytes);
   auto model = read_native_model(*bytes);
   if (!model) throw std::runtime_error(fmt::format("{}: {}", path, model.error().detail));
   const std::size_t needed = Mlp::slab_bytes(NativeServedModel::shape_of(*model), MlpUse::predict);

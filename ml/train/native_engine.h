@@ -1,4 +1,5 @@
-/// Networks by Starling's own kernels: no LibTorch, the same bits on every machine.
+/// Networks by Starling's own kernels: no LibTorch, the same bits on every machine. Trees by
+/// XGBoost (boosted_trees.h).
 #pragma once
 
 #include "ml/engine/kernels.h"
@@ -6,16 +7,15 @@
 
 namespace starling::ml {
 
-/// An MLP with ReLU and dropout, trained by AdamW on standardised targets (mean squared error) or
-/// class scores (cross-entropy), gradients clipped to norm 1, judged by the running average of its
-/// weights. One thread, whatever is asked for.
+/// Networks learn standardised targets or classes, gradients clipped to norm 1, and are judged by
+/// the running average of their weights. One thread, whatever is asked for.
 class NativeEngine : public Engine {
  public:
   explicit NativeEngine(const Kernels& kernels = best_kernels()) : kernels_(kernels) {}
 
   void prepare(std::uint32_t) override {}
 
-  std::unique_ptr<Learner> make_learner(const MlpSpec& spec,
+  std::unique_ptr<Learner> make_learner(const FamilySpec& spec,
                                         const TargetCoding& target,
                                         const FitData& data,
                                         std::uint64_t seed) override;

@@ -281,11 +281,15 @@ void TorchEngine::prepare(std::uint32_t threads) {
   torch::set_num_threads(static_cast<int>(threads));
 }
 
-std::unique_ptr<Learner> TorchEngine::make_learner(const MlpSpec& spec,
+std::unique_ptr<Learner> TorchEngine::make_learner(const FamilySpec& spec,
                                                    const TargetCoding& target,
                                                    const FitData& data,
                                                    std::uint64_t seed) {
-  return std::make_unique<MlpLearner>(spec, target, data, seed);
+  const auto* network = std::get_if<MlpSpec>(&spec);
+  if (network == nullptr)
+    throw std::invalid_argument(
+        "the torch worker trains networks only; xgboost is the native one's");
+  return std::make_unique<MlpLearner>(*network, target, data, seed);
 }
 
 std::unique_ptr<ServedModel> TorchEngine::load(const std::string& path) {

@@ -5,16 +5,14 @@
 
 namespace starling::ml {
 
-/// An MLP with ReLU and dropout, trained by AdamW on standardised targets (mean squared error) or
-/// class scores (cross-entropy), gradients clipped to norm 1. The same seed gives the same weights
-/// on the same machine.
-///
-/// Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019).
+/// The networks of the own engine, with the same first weights, trained by automatic derivatives;
+/// rows come in another order and dropout chooses other units. The same seed gives the same weights
+/// on the same machine. Its files are those of the own engine (native_model.h).
 class TorchEngine : public Engine {
  public:
   void prepare(std::uint32_t threads) override;
 
-  std::unique_ptr<Learner> make_learner(const MlpSpec& spec,
+  std::unique_ptr<Learner> make_learner(const FamilySpec& spec,
                                         const TargetCoding& target,
                                         const FitData& data,
                                         std::uint64_t seed) override;

@@ -13,3 +13,7 @@ if(STARLING_TORCH)
     ${STARLING_TORCH_LIBRARY} ${STARLING_TORCH_CPU_LIBRARY} ${STARLING_C10_LIBRARY})
   set_target_properties(autograd_test PROPERTIES JOB_POOL_COMPILE torch_pool)
 endif()
+
+starling_test(trees_test SOURCES trees_test.cc USES starling::boosted_trees)
+target_include_directories(trees_test SYSTEM PRIVATE ${STARLING_XGBOOST_INCLUDE})
+target_link_libraries(trees_test PRIVATE ${STARLING_XGBOOST_LIBRARY})

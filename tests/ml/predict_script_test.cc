@@ -1,4 +1,4 @@
-// What an artifact's predict.py says with PyTorch alone is what Starling says.
+// What an artifact's predict.py says with PyTorch or XGBoost alone is what Starling says.
 #include "ml/serve/artifact.h"
 #include "ml/serve/predictor.h"
 #include "tests/ml/train_pool_support.h"
@@ -84,18 +84,40 @@ class PredictScript : public testing::TestWithParam<const char*> {
   std::vector<double> said_by_script(const std::string& artifact) {
     std::ofstream(folder_ / "rows.csv") << MixedTable::csv(false);
     const std::string command = fmt::format(
-        "cd {0} && {1} -m zipfile -e {2} model && {1} model/predict.py rows.csv > "
+        "cd {0} && {1} -m zipfile -e {2} model && PYTHONPATH={3} {1} model/predict.py rows.csv > "
         "said.csv && {1} -c \"import csv; [print(r['prediction']) for r in "
         "csv.DictReader(open('said.csv'))]\" > said.txt",
         folder_.path().string(),
         kPython,
-        artifact);
+        artifact,
+        STARLING_TESTS_DIR "/ml/python");
     EXPECT_EQ(std::system(command.c_str()), 0);
     std::ifstream in(folder_ / "said.txt");
     std::vector<double> said;
     for (double number = 0; in >> number;)
       said.push_back(number);
     return said;
+  }
+
+  WorkTask final_task() {
+    WorkTask task;
+    task.dataset_path = folder_ / "table.csv";
+    std::ofstream(task.dataset_path) << MixedTable::csv(true);
+    task.target = "y";
+    task.task = "regression";
+    task.kind = WorkKind::final;
+    task.fixed_epochs = 20;
+    task.artifact_path = folder_ / "model.zip";
+    return task;
+  }
+
+  void compare(const std::string& artifact) {
+    const auto here = said_here(artifact);
+    const auto there = said_by_script(artifact);
+    ASSERT_EQ(here.size(), static_cast<std::size_t>(MixedTable::kRows));
+    ASSERT_EQ(there.size(), here.size());
+    for (std::size_t i = 0; i < here.size(); ++i)
+      EXPECT_NEAR(there[i], here[i], 1e-4 * (1 + std::abs(here[i]))) << "row " << i;
   }
 
   ScratchFolder folder_;
@@ -105,17 +127,14 @@ class PredictScript : public testing::TestWithParam<const char*> {
 
 TEST_P(PredictScript, SaysTheSameWithPyTorchAlone) {
   if (!has_pytorch()) GTEST_SKIP() << kPython << " has no PyTorch (Debian: python3-torch)";
-  WorkTask task;
-  task.dataset_path = folder_ / "table.csv";
-  std::ofstream(task.dataset_path) << MixedTable::csv(true);
-  task.target = "y";
-  task.task = "regression";
-  task.kind = WorkKind::final;
-  task.fixed_epochs = 20;
-  task.artifact_path = folder_ / "model.zip";
+  WorkTask task = final_task();
   task.params = {{"encode.numbers", std::string{GetParam()}},
                  {"encode.target", std::string{"log1p"}},
                  {"mlp.activation", std::string{"silu"}},
+                 {"mlp.embedding", std::string{"piecewise"}},
+                 {"mlp.level_width", std::int64_t{16}},
+                 {"mlp.members", std::int64_t{3}},
+                 {"mlp.norm", std::string{"layer"}},
                  {"mlp.width", std::int64_t{32}}};
   const Story last = run(task);
   ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
@@ -125,12 +144,18 @@ TEST_P(PredictScript, SaysTheSameWithPyTorchAlone) {
   for (const auto& feature : features)
     types.push_back(feature.at("type"));
   EXPECT_EQ(fmt::format("{}", fmt::join(types, " ")), "number number date category category text");
-  const auto here = said_here(task.artifact_path);
-  const auto there = said_by_script(task.artifact_path);
-  ASSERT_EQ(here.size(), static_cast<std::size_t>(MixedTable::kRows));
-  ASSERT_EQ(there.size(), here.size());
-  for (std::size_t i = 0; i < here.size(); ++i)
-    EXPECT_NEAR(there[i], here[i], 1e-4 * (1 + std::abs(here[i]))) << "row " << i;
+  compare(task.artifact_path);
+}
+
+TEST_P(PredictScript, SaysTheSameWithXgboostAlone) {
+  if (!has_pytorch()) GTEST_SKIP() << kPython << " has no NumPy (Debian: python3-torch)";
+  WorkTask task = final_task();
+  task.params = {{"family", std::string{"xgboost"}},
+                 {"encode.numbers", std::string{GetParam()}},
+                 {"encode.target", std::string{"log1p"}}};
+  const Story last = run(task);
+  ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+  compare(task.artifact_path);
 }
 
 INSTANTIATE_TEST_SUITE_P(Scalings,

@@ -1,6 +1,6 @@
 // What a trial's parameters say is read whole, or refused by name.
 #include "ml/search/encoding_spec.h"
-#include "ml/search/mlp_spec.h"
+#include "ml/search/family_spec.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -42,6 +42,71 @@ TEST(MlpSpecParams, WrongOnesAreRefusedWithWhatTheyMayBe) {
   EXPECT_THAT(refusal("mlp.schedule", 3.0), HasSubstr("constant, cosine, coslog4, not a number"));
   EXPECT_THAT(refusal("mlp.label_smoothing", 0.9), HasSubstr("from 0 to 0.5, not 0.9"));
   EXPECT_THAT(refusal("mlp.magic", 1.0), HasSubstr("no parameter \"mlp.magic\""));
+}
+
+TEST(MlpSpecParams, OfLayersAreRead) {
+  const auto spec = mlp_spec_from({{"mlp.norm", std::string{"batch"}},
+                                   {"mlp.residual", std::string{"yes"}},
+                                   {"mlp.embedding", std::string{"periodic"}},
+                                   {"mlp.embedding_width", std::int64_t{48}},
+                                   {"mlp.embedding_bins", std::int64_t{5}},
+                                   {"mlp.embedding_scale", 0.7},
+                                   {"mlp.level_width", std::int64_t{32}},
+                                   {"mlp.members", std::int64_t{7}}});
+  ASSERT_TRUE(spec) << spec.error().detail;
+  EXPECT_EQ(spec->norm, Norm::batch);
+  EXPECT_TRUE(spec->is_residual);
+  EXPECT_EQ(spec->embedding, NumberEmbedding::periodic);
+  EXPECT_EQ(spec->embedding_width, 48U);
+  EXPECT_EQ(spec->embedding_bins, 5U);
+  EXPECT_EQ(spec->embedding_scale, 0.7);
+  EXPECT_EQ(spec->level_width, 32U);
+  EXPECT_EQ(spec->members, 7U);
+  EXPECT_THAT(mlp_spec_from({{"mlp.embedding_width", std::int64_t{20}}}).error().detail,
+              HasSubstr("mlp.embedding_width must be a multiple of 16 from 16 to 128, not 20"));
+}
+
+TEST(FamilySpecParams, ChooseTheModel) {
+  EXPECT_TRUE(std::holds_alternative<MlpSpec>(family_spec_from({}).value()));
+  const auto trees = family_spec_from({{"family", std::string{"xgboost"}},
+                                       {"encode.numbers", std::string{"quantile"}},
+                                       {"xgb.learning_rate", 0.1},
+                                       {"xgb.max_depth", std::int64_t{9}},
+                                       {"xgb.subsample", 0.5}})
+                         .value();
+  const auto& spec = std::get<XgboostSpec>(trees);
+  EXPECT_EQ(spec.learning_rate, 0.1);
+  EXPECT_EQ(spec.max_depth, 9U);
+  EXPECT_EQ(spec.subsample, 0.5);
+  EXPECT_EQ(spec.reg_alpha, XgboostSpec{}.reg_alpha);
+  EXPECT_THAT(family_spec_from({{"family", std::string{"ridge"}}}).error().detail,
+              HasSubstr("family must be mlp or xgboost, not"));
+  EXPECT_THAT(family_spec_from({{"xgb.max_depth", std::int64_t{3}}}).error().detail,
+              HasSubstr("no parameter \"xgb.max_depth\""));
+}
+
+/// What a trial would stumble over is found before the study begins.
+TEST(CheckValues, FindsWhatATrialCouldNotTake) {
+  const auto complaint = [](const char* json) {
+    const auto fits = check_values(parse_search_space(json).value());
+    return fits ? std::string{"none"} : fits.error().detail;
+  };
+  EXPECT_TRUE(check_values(default_space()));
+  EXPECT_TRUE(check_values(default_space(kEmbeddedNumbersMax + 1)));
+  EXPECT_EQ(complaint(R"({"family":{"type":"categorical","choices":["mlp","xgboost"]},
+      "xgb.max_depth":{"type":"int","low":3,"high":9,"when":{"family":["xgboost"]}},
+      "encode.numbers":{"type":"fixed","value":"robust"}})"),
+            "none");
+  EXPECT_THAT(complaint(R"({"family":{"type":"categorical","choices":["mlp","ridge"]}})"),
+              HasSubstr("family must be mlp or xgboost"));
+  EXPECT_THAT(complaint(R"({"mlp.widht":{"type":"int","low":3,"high":9}})"),
+              HasSubstr("no parameter \"mlp.widht\""));
+  EXPECT_THAT(complaint(R"({"mlp.width":{"type":"int","low":3,"high":9000}})"),
+              HasSubstr("from 1 to 8192, not 9000"));
+  EXPECT_THAT(complaint(R"({"mlp.embedding_width":{"type":"int","low":16,"high":64}})"),
+              HasSubstr("multiple of 16"));
+  EXPECT_THAT(complaint(R"({"encode.numbers":{"type":"categorical","choices":["robust","x"]}})"),
+              HasSubstr("encode.numbers"));
 }
 
 TEST(EncodingSpecParams, AreReadOrRefused) {

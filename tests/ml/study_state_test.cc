@@ -51,15 +51,17 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   grouped.columns[1].role = ColumnRole::group;
   dataset.profile = to_json(grouped);
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 4U);
-  EXPECT_EQ(feature_level_of(Adopt{}), 4U);
-  EXPECT_EQ(kFeatureLevel, 4U);
+  EXPECT_EQ(feature_level_of(Adopt{}), kFeatureLevel);
+  EXPECT_EQ(kFeatureLevel, 5U);
   CreateStudy study;
   EXPECT_EQ(feature_level_of(study), 1U);
   study.spec.split.method = SplitMethod::kfold;
   EXPECT_EQ(feature_level_of(study), 4U);
   study.spec.split = {};
-  study.spec.search_space_json = to_json(default_space());
+  study.spec.search_space_json = to_json(default_space(kEmbeddedNumbersMax + 1));
   EXPECT_EQ(feature_level_of(study), 4U);
+  study.spec.search_space_json = to_json(default_space());
+  EXPECT_EQ(feature_level_of(study), 5U);
 }
 
 TEST(Dataset, InUseCannotBeRemoved) {

@@ -85,11 +85,11 @@ class FakeEngine : public Engine {
  public:
   void prepare(std::uint32_t) override {}
 
-  std::unique_ptr<Learner> make_learner(const MlpSpec& spec,
+  std::unique_ptr<Learner> make_learner(const FamilySpec& spec,
                                         const TargetCoding& target,
                                         const FitData& data,
                                         std::uint64_t) override {
-    return std::make_unique<MeanLearner>(spec, target, data);
+    return std::make_unique<MeanLearner>(std::get<MlpSpec>(spec), target, data);
   }
 
   std::unique_ptr<ServedModel> load(const std::string& path) override {

@@ -125,6 +125,62 @@ TEST_F(TrainTest, InsuranceFromCsvToPredictions) {
   EXPECT_NEAR(score(Metric::rmse, outcome), test.at("rmse"), 1e-3 * test.at("rmse"));
 }
 
+#ifdef STARLING_HAS_TREES
+TEST_F(TrainTest, TreesFromCsvToPredictions) {
+  WorkTask task = task_on(insurance_, "charges");
+  task.params = {{"family", std::string{"xgboost"}}, {"xgb.max_depth", std::int64_t{4}}};
+  task.patience = 10;
+  const Story trial = run(task);
+  ASSERT_TRUE(trial.done) << (trial.failed ? trial.failed->message : "");
+  EXPECT_EQ(trial.done->value, trial.progress[trial.done->best_epoch - 1].value);
+  EXPECT_NEAR(trial.done->metrics.at("rmse"), trial.done->value, 1e-6 * trial.done->value);
+  const std::string path = folder_ / "trees.zip";
+  const Story last = finals(task, trial, path);
+  ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+  EXPECT_GE(last.done->test.at("r2"), 0.80);
+  Predictor predictor{io_.get_executor(), pools_, folder_ / "models"};
+  const auto rows = rows_of(insurance_);
+  const auto said = finish(io_, predictor.predict(path, rows, MissingColumns::refuse));
+  ASSERT_TRUE(said) << said.error().detail;
+  const auto profile = profile_file(insurance_);
+  const auto table = load_table(std::array{TableSource{insurance_, *profile}}, {"charges"});
+  const auto data = load_trial_data(task);
+  Judged outcome;
+  for (const std::uint32_t row : data->split.test) {
+    outcome.values.push_back(said->values[row]);
+    outcome.truth_values.push_back(table->target.numbers[row]);
+  }
+  EXPECT_NEAR(
+      score(Metric::rmse, outcome), last.done->test.at("rmse"), 1e-4 * last.done->test.at("rmse"));
+}
+
+TEST_F(TrainTest, MemoryOfTreesIsWhatWasPredicted) {
+  const std::string path = folder_ / "tall.csv";
+  std::ofstream out(path);
+  for (int c = 0; c < 30; ++c)
+    out << "c" << c << ",";
+  out << "y\n";
+  for (int row = 0; row < 100'000; ++row) {
+    for (int c = 0; c < 30; ++c)
+      out << (row * (c + 7) + c * c) % 9973 << ".5,";
+    out << row * 31 % 101 << ".25\n";
+  }
+  out.close();
+  WorkTask task = task_on(path, "y");
+  task.columns_path = folder_ / "tall.columns";
+  task.params = {{"family", std::string{"xgboost"}}, {"xgb.max_depth", std::int64_t{8}}};
+  task.epochs_max = 2;
+  const auto profile = profile_file(path).value();
+  const std::uint64_t predicted = predicted_peak_mb(
+      task.params, {.rows = profile.rows, .features = widest_features(profile, "y", 1)});
+  const Story story = run(task);
+  ASSERT_TRUE(story.done) << (story.failed ? story.failed->message : "");
+  fmt::print("predicted {} MB, measured {} MB\n", predicted, story.done->peak_mb);
+  EXPECT_LE(story.done->peak_mb, predicted + predicted / 10);
+  EXPECT_GE(story.done->peak_mb, predicted / 3);
+}
+#endif
+
 TEST_F(TrainTest, EveryRowOfAClassCountsHoweverItIsWritten) {
   const std::string path = folder_ / "codes.csv";
   const std::string long_class(200, 'x');

@@ -31,7 +31,7 @@ foreach(engine native torch)
       STARLING_WORKER="$<TARGET_FILE:starling-${engine}-worker>")
     # What the own engine trained is served without any other program.
     if(engine STREQUAL "native")
-      target_compile_definitions(native_train_test PRIVATE STARLING_SECOND_WORKER="/nowhere")
+      target_compile_definitions(native_train_test PRIVATE STARLING_SECOND_WORKER="/nowhere" STARLING_HAS_TREES)
     else()
       target_compile_definitions(torch_train_test PRIVATE STARLING_SECOND_WORKER=STARLING_WORKER)
     endif()

@@ -1,0 +1,25 @@
+/// What a trial's parameters say of the model: `family` chooses which of the specs they fill.
+///
+/// Threads: none. Pure.
+#pragma once
+
+#include "ml/search/mlp_spec.h"
+#include "ml/search/search_space.h"
+#include "ml/search/xgboost_spec.h"
+
+#include <variant>
+
+namespace starling::ml {
+
+using FamilySpec = std::variant<MlpSpec, XgboostSpec>;
+
+/// `family`: "mlp" (also if it is absent) or "xgboost".
+/// Errors: `invalid_argument` names the parameter, its value and its limits.
+Result<FamilySpec> family_spec_from(const Params& params);
+
+/// Whether a trial could take every value that the space may give a parameter: the ends of a range
+/// and the first step in it, each choice, a fixed value.
+/// Errors: as `family_spec_from` and `encoding_spec_from`.
+Result<> check_values(const SearchSpace& space);
+
+}  // namespace starling::ml

@@ -1,0 +1,196 @@
+// Trees by XGBoost: the same as the library's own, through the same faces as networks.
+#include "ml/serve/artifact.h"
+#include "ml/train/boosted_trees.h"
+#include "node/base/random.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <xgboost/c_api.h>
+
+namespace starling::ml {
+namespace {
+
+constexpr std::size_t kColumns = 6;
+
+FitData data_for(TaskKind task, std::size_t rows) {
+  Random random{3};
+  Matrix features{rows, kColumns, {}};
+  FitData data;
+  for (std::size_t row = 0; row < rows; ++row) {
+    double x[kColumns];
+    for (double& value : x)
+      features.values.push_back(static_cast<float>(value = random.normal()));
+    const double signal = std::sin(3 * x[0]) + x[1] * x[2] + 0.1 * random.normal();
+    if (task == TaskKind::regression)
+      data.numbers.push_back(static_cast<float>(signal));
+    else if (task == TaskKind::binary)
+      data.classes.push_back(signal > 0 ? 1 : 0);
+    else
+      data.classes.push_back(signal > 0.7 ? 2 : signal > -0.7 ? 1 : 0);
+  }
+  data.features = EncodedRows{std::move(features)};
+  return data;
+}
+
+TargetCoding target_of(TaskKind task) {
+  TargetCoding target;
+  target.task = task;
+  if (task == TaskKind::regression) {
+    target.mean = 10;
+    target.std = 4;
+  } else {
+    target.classes = {"a", "b"};
+    if (task == TaskKind::multiclass) target.classes.emplace_back("c");
+  }
+  return target;
+}
+
+void ask(int code) {
+  ASSERT_EQ(code, 0) << XGBGetLastError();
+}
+
+/// The library asked by hand, with a plain matrix: margins turned into what it answers.
+std::vector<float> by_hand(const XgboostSpec& spec,
+                           const FitData& data,
+                           const std::vector<std::pair<std::string, std::string>>& more,
+                           int rounds) {
+  const Matrix rows = data.features.dense();
+  DMatrixHandle matrix = nullptr;
+  ask(XGDMatrixCreateFromMat(rows.values.data(), rows.rows, rows.columns, NAN, &matrix));
+  std::vector<float> labels = data.numbers;
+  for (const std::int64_t truth : data.classes)
+    labels.push_back(static_cast<float>(truth));
+  ask(XGDMatrixSetFloatInfo(matrix, "label", labels.data(), labels.size()));
+  BoosterHandle booster = nullptr;
+  ask(XGBoosterCreate(&matrix, 1, &booster));
+  std::vector<std::pair<std::string, std::string>> params{
+      {"nthread", "1"},
+      {"tree_method", "hist"},
+      {"seed", "0"},
+      {"seed_per_iteration", "true"},
+      {"learning_rate", fmt::format("{}", spec.learning_rate)},
+      {"max_depth", fmt::format("{}", spec.max_depth)},
+      {"min_child_weight", fmt::format("{}", spec.min_child_weight)},
+      {"subsample", fmt::format("{}", spec.subsample)},
+      {"colsample_bylevel", fmt::format("{}", spec.colsample_bylevel)},
+      {"reg_lambda", fmt::format("{}", spec.reg_lambda)},
+      {"reg_alpha", fmt::format("{}", spec.reg_alpha)}};
+  params.insert(params.end(), more.begin(), more.end());
+  for (const auto& [name, value] : params)
+    ask(XGBoosterSetParam(booster, name.c_str(), value.c_str()));
+  for (int i = 0; i < rounds; ++i)
+    ask(XGBoosterUpdateOneIter(booster, i, matrix));
+  const float* said = nullptr;
+  bst_ulong count = 0;
+  ask(XGBoosterPredict(booster, matrix, 0, 0, 0, &count, &said));
+  std::vector<float> out(said, said + count);
+  ask(XGBoosterFree(booster));
+  ask(XGDMatrixFree(matrix));
+  return out;
+}
+
+class Trees : public testing::TestWithParam<TaskKind> {};
+
+TEST_P(Trees, AreThoseOfTheLibrary) {
+  for (const std::size_t count : {500U, 3000U, 9000U}) {
+    const FitData data = data_for(GetParam(), count);
+    XgboostSpec spec;
+    spec.max_depth = 5;
+    spec.reg_alpha = 0.1;
+    TargetCoding target = target_of(GetParam());
+    target.mean = 0;
+    target.std = 1;
+    const auto learner = make_tree_learner(spec, target, data, 1);
+    for (int epoch = 0; epoch < 3; ++epoch)
+      learner->train_epoch();
+    const auto said = learner->predict(data.features);
+    std::vector<std::pair<std::string, std::string>> task{{"objective", "binary:logistic"}};
+    if (GetParam() == TaskKind::regression)
+      task = {{"objective", "reg:squarederror"}, {"base_score", "0"}};
+    if (GetParam() == TaskKind::multiclass)
+      task = {{"objective", "multi:softprob"}, {"num_class", "3"}};
+    const auto expected = by_hand(spec, data, task, 30);
+    const bool has_both = GetParam() == TaskKind::binary;
+    ASSERT_EQ(said.size(), expected.size() * (has_both ? 2 : 1));
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      ASSERT_NEAR(said[has_both ? 2 * i + 1 : i], expected[i], 1e-6) << count << " rows, " << i;
+  }
+}
+
+TEST_P(Trees, LearnAndAreServedAsTheyWereTrained) {
+  const FitData data = data_for(GetParam(), 5000);
+  const auto learner = make_tree_learner({}, target_of(GetParam()), data, 1);
+  const double first = learner->train_epoch();
+  double last = first;
+  for (int epoch = 0; epoch < 20; ++epoch)
+    last = learner->train_epoch();
+  EXPECT_LT(last, first / 2);
+  const auto said = learner->predict(data.features);
+  const std::string bytes = learner->script();
+  EXPECT_TRUE(is_tree_model(bytes));
+  std::size_t columns = 0;
+  const auto served = load_trees(bytes)->predict(data.features.dense(), columns);
+  EXPECT_EQ(columns,
+            GetParam() == TaskKind::regression ? 1U : target_of(GetParam()).classes.size());
+  ASSERT_EQ(served.size(), said.size());
+  for (std::size_t i = 0; i < said.size(); ++i)
+    ASSERT_NEAR(served[i], said[i], 1e-6 * (1 + std::abs(said[i])));
+}
+
+TEST_P(Trees, RecallTheBestRound) {
+  const FitData data = data_for(GetParam(), 1000);
+  const auto learner = make_tree_learner({}, target_of(GetParam()), data, 1);
+  learner->train_epoch();
+  learner->train_epoch();
+  learner->remember();
+  const auto best = learner->predict(data.features);
+  learner->train_epoch();
+  EXPECT_NE(learner->predict(data.features), best);
+  learner->recall();
+  EXPECT_EQ(learner->predict(data.features), best);
+  std::size_t columns = 0;
+  const auto served = load_trees(learner->script())->predict(data.features.dense(), columns);
+  ASSERT_EQ(served.size(), best.size());
+  for (std::size_t i = 0; i < best.size(); ++i)
+    ASSERT_NEAR(served[i], best[i], 1e-6 * (1 + std::abs(best[i])));
+}
+
+TEST_P(Trees, AreTheSameForTheSameSeedWhateverElseIsTrained) {
+  const FitData data = data_for(GetParam(), 1000);
+  const auto trained = [&](std::uint64_t seed, Learner* beside) {
+    const auto learner = make_tree_learner({}, target_of(GetParam()), data, seed);
+    for (int epoch = 0; epoch < 3; ++epoch) {
+      learner->train_epoch();
+      if (beside != nullptr) beside->train_epoch();
+    }
+    return learner->script();
+  };
+  const std::uint64_t seed = 0x1234'5678'9abc'def0;
+  const auto beside = make_tree_learner({}, target_of(GetParam()), data, ~seed);
+  const std::string alone = trained(seed, nullptr);
+  EXPECT_EQ(trained(seed, nullptr), alone);
+  EXPECT_EQ(trained(seed, beside.get()), alone);
+  EXPECT_NE(trained(~seed, nullptr), alone);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Tasks, Trees, testing::Values(TaskKind::regression, TaskKind::binary, TaskKind::multiclass));
+
+TEST(TreeModel, WhatIsNoneIsRefused) {
+  EXPECT_FALSE(is_tree_model(""));
+  EXPECT_FALSE(is_tree_model("PK"));
+  EXPECT_THROW(load_trees("{\"learner\""), std::runtime_error);
+  const FitData data = data_for(TaskKind::regression, 200);
+  const auto learner = make_tree_learner({}, target_of(TaskKind::regression), data, 1);
+  learner->train_epoch();
+  const std::string bytes = learner->script();
+  for (std::size_t size = 2; size < bytes.size(); size += bytes.size() / 50)
+    EXPECT_THROW(load_trees(bytes.substr(0, size)), std::runtime_error) << "cut at " << size;
+  std::size_t columns = 0;
+  EXPECT_THROW(load_trees(bytes)->predict({1, 2, {1, 2}}, columns), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace starling::ml
