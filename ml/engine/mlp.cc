@@ -6,12 +6,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
 namespace starling::ml {
 namespace {
+
+static_assert(std::endian::native == std::endian::little, "state is kept as it lies");
 
 constexpr double kMomentum = 0.9;
 constexpr double kBeta1 = 0.9;
@@ -202,7 +206,7 @@ void Mlp::activate(std::size_t index, std::size_t rows, bool is_training) {
 
 /// The same units whatever the values: those of a layer and their slopes are dropped together.
 void Mlp::drop(float* values, std::size_t count, std::size_t layer) {
-  const std::uint64_t place = steps_ * plan_.layers.size() + layer;
+  const std::uint64_t place = progress_.steps * plan_.layers.size() + layer;
   kernels_.dropout({.count = count,
                     .values = values,
                     .key = static_cast<std::uint32_t>(mix_seeds(seed_, place)),
@@ -374,9 +378,9 @@ double Mlp::find_gradient(const MlpBatch& batch) {
 
 double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
   const double sum = find_gradient(batch);
-  ++steps_;
-  beta1_power_ *= kBeta1;
-  beta2_power_ *= kBeta2;
+  ++progress_.steps;
+  progress_.beta1_power *= kBeta1;
+  progress_.beta2_power *= kBeta2;
   const double norm = std::sqrt(kernels_.sum_squares(at(plan_.gradients), plan_.tensors.trained));
   if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
   move(norm, rates);
@@ -414,8 +418,8 @@ void Mlp::move(double norm, const MlpRates& rates) {
                  .decay = decay,
                  .beta1 = static_cast<float>(kBeta1),
                  .beta2 = static_cast<float>(kBeta2),
-                 .rate = static_cast<float>(rates.learning_rate / (1 - beta1_power_)),
-                 .correction = static_cast<float>(1 / std::sqrt(1 - beta2_power_)),
+                 .rate = static_cast<float>(rates.learning_rate / (1 - progress_.beta1_power)),
+                 .correction = static_cast<float>(1 / std::sqrt(1 - progress_.beta2_power)),
                  .epsilon = 1e-8F,
                  .average_rate = static_cast<float>(rates.average_rate)});
 }
@@ -495,15 +499,49 @@ std::vector<float> Mlp::gradient() const {
   return compact(slab_.data() + plan_.gradients);
 }
 
-void Mlp::set_weights(std::span<const float> weights) {
-  STARLING_ASSERT(weights.size() == plan_.tensors.values(), "as many weights as the shape has");
+void Mlp::spread(std::span<const float> values, float* parameters) const {
+  STARLING_ASSERT(values.size() == plan_.tensors.values(), "as many values as the shape has");
   for (const Tensor& tensor : plan_.tensors.tensors)
     for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row) {
       std::copy_n(
-          weights.begin(), tensor.columns, weights_ + tensor.offset + row * tensor.stride());
-      weights = weights.subspan(tensor.columns);
+          values.begin(), tensor.columns, parameters + tensor.offset + row * tensor.stride());
+      values = values.subspan(tensor.columns);
     }
+}
+
+void Mlp::set_weights(std::span<const float> weights) {
+  spread(weights, weights_);
   if (average_ != weights_) std::copy_n(weights_, plan_.tensors.total, average_);
+}
+
+std::string Mlp::state() const {
+  std::string bytes(sizeof(Progress), '\0');
+  std::memcpy(bytes.data(), &progress_, sizeof(Progress));
+  for (const std::size_t copy : kept_copies()) {
+    const auto values = compact(slab_.data() + copy);
+    bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  }
+  return bytes;
+}
+
+Result<> Mlp::restore(std::string_view state) {
+  const auto copies = kept_copies();
+  const std::size_t bytes = plan_.tensors.values() * sizeof(float);
+  if (state.size() != sizeof(Progress) + copies.size() * bytes) {
+    return Error{Errc::corrupt,
+                 fmt::format("the state of training has {} bytes, the network's takes {}",
+                             state.size(),
+                             sizeof(Progress) + copies.size() * bytes)};
+  }
+  std::memcpy(&progress_, state.data(), sizeof(Progress));
+  state.remove_prefix(sizeof(Progress));
+  std::vector<float> values(plan_.tensors.values());
+  for (const std::size_t copy : copies) {
+    std::memcpy(values.data(), state.data(), bytes);
+    state.remove_prefix(bytes);
+    spread(values, at(copy));
+  }
+  return {};
 }
 
 void Mlp::set_bins(std::span<const float> low, std::span<const float> inverse) {

@@ -9,10 +9,14 @@
 
 #include "ml/engine/input_stage.h"
 #include "ml/engine/network_shape.h"
+#include "node/base/error.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace starling::ml {
@@ -91,6 +95,14 @@ class Mlp {
   /// its width, or 0 for one that holds nothing.
   void set_bins(std::span<const float> low, std::span<const float> inverse);
 
+  /// All that decides how training goes on: weights, moments, average, best and the steps made.
+  /// Little endian, without padding. `restore` takes it in a network of the same shape and seed:
+  /// what follows then is the same to the bit as if there had been no pause.
+  std::string state() const;
+
+  /// Errors: `corrupt`: it is of another size. Nothing is changed then.
+  Result<> restore(std::string_view state);
+
   const MlpShape& shape() const { return shape_; }
 
   const TensorPlan& tensors() const { return plan_.tensors; }
@@ -151,6 +163,12 @@ class Mlp {
   }
 
   std::vector<float> compact(const float* parameters) const;
+  void spread(std::span<const float> values, float* parameters) const;
+
+  /// The copies of the parameters that outlive a step; the first are the weights.
+  std::array<std::size_t, 5> kept_copies() const {
+    return {0, plan_.first, plan_.second, plan_.average, plan_.best};
+  }
 
   MlpShape shape_;
   const Kernels& kernels_;
@@ -160,9 +178,13 @@ class Mlp {
   std::vector<float> slab_;
   float *weights_, *average_, *delta_, *next_delta_;
   const float* given_ = nullptr;  ///< to the first layer, in the last `forward`
-  std::uint64_t steps_ = 0;
-  double beta1_power_ = 1;
-  double beta2_power_ = 1;
+
+  struct Progress {
+    std::uint64_t steps = 0;
+    double beta1_power = 1, beta2_power = 1;
+  };
+
+  Progress progress_;
 };
 
 }  // namespace starling::ml

@@ -191,6 +191,13 @@ class TreeLearner : public Learner {
   void remember() override { best_rounds_ = rounds_; }
 
   void recall() override;
+
+  std::string state() override { return {}; }
+
+  void restore(std::string_view) override {
+    throw std::runtime_error("trees cannot be continued: they are trained from the start");
+  }
+
   std::string script() override;
 
  private:

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace starling::ml {
@@ -35,6 +36,13 @@ class Learner {
   /// Keeps the model as it is now; `recall` brings it back. Nothing is trained after `recall`.
   virtual void remember() = 0;
   virtual void recall() = 0;
+
+  /// All that decides how training goes on. A learner of the same specs, rows and seed that takes it
+  /// goes on as this one would, bit for bit. Empty: this learner cannot be continued.
+  virtual std::string state() = 0;
+
+  /// Throws if it is no state of such a learner.
+  virtual void restore(std::string_view state) = 0;
 
   /// `predict` as a file: TorchScript, or XGBoost's own form.
   virtual std::string script() = 0;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <stdexcept>
 
@@ -57,9 +58,15 @@ class NativeLearner : public Learner {
 
   void recall() override { network_.recall(); }
 
+  std::string state() override;
+  void restore(std::string_view state) override;
   std::string script() override;
 
  private:
+  struct Progress {
+    std::uint64_t epochs = 0, steps = 0;
+  };
+
   void shuffle();
   MlpBatch gathered(std::size_t from, std::size_t count);
   MlpRates rates();
@@ -73,8 +80,7 @@ class NativeLearner : public Learner {
   std::vector<float> rows_;
   std::vector<float> numbers_;
   std::vector<std::int64_t> classes_;
-  std::uint64_t epochs_ = 0;
-  std::uint64_t steps_ = 0;
+  Progress progress_;
 };
 
 MlpBatch NativeLearner::gathered(std::size_t from, std::size_t count) {
@@ -90,9 +96,11 @@ MlpBatch NativeLearner::gathered(std::size_t from, std::size_t count) {
 
 MlpRates NativeLearner::rates() {
   const double steps_per_epoch = std::ceil(static_cast<double>(order_.size()) / spec_.batch_size);
-  const double t = std::min(1.0, static_cast<double>(steps_) / (steps_per_epoch * spec_.epochs));
-  ++steps_;
-  const double reach = std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(steps_));
+  const double t =
+      std::min(1.0, static_cast<double>(progress_.steps) / (steps_per_epoch * spec_.epochs));
+  ++progress_.steps;
+  const double reach =
+      std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(progress_.steps));
   return {.learning_rate = spec_.learning_rate * rate_at(spec_.schedule, t),
           .weight_decay = spec_.weight_decay,
           .gradient_norm_max = 1,
@@ -101,7 +109,7 @@ MlpRates NativeLearner::rates() {
 
 /// The order of an epoch depends on the seed and its number only, not on the epochs before.
 void NativeLearner::shuffle() {
-  Random random{mix_seeds(seed_, epochs_)};
+  Random random{mix_seeds(seed_, progress_.epochs)};
   std::iota(order_.begin(), order_.end(), std::size_t{0});
   for (std::size_t i = order_.size(); i > 1; --i)
     std::swap(order_[i - 1], order_[random.below(i)]);
@@ -109,7 +117,7 @@ void NativeLearner::shuffle() {
 
 double NativeLearner::train_epoch() {
   shuffle();
-  ++epochs_;
+  ++progress_.epochs;
   double sum = 0;
   for (std::size_t from = 0; from < order_.size(); from += network_.shape().batch) {
     const std::size_t count = std::min(network_.shape().batch, order_.size() - from);
@@ -131,6 +139,19 @@ std::vector<float> NativeLearner::predict(const EncodedRows& features) {
   if (target_.task == TaskKind::regression)
     scale_outputs(out, target_.std, target_.mean, target_.is_log);
   return out;
+}
+
+std::string NativeLearner::state() {
+  std::string bytes(sizeof(Progress), '\0');
+  std::memcpy(bytes.data(), &progress_, sizeof(Progress));
+  return bytes + network_.state();
+}
+
+void NativeLearner::restore(std::string_view state) {
+  if (state.size() < sizeof(Progress)) throw std::runtime_error("the state of training is cut off");
+  const auto restored = network_.restore(state.substr(sizeof(Progress)));
+  if (!restored) throw std::runtime_error(restored.error().detail);
+  std::memcpy(&progress_, state.data(), sizeof(Progress));
 }
 
 // The network as it is judged: its average.

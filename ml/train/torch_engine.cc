@@ -66,6 +66,12 @@ class MlpLearner : public Learner {
     average_.copy_(best_);
   }
 
+  std::string state() override { return {}; }
+
+  void restore(std::string_view) override {
+    throw std::runtime_error("LibTorch's training cannot be continued");
+  }
+
   std::string script() override;
 
  private:

@@ -271,6 +271,29 @@ TEST(Mlp, EachPartLearns) {
   }
 }
 
+TEST(Mlp, GoesOnFromAStateAsIfThereHadBeenNoPause) {
+  for (std::size_t round = 0; round < 12; ++round) {
+    MlpShape shape = shape_of_parts(round);
+    shape.optimizer = static_cast<MlpOptimizer>(round % 3);
+    const Rows rows = rows_for(shape, 33, 3);
+    const MlpRates rates{.learning_rate = 5e-3, .average_rate = 0.3};
+    Mlp whole{shape, best_kernels(), 1};
+    std::string state;
+    for (int step = 0; step < 10; ++step) {
+      if (step == 2) whole.remember();
+      if (step == 5) state = whole.state();
+      whole.step(rows.batch(), rates);
+    }
+    Mlp resumed{shape, best_kernels(), 1};
+    ASSERT_TRUE(resumed.restore(state));
+    for (int step = 5; step < 10; ++step)
+      resumed.step(rows.batch(), rates);
+    EXPECT_EQ(resumed.state(), whole.state()) << "round " << round;
+    EXPECT_FALSE(resumed.restore(state + "x"));
+    EXPECT_EQ(resumed.state(), whole.state()) << "what is refused changes nothing";
+  }
+}
+
 TEST(Mlp, ToPredictTakesOneCopyOfTheWeights) {
   for (std::size_t round = 0; round < 12; ++round) {
     MlpShape shape = shape_of_parts(round);

@@ -1,5 +1,7 @@
 #include "ml/train/native_model.h"
 
+#include "ml/train/native_engine.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -80,6 +82,39 @@ TEST(NativeModel, EmbeddingsThatCannotBeAreRefused) {
     model.weights = first_values(model.net, 3);
     EXPECT_FALSE(read_native_model(to_torchscript(model).value()));
   }
+}
+
+/// Epochs of rows in new orders, a schedule, dropout: none of it remembers what was before.
+TEST(NativeLearner, GoesOnFromAStateAsIfThereHadBeenNoPause) {
+  FitData data;
+  Matrix features{100, 3, {}};
+  for (int i = 0; i < 300; ++i)
+    features.values.push_back(static_cast<float>(i * 37 % 101) / 50);
+  for (int i = 0; i < 100; ++i)
+    data.numbers.push_back(static_cast<float>(i * 37 % 13) / 6);
+  data.features = EncodedRows{std::move(features)};
+  MlpSpec spec;
+  spec.epochs = 6;
+  spec.schedule = RateSchedule::cosine;
+  spec.norm = Norm::batch;
+  spec.embedding = NumberEmbedding::piecewise;
+  NativeEngine engine;
+  const auto whole = engine.make_learner(spec, {}, data, 4);
+  std::string state;
+  for (int epoch = 0; epoch < 6; ++epoch) {
+    if (epoch == 2) whole->remember();
+    if (epoch == 3) state = whole->state();
+    whole->train_epoch();
+  }
+  const auto resumed = engine.make_learner(spec, {}, data, 4);
+  resumed->restore(state);
+  for (int epoch = 3; epoch < 6; ++epoch)
+    resumed->train_epoch();
+  EXPECT_EQ(resumed->script(), whole->script());
+  resumed->recall();
+  whole->recall();
+  EXPECT_EQ(resumed->script(), whole->script());
+  EXPECT_THROW(resumed->restore("x"), std::runtime_error);
 }
 
 TEST(NativeModel, DamageIsNoticedOrDoesNotMatter) {

@@ -47,6 +47,10 @@ class MeanLearner : public Learner {
 
   void recall() override {}
 
+  std::string state() override { return {}; }
+
+  void restore(std::string_view) override {}
+
   std::string script() override { return std::to_string(shares_.size()); }
 
  private:
