@@ -401,8 +401,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                                           identity_->node(),
                                           Logger{"blobs", settings_.name});
   workers_ = std::make_unique<ml::WorkerPools>(core, settings_.worker);
-  auto& trainers = workers_->native();
-  if (auto ok = trainers.start(); !ok) return ok;
+  if (auto ok = workers_->native().start(); !ok) return ok;
 
   const auto state = [this] { return group_->view(); };
   const auto is_leader = [this] { return group_->status().role == consensus::Role::leader; };
@@ -438,7 +437,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
     if (to) links_->send(*to, node::Channel::work, to_bytes(ml::encode(command)));
   };
   host_ = std::make_unique<ml::WorkHost>(
-      core, trainers, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
+      core, *workers_, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
   predictor_ = std::make_unique<ml::Predictor>(core, *workers_, settings_.data / "serving");
   voters_ = std::make_unique<VoterKeeper>(
       core, *group_, *gossip_, *ledger_, identity_->node(), Logger{"voters", settings_.name});

@@ -23,6 +23,7 @@ struct RunOptions : ClientOptions {
   std::string metric;
   std::string name;
   std::string use_case;
+  std::string engine;
   std::string out;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> parallelism;
@@ -55,6 +56,7 @@ Json study_request(const RunOptions& options,
   if (!options.time_limit.empty()) request["time_limit_s"] = *parse_duration(options.time_limit);
   if (!options.metric.empty()) request["metric"] = options.metric;
   if (!options.use_case.empty()) request["use_case"] = options.use_case;
+  if (!options.engine.empty()) request["engine"] = options.engine;
   if (options.seed) request["seed"] = *options.seed;
   if (options.parallelism) request["parallelism"] = *options.parallelism;
   return request;
@@ -201,6 +203,11 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
                         "Trials at a time (default: as many as the swarm has slots)")
             ->check(CLI::Range(1, 1'000));
         command.add_option("--use-case", options.use_case, "What the model is for, in a sentence");
+        command
+            .add_option("--engine",
+                        options.engine,
+                        "What trains networks: native (the own kernels), or torch (LibTorch)")
+            ->check(CLI::IsMember({"native", "torch"}));
         command.add_option("--out", options.out, "Model file (default: NAME.starling.zip)");
         add_split_flags(command, options.split);
         add_table_flags(command, options.table);

@@ -17,6 +17,7 @@ constexpr double kSplitBytes = 96;     // a row: its hash and class, its place i
 constexpr double kKeptBytes = 24;      // a row: its number in a part, its class and stratum
 constexpr double kLearntBytes = 16;    // a row to learn from: its target and its place in the order
 constexpr double kFoldSumBytes = 48;   // a level and a target: six sums (level_statistics.h)
+constexpr double kTorchBytes = 120e6;  // measured: 58 MB private when it is loaded, and its pools
 constexpr double kTreeLibraryBytes = 10e6;  // XGBoost, its buffers, one batch of rows
 constexpr double kTreeRowBytes = 24;        // gradients, margin, label and place of a row
 constexpr double kHistogramBytes = 16;      // of a node's bin: two sums
@@ -38,12 +39,14 @@ Shares shares_of(const SplitSpec& split) {
                  : Shares{known * (1 - kValidationShare), known * kValidationShare};
 }
 
-/// The slab, and the rows of a batch spread out.
+/// The slab, and the rows of a batch spread out; by LibTorch as much twice, and all rows.
 double model_bytes(const MlpSpec& spec, const TrialSize& size, double fit, double) {
   const MlpShape shape =
       shape_of(spec, size.features, size.outputs, size.outputs == 1, static_cast<std::size_t>(fit));
-  return static_cast<double>(Mlp::slab_bytes(shape)) +
-         4 * static_cast<double>(shape.net.inputs * shape.batch);
+  const auto slab = static_cast<double>(Mlp::slab_bytes(shape));
+  const double row = 4 * static_cast<double>(shape.net.inputs);
+  if (spec.engine == TrainingEngine::torch) return kTorchBytes + 2 * slab + row * fit;
+  return slab + row * static_cast<double>(shape.batch);
 }
 
 /// Bins by rows and by columns, what is known of each row, histograms of a tree's nodes, and trees.

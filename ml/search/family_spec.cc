@@ -48,6 +48,12 @@ Result<FamilySpec> family_spec_from(const Params& params) {
   return spec ? Result<FamilySpec>{*spec} : spec.error();
 }
 
+TrainingEngine engine_of(const Params& params) {
+  const auto spec = family_spec_from(params);
+  const auto* network = spec ? std::get_if<MlpSpec>(&*spec) : nullptr;
+  return network == nullptr ? TrainingEngine::native : network->engine;
+}
+
 Result<> check_values(const SearchSpace& space) {
   for (const auto& [name, parameter] : space.parameters) {
     for (const ParamValue& value : values_to_check(parameter))

@@ -17,6 +17,9 @@ using FamilySpec = std::variant<MlpSpec, XgboostSpec>;
 /// Errors: `invalid_argument` names the parameter, its value and its limits.
 Result<FamilySpec> family_spec_from(const Params& params);
 
+/// Which program a trial needs. Parameters that are none need the native one, which refuses them.
+TrainingEngine engine_of(const Params& params);
+
 /// Whether a trial could take every value that the space may give a parameter: the ends of a range
 /// and the first step in it, each choice, a fixed value.
 /// Errors: as `family_spec_from` and `encoding_spec_from`.

@@ -16,6 +16,9 @@ namespace starling::ml {
 /// Source: Holzmüller et al., "Better by Default", 2024 (coslog4).
 enum class RateSchedule : std::uint8_t { constant, cosine, coslog4 };
 
+/// Which program trains: the own kernels, or LibTorch.
+enum class TrainingEngine : std::uint8_t { native, torch };
+
 enum class NumberLoss : std::uint8_t { squared, huber, absolute };
 enum class OptimizerKind : std::uint8_t { adamw, adam, sgd };
 
@@ -43,7 +46,8 @@ struct MlpSpec {
   OptimizerKind optimizer = OptimizerKind::adamw;
   NumberLoss loss = NumberLoss::squared;  ///< of regression
   double label_smoothing = 0;             ///< of classes
-  std::uint32_t epochs = 100;             ///< no parameter: how many the schedule is laid out for
+  TrainingEngine engine = TrainingEngine::native;
+  std::uint32_t epochs = 100;  ///< no parameter: how many the schedule is laid out for
 };
 
 /// A parameter that is absent keeps its default. `family` and those of encoding_spec.h are left out.

@@ -131,6 +131,22 @@ std::size_t numbers_in(const TableProfile& profile, const std::string& target) {
       }));
 }
 
+/// The engine is a parameter like any other, of every trial that is a network.
+Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
+  constexpr const char* kEngine = "mlp.engine";
+  if (!request.engine || *request.engine == "native") return {};
+  if (*request.engine != "torch")
+    return wrong("engine", fmt::format("\"{:.40}\" is none of native, torch", *request.engine));
+  if (space.find(kEngine) != nullptr)
+    return wrong("engine", fmt::format("search_space says it too, as {}", kEngine));
+  Distribution engine;
+  engine.kind = Distribution::Kind::fixed;
+  engine.value = "torch";
+  if (space.find("family") != nullptr) engine.when = {{"family", {"mlp"}}};
+  space.parameters.emplace_back(kEngine, std::move(engine));
+  return {};
+}
+
 Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
   SearchSpace space = default_space(numbers_in(profile, request.target));
   if (request.search_space_json) {
@@ -139,6 +155,7 @@ Result<> set_search(const StudyRequest& request, const TableProfile& profile, St
     if (auto ok = check_values(*parsed); !ok) return wrong("search_space", ok.error().detail);
     space = std::move(*parsed);
   }
+  if (auto ok = set_engine(request, space); !ok) return ok;
   if (auto ok = check_initial(space, request.initial, spec.trials); !ok) return ok;
   for (const Params& params : request.initial)
     spec.initial.push_back(conform(space, params));

@@ -165,6 +165,7 @@ bool is_of_level_5(const StudySpec& spec) {
                                "\"mlp.members",
                                "\"mlp.embedding",
                                "\"mlp.level_width",
+                               "\"mlp.engine",
                                "\"family",
                                "\"xgb."};
   return names_any(spec, kParams);

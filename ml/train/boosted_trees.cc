@@ -1,6 +1,7 @@
 #include "ml/train/boosted_trees.h"
 
 #include "ml/train/native_model.h"
+#include "node/base/random.h"
 
 #include <fmt/format.h>
 
@@ -23,6 +24,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kAttribute = "starling";
 constexpr int kFormat = 1;
 constexpr std::size_t kBatchRows = 4096;
+constexpr std::uint64_t kSeedOfTrees = 2;  // the library takes 31 bits of a mixed seed
 
 /// The library's words become an exception of this program.
 void check(int code) {
@@ -224,7 +226,7 @@ void TreeLearner::set_parameters(std::uint64_t seed) {
   set("verbosity", "0");
   set("nthread", "1");
   set("tree_method", "hist");
-  set("seed", fmt::format("{}", seed >> 33));
+  set("seed", fmt::format("{}", mix_seeds(seed, kSeedOfTrees) >> 33));
   set("seed_per_iteration", "1");  // no other booster of this process moves its numbers
   set("eta", fmt::format("{}", spec_.learning_rate));
   set("max_depth", fmt::format("{}", spec_.max_depth));

@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, 7> kCalls{
     "torch.tanh({0})",
     "torch.sigmoid({0})"};
 
-constexpr std::string_view kSelected = "torch.index_select({}, 1, torch.tensor({}))";
+constexpr std::string_view kSelected =
+    "torch.index_select({0}, 1, torch.tensor({1}, dtype=None, device={0}.device))";
 
 /// Lines, indented; each step gives its result a name.
 class Code {

@@ -4,6 +4,7 @@
 #include "ml/train/network_choice.h"
 #include "ml/train/torch_code.h"
 
+#include <torch/cuda.h>
 #include <torch/script.h>
 #include <torch/utils.h>
 
@@ -34,7 +35,7 @@ at::Tensor tensor_of(const Matrix& matrix) {
 }
 
 std::vector<float> floats_of(const at::Tensor& tensor) {
-  const at::Tensor flat = tensor.to(at::kFloat).contiguous().view(-1);
+  const at::Tensor flat = tensor.to(at::kCPU, at::kFloat).contiguous().view(-1);
   const auto* begin = flat.data_ptr<float>();
   return {begin, begin + flat.numel()};
 }
@@ -84,6 +85,7 @@ class MlpLearner : public Learner {
 
   bool is_regression() const { return target_.task == TaskKind::regression; }
 
+  at::Device device_ = torch::cuda::is_available() ? at::kCUDA : at::kCPU;
   MlpSpec spec_;
   TargetCoding target_;
   Matrix rows_;  ///< what `features_` shows
@@ -102,13 +104,14 @@ MlpLearner::MlpLearner(const MlpSpec& spec,
     : spec_(spec), target_(target) {
   torch::manual_seed(seed);
   rows_ = data.features.dense();
-  features_ = tensor_of(rows_);
+  features_ = tensor_of(rows_).to(device_);
   const auto rows = static_cast<std::int64_t>(data.features.rows());
   if (is_regression()) {
     truth_ = torch::from_blob(const_cast<float*>(data.numbers.data()), {rows}, at::kFloat);
   } else {
     truth_ = torch::from_blob(const_cast<std::int64_t*>(data.classes.data()), {rows}, at::kLong);
   }
+  truth_ = truth_.to(device_);
   net_ = network_of(spec_,
                     data.features.features(),
                     is_regression() ? 1 : static_cast<std::size_t>(target_.classes.size()));
@@ -121,15 +124,14 @@ void MlpLearner::make_module(std::uint64_t seed) {
   std::int64_t total = 0;
   for (const Tensor& tensor : tensors_.tensors)
     if (tensor.offset < tensors_.trained) total += static_cast<std::int64_t>(tensor.values());
-  flat_ = at::zeros({total}, at::kFloat);
-  for (at::Tensor* copy : {&gradient_, &first_moment_, &second_moment_, &average_, &best_})
-    *copy = at::zeros({total}, at::kFloat);
+  for (at::Tensor* copy : {&flat_, &gradient_, &first_moment_, &second_moment_, &average_, &best_})
+    *copy = at::zeros({total}, torch::TensorOptions(at::kFloat).device(device_));
   module_.register_attribute("training", c10::BoolType::get(), true);
   const auto values = first_values(net_, seed);
   const float* at = values.data();
   std::int64_t offset = 0;
   for (const Tensor& tensor : tensors_.tensors) {
-    const at::Tensor first = as_torch(tensor, at);
+    const at::Tensor first = as_torch(tensor, at).to(device_);
     at += tensor.values();
     if (tensor.offset >= tensors_.trained) {
       module_.register_buffer(tensor.name, first);
@@ -181,7 +183,7 @@ at::Tensor MlpLearner::loss_of(const at::Tensor& rows) {
 
 double MlpLearner::train_epoch() {
   const std::int64_t rows = features_.size(0);
-  const at::Tensor order = at::randperm(rows, at::kLong);
+  const at::Tensor order = at::randperm(rows, at::kLong).to(device_);
   double sum = 0;
   for (std::int64_t from = 0; from < rows; from += spec_.batch_size) {
     const std::int64_t count = std::min<std::int64_t>(spec_.batch_size, rows - from);
@@ -234,7 +236,7 @@ std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
   for (std::size_t from = 0; from < rows.rows(); from += kPredictRows) {
     const std::size_t count = std::min(kPredictRows, rows.rows() - from);
     const Matrix some = rows.dense(from, count);
-    at::Tensor said = scores(tensor_of(some), false);
+    at::Tensor said = scores(tensor_of(some).to(device_), false);
     if (!is_regression()) said = at::softmax(said, -1);
     if (net_.members > 1) said = said.mean(0);
     if (is_regression()) said = said.squeeze(1) * target_.std + target_.mean;

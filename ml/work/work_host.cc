@@ -1,5 +1,6 @@
 #include "ml/work/work_host.h"
 
+#include "ml/search/family_spec.h"
 #include "ml/study/swarm_members.h"
 #include "ml/table/profile_json.h"
 #include "node/net/spawn.h"
@@ -124,13 +125,13 @@ struct WorkHost::Running {
 };
 
 WorkHost::WorkHost(asio::any_io_executor core,
-                   WorkerPool& pool,
+                   WorkerPools& pools,
                    Ledger& ledger,
                    node::BlobStore& blobs,
                    WorkHostSources sources,
                    Logger log)
     : core_(core),
-      pool_(pool),
+      pools_(pools),
       ledger_(ledger),
       blobs_(blobs),
       sources_(std::move(sources)),
@@ -301,7 +302,8 @@ asio::awaitable<Result<WorkDone>> WorkHost::work(std::uint64_t token,
       co_return Error{Errc::unavailable, "taken back before it began"};
     co_await pause(core_, kBlobPause);
   }
-  auto channel = co_await pool_.spawn();
+  const bool needs_torch = engine_of(assignment.task.params) == TrainingEngine::torch;
+  auto channel = co_await (needs_torch ? pools_.torch() : pools_.native()).spawn();
   if (!channel) co_return channel.error();
   running->channel = std::move(*channel);
   if (running->is_unwanted) co_return Error{Errc::unavailable, "taken back before it began"};

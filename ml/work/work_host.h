@@ -10,7 +10,7 @@
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
 #include "ml/work/outbox.h"
-#include "ml/work/worker_pool.h"
+#include "ml/work/worker_pools.h"
 #include "node/base/log.h"
 #include "node/blobs/blob_store.h"
 
@@ -43,7 +43,7 @@ struct WorkHostSources {
 class WorkHost {
  public:
   WorkHost(asio::any_io_executor core,
-           WorkerPool& pool,
+           WorkerPools& pools,
            Ledger& ledger,
            node::BlobStore& blobs,
            WorkHostSources sources,
@@ -93,7 +93,7 @@ class WorkHost {
   void forget_columns() const;
 
   asio::any_io_executor core_;
-  WorkerPool& pool_;
+  WorkerPools& pools_;
   Ledger& ledger_;
   node::BlobStore& blobs_;
   WorkHostSources sources_;

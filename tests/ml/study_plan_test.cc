@@ -1,6 +1,7 @@
 // What a person leaves out is inferred; what is wrong is named with its limit.
 #include "ml/study/study_plan.h"
 
+#include "ml/search/family_spec.h"
 #include "ml/table/profile_json.h"
 #include "tests/ml/study_fixture.h"
 
@@ -86,8 +87,32 @@ INSTANTIATE_TEST_SUITE_P(
                   r.initial = {{{"x", 1.0}}};
                 },
                 "initial: entry 0"},
+        BadCase{"engine", [](auto& r) { r.engine = "jax"; }, "engine: \"jax\" is none of native"},
+        BadCase{
+            "widht",
+            [](auto& r) { r.search_space_json = R"({"mlp.widht":{"type":"fixed","value":3}})"; },
+            "search_space: there is no parameter \"mlp.widht\""},
         BadCase{"tags", [](auto& r) { r.tags = {""}; }, "tags: "}),
     [](const auto& param_info) { return param_info.param.name; });
+
+TEST(StudyEngine, BecomesAParameterOfEachNetwork) {
+  auto asked = request();
+  asked.engine = "torch";
+  const auto plain = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  ASSERT_TRUE(plain) << plain.error().detail;
+  const auto space = parse_search_space(plain->search_space_json).value();
+  ASSERT_NE(space.find("mlp.engine"), nullptr);
+  EXPECT_EQ(space.find("mlp.engine")->value, ParamValue{"torch"});
+  EXPECT_EQ(engine_of({{"mlp.engine", "torch"}}), TrainingEngine::torch);
+  EXPECT_EQ(engine_of({}), TrainingEngine::native);
+
+  asked.search_space_json = R"({"family":{"type":"categorical","choices":["mlp","xgboost"]}})";
+  const auto both = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  ASSERT_TRUE(both) << both.error().detail;
+  const auto with_trees = parse_search_space(both->search_space_json).value();
+  const std::map<std::string, std::vector<ParamValue>> of_networks{{"family", {"mlp"}}};
+  EXPECT_EQ(with_trees.find("mlp.engine")->when, of_networks);
+}
 
 /// A table with a column of parts, one of days and one of people.
 TableProfile divisible_profile() {

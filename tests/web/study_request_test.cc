@@ -49,7 +49,7 @@ TEST(StudyRequest, TakesEveryFieldAndLeavesTheOthersOpen) {
   const auto json = parse_json(
       R"({"dataset":"d","target":"t","name":"n","task":"auto","metric":"mae","trials":20.0,)"
       R"("time_limit_s":60,"seed":9007199254740992,"parallelism":null,"search_space":{"a":1},)"
-      R"("initial":[{"x":1,"y":1.0,"z":"w"}],"epochs":5,"patience":3,)"
+      R"("initial":[{"x":1,"y":1.0,"z":"w"}],"epochs":5,"patience":3,"engine":"torch",)"
       R"("use_case":"u","tags":["a"]})");
   const auto request = study_request_from(json->value);
   ASSERT_TRUE(request) << request.error().detail;
@@ -60,6 +60,7 @@ TEST(StudyRequest, TakesEveryFieldAndLeavesTheOthersOpen) {
   EXPECT_EQ(request->search_space_json, R"({"a":1})");
   const ml::Params params{{"x", std::int64_t{1}}, {"y", 1.0}, {"z", std::string{"w"}}};
   EXPECT_EQ(request->initial, std::vector{params});
+  EXPECT_EQ(request->engine, "torch");
 }
 
 TEST(Json, RefusesWhatIsNestedTooDeepToWalk) {

@@ -11,7 +11,7 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 16> kFields{"dataset",
+constexpr std::array<std::string_view, 17> kFields{"dataset",
                                                    "target",
                                                    "name",
                                                    "task",
@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 16> kFields{"dataset",
                                                    "initial",
                                                    "epochs",
                                                    "patience",
+                                                   "engine",
                                                    "use_case",
                                                    "tags",
                                                    "split"};
@@ -72,6 +73,9 @@ Result<> read_goal(const JsonFields& fields, ml::StudyRequest& request) {
   auto metric = fields.one_of("metric", kMetrics);
   if (!metric) return metric.error();
   request.metric = std::move(*metric);
+  auto engine = fields.text("engine", kReferenceMax);
+  if (!engine) return engine.error();
+  request.engine = std::move(*engine);
   return {};
 }
 
