@@ -1,7 +1,5 @@
 #include "ml/engine/input_stage.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -30,8 +28,8 @@ InputStage::InputStage(const NetworkShape& shape,
   bin_low_ = place_of("bin_low");
   bin_inverse_ = place_of("bin_inverse");
   member_scale_ = place_of("member_scale");
-  for (std::size_t j = 0; j < shape.embedding.levels.size(); ++j)
-    level_weights_.push_back(plan.offset(fmt::format("level_weight{}", j)));
+  for (const Tensor& tensor : plan.tensors)
+    if (tensor.name.starts_with("level_weight")) level_weights_.push_back(tensor.offset);
 }
 
 std::array<std::size_t, InputStage::kBuffers> InputStage::buffer_sizes() const {

@@ -6,8 +6,10 @@
 /// Pointers need no alignment. Threads: all functions may be called at once.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace starling::ml {
 
@@ -17,6 +19,10 @@ inline constexpr std::size_t kLanes = 16;
 /// Source: Hendrycks and Gimpel (gelu, by tanh), Klambauer et al. (selu), Misra (mish),
 ///         Ramachandran et al. (silu).
 enum class Activation : std::uint8_t { relu, gelu, selu, mish, silu, tanh, sigmoid };
+
+/// In the enum's order, for parameters and files.
+inline constexpr std::array<std::string_view, 7> kActivationNames{
+    "relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"};
 
 constexpr std::size_t padded(std::size_t width) {
   return (width + kLanes - 1) / kLanes * kLanes;

@@ -64,7 +64,7 @@ Mlp::Plan Mlp::plan_of(const MlpShape& shape, MlpUse use) {
   for (std::size_t i = 0; i <= net.hidden.size(); ++i) {
     const Layer& layer = plan.layers.emplace_back(layer_of(shape, plan.tensors, i));
     widest = std::max(widest, layer.stride);
-    if (i == 0 && net.takes_inputs()) continue;
+    if (!is_training || (i == 0 && net.takes_inputs())) continue;
     widest = std::max(widest, padded(layer.inputs));
     transposed = std::max(transposed, layer.outputs * padded(layer.inputs));
   }
@@ -109,7 +109,9 @@ Mlp::Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed, MlpUse use)
       next_delta_(at(plan_.next_delta)) {
   STARLING_ASSERT(shape_.batch > 0 && shape_.net.outputs > 0, "a network has outputs and a batch");
   stage_.place(at(plan_.stage));
-  if (use == MlpUse::train) set_weights(first_values(shape_.net, seed));
+  if (use == MlpUse::predict) return;
+  set_first_values(plan_.tensors, seed, weights_);
+  std::copy_n(weights_, plan_.tensors.total, average_);
 }
 
 const float* Mlp::forward(std::span<const float> features,
@@ -384,7 +386,7 @@ double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
   const double norm = std::sqrt(kernels_.sum_squares(at(plan_.gradients), plan_.tensors.trained));
   if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
   move(norm, rates);
-  average_moments(rates.average_rate);
+  average_moments(batch.rows, rates.average_rate);
   return sum;
 }
 
@@ -424,12 +426,16 @@ void Mlp::move(double norm, const MlpRates& rates) {
                  .average_rate = static_cast<float>(rates.average_rate)});
 }
 
-/// The moments of the last batch become the weights' part of them.
-void Mlp::average_moments(double rate) {
+/// The moments of the last batch become the weights' part of them, and of their average the more the
+/// more rows it had. One row has no variance and says nothing.
+void Mlp::average_moments(std::size_t rows, double average_rate) {
+  if (rows * shape_.net.members < 2) return;
   const float* found = at(plan_.gradients);
+  const double share = static_cast<double>(rows) / static_cast<double>(shape_.batch);
+  const auto rate = static_cast<float>(average_rate * share);
   for (std::size_t i = plan_.tensors.fixed; i < plan_.tensors.total; ++i) {
     weights_[i] = found[i];
-    average_[i] = average_[i] + static_cast<float>(rate) * (found[i] - average_[i]);
+    average_[i] = average_[i] + rate * (found[i] - average_[i]);
   }
 }
 

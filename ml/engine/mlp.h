@@ -148,7 +148,7 @@ class Mlp {
   double number_loss(float error, float& slope) const;
   double class_loss(const float* chances, std::size_t truth, float* slopes) const;
   void move(double norm, const MlpRates& rates);
-  void average_moments(double rate);
+  void average_moments(std::size_t rows, double average_rate);
   void backward(const MlpBatch& batch);
   void normalise_back(const Layer& layer, std::size_t rows);
   void weights_back(const Layer& layer, const float* in, std::size_t stride, std::size_t rows);

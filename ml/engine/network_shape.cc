@@ -193,12 +193,26 @@ TensorPlan tensors_of(const NetworkShape& shape) {
   return build.take();
 }
 
-std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed) {
+void set_first_values(const TensorPlan& plan, std::uint64_t seed, float* parameters) {
   Random random{seed};
+  for (const Tensor& tensor : plan.tensors)
+    for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row)
+      for (std::size_t c = 0; c < tensor.columns; ++c)
+        parameters[tensor.offset + row * tensor.stride() + c] =
+            static_cast<float>(first_value(tensor, random));
+}
+
+std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed) {
+  const TensorPlan plan = tensors_of(shape);
+  std::vector<float> padded(plan.total);
+  set_first_values(plan, seed, padded.data());
   std::vector<float> values;
-  for (const Tensor& tensor : tensors_of(shape).tensors)
-    for (std::size_t i = 0; i < tensor.values(); ++i)
-      values.push_back(static_cast<float>(first_value(tensor, random)));
+  values.reserve(plan.values());
+  for (const Tensor& tensor : plan.tensors)
+    for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row) {
+      const float* from = padded.data() + tensor.offset + row * tensor.stride();
+      values.insert(values.end(), from, from + tensor.columns);
+    }
   return values;
 }
 

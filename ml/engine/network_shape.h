@@ -16,6 +16,7 @@
 
 #include "ml/engine/kernels.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -25,10 +26,12 @@
 namespace starling::ml {
 
 enum class Norm : std::uint8_t { none, layer, batch };
+inline constexpr std::array<std::string_view, 3> kNormNames{"none", "layer", "batch"};
 
 /// periodic: sines and cosines of learned frequencies; piecewise: shares of bins that are fixed
 /// before training. Then a linear layer of the number's own, and ReLU.
 enum class NumberEmbedding : std::uint8_t { none, periodic, piecewise };
+inline constexpr std::array<std::string_view, 3> kEmbeddingNames{"none", "periodic", "piecewise"};
 
 /// Inputs of which one is 1, or none: the levels of a category.
 struct LevelBlock {
@@ -135,7 +138,10 @@ struct TensorPlan {
 
 TensorPlan tensors_of(const NetworkShape& shape);
 
-/// What the tensors hold before training, one after the other, without padding.
+/// Fills tensors that lie as the plan says, padded with zeros already.
+void set_first_values(const TensorPlan& plan, std::uint64_t seed, float* parameters);
+
+/// The same, one after the other, without padding.
 std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed);
 
 }  // namespace starling::ml

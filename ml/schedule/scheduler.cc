@@ -181,6 +181,7 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
           .features = std::move(features),
           .outputs = outputs,
           .levels = levels,
+          .epochs = spec.epochs,
           .split = spec.split};
 }
 

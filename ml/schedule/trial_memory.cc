@@ -21,9 +21,11 @@ constexpr double kTorchBytes = 120e6;  // measured: 58 MB private when it is loa
 constexpr double kTreeLibraryBytes = 10e6;  // XGBoost, its buffers, one batch of rows
 constexpr double kTreeRowBytes = 24;        // gradients, margin, label and place of a row
 constexpr double kHistogramBytes = 16;      // of a node's bin: two sums
-constexpr double kTreeNodeBytes = 60;
-constexpr double kLikelyEpochs = 100;
-constexpr double kJudgedBytes = 24;  // an output of a row to judge: said, true and compared
+constexpr double kTreeNodeBytes = 200;      // in the tree, in a copy up to the best, as text
+constexpr double kSketchedPerBin = 32;
+constexpr double kNumberSketchBytes = 64;  // of a sketched value, where values differ
+constexpr double kFlagSketchBytes = 16;    // where they do not
+constexpr double kJudgedBytes = 24;        // an output of a row to judge: said, true and compared
 
 /// Of all rows, those that one network learns from and is judged on.
 struct Shares {
@@ -49,21 +51,32 @@ double model_bytes(const MlpSpec& spec, const TrialSize& size, double fit, doubl
   return slab + row * static_cast<double>(shape.batch);
 }
 
-/// Bins by rows and by columns, what is known of each row, histograms of a tree's nodes, and trees.
+/// Rows to learn from that a leaf must have at least decide how many leaves there can be.
+double leaves_of(const XgboostSpec& spec, double fit) {
+  const double rows = fit * spec.subsample / std::max(2.0, spec.min_child_weight);
+  return std::clamp(rows, 1.0, std::exp2(spec.max_depth));
+}
+
+/// Bins by rows and by columns, what is known of each row; then either sketches of all columns, from
+/// which the bins are found, or histograms of a tree's nodes, and the trees.
 double model_bytes(const XgboostSpec& spec, const TrialSize& size, double fit, double judged) {
   double inputs = 0;
   double bins = 0;
+  double sketches = 0;
+  const double sketched = std::min(fit, kSketchedPerBin * spec.max_bin);
   for (const EncodedRows::Feature& feature : size.features) {
-    const auto flags = static_cast<double>(feature.width - feature.numbers);
-    inputs += static_cast<double>(feature.width);
-    bins += static_cast<double>(feature.numbers) * std::min<double>(spec.max_bin, fit) + 2 * flags;
+    const auto numbers = static_cast<double>(feature.numbers);
+    const double flags = static_cast<double>(feature.width) - numbers;
+    inputs += numbers + flags;
+    bins += numbers * std::min<double>(spec.max_bin, fit) + 2 * flags;
+    sketches += sketched * (kNumberSketchBytes * numbers + kFlagSketchBytes * flags);
   }
   const auto outputs = static_cast<double>(size.outputs);
-  const double leaves = std::min(std::exp2(spec.max_depth), std::max(fit, 1.0));
-  const double trees = kRoundsPerEpoch * kLikelyEpochs * outputs;
+  const double leaves = leaves_of(spec, fit);
+  const double nodes = 2 * leaves * outputs * kRoundsPerEpoch * size.epochs;
+  const double training = kHistogramBytes * leaves * bins + kTreeNodeBytes * nodes;
   return kTreeLibraryBytes + inputs * (2 * fit + judged) +
-         kTreeRowBytes * outputs * (fit + judged) + kHistogramBytes * leaves * bins +
-         kTreeNodeBytes * 2 * leaves * trees;
+         kTreeRowBytes * outputs * (fit + judged) + std::max(sketches, training);
 }
 
 }  // namespace

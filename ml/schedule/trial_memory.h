@@ -20,7 +20,8 @@ struct TrialSize {
   std::uint64_t rows = 0;                           ///< of the whole table
   std::vector<EncodedRows::Feature> features = {};  ///< of an encoded row, at their widest
   std::uint64_t outputs = 1;
-  std::uint64_t levels = 0;  ///< of all categories
+  std::uint64_t levels = 0;    ///< of all categories
+  std::uint32_t epochs = 100;  ///< at most
   SplitSpec split = {};
 };
 

@@ -4,8 +4,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 namespace starling::ml {
 namespace {
+
+constexpr std::string_view kFamily = "family";
+constexpr double kSomewhereInside = 0.381966;  // of a range: no whole number is likely there
 
 std::vector<ParamValue> values_to_check(const Distribution& parameter) {
   switch (parameter.kind) {
@@ -14,10 +23,18 @@ std::vector<ParamValue> values_to_check(const Distribution& parameter) {
     case Distribution::Kind::real:
     case Distribution::Kind::integer: break;
   }
-  const double second = parameter.low + parameter.step;
+  const double range = parameter.high - parameter.low;
+  const double second = parameter.step > 0 ? parameter.step : range * kSomewhereInside;
   return {from_number(parameter, parameter.low),
-          from_number(parameter, second),
+          from_number(parameter, parameter.low + second),
           from_number(parameter, parameter.high)};
+}
+
+/// Nothing for a parameter of every family.
+std::optional<std::string> family_named_by(std::string_view name) {
+  if (name.starts_with("mlp.")) return "mlp";
+  if (name.starts_with("xgb.")) return "xgboost";
+  return std::nullopt;
 }
 
 Result<> check_value(const std::string& name, const ParamValue& value) {
@@ -26,9 +43,41 @@ Result<> check_value(const std::string& name, const ParamValue& value) {
     const auto encoding = encoding_spec_from(alone);
     return encoding ? Result<>{} : encoding.error();
   }
-  if (name.starts_with("xgb.")) alone["family"] = "xgboost";
+  if (const auto family = family_named_by(name)) alone[std::string{kFamily}] = *family;
   const auto spec = family_spec_from(alone);
   return spec ? Result<>{} : spec.error();
+}
+
+/// Whether trials of that family may have the parameter.
+bool may_be_active(const SearchSpace& space,
+                   const Distribution& parameter,
+                   const ParamValue& family) {
+  return std::ranges::all_of(parameter.when, [&](const auto& condition) {
+    const auto& [parent, values] = condition;
+    if (parent == kFamily) return std::ranges::find(values, family) != values.end();
+    const Distribution* above = space.find(parent);
+    return above != nullptr && may_be_active(space, *above, family);
+  });
+}
+
+/// A parameter of one family would make the trials of another fail.
+Result<> check_family(const SearchSpace& space,
+                      const std::string& name,
+                      const Distribution& parameter) {
+  const auto own = family_named_by(name);
+  if (!own) return {};
+  const Distribution* chosen = space.find(kFamily);
+  const auto families =
+      chosen == nullptr ? std::vector<ParamValue>{"mlp"} : values_to_check(*chosen);
+  for (const ParamValue& family : families) {
+    if (family == ParamValue{*own} || !may_be_active(space, parameter, family)) continue;
+    const std::string advice =
+        chosen == nullptr ? fmt::format(R"(add "family": {{"type": "fixed", "value": "{}"}})", *own)
+                          : fmt::format(R"(give it "when": {{"family": ["{}"]}})", *own);
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} is no parameter of family {}: {}", name, to_text(family), advice)};
+  }
+  return {};
 }
 
 }  // namespace
@@ -58,6 +107,7 @@ Result<> check_values(const SearchSpace& space) {
   for (const auto& [name, parameter] : space.parameters) {
     for (const ParamValue& value : values_to_check(parameter))
       if (auto ok = check_value(name, value); !ok) return ok;
+    if (auto ok = check_family(space, name, parameter); !ok) return ok;
   }
   return {};
 }

@@ -43,14 +43,14 @@ const ParamFields<MlpSpec>& fields() {
       },
       {
           {"mlp.activation",
-           {"relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"},
+           {kActivationNames.begin(), kActivationNames.end()},
            [](auto& s, std::size_t i) { s.activation = static_cast<Activation>(i); }},
           {"mlp.norm",
-           {"none", "layer", "batch"},
+           {kNormNames.begin(), kNormNames.end()},
            [](auto& s, std::size_t i) { s.norm = static_cast<Norm>(i); }},
           {"mlp.residual", {"no", "yes"}, [](auto& s, std::size_t i) { s.is_residual = i == 1; }},
           {"mlp.embedding",
-           {"none", "periodic", "piecewise"},
+           {kEmbeddingNames.begin(), kEmbeddingNames.end()},
            [](auto& s, std::size_t i) { s.embedding = static_cast<NumberEmbedding>(i); }},
           {"mlp.schedule",
            {"constant", "cosine", "coslog4"},
@@ -87,6 +87,8 @@ Result<MlpSpec> mlp_spec_from(const Params& params) {
     const auto applied = fields().apply(name, value, spec);
     if (!applied) return applied.error();
   }
+  if (spec.norm == Norm::batch && spec.batch_size * spec.members < 2)
+    return Error{Errc::invalid_argument, "mlp.norm batch needs mlp.batch_size to be 2 or more"};
   return spec;
 }
 

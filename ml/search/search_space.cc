@@ -217,7 +217,7 @@ SearchSpace default_space(std::size_t numbers) {
         one_of({std::int64_t{32}, std::int64_t{64}, std::int64_t{128}, std::int64_t{256}})},
        {"mlp.activation", one_of({"relu", "silu"})},
        {"encode.numbers", one_of({"robust", "quantile"})}}};
-  if (numbers > kEmbeddedNumbersMax) return space;
+  if (numbers == 0 || numbers > kEmbeddedNumbersMax) return space;
   Distribution scale = real(0.03, 3, true);
   scale.when = {{"mlp.embedding", {"periodic"}}};
   space.parameters.emplace_back("mlp.embedding", one_of({"none", "periodic", "piecewise"}));

@@ -89,11 +89,12 @@ ParamValue from_number(const Distribution& parameter, double number);
 
 inline constexpr std::size_t kEmbeddedNumbersMax = 256;
 
-/// The space of the MLP when the user names none. A table with more than `kEmbeddedNumbersMax`
-/// columns of numbers is tried without embeddings of them, which would make its networks large.
-SearchSpace default_space(std::size_t numbers = 0);
+/// The space of the MLP when the user names none, for rows with so many inputs that are numbers.
+/// Without any there is nothing to embed; of more than `kEmbeddedNumbersMax` embeddings would make
+/// networks too large.
+SearchSpace default_space(std::size_t numbers = 1);
 
-/// A good first trial of `default_space()`.
+/// A good first trial of `default_space()`; of another, as far as it names them.
 Params default_params();
 
 }  // namespace starling::ml

@@ -200,7 +200,7 @@ asio::awaitable<Result<std::vector<float>>> Predictor::ask_child(std::shared_ptr
   if (answer->values.size() != wanted) {
     co_return Error{
         Errc::corrupt,
-        fmt::format("the network answered {} values instead of {}", answer->values.size(), wanted)};
+        fmt::format("the model answered {} values instead of {}", answer->values.size(), wanted)};
   }
   co_return std::move(answer->values);
 }

@@ -2,6 +2,7 @@
 
 #include "ml/search/family_spec.h"
 #include "ml/search/search_space.h"
+#include "ml/table/encoder.h"
 #include "ml/table/task_inference.h"
 
 #include <fmt/format.h>
@@ -122,13 +123,16 @@ Result<> check_labels(const std::string& use_case, const std::vector<std::string
   return {};
 }
 
-/// Columns that are numbers to a network; a date is one here.
-std::size_t numbers_in(const TableProfile& profile, const std::string& target) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(profile.columns, [&target](const ColumnProfile& column) {
-        const bool is_number = !holds_levels(column.type) && column.type != ColumnType::text;
-        return column.name != target && is_feature(column) && is_number;
-      }));
+/// Inputs of a network that are numbers, at most.
+std::size_t numbers_in(const TableProfile& profile, const StudySpec& spec) {
+  const auto task = task_from_name(spec.task).value_or(TaskKind::regression);
+  const ColumnProfile* target = profile.find(spec.target);
+  const std::size_t classes = target == nullptr ? 0 : target->distinct;
+  std::size_t numbers = 0;
+  for (const auto& feature :
+       widest_features(profile, spec.target, statistic_targets(task, classes)))
+    numbers += feature.numbers;
+  return numbers;
 }
 
 /// The engine is a parameter like any other, of every trial that is a network.
@@ -148,7 +152,7 @@ Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
 }
 
 Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
-  SearchSpace space = default_space(numbers_in(profile, request.target));
+  SearchSpace space = default_space(numbers_in(profile, spec));
   if (request.search_space_json) {
     auto parsed = parse_search_space(*request.search_space_json);
     if (!parsed) return wrong("search_space", parsed.error().detail);

@@ -1,6 +1,7 @@
 #include "ml/train/boosted_trees.h"
 
 #include "ml/train/native_model.h"
+#include "ml/train/tree_check.h"
 #include "node/base/random.h"
 
 #include <fmt/format.h>
@@ -23,8 +24,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kAttribute = "starling";
 constexpr int kFormat = 1;
-constexpr std::size_t kBatchRows = 4096;
-constexpr std::uint64_t kSeedOfTrees = 2;  // the library takes 31 bits of a mixed seed
+constexpr std::size_t kBatchFloats = 1 << 20;  // 4 MB
+constexpr std::uint64_t kSeedOfTrees = 2;      // the library takes 31 bits of a mixed seed
 
 /// The library's words become an exception of this program.
 void check(int code) {
@@ -59,7 +60,10 @@ class Batches {
   Batches(const EncodedRows& rows, std::vector<float> labels)
       : rows_(rows),
         labels_(std::move(labels)),
-        spread_(std::min(kBatchRows, rows.rows()) * rows.columns()) {
+        batch_(std::clamp<std::size_t>(kBatchFloats / std::max<std::size_t>(1, rows.columns()),
+                                       1,
+                                       std::max<std::size_t>(1, rows.rows()))),
+        spread_(batch_ * rows.columns()) {
     void* proxy = nullptr;
     check(XGProxyDMatrixCreate(&proxy));
     proxy_.reset(proxy);
@@ -70,9 +74,12 @@ class Batches {
     const std::string config =
         fmt::format(R"({{"missing":NaN,"nthread":1,"max_bin":{}}})", max_bin);
     void* made = nullptr;
-    check(XGQuantileDMatrixCreateFromCallback(
-        this, proxy_.get(), bins_of, &Batches::reset, &Batches::next, config.c_str(), &made));
-    return MatrixHandle{made};
+    const int code = XGQuantileDMatrixCreateFromCallback(
+        this, proxy_.get(), bins_of, &Batches::reset, &Batches::next, config.c_str(), &made);
+    MatrixHandle matrix{code == 0 ? made : nullptr};
+    if (!failure_.empty()) throw std::runtime_error(failure_);
+    check(code);
+    return matrix;
   }
 
  private:
@@ -82,7 +89,7 @@ class Batches {
   static int next(void* self) { return static_cast<Batches*>(self)->give() ? 1 : 0; }
 
   bool give() {
-    const std::size_t count = std::min(kBatchRows, rows_.rows() - from_);
+    const std::size_t count = std::min(batch_, rows_.rows() - from_);
     if (count == 0) return false;
     for (std::size_t i = 0; i < count; ++i)
       rows_.spread(from_ + i, spread_.data() + i * rows_.columns());
@@ -93,14 +100,17 @@ class Batches {
       is_given = is_given && XGDMatrixSetDenseInfo(proxy_.get(), "label", labels, count, 1) == 0;
     }
     from_ += count;
+    if (!is_given) failure_ = fmt::format("XGBoost: {:.300}", XGBGetLastError());
     return is_given;
   }
 
   const EncodedRows& rows_;
   std::vector<float> labels_;
+  std::size_t batch_;
   std::vector<float> spread_;
   MatrixHandle proxy_;
   std::size_t from_ = 0;
+  std::string failure_;  ///< what went wrong while the library called
 };
 
 std::vector<float> labels_of(const FitData& data) {
@@ -280,7 +290,10 @@ std::vector<float> TreeLearner::predict(const EncodedRows& features) {
       &sides,
       &dimensions,
       &values));
-  return in_units(answer(sides, dimensions, values), head_);
+  auto said = in_units(answer(sides, dimensions, values), head_);
+  if (said.size() != features.rows() * head_.outputs)
+    throw std::runtime_error("the trees answer something else than was asked");
+  return said;
 }
 
 /// The trees after the best epoch are dropped. Nothing is trained after this.
@@ -308,9 +321,15 @@ class ServedTrees : public ServedModel {
     booster_.reset(booster);
     check(XGBoosterSetParam(booster, "nthread", "1"));
     check(XGBoosterSetParam(booster, "verbosity", "0"));
+    const auto limits = check_trees(bytes);
+    if (!limits) throw std::runtime_error(limits.error().detail);
     check(XGBoosterLoadModelFromBuffer(booster, bytes.data(), bytes.size()));
     head_ = read_head(booster);
     check(XGBoosterGetNumFeature(booster, &inputs_));
+    const std::size_t groups = head_.is_regression || head_.outputs == 2 ? 1 : head_.outputs;
+    if (static_cast<bst_ulong>(limits->columns) > inputs_ ||
+        static_cast<std::size_t>(limits->groups) > groups)
+      throw std::runtime_error("the trees ask for other columns or outputs than their head says");
   }
 
   std::vector<float> predict(const Matrix& features, std::size_t& columns) override {

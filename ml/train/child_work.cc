@@ -228,7 +228,7 @@ PredictAnswer answer(ServedModel& model, const PredictRequest& request) {
   } catch (const std::exception& e) {
     out.values.clear();
     out.columns = 1;
-    out.error = fmt::format("the network failed: {}", e.what());
+    out.error = fmt::format("the model failed: {}", e.what());
   }
   return out;
 }
@@ -266,6 +266,8 @@ WorkMessage carry_out(ChildChannel& channel, Engine& engine, const WorkTask& tas
     limit_memory(task.memory_cap_mb);
     if (task.kind == WorkKind::serve) return serve(channel, engine, task);
     return Work{channel, engine, task}.run();
+  } catch (const std::invalid_argument& e) {
+    return WorkFailed{"invalid", e.what()};
   } catch (const std::bad_alloc&) {
     return WorkFailed{"out_of_memory", fmt::format("out of memory at {} MB", task.memory_cap_mb)};
   } catch (const std::exception& e) {

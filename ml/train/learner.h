@@ -30,7 +30,8 @@ class Learner {
   /// One pass over the rows in a new order. Returns the mean loss.
   virtual double train_epoch() = 0;
 
-  /// Regression: one value per row in original units. Classes: probabilities, row by row.
+  /// Regression: one value per row in original units. Classes: probabilities, row by row. What a
+  /// learner makes of the rows it may keep by their address: they stay as they are while it lives.
   virtual std::vector<float> predict(const EncodedRows& features) = 0;
 
   /// Keeps the model as it is now; `recall` brings it back. Nothing is trained after `recall`.

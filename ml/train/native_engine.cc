@@ -19,9 +19,7 @@
 namespace starling::ml {
 namespace {
 
-/// Weights are judged and kept as their running average, as by the torch engine.
-constexpr double kAverageEpochs = 2;
-constexpr std::size_t kServedRows = 256;
+constexpr std::size_t kServedRows = 256;  // of all members
 constexpr std::size_t kServedBytesMax = std::size_t{4} << 30;
 
 class NativeLearner : public Learner {
@@ -121,6 +119,7 @@ double NativeLearner::train_epoch() {
   double sum = 0;
   for (std::size_t from = 0; from < order_.size(); from += network_.shape().batch) {
     const std::size_t count = std::min(network_.shape().batch, order_.size() - from);
+    if (from > 0 && !can_learn_from(network_.shape().net, count)) break;
     sum += network_.step(gathered(from, count), rates());
   }
   return sum / static_cast<double>(order_.size());
@@ -189,7 +188,7 @@ class NativeServedModel : public ServedModel {
 
   static MlpShape shape_of(const NativeModel& model) {
     return {.net = model.net,
-            .batch = kServedRows,
+            .batch = std::max<std::size_t>(1, kServedRows / model.net.members),
             .loss = model.is_regression ? MlpLoss::squared : MlpLoss::cross_entropy};
   }
 

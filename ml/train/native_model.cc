@@ -23,6 +23,7 @@ namespace starling::ml {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using ReadJson = nlohmann::json;  // finds a name without looking at all others
 
 static_assert(std::endian::native == std::endian::little, "floats are written as they lie");
 
@@ -32,11 +33,6 @@ constexpr std::size_t kZipEntryBytes = 46;  // that a file in a zip has at least
 constexpr int kFormat = 1;
 constexpr int kSecondFormat = 2;  // with activations other than ReLU, and outputs as logarithms
 constexpr int kThirdFormat = 3;   // with norms, residuals, embeddings and members
-
-constexpr std::array<std::string_view, 7> kActivations{
-    "relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"};
-constexpr std::array<std::string_view, 3> kNorms{"none", "layer", "batch"};
-constexpr std::array<std::string_view, 3> kEmbeddings{"none", "periodic", "piecewise"};
 
 Error corrupt(std::string_view why) {
   return {Errc::corrupt, fmt::format("not a network of this program: {}", why)};
@@ -237,26 +233,26 @@ bool is_width(std::size_t width) {
 }
 
 /// No size is so large, and no network has it: what is no whole number is refused with it.
-std::size_t size_in(const Json& json) {
+std::size_t size_in(const ReadJson& json) {
   return json.is_number_unsigned() ? json.get<std::size_t>() : SIZE_MAX;
 }
 
 /// The place of a word among those that may be there. Throws nlohmann's exception otherwise.
 template <class Choice, std::size_t Count>
-Choice choice_in(const Json& json, const std::array<std::string_view, Count>& words) {
+Choice choice_in(const ReadJson& json, const std::array<std::string_view, Count>& words) {
   const auto found = std::ranges::find(words, json.get<std::string>());
-  if (found == words.end()) throw Json::other_error::create(501, "an unknown word", &json);
+  if (found == words.end()) throw ReadJson::other_error::create(501, "an unknown word", &json);
   return static_cast<Choice>(found - words.begin());
 }
 
-InputEmbedding embedding_in(const Json& json) {
+InputEmbedding embedding_in(const ReadJson& json) {
   InputEmbedding embedding;
-  embedding.kind = choice_in<NumberEmbedding>(json.at("kind"), kEmbeddings);
-  for (const Json& number : json.at("numbers"))
+  embedding.kind = choice_in<NumberEmbedding>(json.at("kind"), kEmbeddingNames);
+  for (const ReadJson& number : json.at("numbers"))
     embedding.numbers.push_back(size_in(number));
   embedding.width = size_in(json.at("width"));
   embedding.bins = size_in(json.at("bins"));
-  for (const Json& level : json.at("levels"))
+  for (const ReadJson& level : json.at("levels"))
     embedding.levels.push_back({size_in(level.at(0)), size_in(level.at(1))});
   embedding.level_width = size_in(json.at("level_width"));
   return embedding;
@@ -266,7 +262,7 @@ Json embedding_json(const InputEmbedding& embedding) {
   Json levels = Json::array();
   for (const LevelBlock& block : embedding.levels)
     levels.push_back({block.from, block.count});
-  return {{"kind", kEmbeddings[static_cast<std::size_t>(embedding.kind)]},
+  return {{"kind", kEmbeddingNames[static_cast<std::size_t>(embedding.kind)]},
           {"numbers", embedding.numbers},
           {"width", embedding.width},
           {"bins", embedding.bins},
@@ -305,15 +301,15 @@ bool fits(const NetworkShape& net) {
          net.members <= kNativeMembersMax && fits(net.embedding, net.inputs);
 }
 
-void read_network(const Json& head, int format, NetworkShape& net) {
+void read_network(const ReadJson& head, int format, NetworkShape& net) {
   net.inputs = size_in(head.at("inputs"));
   net.outputs = size_in(head.at("outputs"));
-  for (const Json& width : head.at("hidden"))
+  for (const ReadJson& width : head.at("hidden"))
     net.hidden.push_back(size_in(width));
   if (format >= kSecondFormat)
-    net.activation = choice_in<Activation>(head.at("activation"), kActivations);
+    net.activation = choice_in<Activation>(head.at("activation"), kActivationNames);
   if (format < kThirdFormat) return;
-  net.norm = choice_in<Norm>(head.at("norm"), kNorms);
+  net.norm = choice_in<Norm>(head.at("norm"), kNormNames);
   net.is_residual = head.at("residual").get<bool>();
   net.members = size_in(head.at("members"));
   net.embedding = embedding_in(head.at("embedding"));
@@ -322,7 +318,7 @@ void read_network(const Json& head, int format, NetworkShape& net) {
 Result<NativeModel> read_head(const std::string& text) {
   NativeModel model;
   try {
-    const Json head = Json::parse(text);
+    const ReadJson head = ReadJson::parse(text);
     const auto format = size_in(head.at("format"));
     if (format < kFormat || format > kThirdFormat) return corrupt("its format is another");
     read_network(head, static_cast<int>(format), model.net);
@@ -358,10 +354,10 @@ Json head_of(const NativeModel& model) {
             {"shift", model.shift}};
   if (is_second) {
     head["log1p"] = model.is_log;
-    head["activation"] = kActivations[static_cast<std::size_t>(net.activation)];
+    head["activation"] = kActivationNames[static_cast<std::size_t>(net.activation)];
   }
   if (is_third) {
-    head["norm"] = kNorms[static_cast<std::size_t>(net.norm)];
+    head["norm"] = kNormNames[static_cast<std::size_t>(net.norm)];
     head["residual"] = net.is_residual;
     head["members"] = net.members;
     head["embedding"] = embedding_json(net.embedding);

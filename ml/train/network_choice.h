@@ -28,6 +28,18 @@ MlpShape shape_of(const MlpSpec& spec,
                   bool is_regression,
                   std::size_t rows);
 
+/// Whether so many rows make a batch: a norm over them needs two. The last batch of an epoch that is
+/// too small is left out.
+inline bool can_learn_from(const NetworkShape& net, std::size_t rows) {
+  return net.norm != Norm::batch || rows * net.members > 1;
+}
+
+/// Networks are judged and kept by the running average of their weights, which reaches so many
+/// epochs back: at a constant learning rate the last step is noise.
+/// Source: Polyak and Juditsky (1992); bias correction as in Morales-Brotons et al., "Exponential
+///         Moving Average of Weights in Deep Learning" (2024).
+inline constexpr double kAverageEpochs = 2;
+
 /// [numbers][bins]: where each begins, and 1 / its width, or 0 for one that holds nothing.
 struct NumberBins {
   std::vector<float> low, inverse;

@@ -19,10 +19,6 @@ constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
-/// Weights are judged and kept as their running average: at a constant learning rate the last step
-/// is noise. Source: Polyak and Juditsky (1992); bias correction as in Morales-Brotons et al.,
-/// "Exponential Moving Average of Weights in Deep Learning" (2024).
-constexpr double kAverageEpochs = 2;  // how far the average reaches back
 constexpr std::size_t kPredictRows = 4096;
 constexpr std::int64_t kNoIgnoredClass = -100;  // LibTorch's own word for none
 constexpr double kMomentum = 0.9;
@@ -60,11 +56,18 @@ class MlpLearner : public Learner {
   double train_epoch() override;
   std::vector<float> predict(const EncodedRows& features) override;
 
-  void remember() override { best_.copy_(average_); }
+  void remember() override {
+    best_.copy_(average_);
+    best_moments_.clear();
+    for (const at::Tensor& moment : moments_)
+      best_moments_.push_back(moment.clone());
+  }
 
   void recall() override {
     flat_.copy_(best_);
     average_.copy_(best_);
+    for (std::size_t i = 0; i < best_moments_.size(); ++i)
+      moments_[i].copy_(best_moments_[i]);
   }
 
   std::string state() override { return {}; }
@@ -93,7 +96,8 @@ class MlpLearner : public Learner {
   at::Tensor flat_, gradient_, first_moment_, second_moment_, average_, best_;
   NetworkShape net_;
   TensorPlan tensors_;
-  torch::jit::Module module_{"StarlingMlp"};  ///< its parameters are views of `flat_`
+  std::vector<at::Tensor> moments_, best_moments_;  ///< of batches; no parameters
+  torch::jit::Module module_{"StarlingMlp"};        ///< its parameters are views of `flat_`
   std::int64_t steps_ = 0;
 };
 
@@ -135,6 +139,7 @@ void MlpLearner::make_module(std::uint64_t seed) {
     at += tensor.values();
     if (tensor.offset >= tensors_.trained) {
       module_.register_buffer(tensor.name, first);
+      if (tensor.offset >= tensors_.fixed) moments_.push_back(first);
       continue;
     }
     const std::int64_t size = first.numel();
@@ -187,6 +192,7 @@ double MlpLearner::train_epoch() {
   double sum = 0;
   for (std::int64_t from = 0; from < rows; from += spec_.batch_size) {
     const std::int64_t count = std::min<std::int64_t>(spec_.batch_size, rows - from);
+    if (from > 0 && !can_learn_from(net_, static_cast<std::size_t>(count))) break;
     const at::Tensor loss = loss_of(order.narrow(0, from, count));
     gradient_.zero_();
     loss.backward();

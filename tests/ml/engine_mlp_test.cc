@@ -294,15 +294,37 @@ TEST(Mlp, GoesOnFromAStateAsIfThereHadBeenNoPause) {
   }
 }
 
+/// Two networks that differ in their parameters only: so much more they take.
 TEST(Mlp, ToPredictTakesOneCopyOfTheWeights) {
-  for (std::size_t round = 0; round < 12; ++round) {
-    MlpShape shape = shape_of_parts(round);
-    shape.net.hidden = {200, 200};
-    const auto weights = 4 * tensors_of(shape.net).total;
-    EXPECT_GT(Mlp::slab_bytes(shape), 6 * weights);
-    EXPECT_LT(Mlp::slab_bytes(shape, MlpUse::predict),
-              weights + 4 * shape.batch * shape.net.members * 3 * 500);
-  }
+  MlpShape shape = shape_of_parts(3);
+  shape.net.hidden = {200, 200};
+  MlpShape deeper = shape;
+  deeper.net.hidden = {200, 200, 200, 200};
+  const auto more = 4 * (tensors_of(deeper.net).total - tensors_of(shape.net).total);
+  EXPECT_EQ(Mlp::slab_bytes(deeper, MlpUse::predict) - Mlp::slab_bytes(shape, MlpUse::predict),
+            more);
+  EXPECT_GT(Mlp::slab_bytes(deeper) - Mlp::slab_bytes(shape), 6 * more);
+}
+
+/// The moments that are used to predict are those of the rows, not of the batches: a last batch of
+/// one row, which has no variance, does not pull them down.
+TEST(Mlp, ASmallBatchMovesTheMomentsLittle) {
+  MlpShape shape;
+  shape.net = {.inputs = 3, .outputs = 1, .hidden = {16}};
+  shape.net.norm = Norm::batch;
+  shape.batch = 64;
+  const Rows rows = rows_for(shape, 64, 3);
+  const MlpRates still{.learning_rate = 0, .average_rate = 0.5};
+  Mlp network{shape, best_kernels(), 1};
+  network.step(rows.batch(), {.learning_rate = 0, .average_rate = 1});
+  const auto before = network.averaged_weights();
+  network.step(rows.part(shape, 0, 1), still);
+  EXPECT_EQ(network.averaged_weights(), before) << "one row says nothing of a variance";
+  network.step(rows.part(shape, 0, 2), still);
+  const auto after = network.averaged_weights();
+  EXPECT_NE(after, before);
+  for (std::size_t i = 0; i < after.size(); ++i)
+    EXPECT_NEAR(after[i], before[i], 0.1 * (1 + std::abs(before[i]))) << i;
 }
 
 /// The same bits as ever: who changes them on purpose writes the new hash here.

@@ -62,6 +62,9 @@ TEST(MlpSpecParams, OfLayersAreRead) {
   EXPECT_EQ(spec->embedding_scale, 0.7);
   EXPECT_EQ(spec->level_width, 32U);
   EXPECT_EQ(spec->members, 7U);
+  EXPECT_THAT(
+      mlp_spec_from({{"mlp.norm", "batch"}, {"mlp.batch_size", std::int64_t{1}}}).error().detail,
+      HasSubstr("mlp.batch_size to be 2 or more"));
   EXPECT_THAT(mlp_spec_from({{"mlp.embedding_width", std::int64_t{20}}}).error().detail,
               HasSubstr("mlp.embedding_width must be a multiple of 16 from 16 to 128, not 20"));
 }
@@ -93,6 +96,8 @@ TEST(CheckValues, FindsWhatATrialCouldNotTake) {
   };
   EXPECT_TRUE(check_values(default_space()));
   EXPECT_TRUE(check_values(default_space(kEmbeddedNumbersMax + 1)));
+  EXPECT_TRUE(check_values(default_space(0)));
+  EXPECT_FALSE(default_space(0).find("mlp.embedding"));
   EXPECT_EQ(complaint(R"({"family":{"type":"categorical","choices":["mlp","xgboost"]},
       "xgb.max_depth":{"type":"int","low":3,"high":9,"when":{"family":["xgboost"]}},
       "encode.numbers":{"type":"fixed","value":"robust"}})"),
@@ -105,6 +110,19 @@ TEST(CheckValues, FindsWhatATrialCouldNotTake) {
               HasSubstr("from 1 to 8192, not 9000"));
   EXPECT_THAT(complaint(R"({"mlp.embedding_width":{"type":"int","low":16,"high":64}})"),
               HasSubstr("multiple of 16"));
+  EXPECT_THAT(complaint(R"({"mlp.width":{"type":"float","low":32,"high":256}})"),
+              HasSubstr("mlp.width must be a whole number"));
+  EXPECT_THAT(complaint(R"({"xgb.max_depth":{"type":"int","low":3,"high":9}})"),
+              HasSubstr("xgb.max_depth is no parameter of family 'mlp': add \"family\": "
+                        "{\"type\": \"fixed\", \"value\": \"xgboost\"}"));
+  EXPECT_THAT(complaint(R"({"family":{"type":"categorical","choices":["mlp","xgboost"]},
+      "mlp.width":{"type":"int","low":3,"high":9}})"),
+              HasSubstr("mlp.width is no parameter of family 'xgboost': give it \"when\": "
+                        "{\"family\": [\"mlp\"]}"));
+  EXPECT_EQ(complaint(R"({"family":{"type":"categorical","choices":["mlp","xgboost"]},
+      "mlp.embedding":{"type":"categorical","choices":["none","periodic"],"when":{"family":["mlp"]}},
+      "mlp.embedding_scale":{"type":"float","low":0.1,"high":1,"when":{"mlp.embedding":["periodic"]}}})"),
+            "none");
   EXPECT_THAT(complaint(R"({"encode.numbers":{"type":"categorical","choices":["robust","x"]}})"),
               HasSubstr("encode.numbers"));
 }

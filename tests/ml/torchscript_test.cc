@@ -133,7 +133,7 @@ TEST(BothEngines, HaveEveryPart) {
   for (std::size_t round = 0; round < 12; ++round) {
     SCOPED_TRACE(round);
     const TaskKind task = round % 5 == 0 ? TaskKind::multiclass : TaskKind::regression;
-    const FitData data = data_for(task, 1000);
+    const FitData data = data_for(task, 64 * 15 + 1);  // the last batch is a row
     TargetCoding target = target_of(task);
     target.mean = 3;
     target.std = 2;
@@ -147,7 +147,12 @@ TEST(BothEngines, HaveEveryPart) {
       for (int epoch = 0; epoch < 15; ++epoch)
         loss = learner->train_epoch();
       losses.push_back(loss);
+      learner->remember();
       const auto said = learner->predict(data.features);
+      learner->train_epoch();
+      EXPECT_NE(learner->predict(data.features), said);
+      learner->recall();
+      EXPECT_EQ(learner->predict(data.features), said);
       const std::string script = learner->script();
       EXPECT_TRUE(is_native_model(script));
       const std::size_t columns = task == TaskKind::regression ? 1 : 3;

@@ -1,12 +1,15 @@
 // Trees by XGBoost: the same as the library's own, through the same faces as networks.
 #include "ml/serve/artifact.h"
 #include "ml/train/boosted_trees.h"
+#include "ml/train/tree_check.h"
 #include "node/base/random.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <vector>
 #include <xgboost/c_api.h>
 
 namespace starling::ml {
@@ -132,6 +135,13 @@ TEST_P(Trees, LearnAndAreServedAsTheyWereTrained) {
   EXPECT_TRUE(is_tree_model(bytes));
   std::size_t columns = 0;
   const auto served = load_trees(bytes)->predict(data.features.dense(), columns);
+  // Rows that the bins were not made from.
+  const FitData others = data_for(GetParam(), 5500);
+  const auto more = load_trees(bytes)->predict(others.features.dense(), columns);
+  const auto more_said = learner->predict(others.features);
+  ASSERT_EQ(more.size(), more_said.size());
+  for (std::size_t i = 0; i < more.size(); ++i)
+    ASSERT_NEAR(more[i], more_said[i], 1e-6 * (1 + std::abs(more_said[i]))) << i;
   EXPECT_EQ(columns,
             GetParam() == TaskKind::regression ? 1U : target_of(GetParam()).classes.size());
   ASSERT_EQ(served.size(), said.size());
@@ -189,6 +199,41 @@ TEST(TreeModel, WhatIsNoneIsRefused) {
     EXPECT_THROW(load_trees(bytes.substr(0, size)), std::runtime_error) << "cut at " << size;
   std::size_t columns = 0;
   EXPECT_THROW(load_trees(bytes)->predict({1, 2, {1, 2}}, columns), std::invalid_argument);
+}
+
+/// One field of the first tree changed: what a damaged or forged file would say.
+TEST(TreeModel, TreesThatLeadNowhereAreRefused) {
+  const FitData data = data_for(TaskKind::regression, 200);
+  const auto learner = make_tree_learner({}, target_of(TaskKind::regression), data, 1);
+  learner->train_epoch();
+  const auto whole = nlohmann::json::parse(learner->script());
+  EXPECT_TRUE(check_trees(whole.dump()));
+  using Change = void (*)(nlohmann::json & tree);
+  const std::vector<Change> changes{[](auto& tree) { tree["left_children"][0] = 0; },
+                                    [](auto& tree) { tree["left_children"][0] = 100'000; },
+                                    [](auto& tree) { tree["right_children"][0] = -1; },
+                                    [](auto& tree) { tree["right_children"][0] = 1.5; },
+                                    [](auto& tree) { tree["parents"][1] = 7; },
+                                    [](auto& tree) { tree["parents"][0] = 0; },
+                                    [](auto& tree) { tree["split_indices"][0] = 1'000'000; },
+                                    [](auto& tree) { tree["split_indices"][0] = -1; },
+                                    [](auto& tree) { tree["split_type"][0] = 1; },
+                                    [](auto& tree) { tree["categories"].push_back(1); },
+                                    [](auto& tree) { tree["parents"].push_back(1); },
+                                    [](auto& tree) { tree["left_children"] = {{1}}; }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    auto changed = whole;
+    changes[i](changed["learner"]["gradient_booster"]["model"]["trees"][0]);
+    EXPECT_THROW(load_trees(changed.dump()), std::runtime_error) << "change " << i;
+  }
+  for (const char* booster : {"dart", "gblinear"}) {
+    auto changed = whole;
+    changed["learner"]["gradient_booster"]["name"] = booster;
+    EXPECT_THROW(load_trees(changed.dump()), std::runtime_error) << booster;
+  }
+  auto changed = whole;
+  changed["learner"]["gradient_booster"]["model"]["tree_info"][0] = 5;
+  EXPECT_THROW(load_trees(changed.dump()), std::runtime_error);
 }
 
 }  // namespace

@@ -1,0 +1,169 @@
+#include "ml/train/tree_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace starling::ml {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int64_t kNoChild = -1;
+constexpr std::int64_t kNoParent = 2147483647;
+constexpr std::size_t kNestedMax = 64;
+
+/// Those of a tree that lead somewhere.
+enum List : std::size_t { lefts, rights, parents, columns, types, others, groups, none };
+
+List list_named(std::string_view key) {
+  if (key == "left_children") return lefts;
+  if (key == "right_children") return rights;
+  if (key == "parents") return parents;
+  if (key == "split_indices") return columns;
+  if (key == "split_type") return types;
+  if (key == "tree_info") return groups;
+  return key.starts_with("categories") ? others : none;
+}
+
+/// Reads a file once; of each tree it keeps the lists until the tree ends.
+class Reader : public nlohmann::json_sax<Json> {
+ public:
+  TreeLimits limits;
+  std::string complaint;
+
+  bool null() override { return true; }
+
+  bool boolean(bool) override { return true; }
+
+  bool number_integer(std::int64_t number) override { return take(number); }
+
+  bool number_unsigned(std::uint64_t number) override {
+    return take(static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX)));
+  }
+
+  bool number_float(double, const std::string&) override {
+    return list_ == none || refuse("has a broken number where a node is named");
+  }
+
+  bool string(std::string& text) override {
+    const bool is_booster = keys_.size() == 3 && keys_[1] == "gradient_booster";
+    if (is_booster && keys_.back() == "name" && text != "gbtree")
+      return refuse("is of another booster than gbtree");
+    return true;
+  }
+
+  bool binary(Json::binary_t&) override { return false; }
+
+  bool start_object(std::size_t) override { return open(); }
+
+  bool key(std::string& name) override {
+    keys_.back() = name;
+    list_ = none;
+    return true;
+  }
+
+  bool end_object() override {
+    keys_.pop_back();
+    return keys_.size() != kTreeDepth || end_tree();
+  }
+
+  bool start_array(std::size_t) override {
+    if (list_ != none) return refuse("has a list in a list of nodes");
+    const bool is_of_tree = keys_.size() == kTreeDepth + 1;
+    const List named = keys_.empty() ? none : list_named(keys_.back());
+    if (named == groups ? keys_.size() == 4 : is_of_tree) list_ = named;
+    if (list_ != none && list_ != groups && seen_[list_]++ > 0 && list_ != others)
+      return refuse("says twice where its nodes lead");
+    return open();
+  }
+
+  bool end_array() override {
+    list_ = none;
+    keys_.pop_back();
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return refuse("ends or breaks off: it is no JSON");
+  }
+
+ private:
+  /// learner, gradient_booster, model, trees, and the list of them.
+  static constexpr std::size_t kTreeDepth = 5;
+
+  bool refuse(std::string_view why) {
+    if (complaint.empty()) complaint = fmt::format("tree {} {}", trees_, why);
+    return false;
+  }
+
+  bool open() {
+    keys_.emplace_back();
+    return keys_.size() <= kNestedMax || refuse("is nested too deep");
+  }
+
+  bool take(std::int64_t number) {
+    if (list_ == none) return true;
+    if (list_ == others) return refuse("knows categories");
+    if (list_ == types && number != 0) return refuse("knows categories");
+    if (list_ != groups) {
+      lists_[list_].push_back(number);
+      return true;
+    }
+    if (number < 0 || number >= INT32_MAX) return refuse("adds to no output");
+    limits.groups = std::max(limits.groups, number + 1);
+    return true;
+  }
+
+  bool end_tree() {
+    const auto nodes = static_cast<std::int64_t>(lists_[lefts].size());
+    for (const List list : {lefts, rights, parents, columns, types})
+      if (static_cast<std::int64_t>(lists_[list].size()) != nodes || nodes == 0)
+        return refuse("has lists of different lengths");
+    for (std::int64_t node = 0; node < nodes; ++node)
+      if (!is_node(static_cast<std::size_t>(node))) return refuse("leads nowhere");
+    for (auto& list : lists_)
+      list.clear();
+    seen_ = {};
+    ++trees_;
+    return true;
+  }
+
+  bool is_node(std::size_t node) {
+    const auto nodes = static_cast<std::int64_t>(lists_[lefts].size());
+    const auto own = static_cast<std::int64_t>(node);
+    const std::int64_t left = lists_[lefts][node];
+    const std::int64_t right = lists_[rights][node];
+    const std::int64_t parent = lists_[parents][node];
+    const std::int64_t column = lists_[columns][node];
+    const auto is_below = [&](std::int64_t child) { return child > own && child < nodes; };
+    const bool is_leaf = left == kNoChild && right == kNoChild;
+    const bool has_parent = node == 0 ? parent == kNoParent : parent >= 0 && parent < own;
+    if (column < 0 || column >= INT32_MAX) return false;
+    limits.columns = std::max(limits.columns, column + 1);
+    return has_parent && (is_leaf || (is_below(left) && is_below(right)));
+  }
+
+  std::vector<std::string> keys_;  ///< of what is open; a list has none
+  List list_ = none;               ///< that numbers now belong to
+  std::array<std::vector<std::int64_t>, none> lists_;
+  std::array<std::size_t, none> seen_{};
+  std::size_t trees_ = 0;
+};
+
+}  // namespace
+
+Result<TreeLimits> check_trees(std::string_view json) {
+  Reader reader;
+  const bool is_read = Json::sax_parse(json, &reader);
+  if (is_read && reader.complaint.empty()) return reader.limits;
+  return Error{Errc::corrupt,
+               fmt::format("not a model of trees: {}",
+                           reader.complaint.empty() ? "it cannot be read" : reader.complaint)};
+}
+
+}  // namespace starling::ml
