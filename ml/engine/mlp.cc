@@ -261,10 +261,13 @@ double Mlp::loss(const MlpBatch& batch) {
     const std::size_t truth = row % batch.rows;
     const float* said = outputs + row * last.stride;
     float* delta = delta_ + row * last.stride;
-    sum += has_classes ? class_loss(said, static_cast<std::size_t>(batch.classes[truth]), delta)
-                       : number_loss(said[0] - batch.numbers[truth], delta[0]);
+    const float weight = batch.weights.empty() ? 1 : batch.weights[truth];
+    const double own = has_classes
+                           ? class_loss(said, static_cast<std::size_t>(batch.classes[truth]), delta)
+                           : number_loss(said[0] - batch.numbers[truth], delta[0]);
+    sum += own * static_cast<double>(weight);
     for (std::size_t c = 0; c < last.outputs; ++c)
-      delta[c] *= share;
+      delta[c] *= weight * share;
   }
   return sum / static_cast<double>(last.blocks);
 }
@@ -426,8 +429,8 @@ void Mlp::move(double norm, const MlpRates& rates) {
                  .average_rate = static_cast<float>(rates.average_rate)});
 }
 
-/// The moments of the last batch become the weights' part of them, and of their average the more the
-/// more rows it had. One row has no variance and says nothing.
+/// The moments of the last batch become the weights' part of them, and of their average the more
+/// the more rows it had. One row has no variance and says nothing.
 void Mlp::average_moments(std::size_t rows, double average_rate) {
   if (rows * shape_.net.members < 2) return;
   const float* found = at(plan_.gradients);

@@ -53,6 +53,7 @@ struct MlpBatch {
   std::span<const float> features;  ///< [rows][inputs]
   std::span<const float> numbers;
   std::span<const std::int64_t> classes;
+  std::span<const float> weights = {};  ///< what the loss of each row counts; empty: 1
   std::size_t rows = 0;
 };
 

@@ -15,7 +15,7 @@ constexpr double kProcessBytes = 8e6;  // measured: 5 MB when it starts, and its
 constexpr double kLevelBytes = 200;    // a level: its name, read, kept and looked up
 constexpr double kSplitBytes = 96;     // a row: its hash and class, its place in two orders
 constexpr double kKeptBytes = 24;      // a row: its number in a part, its class and stratum
-constexpr double kLearntBytes = 16;    // a row to learn from: its target and its place in the order
+constexpr double kLearntBytes = 20;    // a row to learn from: target, weight, place in the order
 constexpr double kFoldSumBytes = 48;   // a level and a target: six sums (level_statistics.h)
 constexpr double kTorchBytes = 120e6;  // measured: 58 MB private when it is loaded, and its pools
 constexpr double kTreeLibraryBytes = 10e6;  // XGBoost, its buffers, one batch of rows
@@ -57,8 +57,8 @@ double leaves_of(const XgboostSpec& spec, double fit) {
   return std::clamp(rows, 1.0, std::exp2(spec.max_depth));
 }
 
-/// Bins by rows and by columns, what is known of each row; then either sketches of all columns, from
-/// which the bins are found, or histograms of a tree's nodes, and the trees.
+/// Bins by rows and by columns, what is known of each row; then either sketches of all columns,
+/// from which the bins are found, or histograms of a tree's nodes, and the trees.
 double model_bytes(const XgboostSpec& spec, const TrialSize& size, double fit, double judged) {
   double inputs = 0;
   double bins = 0;

@@ -21,7 +21,8 @@ Result<FamilySpec> family_spec_from(const Params& params);
 TrainingEngine engine_of(const Params& params);
 
 /// Whether a trial could take what the space may give: of each parameter the ends of its range and
-/// one value inside, each choice, a fixed value; and whether no family is given another's parameter.
+/// one value inside, each choice, a fixed value; and whether no family is given another's
+/// parameter.
 /// Errors: as `family_spec_from` and `encoding_spec_from`.
 Result<> check_values(const SearchSpace& space);
 

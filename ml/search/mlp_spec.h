@@ -50,7 +50,8 @@ struct MlpSpec {
   std::uint32_t epochs = 100;  ///< no parameter: how many the schedule is laid out for
 };
 
-/// A parameter that is absent keeps its default. `family` and those of encoding_spec.h are left out.
+/// A parameter that is absent keeps its default. `family` and those of encoding_spec.h are left
+/// out.
 /// Errors: `invalid_argument` names the parameter, its value and its limits.
 Result<MlpSpec> mlp_spec_from(const Params& params);
 

@@ -39,8 +39,8 @@ struct ParamFields {
   std::vector<NumberField<Spec>> numbers;
   std::vector<WordField<Spec>> words;
 
-  /// Errors: `invalid_argument` names the parameter, its value and its limits; or says that there is
-  ///         no such parameter.
+  /// Errors: `invalid_argument` names the parameter, its value and its limits; or says that there
+  ///         is no such parameter.
   Result<> apply(const std::string& name, const ParamValue& value, Spec& spec) const;
 };
 

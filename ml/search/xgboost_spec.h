@@ -29,7 +29,8 @@ struct XgboostSpec {
   friend bool operator==(const XgboostSpec&, const XgboostSpec&) = default;
 };
 
-/// A parameter that is absent keeps its default. `family` and those of encoding_spec.h are left out.
+/// A parameter that is absent keeps its default. `family` and those of encoding_spec.h are left
+/// out.
 /// Errors: `invalid_argument` names the parameter, its value and its limits.
 Result<XgboostSpec> xgboost_spec_from(const Params& params);
 

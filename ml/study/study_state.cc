@@ -166,6 +166,7 @@ bool is_of_level_5(const StudySpec& spec) {
                                "\"mlp.embedding",
                                "\"mlp.level_width",
                                "\"mlp.engine",
+                               "\"encode.class_weights",
                                "\"family",
                                "\"xgb."};
   return names_any(spec, kParams);

@@ -57,9 +57,10 @@ std::string array_of(const float* data, std::size_t rows, std::size_t columns) {
 /// Hands the library batch after batch of encoded rows.
 class Batches {
  public:
-  Batches(const EncodedRows& rows, std::vector<float> labels)
+  Batches(const EncodedRows& rows, std::vector<float> labels, std::span<const float> weights)
       : rows_(rows),
         labels_(std::move(labels)),
+        weights_(weights),
         batch_(std::clamp<std::size_t>(kBatchFloats / std::max<std::size_t>(1, rows.columns()),
                                        1,
                                        std::max<std::size_t>(1, rows.rows()))),
@@ -99,6 +100,10 @@ class Batches {
       const float* labels = labels_.data() + from_;
       is_given = is_given && XGDMatrixSetDenseInfo(proxy_.get(), "label", labels, count, 1) == 0;
     }
+    if (!weights_.empty()) {
+      const float* weights = weights_.data() + from_;
+      is_given = is_given && XGDMatrixSetDenseInfo(proxy_.get(), "weight", weights, count, 1) == 0;
+    }
     from_ += count;
     if (!is_given) failure_ = fmt::format("XGBoost: {:.300}", XGBGetLastError());
     return is_given;
@@ -106,6 +111,7 @@ class Batches {
 
   const EncodedRows& rows_;
   std::vector<float> labels_;
+  std::span<const float> weights_;
   std::size_t batch_;
   std::vector<float> spread_;
   MatrixHandle proxy_;
@@ -188,7 +194,8 @@ class TreeLearner : public Learner {
               std::uint64_t seed)
       : spec_(spec),
         head_(head_of(target)),
-        bins_(Batches{data.features, labels_of(data)}.quantiles(spec.max_bin, nullptr)) {
+        bins_(Batches{data.features, labels_of(data), data.weights}.quantiles(spec.max_bin,
+                                                                              nullptr)) {
     void* booster = nullptr;
     void* const cached[] = {bins_.get()};
     check(XGBoosterCreate(cached, 1, &booster));
@@ -277,7 +284,7 @@ double TreeLearner::loss() {
 std::vector<float> TreeLearner::predict(const EncodedRows& features) {
   if (features.rows() == 0) return {};
   if (judged_ != &features) {
-    judged_bins_ = Batches{features, {}}.quantiles(spec_.max_bin, bins_.get());
+    judged_bins_ = Batches{features, {}, {}}.quantiles(spec_.max_bin, bins_.get());
     judged_ = &features;
   }
   const bst_ulong* sides = nullptr;

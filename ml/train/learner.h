@@ -21,6 +21,7 @@ struct FitData {
   EncodedRows features;
   std::vector<float> numbers;
   std::vector<std::int64_t> classes;
+  std::vector<float> weights = {};  ///< what each row counts, 1 on average; empty: all the same
 };
 
 class Learner {
@@ -38,8 +39,8 @@ class Learner {
   virtual void remember() = 0;
   virtual void recall() = 0;
 
-  /// All that decides how training goes on. A learner of the same specs, rows and seed that takes it
-  /// goes on as this one would, bit for bit. Empty: this learner cannot be continued.
+  /// All that decides how training goes on. A learner of the same specs, rows and seed that takes
+  /// it goes on as this one would, bit for bit. Empty: this learner cannot be continued.
   virtual std::string state() = 0;
 
   /// Throws if it is no state of such a learner.

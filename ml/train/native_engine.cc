@@ -45,6 +45,7 @@ class NativeLearner : public Learner {
     rows_.resize(batch * data.features.columns());
     numbers_.resize(data.numbers.empty() ? 0 : batch);
     classes_.resize(data.classes.empty() ? 0 : batch);
+    weights_.resize(data.weights.empty() ? 0 : batch);
     if (const auto bins = bins_of(network_.shape().net.embedding, data.features))
       network_.set_bins(bins->low, bins->inverse);
   }
@@ -78,6 +79,7 @@ class NativeLearner : public Learner {
   std::vector<float> rows_;
   std::vector<float> numbers_;
   std::vector<std::int64_t> classes_;
+  std::vector<float> weights_;
   Progress progress_;
 };
 
@@ -88,8 +90,13 @@ MlpBatch NativeLearner::gathered(std::size_t from, std::size_t count) {
     data_.features.spread(row, rows_.data() + i * columns);
     if (!numbers_.empty()) numbers_[i] = data_.numbers[row];
     if (!classes_.empty()) classes_[i] = data_.classes[row];
+    if (!weights_.empty()) weights_[i] = data_.weights[row];
   }
-  return {.features = rows_, .numbers = numbers_, .classes = classes_, .rows = count};
+  return {.features = rows_,
+          .numbers = numbers_,
+          .classes = classes_,
+          .weights = weights_,
+          .rows = count};
 }
 
 MlpRates NativeLearner::rates() {

@@ -28,8 +28,8 @@ MlpShape shape_of(const MlpSpec& spec,
                   bool is_regression,
                   std::size_t rows);
 
-/// Whether so many rows make a batch: a norm over them needs two. The last batch of an epoch that is
-/// too small is left out.
+/// Whether so many rows make a batch: a norm over them needs two. The last batch of an epoch that
+/// is too small is left out.
 inline bool can_learn_from(const NetworkShape& net, std::size_t rows) {
   return net.norm != Norm::batch || rows * net.members > 1;
 }

@@ -83,6 +83,7 @@ class MlpLearner : public Learner {
   void set_bins(const NumberBins& bins);
   at::Tensor scores(const at::Tensor& x, bool is_training);
   at::Tensor loss_of(const at::Tensor& rows);
+  at::Tensor losses_of(const at::Tensor& said, const at::Tensor& truth) const;
   void step();
   void move_by_adam(double rate);
 
@@ -92,7 +93,7 @@ class MlpLearner : public Learner {
   MlpSpec spec_;
   TargetCoding target_;
   Matrix rows_;  ///< what `features_` shows
-  at::Tensor features_, truth_;
+  at::Tensor features_, truth_, weights_;
   at::Tensor flat_, gradient_, first_moment_, second_moment_, average_, best_;
   NetworkShape net_;
   TensorPlan tensors_;
@@ -116,6 +117,10 @@ MlpLearner::MlpLearner(const MlpSpec& spec,
     truth_ = torch::from_blob(const_cast<std::int64_t*>(data.classes.data()), {rows}, at::kLong);
   }
   truth_ = truth_.to(device_);
+  if (!data.weights.empty()) {
+    auto* weights = const_cast<float*>(data.weights.data());
+    weights_ = torch::from_blob(weights, {rows}, at::kFloat).to(device_);
+  }
   net_ = network_of(spec_,
                     data.features.features(),
                     is_regression() ? 1 : static_cast<std::size_t>(target_.classes.size()));
@@ -173,17 +178,23 @@ at::Tensor MlpLearner::loss_of(const at::Tensor& rows) {
   at::Tensor truth = truth_.index_select(0, rows);
   const auto members = static_cast<std::int64_t>(net_.members);
   if (members > 1) truth = truth.repeat({members});
-  const at::Tensor said = out.view({truth.size(0), out.size(-1)});
+  const at::Tensor losses = losses_of(out.view({truth.size(0), out.size(-1)}), truth);
+  if (!weights_.defined()) return losses.mean();
+  return (losses * weights_.index_select(0, rows).repeat({members})).mean();
+}
+
+at::Tensor MlpLearner::losses_of(const at::Tensor& said, const at::Tensor& truth) const {
+  constexpr auto kEach = at::Reduction::None;
   if (!is_regression()) {
-    return at::cross_entropy_loss(
-        said, truth, {}, at::Reduction::Mean, kNoIgnoredClass, spec_.label_smoothing);
+    return at::cross_entropy_loss(said, truth, {}, kEach, kNoIgnoredClass, spec_.label_smoothing);
   }
+  const at::Tensor numbers = said.squeeze(1);
   switch (spec_.loss) {
     case NumberLoss::squared: break;
-    case NumberLoss::huber: return at::huber_loss(said.squeeze(1), truth);
-    case NumberLoss::absolute: return at::l1_loss(said.squeeze(1), truth) / 2;
+    case NumberLoss::huber: return at::huber_loss(numbers, truth, kEach);
+    case NumberLoss::absolute: return at::l1_loss(numbers, truth, kEach) / 2;
   }
-  return at::mse_loss(said.squeeze(1), truth);
+  return at::mse_loss(numbers, truth, kEach);
 }
 
 double MlpLearner::train_epoch() {

@@ -6,7 +6,8 @@
 namespace starling::ml {
 
 /// The networks of the own engine, with the same first weights, trained by automatic derivatives;
-/// on a GPU where LibTorch sees one; the moments of batches are averaged over about ten of them; rows come in another order and dropout chooses other units. The same seed gives the same weights
+/// on a GPU where LibTorch sees one; the moments of batches are averaged over about ten of them;
+/// rows come in another order and dropout chooses other units. The same seed gives the same weights
 /// on the same machine. Its files are those of the own engine (native_model.h).
 class TorchEngine : public Engine {
  public:

@@ -135,6 +135,26 @@ Result<Metric> metric_of(const WorkTask& task, TaskKind kind) {
                fmt::format("metric \"{}\" does not judge {}", task.metric, to_string(kind))};
 }
 
+/// A class of a k-th of the rows counts as one of another k: rows / (classes * rows of the class).
+/// Classes that no row has count for nothing.
+std::vector<float> balanced_weights(const std::vector<std::int64_t>& classes) {
+  std::vector<std::size_t> counts;
+  for (const std::int64_t one : classes) {
+    const auto place = static_cast<std::size_t>(one);
+    if (place >= counts.size()) counts.resize(place + 1);
+    ++counts[place];
+  }
+  const auto seen = static_cast<double>(
+      std::ranges::count_if(counts, [](std::size_t count) { return count > 0; }));
+  std::vector<float> weights;
+  weights.reserve(classes.size());
+  for (const std::int64_t one : classes) {
+    const auto own = static_cast<double>(counts[static_cast<std::size_t>(one)]);
+    weights.push_back(static_cast<float>(static_cast<double>(classes.size()) / (seen * own)));
+  }
+  return weights;
+}
+
 FitData fit_data(const Table& table,
                  const Encoder& encoder,
                  const EncoderFit& fit_by,
@@ -198,6 +218,7 @@ Result<TrialRound> round_of(const Table& table,
                              table.target.name)};
   }
   FitData fit = fit_data(table, encoder, fit_by, rows.train, groups);
+  if (encoding.has_balanced_classes) fit.weights = balanced_weights(fit.classes);
   EncodedRows judge_features = encoder.encode(table, rows.validation);
   return TrialRound{std::move(encoder), std::move(fit), std::move(judge_features)};
 }

@@ -62,7 +62,7 @@ std::string told(const MlpShape& shape) {
 }
 
 struct Rows {
-  std::vector<float> features, numbers;
+  std::vector<float> features, numbers, weights;
   std::vector<std::int64_t> classes;
 };
 
@@ -75,6 +75,10 @@ Rows rows_for(const MlpShape& shape, Random& random) {
       rows.classes.push_back(static_cast<std::int64_t>(random.below(shape.net.outputs)));
     else
       rows.numbers.push_back(static_cast<float>(random.normal()));
+  }
+  if (random.chance(0.5)) {
+    for (std::size_t i = 0; i < shape.batch; ++i)
+      rows.weights.push_back(static_cast<float>(2 * random.unit()));
   }
   return rows;
 }
@@ -130,23 +134,28 @@ class Reference {
   at::Tensor loss(const Rows& rows) {
     const at::Tensor out = scores(rows, true);
     const auto members = static_cast<std::int64_t>(shape_.net.members);
-    const at::Tensor said = out.view({-1, out.size(-1)});
-    if (shape_.loss == MlpLoss::cross_entropy) {
-      const at::Tensor truth = torch::tensor(rows.classes).repeat({members});
-      return at::cross_entropy_loss(
-          said, truth, {}, at::Reduction::Mean, -100, shape_.label_smoothing);
-    }
-    const at::Tensor truth = torch::tensor(rows.numbers).to(at::kDouble).repeat({members});
-    const at::Tensor error = said.squeeze(1) - truth;
-    if (shape_.loss == MlpLoss::huber) return at::huber_loss(said.squeeze(1), truth);
-    if (shape_.loss == MlpLoss::pinball)
-      return at::max((1 - shape_.quantile) * error, -shape_.quantile * error).mean();
-    return (error * error).mean();
+    const at::Tensor losses = losses_of(out.view({-1, out.size(-1)}), rows, members);
+    if (rows.weights.empty()) return losses.mean();
+    return (losses * torch::tensor(rows.weights).to(at::kDouble).repeat({members})).mean();
   }
 
   at::Tensor tensor(const std::string& name) { return module_.attr(name).toTensor(); }
 
  private:
+  at::Tensor losses_of(const at::Tensor& said, const Rows& rows, std::int64_t members) const {
+    constexpr auto kEach = at::Reduction::None;
+    if (shape_.loss == MlpLoss::cross_entropy) {
+      const at::Tensor truth = torch::tensor(rows.classes).repeat({members});
+      return at::cross_entropy_loss(said, truth, {}, kEach, -100, shape_.label_smoothing);
+    }
+    const at::Tensor truth = torch::tensor(rows.numbers).to(at::kDouble).repeat({members});
+    const at::Tensor error = said.squeeze(1) - truth;
+    if (shape_.loss == MlpLoss::huber) return at::huber_loss(said.squeeze(1), truth, kEach);
+    if (shape_.loss == MlpLoss::pinball)
+      return at::max((1 - shape_.quantile) * error, -shape_.quantile * error);
+    return error * error;
+  }
+
   MlpShape shape_;
   torch::jit::Module module_{"Reference"};
 };
@@ -186,6 +195,7 @@ TEST(EveryLayer, HasTheGradientThatLibTorchFinds) {
     const MlpBatch batch{.features = rows.features,
                          .numbers = rows.numbers,
                          .classes = rows.classes,
+                         .weights = rows.weights,
                          .rows = shape.batch};
     const double said = network.find_gradient(batch) / static_cast<double>(shape.batch);
     const auto gradient = network.gradient();

@@ -14,6 +14,8 @@ if(STARLING_TORCH)
   set_target_properties(autograd_test PROPERTIES JOB_POOL_COMPILE torch_pool)
 endif()
 
-starling_test(trees_test SOURCES trees_test.cc USES starling::boosted_trees)
+starling_test(trees_test
+  SOURCES trees_test.cc
+  USES starling::boosted_trees starling::tree_check nlohmann_json::nlohmann_json)
 target_include_directories(trees_test SYSTEM PRIVATE ${STARLING_XGBOOST_INCLUDE})
 target_link_libraries(trees_test PRIVATE ${STARLING_XGBOOST_LIBRARY})

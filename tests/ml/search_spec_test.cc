@@ -120,8 +120,10 @@ TEST(CheckValues, FindsWhatATrialCouldNotTake) {
               HasSubstr("mlp.width is no parameter of family 'xgboost': give it \"when\": "
                         "{\"family\": [\"mlp\"]}"));
   EXPECT_EQ(complaint(R"({"family":{"type":"categorical","choices":["mlp","xgboost"]},
-      "mlp.embedding":{"type":"categorical","choices":["none","periodic"],"when":{"family":["mlp"]}},
-      "mlp.embedding_scale":{"type":"float","low":0.1,"high":1,"when":{"mlp.embedding":["periodic"]}}})"),
+      "mlp.embedding":{"type":"categorical","choices":["none","periodic"],
+                       "when":{"family":["mlp"]}},
+      "mlp.embedding_scale":{"type":"float","low":0.1,"high":1,
+                             "when":{"mlp.embedding":["periodic"]}}})"),
             "none");
   EXPECT_THAT(complaint(R"({"encode.numbers":{"type":"categorical","choices":["robust","x"]}})"),
               HasSubstr("encode.numbers"));
@@ -134,9 +136,11 @@ TEST(EncodingSpecParams, AreReadOrRefused) {
   ASSERT_TRUE(spec) << spec.error().detail;
   EXPECT_EQ(spec->numbers, NumberScaling::quantile);
   EXPECT_TRUE(spec->has_log_target);
+  EXPECT_FALSE(spec->has_balanced_classes);
+  EXPECT_TRUE(encoding_spec_from({{"encode.class_weights", "balanced"}})->has_balanced_classes);
   EXPECT_EQ(encoding_spec_from({}).value(), EncodingSpec{});
   EXPECT_THAT(encoding_spec_from({{"encode.numbers", std::string{"max"}}}).error().detail,
-              HasSubstr("robust or standard or quantile, not \"max\""));
+              HasSubstr("one of robust, standard, quantile, not \"max\""));
   EXPECT_THAT(encoding_spec_from({{"encode.words", 1.0}}).error().detail,
               HasSubstr("no parameter \"encode.words\""));
 }

@@ -6,6 +6,7 @@
 #include "ml/table/split.h"
 #include "ml/table/table_file.h"
 #include "ml/train/trial_data.h"
+#include "node/base/random.h"
 #include "tests/ml/train_pool_support.h"
 
 #include <fmt/format.h>
@@ -188,6 +189,38 @@ TEST_F(TrainTest, MemoryOfTreesIsWhatWasPredicted) {
   EXPECT_TRUE(capped.done) << (capped.failed ? capped.failed->message : "");
 }
 #endif
+
+/// One row of twenty is "yes", and lies among many that are not: who counts rows says "no" always.
+TEST_F(TrainTest, BalancedClassesAreFoundWhereOneIsRare) {
+  const std::string path = folder_ / "rare.csv";
+  std::ofstream out(path);
+  out << "x,y\n";
+  Random random{4};
+  for (int row = 0; row < 2000; ++row) {
+    const bool is_rare = row % 20 == 0;
+    out << random.unit() * (is_rare ? 0.4 : 2.0) << (is_rare ? ",yes\n" : ",no\n");
+  }
+  out.close();
+  WorkTask task = task_on(path, "y");
+  task.metric = "balanced_accuracy";
+  task.epochs_max = 30;
+  std::vector<double> scores;
+  for (const char* weights : {"none", "balanced"}) {
+    task.params["encode.class_weights"] = std::string{weights};
+    const Story story = run(task);
+    ASSERT_TRUE(story.done) << (story.failed ? story.failed->message : "");
+    scores.push_back(story.done->value);
+  }
+  EXPECT_GT(scores[1], scores[0] + 0.1);
+#ifdef STARLING_HAS_TREES
+  task.params = {{"family", std::string{"xgboost"}}};
+  const Story plain = run(task);
+  task.params["encode.class_weights"] = std::string{"balanced"};
+  const Story balanced = run(task);
+  ASSERT_TRUE(plain.done && balanced.done);
+  EXPECT_GT(balanced.done->value, plain.done->value + 0.1);
+#endif
+}
 
 TEST_F(TrainTest, EveryRowOfAClassCountsHoweverItIsWritten) {
   const std::string path = folder_ / "codes.csv";
