@@ -166,7 +166,8 @@ Result<std::string> find_dataset_id(SwarmClient& swarm, const std::string& id_or
 
 std::string name_of_file(const std::filesystem::path& file) {
   std::string name;
-  for (const char c : file.stem().string()) {
+  const std::filesystem::path unpacked = file.extension() == ".gz" ? file.stem() : file;
+  for (const char c : unpacked.stem().string()) {
     const bool is_taken = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_';
     if (is_taken)
       name += c;

@@ -55,8 +55,9 @@ void add_table_flags(CLI::App& command, TableFlags& flags) {
       ->check(assignment)
       ->group(kGroup);
   command
-      .add_option(
-          "--role", flags.roles, "Of a column: feature, ignore, id, group or time; may be repeated")
+      .add_option("--role",
+                  flags.roles,
+                  "Of a column: feature, ignore, id, group, time or weight; may be repeated")
       ->allow_extra_args(false)
       ->check(assignment)
       ->group(kGroup);

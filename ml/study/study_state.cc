@@ -183,20 +183,26 @@ bool is_of_level_4(const StudySpec& spec) {
   return spec.split != SplitSpec{} || names_any(spec, kParams);
 }
 
-/// Nodes of a lower feature level could not read its profile.
-bool has_new_role(const Dataset& dataset) {
+/// The level of nodes that can read its profile, by the roles in it.
+std::uint32_t level_of_roles(const Dataset& dataset) {
   const auto profile = profile_from_stored(dataset.profile);
-  return profile && std::ranges::any_of(profile->columns, [](const ColumnProfile& column) {
-           return column.role == ColumnRole::group || column.role == ColumnRole::time;
-         });
+  std::uint32_t level = 1;
+  for (std::size_t i = 0; profile && i < profile->columns.size(); ++i) {
+    const ColumnRole role = profile->columns[i].role;
+    if (role == ColumnRole::weight) level = 5;
+    if (role == ColumnRole::group || role == ColumnRole::time) level = std::max(level, 4U);
+  }
+  return level;
 }
 
 }  // namespace
 
 std::uint32_t feature_level_of(const CommandBody& body) {
   const auto* dataset = std::get_if<AddDataset>(&body);
-  if (dataset != nullptr && has_new_role(dataset->dataset)) return 4;
-  if (dataset != nullptr && is_packed_profile(dataset->dataset.profile)) return 3;
+  if (dataset != nullptr) {
+    const std::uint32_t packed = is_packed_profile(dataset->dataset.profile) ? 3 : 1;
+    return std::max(level_of_roles(dataset->dataset), packed);
+  }
   const auto* study = std::get_if<CreateStudy>(&body);
   if (study != nullptr && is_of_level_5(study->spec)) return 5;
   if (study != nullptr && is_of_level_4(study->spec)) return 4;

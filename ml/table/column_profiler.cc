@@ -203,6 +203,21 @@ ColumnType ColumnProfiler::usable(ColumnType found) const {
   return words_ == 0 && leading_zeros_ == 0 ? ColumnType::integer : ColumnType::category;
 }
 
+/// Every row must count something, or nothing: by a number that is there.
+Result<> ColumnProfiler::check_weight(const ColumnProfile& column) const {
+  const auto refused = [this](std::string_view why) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("columns: \"{}\" cannot say what rows count: {}", name_, why)};
+  };
+  if (!is_numeric(column.type))
+    return refused(fmt::format("it is {}, not number", to_string(column.type)));
+  const std::uint64_t without = column.missing + column.unreadable + column.infinite;
+  if (without > 0) return refused(fmt::format("{} of its cells are no number", without));
+  if (column.min < 0) return refused(fmt::format("it holds {}, and 0 is the least", column.min));
+  if (column.max <= 0) return refused("it says 0 of every row");
+  return {};
+}
+
 Result<ColumnProfile> ColumnProfiler::finish(std::uint64_t rows) const {
   ColumnProfile out;
   out.name = name_;
@@ -211,7 +226,8 @@ Result<ColumnProfile> ColumnProfiler::finish(std::uint64_t rows) const {
   out.is_distinct_exact = number_levels_.is_exact() && word_levels_.is_exact();
   out.distinct = std::min(number_levels_.distinct() + word_levels_.distinct(), present());
   out.type = choice_.type.value_or(type(out.distinct));
-  const bool is_used = out.role == ColumnRole::feature || out.role == ColumnRole::time;
+  const bool is_used = out.role == ColumnRole::feature || out.role == ColumnRole::time ||
+                       out.role == ColumnRole::weight;
   if (is_used && !choice_.type) out.type = usable(out.type);
   if (out.role == ColumnRole::time && !holds_numbers(out.type)) {
     return Error{Errc::invalid_argument,
@@ -226,6 +242,9 @@ Result<ColumnProfile> ColumnProfiler::finish(std::uint64_t rows) const {
   if (is_numeric(out.type) || has_number_id) set_numbers(out);
   if (out.type == ColumnType::date) set_dates(out);
   if (out.type != ColumnType::date) set_levels(out);
+  if (out.role == ColumnRole::weight) {
+    if (auto ok = check_weight(out); !ok) return ok.error();
+  }
   return out;
 }
 

@@ -75,6 +75,7 @@ class ColumnProfiler {
   bool are_booleans() const;
   ColumnType usable(ColumnType found) const;
   Result<> check_choice(ColumnType wanted) const;
+  Result<> check_weight(const ColumnProfile& column) const;
   void set_numbers(ColumnProfile& out) const;
   void set_dates(ColumnProfile& out) const;
   void set_levels(ColumnProfile& out) const;

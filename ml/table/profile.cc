@@ -26,13 +26,14 @@ constexpr std::array<std::pair<ColumnType, std::string_view>, 7> kTypes{
      {ColumnType::date, "date"},
      {ColumnType::boolean, "boolean"}}};
 
-constexpr std::array<std::pair<ColumnRole, std::string_view>, 6> kRoles{
+constexpr std::array<std::pair<ColumnRole, std::string_view>, 7> kRoles{
     {{ColumnRole::automatic, "auto"},
      {ColumnRole::feature, "feature"},
      {ColumnRole::ignore, "ignore"},
      {ColumnRole::id, "id"},
      {ColumnRole::group, "group"},
-     {ColumnRole::time, "time"}}};
+     {ColumnRole::time, "time"},
+     {ColumnRole::weight, "weight"}}};
 
 template <class Names, class Value>
 std::string_view name_in(const Names& names, Value value) {

@@ -49,13 +49,15 @@ enum class ColumnRole : std::uint8_t {
   feature = 1,
   ignore = 2,
   id = 3,
-  group = 4,  ///< rows with the same value belong together, and no feature
-  time = 5,   ///< a feature by which studies divide the rows, unless they say otherwise
+  group = 4,   ///< rows with the same value belong together, and no feature
+  time = 5,    ///< a feature by which studies divide the rows, unless they say otherwise
+  weight = 6,  ///< what a row counts where models learn from it; a number of 0 or more, no feature
 };
 
 /// Its owner says that no model learns from it.
 constexpr bool is_set_aside(ColumnRole role) {
-  return role == ColumnRole::ignore || role == ColumnRole::id || role == ColumnRole::group;
+  return role == ColumnRole::ignore || role == ColumnRole::id || role == ColumnRole::group ||
+         role == ColumnRole::weight;
 }
 
 std::string_view to_string(ColumnType type);

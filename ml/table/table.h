@@ -61,7 +61,8 @@ struct Table {
   char decimal = '.';  ///< what its numbers are written with
   std::vector<TableColumn> features;
   TableColumn target;
-  TableColumn key;  ///< whose values divide the rows (split_spec.h); without a name: none does
+  TableColumn key;     ///< whose values divide the rows (split_spec.h); without a name: none does
+  TableColumn weight;  ///< what each row counts; without a name: all the same
   std::vector<std::uint64_t> source_rows;  ///< how many rows are of which data set
   std::span<const RowHash> row_hashes;
   std::shared_ptr<const void> storage;  ///< keeps alive what the columns refer to

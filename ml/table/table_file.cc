@@ -1,13 +1,18 @@
 #include "ml/table/table_file.h"
 
+#include "ml/table/gunzip.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <optional>
 #include <unistd.h>
+#include <utility>
 
 namespace starling::ml {
 namespace {
@@ -16,14 +21,23 @@ Error io_error(const std::filesystem::path& path, int number) {
   return {Errc::io, fmt::format("cannot read {}: {}", path.string(), std::strerror(number))};
 }
 
+/// Packed or not: its first bytes tell.
 Result<> feed_all(int file, const std::filesystem::path& path, CsvParser& parser) {
   std::vector<char> piece(kCsvPieceBytes);
+  std::optional<Gunzip> packed;
+  bool is_first = true;
   for (;;) {
     const ssize_t size = ::read(file, piece.data(), piece.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return io_error(path, errno);
+    if (size == 0 && packed) {
+      if (auto ended = packed->finish(); !ended) return ended;
+    }
     if (size == 0) return parser.finish();
-    auto fed = parser.feed({piece.data(), static_cast<std::size_t>(size)});
+    const std::string_view bytes{piece.data(), static_cast<std::size_t>(size)};
+    if (std::exchange(is_first, false) && is_gzip(bytes))
+      packed.emplace([&parser](std::string_view unpacked) { return parser.feed(unpacked); });
+    auto fed = packed ? packed->feed(bytes) : parser.feed(bytes);
     if (!fed) return fed;
   }
 }
@@ -36,6 +50,13 @@ Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser) {
   auto read = feed_all(file, path, parser);
   ::close(file);
   return read;
+}
+
+bool is_packed_file(const std::filesystem::path& path) {
+  std::array<char, 2> first{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(first.data(), first.size());
+  return file && is_gzip({first.data(), first.size()});
 }
 
 Result<TableProfile> profile_file(const std::filesystem::path& path, const TableOptions& options) {

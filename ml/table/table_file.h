@@ -12,9 +12,12 @@
 
 namespace starling::ml {
 
-/// Feeds the whole file to `parser`, 64 KiB at a time, and finishes it.
-/// Errors: those of the parser, as they are; `io` when the file cannot be read.
+/// Feeds the whole file, unpacked if it is a gzip file, to `parser`, 64 KiB at a time, and finishes
+/// it. Errors: those of the parser and of gunzip.h, as they are; `io` when the file cannot be read.
 Result<> read_csv_file(const std::filesystem::path& path, CsvParser& parser);
+
+/// Whether it is a gzip file; not one that cannot be read.
+bool is_packed_file(const std::filesystem::path& path);
 
 /// One pass, bounded memory. Errors: as `read_csv_file`; `invalid_argument` for options that do not
 /// fit the file.

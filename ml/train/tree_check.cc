@@ -36,9 +36,9 @@ class Reader : public nlohmann::json_sax<Json> {
   TreeLimits limits;
   std::string complaint;
 
-  bool null() override { return true; }
+  bool null() override { return is_no_list(); }
 
-  bool boolean(bool) override { return true; }
+  bool boolean(bool) override { return is_no_list(); }
 
   bool number_integer(std::int64_t number) override { return take(number); }
 
@@ -46,20 +46,18 @@ class Reader : public nlohmann::json_sax<Json> {
     return take(static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX)));
   }
 
-  bool number_float(double, const std::string&) override {
-    return list_ == none || refuse("has a broken number where a node is named");
-  }
+  bool number_float(double, const std::string&) override { return is_no_list(); }
 
   bool string(std::string& text) override {
     const bool is_booster = keys_.size() == 3 && keys_[1] == "gradient_booster";
     if (is_booster && keys_.back() == "name" && text != "gbtree")
       return refuse("is of another booster than gbtree");
-    return true;
+    return is_no_list();
   }
 
   bool binary(Json::binary_t&) override { return false; }
 
-  bool start_object(std::size_t) override { return open(); }
+  bool start_object(std::size_t) override { return is_no_list() && open(); }
 
   bool key(std::string& name) override {
     keys_.back() = name;
@@ -73,7 +71,7 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
   bool start_array(std::size_t) override {
-    if (list_ != none) return refuse("has a list in a list of nodes");
+    if (!is_no_list()) return false;
     const bool is_of_tree = keys_.size() == kTreeDepth + 1;
     const List named = keys_.empty() ? none : list_named(keys_.back());
     if (named == groups ? keys_.size() == 4 : is_of_tree) list_ = named;
@@ -99,6 +97,10 @@ class Reader : public nlohmann::json_sax<Json> {
   bool refuse(std::string_view why) {
     if (complaint.empty()) complaint = fmt::format("tree {} {}", trees_, why);
     return false;
+  }
+
+  bool is_no_list() {
+    return list_ == none || refuse("names a node by something else than a whole number");
   }
 
   bool open() {

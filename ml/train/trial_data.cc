@@ -155,6 +155,31 @@ std::vector<float> balanced_weights(const std::vector<std::int64_t>& classes) {
   return weights;
 }
 
+/// What the rows count by their column and by their classes, 1 on average; empty: all the same.
+/// Errors: `invalid_argument`: none of them counts.
+Result<std::vector<float>> weights_of(const Table& table,
+                                      const std::vector<std::uint32_t>& rows,
+                                      const std::vector<std::int64_t>& classes,
+                                      const EncodingSpec& encoding) {
+  std::vector<float> weights;
+  if (encoding.has_balanced_classes) weights = balanced_weights(classes);
+  if (table.weight.name.empty() || table.weight.name == table.target.name) return weights;
+  weights.resize(rows.size(), 1);
+  double sum = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    weights[i] = static_cast<float>(weights[i] * table.weight.numbers[rows[i]]);
+    sum += static_cast<double>(weights[i]);
+  }
+  if (!(sum > 0) || !std::isfinite(sum)) {
+    return Error{
+        Errc::invalid_argument,
+        fmt::format("no row to learn from counts anything by column \"{}\"", table.weight.name)};
+  }
+  for (float& weight : weights)
+    weight = static_cast<float>(weight * static_cast<double>(rows.size()) / sum);
+  return weights;
+}
+
 FitData fit_data(const Table& table,
                  const Encoder& encoder,
                  const EncoderFit& fit_by,
@@ -218,7 +243,9 @@ Result<TrialRound> round_of(const Table& table,
                              table.target.name)};
   }
   FitData fit = fit_data(table, encoder, fit_by, rows.train, groups);
-  if (encoding.has_balanced_classes) fit.weights = balanced_weights(fit.classes);
+  auto weights = weights_of(table, rows.train, fit.classes, encoding);
+  if (!weights) return weights.error();
+  fit.weights = std::move(*weights);
   EncodedRows judge_features = encoder.encode(table, rows.validation);
   return TrialRound{std::move(encoder), std::move(fit), std::move(judge_features)};
 }

@@ -48,6 +48,9 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   ASSERT_TRUE(is_packed_profile(dataset.profile));
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 3U);
   TableProfile grouped = small_profile();
+  grouped.columns[1].role = ColumnRole::weight;
+  dataset.profile = to_json(grouped);
+  EXPECT_EQ(feature_level_of(AddDataset{dataset}), 5U);
   grouped.columns[1].role = ColumnRole::group;
   dataset.profile = to_json(grouped);
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 4U);

@@ -251,6 +251,32 @@ TEST(ColumnChoices, WhatCannotBeIsRefusedByName) {
   EXPECT_EQ(why({ColumnType::text, ColumnRole::feature}, "x"), "");
   EXPECT_THAT(why({ColumnType::text}, "xx"), HasSubstr("no column \"xx\" in this table"));
   EXPECT_EQ(why({ColumnType::text}, "x"), "");
+  EXPECT_THAT(why({{}, ColumnRole::weight}, "x"),
+              HasSubstr("columns: \"x\" cannot say what rows count: it is category, not number"));
+}
+
+TEST(ColumnChoices, WeightsAreNumbersOfZeroOrMore) {
+  const auto why = [](const std::function<std::string(int)>& cell) {
+    auto builder = ProfileBuilder::make({"w"}, '.', {{"w", {{}, ColumnRole::weight}}});
+    std::string text = "w\n";
+    for (int i = 0; i < 40; ++i)
+      text += cell(i) + "\n";
+    CsvParser parser{[&builder](const CsvBatch& batch) -> Result<> {
+      builder->add(batch);
+      return {};
+    }};
+    parser.feed(text).value();
+    parser.finish().value();
+    const auto profile = builder->finish({}, {});
+    EXPECT_TRUE(!profile || !is_feature(profile->columns[0]));
+    return profile ? std::string{"taken"} : profile.error().detail;
+  };
+  EXPECT_EQ(why([](int i) { return std::to_string(i); }), "taken") << "not an id";
+  EXPECT_EQ(why([](int i) { return fmt::format("{}.5", i % 7); }), "taken");
+  EXPECT_THAT(why([](int i) { return std::to_string(i - 3); }), HasSubstr("it holds -3"));
+  EXPECT_THAT(why([](int i) { return i == 5 ? "NA" : std::to_string(i); }),
+              HasSubstr("1 of its cells are no number"));
+  EXPECT_THAT(why([](int) { return "0"; }), HasSubstr("0 of every row"));
 }
 
 TEST(Relations, SumsCopiesAndScalesAreFound) {

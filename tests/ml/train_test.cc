@@ -3,6 +3,7 @@
 #include "ml/serve/artifact.h"
 #include "ml/serve/predictor.h"
 #include "ml/table/encoder_json.h"
+#include "ml/table/profile_json.h"
 #include "ml/table/split.h"
 #include "ml/table/table_file.h"
 #include "ml/train/trial_data.h"
@@ -220,6 +221,45 @@ TEST_F(TrainTest, BalancedClassesAreFoundWhereOneIsRare) {
   ASSERT_TRUE(plain.done && balanced.done);
   EXPECT_GT(balanced.done->value, plain.done->value + 0.1);
 #endif
+}
+
+/// Half of the rows say 0, half say 1, and nothing tells them apart: what is learned is their mean,
+/// by what they count.
+TEST_F(TrainTest, RowsCountAsTheirColumnSays) {
+  const std::string path = folder_ / "weighted.csv";
+  std::ofstream out(path);
+  out << "x,w,y\n";
+  Random random{4};
+  for (int row = 0; row < 1000; ++row)
+    out << random.unit() << (row % 2 == 0 ? ",9,0\n" : ",1,1\n");
+  out.close();
+  TableOptions options;
+  options.columns["w"] = {{}, ColumnRole::weight};
+  const auto profile = profile_file(path, options);
+  ASSERT_TRUE(profile) << profile.error().detail;
+  std::vector<Params> families{{{"mlp.width", std::int64_t{16}}}};
+#ifdef STARLING_HAS_TREES
+  families.push_back({{"family", std::string{"xgboost"}}});
+#endif
+  for (const Params& params : families) {
+    WorkTask task = task_on(path, "y");
+    task.profile_json = to_json(*profile);
+    task.task = "regression";
+    task.metric = "mae";
+    task.params = params;
+    task.kind = WorkKind::final;
+    task.fixed_epochs = 30;
+    task.artifact_path = folder_ / "weighted.zip";
+    const Story last = run(task);
+    ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+    Predictor predictor{io_.get_executor(), pools_, folder_ / "models"};
+    const std::vector<RawRow> rows{{{"x", 0.5}}, {{"x", 0.25}}};
+    const auto said =
+        finish(io_, predictor.predict(task.artifact_path, rows, MissingColumns::refuse));
+    ASSERT_TRUE(said) << said.error().detail;
+    for (const double value : said->values)
+      EXPECT_NEAR(value, 0.1, 0.12);
+  }
 }
 
 TEST_F(TrainTest, EveryRowOfAClassCountsHoweverItIsWritten) {

@@ -2,6 +2,7 @@
 #include "ml/study/study_plan.h"
 #include "ml/study/study_state.h"
 #include "ml/table/profile_json.h"
+#include "ml/table/table_file.h"
 #include "web/api/blob_upload.h"
 #include "web/api/routes.h"
 #include "web/api/table_options.h"
@@ -38,11 +39,15 @@ asio::awaitable<Response> get_content(Call& call) {
   if (!dataset) co_return problem_from(dataset.error());
   const auto fetched = co_await call.node().fetch(dataset->blob);
   if (!fetched) co_return problem_from(fetched.error());
+  const auto path = call.node().blobs().path(dataset->blob);
+  const bool is_packed = ml::is_packed_file(path);
   Response response;
-  response.set("Content-Type", "text/csv");
+  response.set("Content-Type", is_packed ? "application/gzip" : "text/csv");
   response.set("Content-Disposition",
-               fmt::format("attachment; filename*=UTF-8''{}.csv", percent_encode(dataset->name)));
-  response.body = FileBody{call.node().blobs().path(dataset->blob)};
+               fmt::format("attachment; filename*=UTF-8''{}.csv{}",
+                           percent_encode(dataset->name),
+                           is_packed ? ".gz" : ""));
+  response.body = FileBody{path};
   co_return response;
 }
 

@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, 7> kParameters{
 constexpr std::array<std::string_view, 2> kColumnFields{"type", "role"};
 constexpr std::array<std::string_view, 7> kTypes{
     "number", "integer", "category", "date", "boolean", "id", "text"};
-constexpr std::array<std::string_view, 5> kRoles{"feature", "ignore", "id", "group", "time"};
+constexpr std::array<std::string_view, 6> kRoles{
+    "feature", "ignore", "id", "group", "time", "weight"};
 
 Result<> check_parameters(const Target& target) {
   for (const auto& [name, value] : target.query) {
