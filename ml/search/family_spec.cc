@@ -1,6 +1,7 @@
 #include "ml/search/family_spec.h"
 
 #include "ml/search/encoding_spec.h"
+#include "ml/search/param_fields.h"
 
 #include <fmt/format.h>
 
@@ -80,6 +81,21 @@ Result<> check_family(const SearchSpace& space,
   return {};
 }
 
+bool may_be(const SearchSpace& space, std::string_view name, const ParamValue& value) {
+  const Distribution* parameter = space.find(name);
+  if (parameter == nullptr) return false;
+  const auto values = values_to_check(*parameter);
+  return std::ranges::find(values, value) != values.end();
+}
+
+/// Whether all its values are above 1.
+bool is_many(const SearchSpace& space, std::string_view name) {
+  const Distribution* parameter = space.find(name);
+  if (parameter == nullptr) return false;
+  const auto values = values_to_check(*parameter);
+  return std::ranges::all_of(values, [](const ParamValue& value) { return number_of(value) > 1; });
+}
+
 }  // namespace
 
 Result<FamilySpec> family_spec_from(const Params& params) {
@@ -104,6 +120,10 @@ TrainingEngine engine_of(const Params& params) {
 }
 
 Result<> check_values(const SearchSpace& space) {
+  if (may_be(space, "mlp.norm", "batch") && may_be(space, "mlp.batch_size", std::int64_t{1}) &&
+      !is_many(space, "mlp.members")) {
+    return Error{Errc::invalid_argument, "mlp.norm batch needs mlp.batch_size to be 2 or more"};
+  }
   for (const auto& [name, parameter] : space.parameters) {
     for (const ParamValue& value : values_to_check(parameter))
       if (auto ok = check_value(name, value); !ok) return ok;

@@ -184,6 +184,24 @@ Result<> check_dataset(const Dataset& dataset,
   return {};
 }
 
+/// The final model learns from the rows that validate: they must say what they count, too.
+Result<> check_weights(const Dataset& dataset, const TableProfile& study_profile) {
+  const auto* weight = column_with(study_profile, ColumnRole::weight);
+  if (weight == nullptr) return {};
+  const auto profile = profile_from_stored(dataset.profile);
+  if (!profile) return profile.error();
+  const ColumnProfile* column = profile->find(weight->name);
+  const bool is_number = column != nullptr && column->type != ColumnType::date &&
+                         column->missing + column->unreadable + column->infinite == 0 &&
+                         (is_numeric(column->type) || column->is_whole) && column->min >= 0;
+  if (is_number) return {};
+  return wrong(
+      fmt::format("data set \"{}\" does not say in numbers of 0 or more what its rows count "
+                  "(column \"{}\")",
+                  dataset.name,
+                  weight->name));
+}
+
 Result<> complete_datasets(SplitSpec& spec,
                            const Dataset& own,
                            const TableProfile& profile,
@@ -200,6 +218,9 @@ Result<> complete_datasets(SplitSpec& spec,
             fmt::format("data set \"{}\" holds the same rows as another part", dataset->name));
       }
       if (auto fits = check_dataset(*dataset, profile, target); !fits) return fits;
+      if (list == &spec.validation) {
+        if (auto fits = check_weights(*dataset, profile); !fits) return fits;
+      }
       used.push_back(*dataset);
       id = dataset->id;
     }

@@ -108,6 +108,8 @@ Result<> check_initial(const SearchSpace& space,
   for (std::size_t i = 0; i < initial.size(); ++i) {
     if (auto ok = check_params(space, initial[i]); !ok)
       return wrong("initial", fmt::format("entry {}: {}", i, ok.error().detail));
+    const auto family = family_spec_from(conform(space, initial[i]));
+    if (!family) return wrong("initial", fmt::format("entry {}: {}", i, family.error().detail));
   }
   return {};
 }
@@ -141,12 +143,17 @@ Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
   if (!request.engine || *request.engine == "native") return {};
   if (*request.engine != "torch")
     return wrong("engine", fmt::format("\"{:.40}\" is none of native, torch", *request.engine));
+  const Distribution* family = space.find("family");
+  const bool has_networks =
+      family == nullptr || family->value == ParamValue{"mlp"} ||
+      std::ranges::find(family->choices, ParamValue{"mlp"}) != family->choices.end();
+  if (!has_networks) return wrong("engine", "no trial of this search_space is a network");
   if (space.find(kEngine) != nullptr)
     return wrong("engine", fmt::format("search_space says it too, as {}", kEngine));
   Distribution engine;
   engine.kind = Distribution::Kind::fixed;
   engine.value = "torch";
-  if (space.find("family") != nullptr) engine.when = {{"family", {"mlp"}}};
+  if (family != nullptr) engine.when = {{"family", {"mlp"}}};
   space.parameters.emplace_back(kEngine, std::move(engine));
   return {};
 }
@@ -164,7 +171,8 @@ Result<> set_search(const StudyRequest& request, const TableProfile& profile, St
   for (const Params& params : request.initial)
     spec.initial.push_back(conform(space, params));
   spec.search_space_json = to_json(space);
-  return {};
+  const auto complete = parse_search_space(spec.search_space_json);
+  return complete ? Result<>{} : wrong("search_space", complete.error().detail);
 }
 
 Result<> set_split(const StudyRequest& request,

@@ -183,10 +183,10 @@ bool is_of_level_4(const StudySpec& spec) {
   return spec.split != SplitSpec{} || names_any(spec, kParams);
 }
 
-/// The level of nodes that can read its profile, by the roles in it.
-std::uint32_t level_of_roles(const Dataset& dataset) {
+/// The level of nodes that can read it, by the roles in its profile and whether it is packed.
+std::uint32_t level_of_table(const Dataset& dataset) {
   const auto profile = profile_from_stored(dataset.profile);
-  std::uint32_t level = 1;
+  std::uint32_t level = profile && profile->is_packed ? 5 : 1;
   for (std::size_t i = 0; profile && i < profile->columns.size(); ++i) {
     const ColumnRole role = profile->columns[i].role;
     if (role == ColumnRole::weight) level = 5;
@@ -201,7 +201,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
   const auto* dataset = std::get_if<AddDataset>(&body);
   if (dataset != nullptr) {
     const std::uint32_t packed = is_packed_profile(dataset->dataset.profile) ? 3 : 1;
-    return std::max(level_of_roles(dataset->dataset), packed);
+    return std::max(level_of_table(dataset->dataset), packed);
   }
   const auto* study = std::get_if<CreateStudy>(&body);
   if (study != nullptr && is_of_level_5(study->spec)) return 5;

@@ -233,7 +233,7 @@ Table table_in(const TableProfile& profile,
     const ColumnProfile& column = profile.columns[stored.field];
     const bool is_target = column.name == roles.target;
     if (column.name == roles.key) table.key = column_in(column, stored, block, layout.rows);
-    const bool is_weight = column.role == ColumnRole::weight && table.weight.name.empty();
+    const bool is_weight = column.role == ColumnRole::weight && !is_target;
     if (is_weight) table.weight = column_in(column, stored, block, layout.rows);
     if (is_target)
       table.target = column_in(column, stored, block, layout.rows);

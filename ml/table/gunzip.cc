@@ -45,6 +45,7 @@ Result<> Gunzip::feed(std::string_view bytes) {
   z_stream& zlib = stream_->zlib;
   zlib.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib only reads it
   zlib.avail_in = static_cast<uInt>(bytes.size());
+  packed_ += bytes.size();
   while (zlib.avail_in > 0) {
     const bool is_zero = *zlib.next_in == 0;
     is_padding_ = is_padding_ || (is_between_ && members_ > 0 && is_zero);
@@ -85,6 +86,13 @@ Result<> Gunzip::give(std::size_t size) {
   if (unpacked_ > kUnpackedBytesMax) {
     return Error{Errc::too_large,
                  fmt::format("unpacked, the file has more than {} GiB", kUnpackedBytesMax >> 30)};
+  }
+  if (unpacked_ > kUnpackedBytesFree && unpacked_ / kUnpackedRatioMax > packed_) {
+    return Error{
+        Errc::too_large,
+        fmt::format("unpacked, the file is more than {} times as large; unpack it first if "
+                    "it is a table",
+                    kUnpackedRatioMax)};
   }
   return size == 0 ? Result<>{} : sink_({stream_->out.data(), size});
 }

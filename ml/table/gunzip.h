@@ -15,6 +15,8 @@
 namespace starling::ml {
 
 inline constexpr std::uint64_t kUnpackedBytesMax = 64ULL << 30;
+inline constexpr std::uint64_t kUnpackedRatioMax = 200;  ///< of a table; zeros pack a thousandfold
+inline constexpr std::uint64_t kUnpackedBytesFree = 64ULL << 20;  ///< to which it may be more
 
 /// Whether a file that begins so is one.
 bool is_gzip(std::string_view first_bytes);
@@ -27,7 +29,7 @@ class Gunzip {
   explicit Gunzip(Sink sink);
   ~Gunzip();
 
-  /// Errors: `invalid_argument` when the stream is damaged; `too_large` beyond `kUnpackedBytesMax`;
+  /// Errors: `invalid_argument` when the stream is damaged; `too_large` beyond the limits above;
   ///         those of the sink.
   Result<> feed(std::string_view bytes);
 
@@ -42,7 +44,7 @@ class Gunzip {
 
   std::unique_ptr<Stream> stream_;
   Sink sink_;
-  std::uint64_t unpacked_ = 0;
+  std::uint64_t packed_ = 0, unpacked_ = 0;
   std::uint64_t members_ = 0;
   bool is_between_ = true;   ///< before a member, or after the last
   bool is_padding_ = false;  ///< zeros after the last member, as tape drives leave them

@@ -230,6 +230,11 @@ Result<TableProfile> ProfileBuilder::finish(const CsvDialect& dialect,
       profile.warnings.push_back(std::move(warning));
     profile.columns.push_back(std::move(*finished));
   }
+  const auto is_weight = [](const ColumnProfile& column) {
+    return column.role == ColumnRole::weight;
+  };
+  if (std::ranges::count_if(profile.columns, is_weight) > 1)
+    return Error{Errc::invalid_argument, "columns: only one can have the role weight"};
   profile.relations = find_relations(parts_->sample, parts_->names);
   for (const Relation& relation : profile.relations) {
     if (is_remarkable(relation, profile)) profile.warnings.push_back(relation_warning(relation));

@@ -113,6 +113,7 @@ struct ColumnProfile {
 struct TableProfile {
   CsvDialect dialect;
   std::uint64_t rows = 0;
+  bool is_packed = false;            ///< the file is a gzip file
   std::uint64_t duplicate_rows = 0;  ///< rows that an earlier one equals; estimated past a million
   std::vector<ColumnProfile> columns;
   std::vector<Relation> relations;

@@ -154,6 +154,7 @@ std::string to_json(const TableProfile& profile) {
   Json out{{"rows", profile.rows},
            {"duplicate_rows", profile.duplicate_rows},
            {"csv", dialect_json(profile.dialect)}};
+  if (profile.is_packed) out["gzip"] = true;
   out["columns"] = Json::array();
   for (const ColumnProfile& column : profile.columns)
     out["columns"].push_back(column_json(column));
@@ -238,6 +239,7 @@ Result<TableProfile> profile_from_json(std::string_view text) {
     const Json json = Json::parse(text);
     TableProfile profile;
     profile.rows = json.at("rows").get<std::uint64_t>();
+    profile.is_packed = json.value("gzip", false);
     profile.duplicate_rows = json.value("duplicate_rows", std::uint64_t{0});
     // Profiles that were stored before there were dialects know their delimiter only.
     if (json.contains("csv"))

@@ -127,7 +127,8 @@ std::string_view to_string(SplitMethod method) {
 void set_key_aside(const SplitSpec& spec, TableProfile& profile) {
   if (spec.method != SplitMethod::group && spec.method != SplitMethod::column) return;
   for (ColumnProfile& column : profile.columns) {
-    if (column.name == spec.column) column.role = ColumnRole::group;
+    if (column.name == spec.column && column.role != ColumnRole::weight)
+      column.role = ColumnRole::group;
   }
 }
 

@@ -76,7 +76,9 @@ Result<TableProfile> profile_file(const std::filesystem::path& path, const Table
   reading = &parser;
   const auto read = read_csv_file(path, parser);
   if (!read) return read.error();
-  return builder->finish(parser.dialect(), parser.remarks());
+  auto profile = builder->finish(parser.dialect(), parser.remarks());
+  if (profile) profile->is_packed = is_packed_file(path);
+  return profile;
 }
 
 }  // namespace starling::ml

@@ -335,7 +335,7 @@ class ServedTrees : public ServedModel {
     check(XGBoosterGetNumFeature(booster, &inputs_));
     const std::size_t groups = head_.is_regression || head_.outputs == 2 ? 1 : head_.outputs;
     if (static_cast<bst_ulong>(limits->columns) > inputs_ ||
-        static_cast<std::size_t>(limits->groups) > groups)
+        static_cast<std::size_t>(limits->groups) != groups)
       throw std::runtime_error("the trees ask for other columns or outputs than their head says");
   }
 

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +19,8 @@ using Json = nlohmann::json;
 constexpr std::int64_t kNoChild = -1;
 constexpr std::int64_t kNoParent = 2147483647;
 constexpr std::size_t kNestedMax = 64;
+constexpr std::array<std::string_view, 3> kObjectives{
+    "reg:squarederror", "binary:logistic", "multi:softprob"};
 
 /// Those of a tree that lead somewhere.
 enum List : std::size_t { lefts, rights, parents, columns, types, others, groups, none };
@@ -49,9 +54,15 @@ class Reader : public nlohmann::json_sax<Json> {
   bool number_float(double, const std::string&) override { return is_no_list(); }
 
   bool string(std::string& text) override {
-    const bool is_booster = keys_.size() == 3 && keys_[1] == "gradient_booster";
-    if (is_booster && keys_.back() == "name" && text != "gbtree")
+    if (is_at({"learner", "gradient_booster", "name"}) && text != "gbtree")
       return refuse("is of another booster than gbtree");
+    if (is_at({"learner", "objective", "name"}) &&
+        std::ranges::find(kObjectives, text) == kObjectives.end())
+      return refuse("answers something else than numbers or chances");
+    if (is_at({"learner", "gradient_booster", "model", "gbtree_model_param", "num_trees"}))
+      return read_count(text, told_trees_);
+    if (is_at({"learner", "learner_model_param", "num_class"})) return read_count(text, classes_);
+    if (is_at({"learner", "learner_model_param", "num_target"})) return read_count(text, targets_);
     return is_no_list();
   }
 
@@ -60,13 +71,14 @@ class Reader : public nlohmann::json_sax<Json> {
   bool start_object(std::size_t) override { return is_no_list() && open(); }
 
   bool key(std::string& name) override {
+    if (!names_.back().insert(name).second) return refuse("has a name twice");
     keys_.back() = name;
     list_ = none;
     return true;
   }
 
   bool end_object() override {
-    keys_.pop_back();
+    close();
     return keys_.size() != kTreeDepth || end_tree();
   }
 
@@ -75,15 +87,22 @@ class Reader : public nlohmann::json_sax<Json> {
     const bool is_of_tree = keys_.size() == kTreeDepth + 1;
     const List named = keys_.empty() ? none : list_named(keys_.back());
     if (named == groups ? keys_.size() == 4 : is_of_tree) list_ = named;
-    if (list_ != none && list_ != groups && seen_[list_]++ > 0 && list_ != others)
-      return refuse("says twice where its nodes lead");
     return open();
   }
 
   bool end_array() override {
     list_ = none;
-    keys_.pop_back();
+    close();
     return true;
+  }
+
+  /// What can be told when all is read.
+  bool end() {
+    limits.groups = std::max({classes_, targets_, std::int64_t{1}});
+    const auto told = static_cast<std::size_t>(told_trees_);
+    if (told_trees_ < 1 || told != trees_ || ids_ != trees_ || told_groups_ != trees_)
+      return refuse("is the last, and the file says that there are more or fewer");
+    return most_group_ < limits.groups || refuse("or one before adds to no output");
   }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
@@ -105,10 +124,30 @@ class Reader : public nlohmann::json_sax<Json> {
 
   bool open() {
     keys_.emplace_back();
+    names_.emplace_back();
     return keys_.size() <= kNestedMax || refuse("is nested too deep");
   }
 
+  void close() {
+    keys_.pop_back();
+    names_.pop_back();
+  }
+
+  bool is_at(std::initializer_list<std::string_view> path) const {
+    return std::ranges::equal(keys_, path);
+  }
+
+  /// A whole number that is written as text.
+  bool read_count(const std::string& text, std::int64_t& count) {
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);
+    const bool is_whole = code == std::errc{} && end == text.data() + text.size();
+    return (is_whole && count >= 0 && count < INT32_MAX) || refuse("is one of no number of them");
+  }
+
   bool take(std::int64_t number) {
+    const bool is_id = keys_.size() == kTreeDepth + 1 && keys_.back() == "id";
+    if (is_id && number != static_cast<std::int64_t>(trees_)) return refuse("has another's number");
+    if (is_id) ++ids_;
     if (list_ == none) return true;
     if (list_ == others) return refuse("knows categories");
     if (list_ == types && number != 0) return refuse("knows categories");
@@ -117,7 +156,8 @@ class Reader : public nlohmann::json_sax<Json> {
       return true;
     }
     if (number < 0 || number >= INT32_MAX) return refuse("adds to no output");
-    limits.groups = std::max(limits.groups, number + 1);
+    most_group_ = std::max(most_group_, number);
+    ++told_groups_;
     return true;
   }
 
@@ -130,7 +170,6 @@ class Reader : public nlohmann::json_sax<Json> {
       if (!is_node(static_cast<std::size_t>(node))) return refuse("leads nowhere");
     for (auto& list : lists_)
       list.clear();
-    seen_ = {};
     ++trees_;
     return true;
   }
@@ -153,15 +192,16 @@ class Reader : public nlohmann::json_sax<Json> {
   std::vector<std::string> keys_;  ///< of what is open; a list has none
   List list_ = none;               ///< that numbers now belong to
   std::array<std::vector<std::int64_t>, none> lists_;
-  std::array<std::size_t, none> seen_{};
-  std::size_t trees_ = 0;
+  std::vector<std::set<std::string>> names_;  ///< of each object that is open
+  std::size_t trees_ = 0, ids_ = 0, told_groups_ = 0;
+  std::int64_t told_trees_ = -1, classes_ = 0, targets_ = 0, most_group_ = -1;
 };
 
 }  // namespace
 
 Result<TreeLimits> check_trees(std::string_view json) {
   Reader reader;
-  const bool is_read = Json::sax_parse(json, &reader);
+  const bool is_read = Json::sax_parse(json, &reader) && reader.end();
   if (is_read && reader.complaint.empty()) return reader.limits;
   return Error{Errc::corrupt,
                fmt::format("not a model of trees: {}",

@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
 #include <unordered_map>
 
 namespace starling::ml {
@@ -135,48 +137,55 @@ Result<Metric> metric_of(const WorkTask& task, TaskKind kind) {
                fmt::format("metric \"{}\" does not judge {}", task.metric, to_string(kind))};
 }
 
-/// A class of a k-th of the rows counts as one of another k: rows / (classes * rows of the class).
-/// Classes that no row has count for nothing.
-std::vector<float> balanced_weights(const std::vector<std::int64_t>& classes) {
-  std::vector<std::size_t> counts;
-  for (const std::int64_t one : classes) {
-    const auto place = static_cast<std::size_t>(one);
-    if (place >= counts.size()) counts.resize(place + 1);
-    ++counts[place];
-  }
-  const auto seen = static_cast<double>(
-      std::ranges::count_if(counts, [](std::size_t count) { return count > 0; }));
-  std::vector<float> weights;
-  weights.reserve(classes.size());
-  for (const std::int64_t one : classes) {
-    const auto own = static_cast<double>(counts[static_cast<std::size_t>(one)]);
-    weights.push_back(static_cast<float>(static_cast<double>(classes.size()) / (seen * own)));
+/// What each row counts by its column; 1 where there is none.
+/// Errors: `invalid_argument`: a row says no number of 0 or more.
+Result<std::vector<double>> column_weights(const Table& table,
+                                           const std::vector<std::uint32_t>& rows) {
+  std::vector<double> weights(rows.size(), 1);
+  if (table.weight.name.empty()) return weights;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    weights[i] = table.weight.numbers[rows[i]];
+    if (weights[i] >= 0 && std::isfinite(weights[i])) continue;
+    return Error{Errc::invalid_argument,
+                 fmt::format("row {} (from 0) does not say in column \"{}\" what it counts: {}",
+                             rows[i],
+                             table.weight.name,
+                             std::isnan(weights[i]) ? "nothing" : number_text(weights[i]))};
   }
   return weights;
 }
 
+/// Makes each class that has rows count the same in all.
+void balance(const std::vector<std::int64_t>& classes, std::vector<double>& weights) {
+  std::map<std::int64_t, double> sums;
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    sums[classes[i]] += weights[i];
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (weights[i] > 0) weights[i] /= sums[classes[i]];
+}
+
 /// What the rows count by their column and by their classes, 1 on average; empty: all the same.
-/// Errors: `invalid_argument`: none of them counts.
+/// Errors: `invalid_argument`: a row does not say it, or none of them counts.
 Result<std::vector<float>> weights_of(const Table& table,
                                       const std::vector<std::uint32_t>& rows,
                                       const std::vector<std::int64_t>& classes,
                                       const EncodingSpec& encoding) {
-  std::vector<float> weights;
-  if (encoding.has_balanced_classes) weights = balanced_weights(classes);
-  if (table.weight.name.empty() || table.weight.name == table.target.name) return weights;
-  weights.resize(rows.size(), 1);
-  double sum = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    weights[i] = static_cast<float>(weights[i] * table.weight.numbers[rows[i]]);
-    sum += static_cast<double>(weights[i]);
-  }
+  const bool is_balanced = encoding.has_balanced_classes && !classes.empty();
+  if (table.weight.name.empty() && !is_balanced) return std::vector<float>{};
+  auto counted = column_weights(table, rows);
+  if (!counted) return counted.error();
+  if (is_balanced) balance(classes, *counted);
+  const double sum = std::accumulate(counted->begin(), counted->end(), 0.0);
   if (!(sum > 0) || !std::isfinite(sum)) {
-    return Error{
-        Errc::invalid_argument,
-        fmt::format("no row to learn from counts anything by column \"{}\"", table.weight.name)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("the rows to learn from count {} by column \"{}\"",
+                             sum > 0 ? "more than a number holds" : "nothing",
+                             table.weight.name)};
   }
-  for (float& weight : weights)
-    weight = static_cast<float>(weight * static_cast<double>(rows.size()) / sum);
+  std::vector<float> weights;
+  weights.reserve(rows.size());
+  for (const double one : *counted)
+    weights.push_back(static_cast<float>(one / sum * static_cast<double>(rows.size())));
   return weights;
 }
 

@@ -110,6 +110,9 @@ TEST(CheckValues, FindsWhatATrialCouldNotTake) {
               HasSubstr("from 1 to 8192, not 9000"));
   EXPECT_THAT(complaint(R"({"mlp.embedding_width":{"type":"int","low":16,"high":64}})"),
               HasSubstr("multiple of 16"));
+  EXPECT_THAT(complaint(R"({"mlp.norm":{"type":"fixed","value":"batch"},
+      "mlp.batch_size":{"type":"fixed","value":1}})"),
+              HasSubstr("mlp.batch_size to be 2 or more"));
   EXPECT_THAT(complaint(R"({"mlp.width":{"type":"float","low":32,"high":256}})"),
               HasSubstr("mlp.width must be a whole number"));
   EXPECT_THAT(complaint(R"({"xgb.max_depth":{"type":"int","low":3,"high":9}})"),

@@ -114,6 +114,15 @@ TEST(StudyEngine, BecomesAParameterOfEachNetwork) {
   EXPECT_EQ(with_trees.find("mlp.engine")->when, of_networks);
 }
 
+TEST(StudyEngine, IsRefusedWhereNoTrialIsANetwork) {
+  auto asked = request();
+  asked.engine = "torch";
+  asked.search_space_json = R"({"family":{"type":"fixed","value":"xgboost"}})";
+  const auto spec = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  ASSERT_FALSE(spec);
+  EXPECT_THAT(spec.error().detail, HasSubstr("engine: no trial of this search_space is a network"));
+}
+
 /// A table with a column of parts, one of days and one of people.
 TableProfile divisible_profile() {
   TableProfile profile = small_profile();

@@ -48,6 +48,10 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   ASSERT_TRUE(is_packed_profile(dataset.profile));
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 3U);
   TableProfile grouped = small_profile();
+  grouped.is_packed = true;
+  dataset.profile = to_json(grouped);
+  EXPECT_EQ(feature_level_of(AddDataset{dataset}), 5U);
+  grouped.is_packed = false;
   grouped.columns[1].role = ColumnRole::weight;
   dataset.profile = to_json(grouped);
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 5U);

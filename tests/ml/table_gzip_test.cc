@@ -1,5 +1,6 @@
 // Tables that are packed: unpacked while they are read, or refused with what is wrong.
 #include "ml/table/gunzip.h"
+#include "ml/table/profile_json.h"
 #include "ml/table/table_file.h"
 #include "node/base/random.h"
 #include "tests/support/scratch_folder.h"
@@ -80,6 +81,12 @@ TEST(Gunzip, ReadsMemberAfterMemberAndThePaddingOfTapes) {
   EXPECT_THAT(unpacked(two + "x", 7).error, HasSubstr("damaged"));
 }
 
+TEST(Gunzip, WhatUnpacksAThousandfoldIsNoTable) {
+  const std::string zeros = packed(std::string(100 << 20, '0'));
+  EXPECT_LT(zeros.size(), std::size_t{1} << 18);
+  EXPECT_THAT(unpacked(zeros, 4096).error, HasSubstr("more than 200 times as large"));
+}
+
 TEST(Gunzip, DamageIsRefusedAndNeverHangs) {
   const std::string whole = packed(table_text(300));
   for (std::size_t size = 1; size < whole.size(); size += 13)
@@ -104,6 +111,9 @@ TEST(Gunzip, AFileIsATableLikeAnyOther) {
   ASSERT_TRUE(plain);
   ASSERT_TRUE(same) << same.error().detail;
   EXPECT_EQ(same->rows, 3000U);
+  EXPECT_TRUE(same->is_packed);
+  EXPECT_EQ(*profile_from_json(to_json(*same)), *same);
+  EXPECT_FALSE(plain->is_packed);
   EXPECT_EQ(same->columns.size(), plain->columns.size());
   EXPECT_EQ(same->columns[0].distinct, plain->columns[0].distinct);
   std::ofstream{folder / "cut.csv.gz", std::ios::binary} << packed(text).substr(0, 2000);

@@ -231,9 +231,32 @@ TEST(TreeModel, TreesThatLeadNowhereAreRefused) {
     changed["learner"]["gradient_booster"]["name"] = booster;
     EXPECT_THROW(load_trees(changed.dump()), std::runtime_error) << booster;
   }
-  auto changed = whole;
-  changed["learner"]["gradient_booster"]["model"]["tree_info"][0] = 5;
-  EXPECT_THROW(load_trees(changed.dump()), std::runtime_error);
+  using ModelChange = void (*)(nlohmann::json & learner);
+  const std::vector<ModelChange> more{
+      [](auto& l) { l["gradient_booster"]["model"]["tree_info"][0] = 5; },
+      [](auto& l) { l["gradient_booster"]["model"]["tree_info"] = nlohmann::json::array(); },
+      [](auto& l) { l["gradient_booster"]["model"]["tree_info"].push_back(0); },
+      [](auto& l) { l["gradient_booster"]["model"]["trees"][1]["id"] = 0; },
+      [](auto& l) { l["gradient_booster"]["model"]["trees"][1].erase("id"); },
+      [](auto& l) { l["gradient_booster"]["model"]["gbtree_model_param"]["num_trees"] = "0"; },
+      [](auto& l) { l["gradient_booster"]["model"]["gbtree_model_param"]["num_trees"] = "5e7"; },
+      [](auto& l) { l["gradient_booster"]["model"]["gbtree_model_param"]["num_trees"] = "50000"; },
+      [](auto& l) { l["learner_model_param"]["num_class"] = "3"; },
+      [](auto& l) { l["learner_model_param"]["num_target"] = "2000000"; },
+      [](auto& l) { l["objective"]["name"] = "rank:pairwise"; },
+      [](auto& l) {
+        l["attributes"]["starling"] = R"({"format":1,"task":"classes","outputs":3,"scale":1,)"
+                                      R"("shift":0,"log1p":false})";
+      }};
+  for (std::size_t i = 0; i < more.size(); ++i) {
+    auto changed = whole;
+    more[i](changed["learner"]);
+    EXPECT_THROW(load_trees(changed.dump()), std::runtime_error) << "model, change " << i;
+  }
+  std::string twice = whole.dump();
+  const std::string model = R"("model":{)";
+  twice.insert(twice.find(model), R"("model":{},)");
+  EXPECT_THROW(load_trees(twice), std::runtime_error);
 }
 
 }  // namespace

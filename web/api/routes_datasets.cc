@@ -126,6 +126,29 @@ ContentHash hash_of_upload(const Call& call, const ContentHash& blob) {
   return hash_of(to_bytes(text));
 }
 
+/// The same file under the same name is the same data set, but not if its owner now says something
+/// else of its columns: that would be lost.
+std::optional<Response> other_words(const Call& call,
+                                    const ml::Dataset& dataset,
+                                    std::string_view name,
+                                    const ml::TableProfile& profile) {
+  for (const ml::Dataset& known : ml::list_datasets(*call.node().state())) {
+    if (known.name != name || known.blob != dataset.blob) continue;
+    const auto other = ml::profile_from_stored(known.profile);
+    const auto same = [](const ml::ColumnProfile& a, const ml::ColumnProfile& b) {
+      return a.name == b.name && a.role == b.role && a.type == b.type;
+    };
+    if (!other || std::ranges::equal(other->columns, profile.columns, same)) continue;
+    return problem(409,
+                   "conflict",
+                   fmt::format("data set {} is this file with other types or roles of its columns; "
+                               "choose another name or remove it",
+                               known.id),
+                   "columns");
+  }
+  return std::nullopt;
+}
+
 asio::awaitable<Response> add_dataset(Call& call) {
   if (auto wrong = table_problem(call)) co_return std::move(*wrong);
   auto dataset = co_await receive(call);
@@ -136,6 +159,8 @@ asio::awaitable<Response> add_dataset(Call& call) {
     drop_blob(call, dataset->blob);
     co_return unreadable(profile.error());
   }
+  if (auto wrong = other_words(call, *dataset, *call.request.target.find("name"), *profile))
+    co_return std::move(*wrong);
   auto stored_profile = ml::stored_profile(*profile);
   if (!stored_profile) {
     drop_blob(call, dataset->blob);

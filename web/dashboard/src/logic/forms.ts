@@ -3,7 +3,7 @@ import type { Column, Feature, Split } from "./types";
 
 /** A dataset's name from its file's name: what the API allows, nothing else. */
 export function nameFromFile(file: string): string {
-  const stem = file.replace(/^.*[\\/]/, "").replace(/\.(csv|tsv|txt)$/i, "");
+  const stem = file.replace(/^.*[\\/]/, "").replace(/\.gz$/i, "").replace(/\.(csv|tsv|txt)$/i, "");
   const clean = stem
     .replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[-.]+|[-.]+$/g, "")

@@ -41,7 +41,7 @@ export type ColumnType =
 export interface Column {
   name: string;
   type: ColumnType;
-  role?: "feature" | "ignore" | "id";
+  role?: "feature" | "ignore" | "id" | "group" | "time" | "weight";
   missing: number;
   /** Of numbers and dates: cells that are none. */
   unreadable?: number;

@@ -125,7 +125,7 @@ function ChooseData({ all, chosen, listError, added }: ChooseProps) {
             id="file"
             class="unseen"
             type="file"
-            accept=".csv,.tsv,.txt,text/csv"
+            accept=".csv,.tsv,.txt,.gz,text/csv"
             data-testid="file"
             onChange={(event) => void take(event.currentTarget.files?.[0])}
           />

@@ -58,7 +58,8 @@ export function ProfileTable({ dataset }: { dataset: Dataset }) {
 }
 
 function typeOf(column: Column): string {
-  const isSetAside = column.role === "ignore" || column.role === "id";
+  if (column.role === "weight") return "what rows count";
+  const isSetAside = ["ignore", "id", "group"].includes(column.role ?? "");
   return isSetAside ? `${column.type}, set aside` : (kTypeWords[column.type] ?? column.type);
 }
 
