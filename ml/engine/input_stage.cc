@@ -214,9 +214,7 @@ void InputStage::frequencies_back(const float* delta,
   const std::size_t count = e.numbers.size();
   for (std::size_t i = 0; i < count; ++i) {
     const float* weight = parameters + weight_ + i * e.features() * e.width;
-    for (std::size_t c = 0; c < e.width; ++c)
-      for (std::size_t f = 0; f < e.features(); ++f)
-        at_[transposed][c * feature_stride_ + f] = weight[f * e.width + c];
+    kernels_.transpose(weight, e.features(), e.width, e.width, at_[transposed]);
     Product product;
     product.rows = rows;
     product.columns = feature_stride_;

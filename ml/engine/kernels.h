@@ -28,8 +28,8 @@ constexpr std::size_t padded(std::size_t width) {
   return (width + kLanes - 1) / kLanes * kLanes;
 }
 
-/// out[r][c] = bias[c] + sum over k of a(r, k) * b[k][c], then what is asked for of relu, gate and
-/// slope.
+/// out[r][c] = bias[c] + sum over k of a(r, k) * b[k][c], then that which is asked for of relu,
+/// gate and slope: at most one.
 struct Product {
   std::size_t rows = 0;
   std::size_t columns = 0;  ///< a multiple of kLanes
@@ -164,6 +164,11 @@ struct Bins {
 struct Kernels {
   const char* name;
   void (*multiply)(const Product& product);
+
+  /// to[c][r] = from[r][c] for `rows` of `columns`, `stride` apart; rows of `to` are padded with
+  /// zeros to a multiple of kLanes.
+  void (*transpose)(
+      const float* from, std::size_t rows, std::size_t columns, std::size_t stride, float* to);
 
   /// out[c] = sum over r of a[r][c], in order.
   void (*sum_rows)(const float* a, std::size_t rows, std::size_t columns, float* out);

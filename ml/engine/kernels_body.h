@@ -113,6 +113,46 @@ constexpr std::size_t kTileVectors = 2;
 
 constexpr std::size_t kTileRows = 6;
 
+/// Each of the sums, changed by its place among the results, is written there.
+template <std::size_t Rows, std::size_t Vectors, class Change>
+inline void write(const Lanes (&sums)[Rows][Vectors],
+                  float* out,
+                  std::size_t out_row,
+                  const Change& change) {
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < Vectors; ++c) {
+      const std::size_t at = r * out_row + c * Lanes::kWidth;
+      change(sums[r][c], at).store(out + at);
+    }
+  }
+}
+
+template <std::size_t Rows, std::size_t Vectors>
+inline void finish(const Product& p,
+                   const Lanes (&sums)[Rows][Vectors],
+                   std::size_t from,
+                   std::size_t out_row) {
+  float* const out = p.out + from;
+  if (p.relu) {
+    write(sums, out, out_row, [](Lanes sum, std::size_t) { return sum.where_positive(sum); });
+  } else if (p.gate) {
+    const Lanes scale = Lanes::all(p.gate_scale);
+    const float* const gate = p.gate + from;
+    write(sums, out, out_row, [scale, gate](Lanes sum, std::size_t at) {
+      return sum.times(scale).where_positive(Lanes::load(gate + at));
+    });
+  } else if (p.slope) {
+    const float* const slope = p.slope + from;
+    write(sums, out, out_row, [slope](Lanes sum, std::size_t at) {
+      return sum.times(Lanes::load(slope + at));
+    });
+  } else {
+    write(sums, out, out_row, [](Lanes sum, std::size_t) { return sum; });
+  }
+}
+
 /// Rows [row, row + Rows) and Vectors * kWidth columns from `column`, held in registers throughout.
 template <std::size_t Rows, std::size_t Vectors>
 void tile(const Product& p, std::size_t row, std::size_t column) {
@@ -140,19 +180,7 @@ void tile(const Product& p, std::size_t row, std::size_t column) {
         sums[r][c] = sums[r][c].plus_product(left, right[c]);
     }
   }
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (std::size_t c = 0; c < Vectors; ++c) {
-      const std::size_t at = (row + r) * out_row + column + c * Lanes::kWidth;
-      Lanes sum = sums[r][c];
-      if (p.relu) sum = sum.where_positive(sum);
-      if (p.gate)
-        sum = sum.times(Lanes::all(p.gate_scale)).where_positive(Lanes::load(p.gate + at));
-      if (p.slope) sum = sum.times(Lanes::load(p.slope + at));
-      sum.store(p.out + at);
-    }
-  }
+  finish<Rows, Vectors>(p, sums, row * out_row + column, out_row);
 }
 
 template <std::size_t Vectors>
@@ -173,6 +201,41 @@ void multiply(const Product& p) {
     strip<kTileVectors>(p, column);
   for (; column < p.columns; column += Lanes::kWidth)
     strip<1>(p, column);
+}
+
+/// Four floats side by side, on every machine.
+using Four [[gnu::vector_size(16), gnu::aligned(4), gnu::may_alias]] = float;
+
+/// Rows [r, r + 4) and columns [c, c + 4).
+inline void transpose_four(const float* from,
+                           std::size_t stride,
+                           float* to,
+                           std::size_t to_stride) {
+  const auto row = [&](std::size_t r) { return *reinterpret_cast<const Four*>(from + r * stride); };
+  const auto low = [](Four a, Four b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); };
+  const auto high = [](Four a, Four b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); };
+  const Four a = row(0), b = row(1), c = row(2), d = row(3);
+  const Four ac = low(a, c), bd = low(b, d), ac_high = high(a, c), bd_high = high(b, d);
+  const Four columns[] = {low(ac, bd), high(ac, bd), low(ac_high, bd_high), high(ac_high, bd_high)};
+  for (std::size_t i = 0; i < 4; ++i)
+    *reinterpret_cast<Four*>(to + i * to_stride) = columns[i];
+}
+
+void transpose(
+    const float* from, std::size_t rows, std::size_t columns, std::size_t stride, float* to) {
+  const std::size_t to_stride = (rows + kLanes - 1) / kLanes * kLanes;
+  const std::size_t by_four = rows / 4 * 4;
+  for (std::size_t c = 0; c < columns; c += 4) {
+    const std::size_t count = columns - c < 4 ? columns - c : 4;
+    std::size_t r = 0;
+    if (count == 4)
+      for (; r < by_four; r += 4)
+        transpose_four(from + r * stride + c, stride, to + c * to_stride + r, to_stride);
+    for (std::size_t i = c; i < c + count; ++i) {
+      for (std::size_t rest = r; rest < to_stride; ++rest)
+        to[i * to_stride + rest] = rest < rows ? from[rest * stride + i] : 0.0F;
+    }
+  }
 }
 
 void sum_rows(const float* a, std::size_t rows, std::size_t columns, float* out) {
@@ -204,9 +267,10 @@ double sum_squares(const float* values, std::size_t count) {
   return sum;
 }
 
-/// Division and square root are rounded exactly everywhere; nothing here is fused.
+/// Division and square root are rounded exactly everywhere; nothing here is fused. The step is a
+/// copy: what the loop writes could be a part of the caller's, and it could not work in lanes.
 template <bool HasDecay>
-void adam_with(const AdamStep& s) {
+void adam_with(const AdamStep s) {
   const float rest1 = 1 - s.beta1;
   const float rest2 = 1 - s.beta2;
   float* __restrict weights = s.weights;
@@ -235,7 +299,8 @@ void adam(const AdamStep& s) {
     adam_with<true>(s);
 }
 
-void momentum(const MomentumStep& s) {
+void momentum(const MomentumStep& step) {
+  const MomentumStep s = step;
   float* __restrict weights = s.weights;
   const float* __restrict gradients = s.gradients;
   float* __restrict velocity = s.velocity;
@@ -261,7 +326,8 @@ inline std::uint32_t mixed(std::uint32_t x) {
   return x;
 }
 
-void dropout(const Dropout& d) {
+void dropout(const Dropout& given) {
+  const Dropout d = given;
   float* __restrict values = d.values;
   for (std::size_t i = 0; i < d.count; ++i) {
     const std::uint32_t draw = mixed(static_cast<std::uint32_t>(i) * 0x9e3779b9U + d.key);
@@ -434,6 +500,7 @@ namespace {
 constexpr Kernels kernels_named(const char* name) {
   return {.name = name,
           .multiply = &multiply,
+          .transpose = &transpose,
           .sum_rows = &sum_rows,
           .sum_squares = &sum_squares,
           .adam = &adam,

@@ -309,18 +309,6 @@ void Mlp::weights_back(const Layer& layer,
   }
 }
 
-void Mlp::transpose(const Layer& layer, std::size_t block) {
-  const std::size_t stride = padded(layer.inputs);
-  const float* weight = weights_ + layer.weight + block * layer.inputs * layer.stride;
-  float* const transposed = at(plan_.transposed);
-  for (std::size_t c = 0; c < layer.outputs; ++c) {
-    float* row = transposed + c * stride;
-    for (std::size_t r = 0; r < layer.inputs; ++r)
-      row[r] = weight[r * layer.stride + c];
-    std::fill(row + layer.inputs, row + stride, 0.0F);
-  }
-}
-
 /// From the gradient by the sums of a layer to that by what the layer before makes of its sums; for
 /// the first, to that by what it was given.
 void Mlp::propagate(std::size_t index, std::size_t rows) {
@@ -330,7 +318,11 @@ void Mlp::propagate(std::size_t index, std::size_t rows) {
   const std::size_t own = rows / layer.blocks;
   const bool is_fused = before != nullptr && !shape_.net.is_residual;
   for (std::size_t block = 0; block < layer.blocks; ++block) {
-    transpose(layer, block);
+    kernels_.transpose(weights_ + layer.weight + block * layer.inputs * layer.stride,
+                       layer.inputs,
+                       layer.outputs,
+                       layer.stride,
+                       at(plan_.transposed));
     const std::size_t from = block * own * stride;
     Product product;
     product.rows = own;

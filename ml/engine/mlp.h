@@ -154,7 +154,6 @@ class Mlp {
   void normalise_back(const Layer& layer, std::size_t rows);
   void weights_back(const Layer& layer, const float* in, std::size_t stride, std::size_t rows);
   void propagate(std::size_t layer, std::size_t rows);
-  void transpose(const Layer& layer, std::size_t block);
   void average_members(float* said, std::size_t rows);
 
   /// Whether ReLU follows the sums at once and its slope is told by what it says.

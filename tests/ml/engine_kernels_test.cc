@@ -80,15 +80,34 @@ TEST_P(EachKernels, Multiplies) {
     product.a_depth = is_transposed ? rows : 1;
     product.b = b.data();
     if (random_.chance(0.5)) product.bias = bias.data();
-    product.relu = random_.chance(0.5);
-    if (random_.chance(0.5)) product.gate = gate.data();
+    const auto after = random_.below(4);
+    product.relu = after == 1;
+    if (after == 2) product.gate = gate.data();
     product.gate_scale = 1.25F;
-    if (random_.chance(0.5)) product.slope = slope.data();
+    if (after == 3) product.slope = slope.data();
     product.out = plain.data();
     plain_.multiply(product);
     product.out = fast.data();
     fast_.multiply(product);
     ASSERT_TRUE(same_bits(plain, fast)) << rows << " x " << columns << " x " << depth;
+  }
+}
+
+TEST_P(EachKernels, Transposes) {
+  for (int round = 0; round < 100; ++round) {
+    const std::size_t rows = 1 + random_.below(40), columns = 1 + random_.below(40);
+    const std::size_t stride = columns + random_.below(20);
+    const std::size_t to_stride = (rows + kLanes - 1) / kLanes * kLanes;
+    const auto from = numbers(random_, rows * stride);
+    std::vector<float> right(columns * to_stride, 0.0F), said(columns * to_stride, NAN);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t c = 0; c < columns; ++c)
+        right[c * to_stride + r] = from[r * stride + c];
+    fast_.transpose(from.data(), rows, columns, stride, said.data());
+    ASSERT_TRUE(same_bits(right, said)) << rows << " x " << columns;
+    std::ranges::fill(said, NAN);
+    plain_.transpose(from.data(), rows, columns, stride, said.data());
+    ASSERT_TRUE(same_bits(right, said)) << rows << " x " << columns;
   }
 }
 

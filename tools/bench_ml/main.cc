@@ -1,15 +1,17 @@
-// bench_ml: what a training step costs, with each set of kernels and with LibTorch, and what
-// reading a table costs, as JSON on stdout. All take turns, so that what else the machine does
-// meets all of them.
+// bench_ml: what a training step costs, with each set of kernels, with LibTorch and in OpenBLAS's
+// products alone, and what reading a table costs, as JSON on stdout. All take turns, so that what
+// else the machine does meets all of them.
 #include "ml/engine/kernels.h"
 #include "ml/train/native_engine.h"
 #include "node/base/random.h"
+#include "tools/bench_ml/blas.h"
 #include "tools/bench_ml/csv.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -64,9 +66,9 @@ std::map<std::string, std::unique_ptr<Engine>> engines() {
   return all;
 }
 
-double seconds_of_epoch(ml::Learner& learner) {
+double seconds_of(const std::function<void()>& work) {
   const auto begun = std::chrono::steady_clock::now();
-  learner.train_epoch();
+  work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
 }
 
@@ -83,11 +85,24 @@ Json bench_steps(const Shape& shape, int rounds) {
   std::map<std::string, std::unique_ptr<ml::Learner>> learners;
   for (const auto& [name, engine] : all)
     learners[name] = engine->make_learner(spec, target, data, 1);
-  const double steps = static_cast<double>(shape.rows) / shape.batch;
+  std::vector<std::size_t> widths(shape.layers + 1, shape.width);
+  widths.front() = shape.inputs;
+  widths.push_back(1);
+  const auto blas = blas_step(widths, shape.batch);
+  const std::size_t steps = shape.rows / shape.batch;
   std::map<std::string, std::vector<double>> micros;
-  for (int round = 0; round < rounds; ++round)
+  const auto time = [&](const std::string& name, const std::function<void()>& epoch) {
+    micros[name].push_back(seconds_of(epoch) * 1e6 / static_cast<double>(steps));
+  };
+  for (int round = 0; round < rounds; ++round) {
     for (const auto& [name, learner] : learners)
-      micros[name].push_back(seconds_of_epoch(*learner) * 1e6 / steps);
+      time(name, [&] { learner->train_epoch(); });
+    const auto products_only = [&] {
+      for (std::size_t i = 0; i < steps; ++i)
+        blas();
+    };
+    if (blas) time("openblas, products only", products_only);
+  }
   Json report{{"shape", shape.name}, {"step_us", Json::object()}};
   for (auto& [name, samples] : micros) {
     std::ranges::sort(samples);
