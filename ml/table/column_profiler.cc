@@ -20,6 +20,27 @@ constexpr std::uint64_t kIdRowsMin = 20;      // fewer rows say nothing about a 
 constexpr double kReadableShare = 0.95;       // so many numbers make a column of numbers
 constexpr std::uint64_t kDateTries = 200;     // words that are no dates, after which none is sought
 
+/// Beyond 2^52 there is nothing but whole numbers; below it, adding it rounds to one.
+bool are_whole(std::span<const double> block) {
+  constexpr double kWholeFrom = 4503599627370496;
+  std::uint64_t parts = 0;
+  for (const double number : block) {
+    const double size = std::abs(number);
+    const double rounded = (size + kWholeFrom) - kWholeFrom;
+    parts +=
+        static_cast<std::uint64_t>(size < kWholeFrom) & static_cast<std::uint64_t>(rounded != size);
+  }
+  return parts == 0;
+}
+
+/// How often a number is that before it plus one.
+std::uint64_t successors(std::span<const double> block) {
+  std::uint64_t count = 0;
+  for (std::size_t i = 1; i < block.size(); ++i)
+    count += static_cast<std::uint64_t>(block[i] == block[i - 1] + 1);
+  return count;
+}
+
 bool is_most(std::uint64_t part, std::uint64_t whole, double share) {
   return whole > 0 && static_cast<double>(part) >= share * static_cast<double>(whole);
 }
@@ -28,16 +49,26 @@ bool is_most(std::uint64_t part, std::uint64_t whole, double share) {
 
 void NumberStats::add(std::span<const double> block) {
   if (block.empty()) return;
-  constexpr std::size_t kLanes = 4;  // sums that do not wait for each other
-  std::array<double, kLanes> sums{}, squares{};
+  constexpr std::size_t kLanes = 4;  // that do not wait for each other
+  std::array<double, kLanes> sums{}, squares{}, least{}, most{};
+  least.fill(min_);
+  most.fill(max_);
   const double shift = block[0];
-  for (std::size_t i = 0; i < block.size(); ++i) {
-    const double off = block[i] - shift;
-    sums[i % kLanes] += off;
-    squares[i % kLanes] += off * off;
-    min_ = block[i] < min_ ? block[i] : min_;
-    max_ = block[i] > max_ ? block[i] : max_;
-  }
+  const auto add_one = [&](std::size_t lane, double number) {
+    const double off = number - shift;
+    sums[lane] += off;
+    squares[lane] += off * off;
+    least[lane] = number < least[lane] ? number : least[lane];
+    most[lane] = number > most[lane] ? number : most[lane];
+  };
+  const std::size_t whole = block.size() / kLanes * kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      add_one(lane, block[i + lane]);
+  for (std::size_t i = whole; i < block.size(); ++i)
+    add_one(i - whole, block[i]);
+  min_ = *std::ranges::min_element(least);
+  max_ = *std::ranges::max_element(most);
   const auto n = static_cast<double>(block.size());
   const double sum = sums[0] + sums[1] + sums[2] + sums[3];
   const double all_squares = squares[0] + squares[1] + squares[2] + squares[3];
@@ -68,16 +99,39 @@ ColumnProfiler::ColumnProfiler(std::string name,
       word_levels_(levels_max) {}
 
 void ColumnProfiler::add(const CsvBatch& batch, std::size_t column) {
-  const std::string_view* cell = batch.fields.data() + column;
-  for (std::size_t i = 0; i < batch.rows(); ++i, cell += batch.columns) {
-    double number = 0;
-    if (reads_numbers_ && parse_short_number<Room::before>(*cell, decimal_, number)) {
-      add_number(number, *cell);
-    } else {
-      add_other(trimmed(*cell));
-    }
+  const bool is_quick = reads_numbers_ && choice_.type != ColumnType::date;
+  for (std::size_t row = 0; row < batch.rows(); ++row) {
+    if (is_quick) row = add_numbers(batch, column, row);
+    if (row < batch.rows()) add_other(trimmed(batch.fields[row * batch.columns + column]));
   }
   end_block();
+}
+
+/// Cells that are numbers of few digits, up to the first that is none. What the loop changes is in
+/// registers.
+std::size_t ColumnProfiler::add_numbers(const CsvBatch& batch,
+                                        std::size_t column,
+                                        std::size_t row) {
+  const char decimal = decimal_;
+  std::size_t size = block_size_;
+  std::uint64_t leading_zeros = 0;
+  double number = 0;
+  for (; row < batch.rows(); ++row) {
+    const std::string_view cell = batch.fields[row * batch.columns + column];
+    if (!parse_short_number<Room::before>(cell, decimal, number)) break;
+    if (size == kBlockMax) {
+      block_size_ = size;
+      end_block();
+      size = 0;
+    }
+    if (cell.front() == '0') leading_zeros += has_leading_zero(cell) ? 1 : 0;
+    block_[size] = number;
+    block_texts_[size] = cell;
+    ++size;
+  }
+  block_size_ = size;
+  leading_zeros_ += leading_zeros;
+  return row;
 }
 
 /// All that is no number of few digits.
@@ -95,7 +149,7 @@ void ColumnProfiler::add_other(std::string_view text) {
   }
 }
 
-inline void ColumnProfiler::add_number(double number, std::string_view text) {
+void ColumnProfiler::add_number(double number, std::string_view text) {
   leading_zeros_ += text[0] == '0' && has_leading_zero(text) ? 1 : 0;
   if (choice_.type == ColumnType::date) note_date(text);
   if (block_size_ == kBlockMax) end_block();
@@ -105,13 +159,11 @@ inline void ColumnProfiler::add_number(double number, std::string_view text) {
 }
 
 void ColumnProfiler::end_block() {
+  if (block_size_ == 0) return;
   const std::span<const double> block{block_.data(), block_size_};
-  for (const double number : block) {
-    successors_ += number == last_ + 1 ? 1 : 0;
-    last_ = number;
-  }
-  for (std::size_t i = 0; i < block.size() && is_whole_; ++i)
-    is_whole_ = block[i] == std::trunc(block[i]);
+  successors_ += successors(block) + (block.front() == last_ + 1 ? 1 : 0);
+  last_ = block.back();
+  is_whole_ = is_whole_ && are_whole(block);
   const bool was_exact = number_levels_.is_exact();
   for (std::size_t i = 0; i < block.size(); ++i)
     number_levels_.add(hash_number(block[i]), block_texts_[i]);

@@ -58,6 +58,7 @@ class ColumnProfiler {
   std::vector<std::string> warnings(const ColumnProfile& column, std::uint64_t rows) const;
 
  private:
+  std::size_t add_numbers(const CsvBatch& batch, std::size_t column, std::size_t row);
   void add_other(std::string_view text);
   void add_number(double number, std::string_view text);
   void end_block();

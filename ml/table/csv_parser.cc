@@ -42,9 +42,9 @@ std::span<char> CsvParser::unsplit() {
 
 Result<> CsvParser::feed(std::string_view bytes) {
   while (!bytes.empty()) {
-    auto taken = take(bytes.substr(0, kCsvPieceBytes));
+    auto taken = take(bytes.substr(0, kCsvBatchBytes));
     if (!taken) return taken;
-    bytes.remove_prefix(std::min(bytes.size(), kCsvPieceBytes));
+    bytes.remove_prefix(std::min(bytes.size(), kCsvBatchBytes));
   }
   return {};
 }

@@ -26,6 +26,7 @@
 namespace starling::ml {
 
 inline constexpr std::size_t kCsvPieceBytes = 64 << 10;  ///< how much is read at a time
+inline constexpr std::size_t kCsvBatchBytes = 16 << 10;  ///< ... and split: fields stay in a cache
 
 /// How many bytes before a field can be read, so that numbers are loaded in one go.
 inline constexpr std::size_t kCsvBytesBefore = 8;

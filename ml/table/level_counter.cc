@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace starling::ml {
 
@@ -22,7 +23,7 @@ std::uint64_t hash_text(std::string_view text) {
 }
 
 void LevelCounter::count(std::uint64_t hash, std::string_view text) {
-  if (slots_.empty()) slots_.resize(16);
+  if (slots_.empty()) grow();
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
   while (slots_[at].count != 0 && slots_[at].hash != hash)
@@ -34,26 +35,28 @@ void LevelCounter::count(std::uint64_t hash, std::string_view text) {
   if (used_ == exact_max_) {
     if (sketch_) return;
     sketch_.emplace();
-    for (const Level& level : slots_) {
-      if (level.count != 0) sketch_->add(level.hash);
+    for (const Slot& slot : slots_) {
+      if (slot.count != 0) sketch_->add(slot.hash);
     }
     sketch_->add(hash);
     return;
   }
-  slots_[at] = {hash, 1, std::string{utf8_prefix(text, kLevelTextBytesMax)}};
+  slots_[at] = {hash, 1};
+  texts_[at] = utf8_prefix(text, kLevelTextBytesMax);
   if (++used_ * 2 > slots_.size()) grow();
 }
 
 void LevelCounter::grow() {
-  std::vector<Level> old(slots_.size() * 2);
-  old.swap(slots_);
-  const std::size_t mask = slots_.size() - 1;
-  for (Level& level : old) {
-    if (level.count == 0) continue;
-    std::size_t at = level.hash & mask;
+  const std::size_t size = std::max<std::size_t>(16, slots_.size() * 2);
+  const auto slots = std::exchange(slots_, std::vector<Slot>(size));
+  auto texts = std::exchange(texts_, std::vector<std::string>(size));
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].count == 0) continue;
+    std::size_t at = slots[i].hash & (size - 1);
     while (slots_[at].count != 0)
-      at = (at + 1) & mask;
-    slots_[at] = std::move(level);
+      at = (at + 1) & (size - 1);
+    slots_[at] = slots[i];
+    texts_[at] = std::move(texts[i]);
   }
 }
 
@@ -79,8 +82,8 @@ std::uint64_t LevelCounter::distinct() const {
 
 std::vector<LevelCounter::Level> LevelCounter::levels() const {
   std::vector<Level> all;
-  for (const Level& level : slots_) {
-    if (level.count != 0) all.push_back(level);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].count != 0) all.push_back({slots_[i].count, texts_[i]});
   }
   return all;
 }
@@ -88,6 +91,7 @@ std::vector<LevelCounter::Level> LevelCounter::levels() const {
 void LevelCounter::drop_levels() {
   keeps_levels_ = false;
   slots_ = {};
+  texts_ = {};
 }
 
 }  // namespace starling::ml

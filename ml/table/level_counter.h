@@ -50,8 +50,7 @@ class DistinctSketch {
 class LevelCounter {
  public:
   struct Level {
-    std::uint64_t hash = 0;
-    std::uint64_t count = 0;  ///< 0: an empty slot
+    std::uint64_t count = 0;
     std::string text;
   };
 
@@ -74,13 +73,19 @@ class LevelCounter {
   void drop_levels();
 
  private:
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::uint64_t count = 0;  ///< 0: empty
+  };
+
   void count(std::uint64_t hash, std::string_view text);
   void grow();
 
   std::size_t exact_max_;
   std::size_t used_ = 0;
   bool keeps_levels_ = true;
-  std::vector<Level> slots_;              ///< open addressing, a power of two
+  std::vector<Slot> slots_;               ///< open addressing, a power of two
+  std::vector<std::string> texts_;        ///< of the slots; apart, for they are seldom looked at
   std::optional<DistinctSketch> sketch_;  ///< from the overflow on
 };
 

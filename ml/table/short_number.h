@@ -50,10 +50,12 @@ enum class Room { none, before };
 template <Room kRoom = Room::none>
 inline bool parse_short_number(std::string_view text, char decimal, double& number) {
   constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-  const bool is_negative = !text.empty() && text[0] == '-';
-  text.remove_prefix(is_negative || (!text.empty() && text[0] == '+') ? 1 : 0);
+  if (text.empty()) return false;
+  // Where half of a column is negative, branches would be guessed wrong: sums of conditions.
+  const auto is_negative = static_cast<std::size_t>(text[0] == '-');
+  text.remove_prefix(is_negative + static_cast<std::size_t>(text[0] == '+'));
   const std::size_t n = text.size();
-  if (n == 0 || n > 8) return false;
+  if (n - 1 > 7) return false;
   std::uint64_t word = kRoom == Room::none ? load_bytes(text) : load_bytes_before(text.data() + n);
   const std::uint64_t text_bytes = ~std::uint64_t{0} << (64 - 8 * n);
   word = (word & text_bytes) | (kOnes * '0' & ~text_bytes);  // leading zeros
@@ -75,7 +77,7 @@ inline bool parse_short_number(std::string_view text, char decimal, double& numb
   value = (value & 0x0000FFFF0000FFFFULL) * 42949672960001 >> 32;
   auto size = static_cast<double>(value);
   if (after_mark > 0) size /= kPowersOfTen[after_mark];
-  number = kSigns[is_negative ? 1 : 0] * size;
+  number = kSigns[is_negative] * size;
   return true;
 }
 

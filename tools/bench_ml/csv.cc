@@ -85,7 +85,7 @@ void profile(const RepeatedTable& table) {
 /// Seconds that pandas' C reader takes; nothing where there is no pandas.
 std::optional<double> pandas(const RepeatedTable& table) {
   const auto command = fmt::format(
-      "python3 -c 'import pandas, time; t = time.process_time(); pandas.read_csv(\"{}\"); "
+      "/usr/bin/python3 -c 'import pandas, time; t = time.process_time(); pandas.read_csv(\"{}\"); "
       "print(time.process_time() - t)' 2>/dev/null",
       table.path().string());
   FILE* pipe = ::popen(command.c_str(), "r");
