@@ -24,6 +24,7 @@ struct RunOptions : ClientOptions {
   std::string name;
   std::string use_case;
   std::string engine;
+  std::string space;
   std::string out;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> parallelism;
@@ -57,6 +58,7 @@ Json study_request(const RunOptions& options,
   if (!options.metric.empty()) request["metric"] = options.metric;
   if (!options.use_case.empty()) request["use_case"] = options.use_case;
   if (!options.engine.empty()) request["engine"] = options.engine;
+  if (!options.space.empty()) request["search_space"] = options.space;
   if (options.seed) request["seed"] = *options.seed;
   if (options.parallelism) request["parallelism"] = *options.parallelism;
   return request;
@@ -208,6 +210,11 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
                         options.engine,
                         "What trains networks: native (the own kernels), or torch (LibTorch)")
             ->check(CLI::IsMember({"native", "torch"}));
+        command
+            .add_option("--space",
+                        options.space,
+                        "What trials may try: default, or nexusops (another system's, to compare)")
+            ->check(CLI::IsMember({"default", "nexusops"}));
         command.add_option("--out", options.out, "Model file (default: NAME.starling.zip)");
         add_split_flags(command, options.split);
         add_table_flags(command, options.table);

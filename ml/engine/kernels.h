@@ -15,14 +15,24 @@ namespace starling::ml {
 
 inline constexpr std::size_t kLanes = 16;
 
-/// What a hidden unit makes of its sum.
-/// Source: Hendrycks and Gimpel (gelu, by tanh), Klambauer et al. (selu), Misra (mish),
+/// What a hidden unit makes of its sum; softmax: what a layer makes of its sums, as it would at the
+/// outputs. Source: Hendrycks and Gimpel (gelu, by tanh), Klambauer et al. (selu), Misra (mish),
 ///         Ramachandran et al. (silu).
-enum class Activation : std::uint8_t { relu, gelu, selu, mish, silu, tanh, sigmoid };
+enum class Activation : std::uint8_t {
+  relu,
+  gelu,
+  selu,
+  mish,
+  silu,
+  tanh,
+  sigmoid,
+  identity,
+  softmax
+};
 
 /// In the enum's order, for parameters and files.
-inline constexpr std::array<std::string_view, 7> kActivationNames{
-    "relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid"};
+inline constexpr std::array<std::string_view, 9> kActivationNames{
+    "relu", "gelu", "selu", "mish", "silu", "tanh", "sigmoid", "identity", "softmax"};
 
 constexpr std::size_t padded(std::size_t width) {
   return (width + kLanes - 1) / kLanes * kLanes;
@@ -79,12 +89,19 @@ struct Dropout {
   float scale = 1;
 };
 
-/// values[i] becomes f(values[i]); its slope there is kept if it is asked for.
+/// values[i] becomes f(values[i]); its slope there is kept if it is asked for. Not softmax.
 struct Activate {
   Activation kind = Activation::tanh;
   std::size_t count = 0;
   float* values = nullptr;
   float* slopes = nullptr;  ///< none: not asked for
+};
+
+/// From the gradient by what softmax gave of each row to that by what it was given, in place.
+struct SoftmaxSlope {
+  std::size_t rows = 0, columns = 0;  ///< rows are padded(columns) apart
+  float* delta = nullptr;
+  const float* chances = nullptr;  ///< what it gave
 };
 
 /// One step of gradient descent with momentum over `count` parameters, a multiple of kLanes.
@@ -202,6 +219,7 @@ struct Kernels {
 
   /// The first `classes` of each row of scores become probabilities; rows are `stride` apart.
   void (*softmax)(float* scores, std::size_t rows, std::size_t classes, std::size_t stride);
+  void (*softmax_back)(const SoftmaxSlope& slope);
 };
 
 /// Nothing if this program has none for that instruction set, or this machine cannot run them.

@@ -381,6 +381,13 @@ inline float sigmoid_of(float x) {
   return 1 / (1 + exp_of(-x));
 }
 
+struct Identity {
+  static float at(float x, float& slope) {
+    slope = 1;
+    return x;
+  }
+};
+
 struct Relu {
   static float at(float x, float& slope) {
     slope = x > 0 ? 1.0F : 0.0F;
@@ -470,6 +477,8 @@ void activate(const Activate& a) {
     case Activation::silu: return activate_with<Silu>(a);
     case Activation::tanh: return activate_with<Tanh>(a);
     case Activation::sigmoid: return activate_with<Sigmoid>(a);
+    case Activation::identity: return activate_with<Identity>(a);
+    case Activation::softmax: return;  // is no function of one number
   }
 }
 
@@ -519,7 +528,8 @@ constexpr Kernels kernels_named(const char* name) {
           .scale_columns = &scale_columns,
           .add_scaled_columns = &add_scaled_columns,
           .sum_products = &sum_products,
-          .softmax = &softmax};
+          .softmax = &softmax,
+          .softmax_back = &softmax_back};
 }
 
 }  // namespace

@@ -111,6 +111,18 @@ void normalise_rows_back(const NormSlope& s) {
   }
 }
 
+/// chance * (delta - sum of delta * chance)
+void softmax_back(const SoftmaxSlope& s) {
+  const std::size_t stride = padded(s.columns);
+  for (std::size_t r = 0; r < s.rows; ++r) {
+    float* __restrict delta = s.delta + r * stride;
+    const float* __restrict chances = s.chances + r * stride;
+    const float along = lane_sum(s.columns, [&](std::size_t c) { return delta[c] * chances[c]; });
+    for (std::size_t c = 0; c < s.columns; ++c)
+      delta[c] = chances[c] * (delta[c] - along);
+  }
+}
+
 /// Mean and variance (over rows - 1) of each column, and the inverse root of that over rows.
 void find_moments(const ColumnNorm& n) {
   const auto share = 1.0F / static_cast<float>(n.rows);

@@ -17,8 +17,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "state is kept as it lies");
 
-constexpr double kMomentum = 0.9;
-constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 
 }  // namespace
@@ -32,7 +30,8 @@ Mlp::Layer Mlp::layer_of(const MlpShape& shape, const TensorPlan& tensors, std::
   Layer layer{};
   layer.is_hidden = index < net.hidden.size();
   layer.inputs = net.width_before(index);
-  layer.outputs = layer.is_hidden ? net.hidden[index] : net.outputs;
+  if (layer.is_hidden) layer.says = net.hidden[index];
+  layer.outputs = layer.is_hidden ? layer.says.width : net.outputs;
   layer.stride = padded(layer.outputs);
   layer.blocks = layer.is_hidden ? 1 : net.members;
   layer.weight = place("weight");
@@ -69,17 +68,20 @@ Mlp::Plan Mlp::plan_of(const MlpShape& shape, MlpUse use) {
     transposed = std::max(transposed, layer.outputs * padded(layer.inputs));
   }
   const std::size_t widest_floats = rows * widest;
-  const bool has_slopes = net.activation != Activation::relu || net.is_residual;
   const std::size_t turns[] = {is_training ? 0 : take(widest_floats),
                                is_training ? 0 : take(widest_floats)};
   for (Layer& layer : plan.layers) {
     const std::size_t floats = rows * layer.stride;
     const auto index = static_cast<std::size_t>(&layer - plan.layers.data());
     layer.activation = is_training ? take(floats) : turns[index % 2];
-    const bool has_norm = layer.is_hidden && net.norm != Norm::none;
-    if (has_norm) layer.inverse = take(net.norm == Norm::layer ? padded(rows) : layer.stride);
-    if (is_training && has_norm) layer.normal = take(floats);
-    if (is_training && layer.is_hidden && has_slopes) layer.slope = take(floats);
+    if (!layer.is_hidden) continue;
+    const HiddenLayer& says = layer.says;
+    const bool has_norm = says.norm != Norm::none;
+    if (has_norm) layer.inverse = take(says.norm == Norm::layer ? padded(rows) : layer.stride);
+    if (!is_training) continue;
+    if (has_norm) layer.normal = take(floats);
+    if (says.activation != Activation::relu || net.is_residual) layer.slope = take(floats);
+    if (says.activation == Activation::softmax) layer.chances = take(floats);
   }
   if (is_training) {
     plan.delta = take(widest_floats);
@@ -110,7 +112,7 @@ Mlp::Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed, MlpUse use)
   STARLING_ASSERT(shape_.batch > 0 && shape_.net.outputs > 0, "a network has outputs and a batch");
   stage_.place(at(plan_.stage));
   if (use == MlpUse::predict) return;
-  set_first_values(plan_.tensors, seed, weights_);
+  set_first_values(plan_.tensors, shape_.init, seed, weights_);
   std::copy_n(weights_, plan_.tensors.total, average_);
 }
 
@@ -155,7 +157,7 @@ void Mlp::linear(const Layer& layer,
     product.a_depth = 1;
     product.b = parameters + layer.weight + block * layer.inputs * layer.stride;
     product.bias = parameters + layer.bias + block * layer.stride;
-    product.relu = layer.is_hidden && has_plain_relu();
+    product.relu = has_plain_relu(layer);
     product.out = at(layer.activation) + block * own * layer.stride;
     kernels_.multiply(product);
   }
@@ -165,7 +167,7 @@ void Mlp::normalise(const Layer& layer,
                     std::size_t rows,
                     const float* parameters,
                     bool is_training) {
-  if (shape_.net.norm == Norm::layer) {
+  if (layer.says.norm == Norm::layer) {
     kernels_.normalise_rows({.rows = rows,
                              .columns = layer.outputs,
                              .values = at(layer.activation),
@@ -174,7 +176,7 @@ void Mlp::normalise(const Layer& layer,
                              .normal = is_training ? at(layer.normal) : nullptr,
                              .inverse = at(layer.inverse)});
   }
-  if (shape_.net.norm != Norm::batch) return;
+  if (layer.says.norm != Norm::batch) return;
   // What a batch says of the moments is kept where the gradient would be: they have none.
   const float* known = parameters;
   float* const found = is_training ? at(plan_.gradients) : nullptr;
@@ -194,10 +196,12 @@ void Mlp::normalise(const Layer& layer,
 void Mlp::activate(std::size_t index, std::size_t rows, bool is_training) {
   const Layer& layer = plan_.layers[index];
   const std::size_t count = rows * layer.stride;
-  const bool drops = is_training && shape_.dropout > 0;
+  const bool drops = is_training && layer.says.dropout > 0;
   float* const slope = is_training && layer.slope != 0 ? at(layer.slope) : nullptr;
-  if (!has_plain_relu()) {
-    kernels_.activate({.kind = shape_.net.activation,
+  if (layer.says.activation == Activation::softmax) {
+    apply_softmax(layer, rows, is_training);
+  } else if (!has_plain_relu(layer)) {
+    kernels_.activate({.kind = layer.says.activation,
                        .count = count,
                        .values = at(layer.activation),
                        .slopes = slope});
@@ -206,14 +210,24 @@ void Mlp::activate(std::size_t index, std::size_t rows, bool is_training) {
   if (drops) drop(at(layer.activation), count, index);
 }
 
+/// Its slopes are in `softmax_back`: those of the layer hold the dropout only.
+void Mlp::apply_softmax(const Layer& layer, std::size_t rows, bool is_training) {
+  float* const values = at(layer.activation);
+  kernels_.softmax(values, rows, layer.outputs, layer.stride);
+  if (!is_training) return;
+  std::copy_n(values, rows * layer.stride, at(layer.chances));
+  std::fill_n(at(layer.slope), rows * layer.stride, 1.0F);
+}
+
 /// The same units whatever the values: those of a layer and their slopes are dropped together.
 void Mlp::drop(float* values, std::size_t count, std::size_t layer) {
   const std::uint64_t place = progress_.steps * plan_.layers.size() + layer;
+  const double dropout = shape_.net.hidden[layer].dropout;
   kernels_.dropout({.count = count,
                     .values = values,
                     .key = static_cast<std::uint32_t>(mix_seeds(seed_, place)),
-                    .threshold = static_cast<std::uint32_t>(shape_.dropout * 4294967296.0),
-                    .scale = static_cast<float>(1 / (1 - shape_.dropout))});
+                    .threshold = static_cast<std::uint32_t>(dropout * 4294967296.0),
+                    .scale = static_cast<float>(1 / (1 - dropout))});
 }
 
 double Mlp::number_loss(float error, float& slope) const {
@@ -272,6 +286,12 @@ double Mlp::loss(const MlpBatch& batch) {
   return sum / static_cast<double>(last.blocks);
 }
 
+void Mlp::softmax_back(const Layer& layer, std::size_t rows) {
+  if (layer.says.activation != Activation::softmax) return;
+  kernels_.softmax_back(
+      {.rows = rows, .columns = layer.outputs, .delta = delta_, .chances = at(layer.chances)});
+}
+
 void Mlp::normalise_back(const Layer& layer, std::size_t rows) {
   float* const gradients = at(plan_.gradients);
   const NormSlope slope{.rows = rows,
@@ -282,8 +302,8 @@ void Mlp::normalise_back(const Layer& layer, std::size_t rows) {
                         .gain = weights_ + layer.gain,
                         .gain_slope = gradients + layer.gain,
                         .shift_slope = gradients + layer.shift};
-  if (shape_.net.norm == Norm::layer) kernels_.normalise_rows_back(slope);
-  if (shape_.net.norm == Norm::batch) kernels_.normalise_columns_back(slope);
+  if (layer.says.norm == Norm::layer) kernels_.normalise_rows_back(slope);
+  if (layer.says.norm == Norm::batch) kernels_.normalise_columns_back(slope);
 }
 
 /// What the layer was given, transposed, times delta: a sum over the rows of the batch.
@@ -334,7 +354,7 @@ void Mlp::propagate(std::size_t index, std::size_t rows) {
     product.b = at(plan_.transposed);
     if (is_fused && before->slope == 0) {
       product.gate = at(before->activation) + from;
-      product.gate_scale = static_cast<float>(1 / (1 - shape_.dropout));
+      product.gate_scale = static_cast<float>(1 / (1 - before->says.dropout));
     }
     if (is_fused && before->slope != 0) product.slope = at(before->slope) + from;
     product.out = next_delta_ + from;
@@ -353,6 +373,7 @@ void Mlp::backward(const MlpBatch& batch) {
   const std::size_t rows = batch.rows * net.members;
   for (std::size_t i = plan_.layers.size(); i-- > 0;) {
     const Layer& layer = plan_.layers[i];
+    if (layer.is_hidden) softmax_back(layer, rows);
     if (layer.is_hidden) normalise_back(layer, rows);
     const bool is_first = i == 0;
     const float* in = is_first ? given_ : at(plan_.layers[i - 1].activation);
@@ -376,7 +397,7 @@ double Mlp::find_gradient(const MlpBatch& batch) {
 double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
   const double sum = find_gradient(batch);
   ++progress_.steps;
-  progress_.beta1_power *= kBeta1;
+  progress_.beta1_power *= shape_.beta1;
   progress_.beta2_power *= kBeta2;
   const double norm = std::sqrt(kernels_.sum_squares(at(plan_.gradients), plan_.tensors.trained));
   if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
@@ -398,7 +419,7 @@ void Mlp::move(double norm, const MlpRates& rates) {
                        .average = average_,
                        .gradient_scale = scale,
                        .decay = decay,
-                       .momentum = static_cast<float>(kMomentum),
+                       .momentum = static_cast<float>(shape_.beta1),
                        .rate = static_cast<float>(rates.learning_rate),
                        .average_rate = static_cast<float>(rates.average_rate)});
     return;
@@ -413,7 +434,7 @@ void Mlp::move(double norm, const MlpRates& rates) {
                  .gradient_scale = scale,
                  .keep = static_cast<float>(1 - kept),
                  .decay = decay,
-                 .beta1 = static_cast<float>(kBeta1),
+                 .beta1 = static_cast<float>(shape_.beta1),
                  .beta2 = static_cast<float>(kBeta2),
                  .rate = static_cast<float>(rates.learning_rate / (1 - progress_.beta1_power)),
                  .correction = static_cast<float>(1 / std::sqrt(1 - progress_.beta2_power)),

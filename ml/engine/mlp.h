@@ -32,10 +32,11 @@ struct MlpShape {
   NetworkShape net;
   std::size_t batch = 0;  ///< rows of the largest step
   MlpLoss loss = MlpLoss::squared;
-  double dropout = 0;          ///< chance, of each hidden unit
   double quantile = 0.5;       ///< of pinball
   double label_smoothing = 0;  ///< of cross_entropy: so much of each label is shared by all classes
   MlpOptimizer optimizer = MlpOptimizer::adamw;
+  double beta1 = 0.9;  ///< what is kept of the first moment in a step; of momentum, too
+  WeightInit init = WeightInit::inputs;
 };
 
 /// predict: no room for gradients, and none but `predict` and `set_weights` may be called.
@@ -59,7 +60,6 @@ struct MlpBatch {
 
 class Mlp {
  public:
-  /// Linear layers begin uniform within 1 / sqrt(inputs of the layer), as torch.nn.Linear's do.
   Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed, MlpUse use = MlpUse::train);
 
   Mlp(const Mlp&) = delete;
@@ -115,9 +115,11 @@ class Mlp {
     std::size_t blocks;                   ///< of rows, each with weights of its own
     std::size_t weight, bias, gain, shift, mean, variance;  ///< among the parameters
     bool is_hidden, adds;                                   ///< adds: what it was given
+    HiddenLayer says;                                       ///< of a hidden one
     std::size_t activation;                                 ///< [rows][stride]
     std::size_t slope;            ///< [rows][stride], with the dropout in it; without: it is ReLU
     std::size_t normal, inverse;  ///< of its norm
+    std::size_t chances;          ///< [rows][stride]: of softmax, without dropout
   };
 
   struct Plan {
@@ -144,6 +146,7 @@ class Mlp {
               const float* parameters);
   void normalise(const Layer& layer, std::size_t rows, const float* parameters, bool is_training);
   void activate(std::size_t index, std::size_t rows, bool is_training);
+  void apply_softmax(const Layer& layer, std::size_t rows, bool is_training);
   void drop(float* values, std::size_t count, std::size_t layer);
   double loss(const MlpBatch& batch);
   double number_loss(float error, float& slope) const;
@@ -151,15 +154,16 @@ class Mlp {
   void move(double norm, const MlpRates& rates);
   void average_moments(std::size_t rows, double average_rate);
   void backward(const MlpBatch& batch);
+  void softmax_back(const Layer& layer, std::size_t rows);
   void normalise_back(const Layer& layer, std::size_t rows);
   void weights_back(const Layer& layer, const float* in, std::size_t stride, std::size_t rows);
   void propagate(std::size_t layer, std::size_t rows);
   void average_members(float* said, std::size_t rows);
 
   /// Whether ReLU follows the sums at once and its slope is told by what it says.
-  bool has_plain_relu() const {
-    return shape_.net.activation == Activation::relu && shape_.net.norm == Norm::none &&
-           !shape_.net.is_residual;
+  bool has_plain_relu(const Layer& layer) const {
+    return layer.is_hidden && layer.says.activation == Activation::relu &&
+           layer.says.norm == Norm::none && !shape_.net.is_residual;
   }
 
   std::vector<float> compact(const float* parameters) const;

@@ -13,8 +13,18 @@ namespace starling::ml {
 namespace {
 
 /// As torch.nn.Linear begins.
-double bound_of(std::size_t inputs) {
-  return 1 / std::sqrt(static_cast<double>(std::max<std::size_t>(inputs, 1)));
+double bound_of(double inputs) {
+  return 1 / std::sqrt(std::max(inputs, 1.0));
+}
+
+double weight_bound(const Tensor& tensor, WeightInit init) {
+  const auto inputs = static_cast<double>(std::max<std::size_t>(tensor.rows, 1));
+  switch (init) {
+    case WeightInit::inputs: break;
+    case WeightInit::xavier: return std::sqrt(6 / (inputs + static_cast<double>(tensor.columns)));
+    case WeightInit::kaiming: return std::sqrt(6 / inputs);
+  }
+  return bound_of(inputs);
 }
 
 class Builder {
@@ -41,7 +51,7 @@ class Builder {
 
 void add_embedding(const InputEmbedding& e, Builder& build) {
   const std::size_t numbers = e.numbers.size();
-  const double bound = bound_of(e.features());
+  const double bound = bound_of(static_cast<double>(e.features()));
   if (numbers > 0 && e.kind == NumberEmbedding::periodic) {
     build.add({.name = "frequencies",
                .rows = numbers,
@@ -77,17 +87,16 @@ void add_embedding(const InputEmbedding& e, Builder& build) {
 
 void add_layers(const NetworkShape& shape, Builder& build) {
   for (std::size_t i = 0; i < shape.hidden.size(); ++i) {
-    const std::size_t width = shape.hidden[i];
+    const std::size_t width = shape.hidden[i].width;
     const std::size_t before = shape.width_before(i);
     build.add({.name = fmt::format("weight{}", i),
                .rows = before,
                .columns = width,
-               .init = Init::uniform,
-               .scale = bound_of(before),
+               .init = Init::weight,
                .sides = 2,
                .is_linear = true});
-    build.add_row(fmt::format("bias{}", i), width, Init::uniform, bound_of(before));
-    if (shape.norm == Norm::none) continue;
+    build.add_row(fmt::format("bias{}", i), width, Init::bias, static_cast<double>(before));
+    if (shape.hidden[i].norm == Norm::none) continue;
     build.add_row(fmt::format("gain{}", i), width, Init::ones);
     build.add_row(fmt::format("shift{}", i), width, Init::zeros);
   }
@@ -97,23 +106,25 @@ void add_layers(const NetworkShape& shape, Builder& build) {
              .blocks = shape.members,
              .rows = before,
              .columns = shape.outputs,
-             .init = Init::uniform,
-             .scale = bound_of(before),
+             .init = Init::weight,
              .sides = shape.members == 1 ? 2U : 3U,
              .is_linear = shape.members == 1});
   build.add({.name = fmt::format("bias{}", last),
              .rows = shape.members,
              .columns = shape.outputs,
-             .init = Init::uniform,
-             .scale = bound_of(before),
+             .init = Init::bias,
+             .scale = static_cast<double>(before),
              .sides = shape.members == 1 ? 1U : 2U});
 }
 
-double first_value(const Tensor& tensor, Random& random) {
+double first_value(const Tensor& tensor, WeightInit init, Random& random) {
+  const auto within = [&random](double bound) { return (2 * random.unit() - 1) * bound; };
   switch (tensor.init) {
     case Init::zeros: break;
     case Init::ones: return 1;
-    case Init::uniform: return (2 * random.unit() - 1) * tensor.scale;
+    case Init::uniform: return within(tensor.scale);
+    case Init::weight: return within(weight_bound(tensor, init));
+    case Init::bias: return init == WeightInit::inputs ? within(bound_of(tensor.scale)) : 0;
     case Init::signs: return random.chance(0.5) ? 1 : -1;
     case Init::normal: {
       double sum = -6;  // twelve numbers from 0 to 1 have a variance of 1
@@ -126,6 +137,19 @@ double first_value(const Tensor& tensor, Random& random) {
 }
 
 }  // namespace
+
+std::vector<HiddenLayer> hidden_layers(const std::vector<std::size_t>& widths, HiddenLayer like) {
+  std::vector<HiddenLayer> layers;
+  for (const std::size_t width : widths) {
+    like.width = width;
+    layers.push_back(like);
+  }
+  return layers;
+}
+
+bool NetworkShape::has_batch_norm() const {
+  return std::ranges::find(hidden, Norm::batch, &HiddenLayer::norm) != hidden.end();
+}
 
 std::size_t NetworkShape::embedded() const {
   std::size_t replaced = embedding.numbers.size();
@@ -186,26 +210,30 @@ TensorPlan tensors_of(const NetworkShape& shape) {
                  .sides = 2});
   }
   build.end_of_fixed();
-  for (std::size_t i = 0; i < shape.hidden.size() && shape.norm == Norm::batch; ++i) {
-    build.add_row(fmt::format("mean{}", i), shape.hidden[i], Init::zeros);
-    build.add_row(fmt::format("variance{}", i), shape.hidden[i], Init::ones);
+  for (std::size_t i = 0; i < shape.hidden.size(); ++i) {
+    if (shape.hidden[i].norm != Norm::batch) continue;
+    build.add_row(fmt::format("mean{}", i), shape.hidden[i].width, Init::zeros);
+    build.add_row(fmt::format("variance{}", i), shape.hidden[i].width, Init::ones);
   }
   return build.take();
 }
 
-void set_first_values(const TensorPlan& plan, std::uint64_t seed, float* parameters) {
+void set_first_values(const TensorPlan& plan,
+                      WeightInit init,
+                      std::uint64_t seed,
+                      float* parameters) {
   Random random{seed};
   for (const Tensor& tensor : plan.tensors)
     for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row)
       for (std::size_t c = 0; c < tensor.columns; ++c)
         parameters[tensor.offset + row * tensor.stride() + c] =
-            static_cast<float>(first_value(tensor, random));
+            static_cast<float>(first_value(tensor, init, random));
 }
 
-std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed) {
+std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed, WeightInit init) {
   const TensorPlan plan = tensors_of(shape);
   std::vector<float> padded(plan.total);
-  set_first_values(plan, seed, padded.data());
+  set_first_values(plan, init, seed, padded.data());
   std::vector<float> values;
   values.reserve(plan.values());
   for (const Tensor& tensor : plan.tensors)

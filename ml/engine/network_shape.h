@@ -58,12 +58,24 @@ struct InputEmbedding {
   friend bool operator==(const InputEmbedding&, const InputEmbedding&) = default;
 };
 
+/// Linear, norm, activation, dropout.
+struct HiddenLayer {
+  std::size_t width = 0;
+  Activation activation = Activation::relu;
+  Norm norm = Norm::none;
+  double dropout = 0;  ///< the chance of each unit, in training only
+
+  friend bool operator==(const HiddenLayer&, const HiddenLayer&) = default;
+};
+
+/// Layers that differ in their widths only.
+std::vector<HiddenLayer> hidden_layers(const std::vector<std::size_t>& widths,
+                                       HiddenLayer like = {});
+
 struct NetworkShape {
   std::size_t inputs = 0;
   std::size_t outputs = 0;  ///< the number of classes, or 1
-  std::vector<std::size_t> hidden = {};
-  Activation activation = Activation::relu;
-  Norm norm = Norm::none;
+  std::vector<HiddenLayer> hidden = {};
   bool is_residual = false;  ///< a hidden layer as wide as what it is given adds that
   std::size_t members = 1;
   InputEmbedding embedding = {};
@@ -76,13 +88,16 @@ struct NetworkShape {
 
   /// What hidden layer `i`, or the last, is given.
   std::size_t width_before(std::size_t layer) const {
-    return layer == 0 ? embedded() : hidden[layer - 1];
+    return layer == 0 ? embedded() : hidden[layer - 1].width;
   }
 
   /// Whether hidden layer `i` adds what it was given.
   bool adds(std::size_t layer) const {
-    return is_residual && width_before(layer) == hidden[layer] && layer > 0;
+    return is_residual && width_before(layer) == hidden[layer].width && layer > 0;
   }
+
+  /// Whether a layer looks at the other rows of its batch.
+  bool has_batch_norm() const;
 
   /// The inputs that are not embedded, ascending.
   std::vector<std::size_t> plain_inputs() const;
@@ -92,14 +107,21 @@ struct NetworkShape {
 
 /// What a tensor holds before training. normal: within 6 deviations, by sums of uniform numbers,
 /// whose bits no library decides. signs: 1 or -1.
-enum class Init : std::uint8_t { zeros, ones, uniform, normal, signs };
+/// weight, bias: of a layer, as `WeightInit` says.
+enum class Init : std::uint8_t { zeros, ones, uniform, normal, signs, weight, bias };
+
+/// How layers begin. inputs: uniform within 1 / sqrt(inputs), weights and biases, as torch.nn.Linear
+/// does. xavier, kaiming: weights uniform within sqrt(6 / (inputs + outputs)) or sqrt(6 / inputs),
+/// biases 0. Source: Glorot and Bengio (2010); He et al. (2015).
+enum class WeightInit : std::uint8_t { inputs, xavier, kaiming };
+inline constexpr std::array<std::string_view, 3> kWeightInitNames{"inputs", "xavier", "kaiming"};
 
 /// `blocks` matrices, one after the other, their rows padded.
 struct Tensor {
   std::string name;
   std::size_t blocks = 1, rows = 1, columns = 0;
   Init init = Init::zeros;
-  double scale = 0;        ///< of uniform: the bound; of normal: the deviation
+  double scale = 0;        ///< of uniform: the bound; of normal: the deviation; of bias: the inputs
   std::size_t sides = 1;   ///< 1: a row, 2: a matrix, 3: with blocks
   bool is_linear = false;  ///< [inputs][outputs] of one layer: PyTorch has it the other way round
   std::size_t offset = 0;  ///< where it begins, in floats
@@ -139,9 +161,14 @@ struct TensorPlan {
 TensorPlan tensors_of(const NetworkShape& shape);
 
 /// Fills tensors that lie as the plan says, padded with zeros already.
-void set_first_values(const TensorPlan& plan, std::uint64_t seed, float* parameters);
+void set_first_values(const TensorPlan& plan,
+                      WeightInit init,
+                      std::uint64_t seed,
+                      float* parameters);
 
 /// The same, one after the other, without padding.
-std::vector<float> first_values(const NetworkShape& shape, std::uint64_t seed);
+std::vector<float> first_values(const NetworkShape& shape,
+                                std::uint64_t seed,
+                                WeightInit init = WeightInit::inputs);
 
 }  // namespace starling::ml

@@ -88,6 +88,13 @@ bool may_be(const SearchSpace& space, std::string_view name, const ParamValue& v
   return std::ranges::find(values, value) != values.end();
 }
 
+bool may_have_batch_norm(const SearchSpace& space) {
+  return std::ranges::any_of(space.parameters, [&space](const auto& parameter) {
+    const std::string& name = parameter.first;
+    return (name == "mlp.norm" || name.starts_with("mlp.norm_")) && may_be(space, name, "batch");
+  });
+}
+
 /// Whether all its values are above 1.
 bool is_many(const SearchSpace& space, std::string_view name) {
   const Distribution* parameter = space.find(name);
@@ -120,7 +127,7 @@ TrainingEngine engine_of(const Params& params) {
 }
 
 Result<> check_values(const SearchSpace& space) {
-  if (may_be(space, "mlp.norm", "batch") && may_be(space, "mlp.batch_size", std::int64_t{1}) &&
+  if (may_have_batch_norm(space) && may_be(space, "mlp.batch_size", std::int64_t{1}) &&
       !is_many(space, "mlp.members")) {
     return Error{Errc::invalid_argument, "mlp.norm batch needs mlp.batch_size to be 2 or more"};
   }

@@ -3,19 +3,29 @@
 #include "ml/search/encoding_spec.h"
 #include "ml/search/param_fields.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 namespace starling::ml {
 namespace {
 
-const ParamFields<MlpSpec>& fields() {
-  static const ParamFields<MlpSpec> kFields{
+constexpr double kWidthMax = 8192;
+constexpr double kDropoutMax = 0.95;
+
+ParamFields<MlpSpec> fields_of_all_layers() {
+  return {
       {
           {"mlp.learning_rate", 1e-7, 1, 0, [](auto& s, double v) { s.learning_rate = v; }},
-          {"mlp.n_layers", 1, 16, 1, [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
-          {"mlp.width", 1, 8192, 1, [](auto& s, double v) { s.width = std::uint32_t(v); }},
-          {"mlp.dropout", 0, 0.95, 0, [](auto& s, double v) { s.dropout = v; }},
+          {"mlp.n_layers",
+           1,
+           kMlpLayersMax,
+           1,
+           [](auto& s, double v) { s.n_layers = std::uint32_t(v); }},
+          {"mlp.width", 1, kWidthMax, 1, [](auto& s, double v) { s.width = std::uint32_t(v); }},
+          {"mlp.dropout", 0, kDropoutMax, 0, [](auto& s, double v) { s.dropout = v; }},
           {"mlp.label_smoothing", 0, 0.5, 0, [](auto& s, double v) { s.label_smoothing = v; }},
           {"mlp.weight_decay", 0, 10, 0, [](auto& s, double v) { s.weight_decay = v; }},
           {"mlp.batch_size",
@@ -40,6 +50,10 @@ const ParamFields<MlpSpec>& fields() {
            128,
            16,
            [](auto& s, double v) { s.level_width = std::uint32_t(v); }},
+          {"mlp.beta1", 0, 0.9999, 0, [](auto& s, double v) { s.beta1 = v; }},
+          {"mlp.grad_clip", 1e-3, 1e6, 0, [](auto& s, double v) { s.grad_clip = v; }},
+          {"mlp.epochs", 1, 10'000, 1, [](auto& s, double v) { s.epochs_max = std::uint32_t(v); }},
+          {"mlp.patience", 1, 10'000, 1, [](auto& s, double v) { s.patience = std::uint32_t(v); }},
       },
       {
           {"mlp.activation",
@@ -64,7 +78,39 @@ const ParamFields<MlpSpec>& fields() {
           {"mlp.loss",
            {"squared", "huber", "absolute"},
            [](auto& s, std::size_t i) { s.loss = static_cast<NumberLoss>(i); }},
+          {"mlp.init",
+           {kWeightInitNames.begin(), kWeightInitNames.end()},
+           [](auto& s, std::size_t i) { s.init = static_cast<WeightInit>(i); }},
       }};
+}
+
+/// The same limits as for all layers; `mlp.width_1` is of the first hidden one.
+void add_layer(std::size_t layer, ParamFields<MlpSpec>& fields) {
+  const auto name = [layer](const char* what) { return fmt::format("mlp.{}_{}", what, layer + 1); };
+  fields.numbers.push_back({name("width"), 1, kWidthMax, 1, [layer](MlpSpec& s, double v) {
+                              s.layers[layer].width = std::uint32_t(v);
+                            }});
+  fields.numbers.push_back({name("dropout"), 0, kDropoutMax, 0, [layer](MlpSpec& s, double v) {
+                              s.layers[layer].dropout = v;
+                            }});
+  fields.words.push_back({name("activation"),
+                          {kActivationNames.begin(), kActivationNames.end()},
+                          [layer](MlpSpec& s, std::size_t i) {
+                            s.layers[layer].activation = static_cast<Activation>(i);
+                          }});
+  fields.words.push_back(
+      {name("norm"), {kNormNames.begin(), kNormNames.end()}, [layer](MlpSpec& s, std::size_t i) {
+         s.layers[layer].norm = static_cast<Norm>(i);
+       }});
+}
+
+const ParamFields<MlpSpec>& fields() {
+  static const ParamFields<MlpSpec> kFields = [] {
+    ParamFields<MlpSpec> all = fields_of_all_layers();
+    for (std::size_t layer = 0; layer < kMlpLayersMax; ++layer)
+      add_layer(layer, all);
+    return all;
+  }();
   return kFields;
 }
 
@@ -80,6 +126,18 @@ double rate_at(RateSchedule schedule, double t) {
   return 1;
 }
 
+std::vector<HiddenLayer> layers_of(const MlpSpec& spec) {
+  std::vector<HiddenLayer> layers;
+  for (std::size_t i = 0; i < spec.n_layers; ++i) {
+    const MlpLayerSpec& own = spec.layers[i];
+    layers.push_back({.width = own.width.value_or(spec.width),
+                      .activation = own.activation.value_or(spec.activation),
+                      .norm = own.norm.value_or(spec.norm),
+                      .dropout = own.dropout.value_or(spec.dropout)});
+  }
+  return layers;
+}
+
 Result<MlpSpec> mlp_spec_from(const Params& params) {
   MlpSpec spec;
   for (const auto& [name, value] : params) {
@@ -87,7 +145,10 @@ Result<MlpSpec> mlp_spec_from(const Params& params) {
     const auto applied = fields().apply(name, value, spec);
     if (!applied) return applied.error();
   }
-  if (spec.norm == Norm::batch && spec.batch_size * spec.members < 2)
+  const auto layers = layers_of(spec);
+  const bool has_batch_norm =
+      std::ranges::find(layers, Norm::batch, &HiddenLayer::norm) != layers.end();
+  if (has_batch_norm && spec.batch_size * spec.members < 2)
     return Error{Errc::invalid_argument, "mlp.norm batch needs mlp.batch_size to be 2 or more"};
   return spec;
 }

@@ -7,7 +7,11 @@
 #include "ml/search/param_value.h"
 #include "node/base/error.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 namespace starling::ml {
 
@@ -24,6 +28,16 @@ enum class OptimizerKind : std::uint8_t { adamw, adam, sgd };
 
 /// What the learning rate is multiplied by at t.
 double rate_at(RateSchedule schedule, double t);
+
+/// Of one hidden layer (`mlp.width_1`, ...), where it differs from what holds for all.
+struct MlpLayerSpec {
+  std::optional<std::uint32_t> width;
+  std::optional<Activation> activation;
+  std::optional<Norm> norm;
+  std::optional<double> dropout;
+};
+
+inline constexpr std::size_t kMlpLayersMax = 16;
 
 /// The hyperparameters `mlp.*` of a trial.
 struct MlpSpec {
@@ -42,13 +56,23 @@ struct MlpSpec {
   double embedding_scale = 0.1;        ///< of periodic: how high the frequencies begin
   std::uint32_t level_width = 0;       ///< floats that a level becomes; 0: levels stay as they are
   std::uint32_t members = 1;           ///< of the ensemble that the network is
+  std::array<MlpLayerSpec, kMlpLayersMax> layers = {};
+  WeightInit init = WeightInit::inputs;
+  double beta1 = 0.9;                 ///< of the first moment, or of momentum
+  double grad_clip = 1;               ///< gradients are no longer than this
+  std::uint32_t epochs_max = 10'000;  ///< where the study allows more
+  std::uint32_t patience = 10'000;    ///< where the study allows more
   RateSchedule schedule = RateSchedule::constant;
   OptimizerKind optimizer = OptimizerKind::adamw;
   NumberLoss loss = NumberLoss::squared;  ///< of regression
   double label_smoothing = 0;             ///< of classes
   TrainingEngine engine = TrainingEngine::native;
-  std::uint32_t epochs = 100;  ///< no parameter: how many the schedule is laid out for
+  std::uint32_t epochs = 100;  ///< no parameter: how many the schedule is laid out for; at most
+                               ///< `epochs_max`
 };
+
+/// The hidden layers, each as it is.
+std::vector<HiddenLayer> layers_of(const MlpSpec& spec);
 
 /// A parameter that is absent keeps its default. `family` and those of encoding_spec.h are left
 /// out.

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,17 +22,17 @@ namespace starling::ml {
 
 template <class Spec>
 struct NumberField {
-  std::string_view name;
+  std::string name;
   double low, high;
   int step;  ///< 0: any number; else a multiple of it
-  void (*set)(Spec&, double);
+  std::function<void(Spec&, double)> set;
 };
 
 template <class Spec>
 struct WordField {
-  std::string_view name;
+  std::string name;
   std::vector<std::string_view> words;
-  void (*set)(Spec&, std::size_t);  ///< by the place of the word
+  std::function<void(Spec&, std::size_t)> set;  ///< by the place of the word
 };
 
 template <class Spec>

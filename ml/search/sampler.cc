@@ -1,5 +1,6 @@
 #include "ml/search/sampler.h"
 
+#include "ml/search/named_spaces.h"
 #include "ml/search/parzen_estimator.h"
 
 #include <algorithm>

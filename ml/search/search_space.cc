@@ -80,28 +80,6 @@ Result<> check_active(const std::string& name,
       "parameter '{}' is {}, but must be {}", name, to_text(found->second), range_text(parameter)));
 }
 
-Distribution real(double low, double high, bool log) {
-  Distribution parameter;
-  parameter.low = low;
-  parameter.high = high;
-  parameter.log = log;
-  return parameter;
-}
-
-Distribution integer(double low, double high, bool log) {
-  Distribution parameter = real(low, high, log);
-  parameter.kind = Kind::integer;
-  parameter.step = 1;
-  return parameter;
-}
-
-Distribution one_of(std::vector<ParamValue> choices) {
-  Distribution parameter;
-  parameter.kind = Kind::categorical;
-  parameter.choices = std::move(choices);
-  return parameter;
-}
-
 }  // namespace
 
 const Distribution* SearchSpace::find(std::string_view name) const {
@@ -204,37 +182,6 @@ ParamValue from_number(const Distribution& parameter, double number) {
   number = std::clamp(number, parameter.low, parameter.high);
   if (parameter.kind == Kind::integer) return static_cast<std::int64_t>(number);
   return std::clamp(rounded(number, digits_of(parameter)), parameter.low, parameter.high);
-}
-
-SearchSpace default_space(std::size_t numbers) {
-  SearchSpace space{
-      {{"mlp.learning_rate", real(1e-4, 1e-2, true)},
-       {"mlp.n_layers", integer(1, 4, false)},
-       {"mlp.width", integer(32, 256, true)},
-       {"mlp.dropout", real(0, 0.5, false)},
-       {"mlp.weight_decay", real(1e-6, 1e-1, true)},
-       {"mlp.batch_size",
-        one_of({std::int64_t{32}, std::int64_t{64}, std::int64_t{128}, std::int64_t{256}})},
-       {"mlp.activation", one_of({"relu", "silu"})},
-       {"encode.numbers", one_of({"robust", "quantile"})}}};
-  if (numbers == 0 || numbers > kEmbeddedNumbersMax) return space;
-  Distribution scale = real(0.03, 3, true);
-  scale.when = {{"mlp.embedding", {"periodic"}}};
-  space.parameters.emplace_back("mlp.embedding", one_of({"none", "periodic", "piecewise"}));
-  space.parameters.emplace_back("mlp.embedding_scale", std::move(scale));
-  return space;
-}
-
-Params default_params() {
-  return {{"mlp.learning_rate", 3e-3},
-          {"mlp.n_layers", std::int64_t{2}},
-          {"mlp.width", std::int64_t{128}},
-          {"mlp.dropout", 0.1},
-          {"mlp.weight_decay", 1e-4},
-          {"mlp.batch_size", std::int64_t{64}},
-          {"mlp.activation", "relu"},
-          {"mlp.embedding", "piecewise"},
-          {"encode.numbers", "robust"}};
 }
 
 }  // namespace starling::ml

@@ -87,14 +87,4 @@ std::optional<double> to_number(const Distribution& parameter, const ParamValue&
 /// digits of a real, so that a draw reads well and does not depend on the last bit of a logarithm.
 ParamValue from_number(const Distribution& parameter, double number);
 
-inline constexpr std::size_t kEmbeddedNumbersMax = 256;
-
-/// The space of the MLP when the user names none, for rows with so many inputs that are numbers.
-/// Without any there is nothing to embed; of more than `kEmbeddedNumbersMax` embeddings would make
-/// networks too large.
-SearchSpace default_space(std::size_t numbers = 1);
-
-/// A good first trial of `default_space()`; of another, as far as it names them.
-Params default_params();
-
 }  // namespace starling::ml

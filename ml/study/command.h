@@ -212,7 +212,7 @@ using CommandBody = std::variant<AddToken,
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 5;
+inline constexpr std::uint32_t kFeatureLevel = 6;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);

@@ -1,7 +1,7 @@
 #include "ml/study/study_plan.h"
 
 #include "ml/search/family_spec.h"
-#include "ml/search/search_space.h"
+#include "ml/search/named_spaces.h"
 #include "ml/table/encoder.h"
 #include "ml/table/task_inference.h"
 
@@ -159,7 +159,10 @@ Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
 }
 
 Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
-  SearchSpace space = default_space(numbers_in(profile, spec));
+  auto named = space_named(
+      request.search_space_name.value_or("default"), profile.rows, numbers_in(profile, spec));
+  if (!named) return wrong("search_space", named.error().detail);
+  SearchSpace space = std::move(*named);
   if (request.search_space_json) {
     auto parsed = parse_search_space(*request.search_space_json);
     if (!parsed) return wrong("search_space", parsed.error().detail);

@@ -27,7 +27,8 @@ struct StudyRequest {
   std::optional<std::uint64_t> seed;
   std::optional<std::uint32_t> parallelism;
   std::optional<std::string> search_space_json;
-  std::optional<std::string> engine;  ///< native or torch: becomes a fixed parameter
+  std::optional<std::string> search_space_name;  ///< instead: one that is there by name
+  std::optional<std::string> engine;             ///< native or torch: becomes a fixed parameter
   std::vector<Params> initial;
   std::optional<std::uint32_t> epochs;
   std::optional<std::uint32_t> patience;

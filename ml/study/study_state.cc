@@ -158,7 +158,22 @@ bool names_any(const StudySpec& spec, std::span<const char* const> starts) {
   });
 }
 
-/// Parameters that workers of a lower feature level do not know.
+/// Parameters and choices that workers of a lower feature level do not know.
+bool is_of_level_6(const StudySpec& spec) {
+  constexpr std::array kParams{"\"mlp.width_",
+                               "\"mlp.activation_",
+                               "\"mlp.norm_",
+                               "\"mlp.dropout_",
+                               "\"mlp.beta1",
+                               "\"mlp.grad_clip",
+                               "\"mlp.init",
+                               "\"mlp.epochs",
+                               "\"mlp.patience",
+                               "\"identity\"",
+                               "\"softmax\""};
+  return names_any(spec, kParams);
+}
+
 bool is_of_level_5(const StudySpec& spec) {
   constexpr std::array kParams{"\"mlp.norm",
                                "\"mlp.residual",
@@ -204,6 +219,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
     return std::max(level_of_table(dataset->dataset), packed);
   }
   const auto* study = std::get_if<CreateStudy>(&body);
+  if (study != nullptr && is_of_level_6(study->spec)) return 6;
   if (study != nullptr && is_of_level_5(study->spec)) return 5;
   if (study != nullptr && is_of_level_4(study->spec)) return 4;
   // What is adopted may hold such a dataset or study.

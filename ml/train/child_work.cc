@@ -67,6 +67,7 @@ class Work {
   /// Predictions of all rounds, in their order.
   std::vector<float> said();
   std::optional<WorkFailed> train_epoch(std::uint32_t epoch, double& loss);
+  void limit(FamilySpec& spec);
   void report(std::uint32_t epoch, double value, double loss);
   WorkMessage run_trial();
   WorkMessage run_final();
@@ -86,7 +87,7 @@ class Work {
 WorkMessage Work::run() {
   auto spec = family_spec_from(task_.params);
   if (!spec) return failed_from(spec.error());
-  std::visit([&](auto& known) { known.epochs = std::max(task_.epochs_max, 1U); }, *spec);
+  limit(*spec);
   auto data = load_trial_data(task_);
   if (!data) return failed_from(data.error());
   data_.emplace(std::move(*data));
@@ -95,6 +96,17 @@ WorkMessage Work::run() {
     learners_.push_back(engine_.make_learner(*spec, round.encoder.target(), round.fit, task_.seed));
   }
   return task_.kind == WorkKind::final ? run_final() : run_trial();
+}
+
+/// A network may want less than the study allows.
+void Work::limit(FamilySpec& spec) {
+  task_.epochs_max = std::max(task_.epochs_max, 1U);
+  task_.patience = std::max(task_.patience, 1U);
+  if (const auto* network = std::get_if<MlpSpec>(&spec)) {
+    task_.epochs_max = std::min(task_.epochs_max, network->epochs_max);
+    task_.patience = std::min(task_.patience, network->patience);
+  }
+  std::visit([&](auto& known) { known.epochs = task_.epochs_max; }, spec);
 }
 
 void Work::report(std::uint32_t epoch, double value, double loss) {
@@ -128,8 +140,7 @@ WorkMessage Work::run_trial() {
   std::uint32_t best_epoch = 0;
   double best = 0;
   std::uint32_t epoch = 0;
-  const std::uint32_t patience = std::max(task_.patience, 1U);
-  while (epoch < std::max(task_.epochs_max, 1U) && epoch - best_epoch < patience) {
+  while (epoch < task_.epochs_max && epoch - best_epoch < task_.patience) {
     ++epoch;
     double loss = 0;
     if (auto failed = train_epoch(epoch, loss)) return *failed;

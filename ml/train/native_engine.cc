@@ -108,7 +108,7 @@ MlpRates NativeLearner::rates() {
       std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(progress_.steps));
   return {.learning_rate = spec_.learning_rate * rate_at(spec_.schedule, t),
           .weight_decay = spec_.weight_decay,
-          .gradient_norm_max = 1,
+          .gradient_norm_max = spec_.grad_clip,
           .average_rate = 1 / reach};
 }
 

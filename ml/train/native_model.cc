@@ -33,6 +33,7 @@ constexpr std::size_t kZipEntryBytes = 46;  // that a file in a zip has at least
 constexpr int kFormat = 1;
 constexpr int kSecondFormat = 2;  // with activations other than ReLU, and outputs as logarithms
 constexpr int kThirdFormat = 3;   // with norms, residuals, embeddings and members
+constexpr int kFourthFormat = 4;  // with an activation and a norm of each layer's own
 
 Error corrupt(std::string_view why) {
   return {Errc::corrupt, fmt::format("not a network of this program: {}", why)};
@@ -113,7 +114,7 @@ std::string code_of(const NativeModel& model, const std::vector<Tensor>& tensors
       "Tensor:\n",
       names,
       fields);
-  code += torch_forward(model.net, 0);
+  code += torch_forward(model.net, TorchUse::answers);
   const char* const mean = model.net.members > 1 ? ", [0]" : "";
   code += "  def forward(self: __torch__.StarlingMlp,\n    x: Tensor) -> Tensor:\n";
   code += "    y = (self).scores(x, )\n";
@@ -295,7 +296,7 @@ bool fits(const InputEmbedding& embedding, std::size_t inputs) {
 }
 
 bool fits(const NetworkShape& net) {
-  const bool has_widths = std::ranges::all_of(net.hidden, is_width);
+  const bool has_widths = std::ranges::all_of(net.hidden, is_width, &HiddenLayer::width);
   return net.inputs <= kNativeInputsMax && is_width(net.outputs) && has_widths &&
          net.hidden.size() <= kNativeLayersMax && net.members >= 1 &&
          net.members <= kNativeMembersMax && fits(net.embedding, net.inputs);
@@ -305,11 +306,18 @@ void read_network(const ReadJson& head, int format, NetworkShape& net) {
   net.inputs = size_in(head.at("inputs"));
   net.outputs = size_in(head.at("outputs"));
   for (const ReadJson& width : head.at("hidden"))
-    net.hidden.push_back(size_in(width));
-  if (format >= kSecondFormat)
-    net.activation = choice_in<Activation>(head.at("activation"), kActivationNames);
+    net.hidden.push_back({.width = size_in(width)});
+  for (std::size_t i = 0; i < net.hidden.size(); ++i) {
+    HiddenLayer& layer = net.hidden[i];
+    // Up to the third format one word says it of all layers.
+    const auto of_layer = [&](const char* what) -> const ReadJson& {
+      return format < kFourthFormat ? head.at(what) : head.at(what).at(i);
+    };
+    if (format >= kSecondFormat)
+      layer.activation = choice_in<Activation>(of_layer("activation"), kActivationNames);
+    if (format >= kThirdFormat) layer.norm = choice_in<Norm>(of_layer("norm"), kNormNames);
+  }
   if (format < kThirdFormat) return;
-  net.norm = choice_in<Norm>(head.at("norm"), kNormNames);
   net.is_residual = head.at("residual").get<bool>();
   net.members = size_in(head.at("members"));
   net.embedding = embedding_in(head.at("embedding"));
@@ -320,7 +328,7 @@ Result<NativeModel> read_head(const std::string& text) {
   try {
     const ReadJson head = ReadJson::parse(text);
     const auto format = size_in(head.at("format"));
-    if (format < kFormat || format > kThirdFormat) return corrupt("its format is another");
+    if (format < kFormat || format > kFourthFormat) return corrupt("its format is another");
     read_network(head, static_cast<int>(format), model.net);
     if (format >= kSecondFormat) model.is_log = head.at("log1p").get<bool>();
     const auto task = head.at("task").get<std::string>();
@@ -336,28 +344,58 @@ Result<NativeModel> read_head(const std::string& text) {
   return model;
 }
 
+/// Whether its layers differ in more than their widths, or do what older programs do not know.
+bool needs_fourth_format(const NetworkShape& net) {
+  return std::ranges::any_of(net.hidden, [&net](const HiddenLayer& layer) {
+    const bool is_new =
+        layer.activation == Activation::identity || layer.activation == Activation::softmax;
+    return is_new || layer.activation != net.hidden[0].activation ||
+           layer.norm != net.hidden[0].norm;
+  });
+}
+
 /// No newer than it must be.
+int format_of(const NativeModel& model) {
+  const NetworkShape& net = model.net;
+  const HiddenLayer first = net.hidden.empty() ? HiddenLayer{} : net.hidden[0];
+  if (needs_fourth_format(net)) return kFourthFormat;
+  if (first.norm != Norm::none || net.is_residual || net.members > 1 || !net.embedding.is_empty())
+    return kThirdFormat;
+  return model.is_log || first.activation != Activation::relu ? kSecondFormat : kFormat;
+}
+
+/// Of each layer; up to the third format of all in one word.
+template <class Names, class Get>
+Json words_of(const NetworkShape& net, int format, const Names& names, Get get) {
+  Json words = Json::array();
+  for (const HiddenLayer& layer : net.hidden)
+    words.push_back(names[static_cast<std::size_t>(get(layer))]);
+  if (format >= kFourthFormat) return words;
+  return words.empty() ? Json(names[0]) : words[0];
+}
+
 Json head_of(const NativeModel& model) {
   const NetworkShape& net = model.net;
-  const bool is_third =
-      net.norm != Norm::none || net.is_residual || net.members > 1 || !net.embedding.is_empty();
-  const bool is_second = is_third || model.is_log || net.activation != Activation::relu;
-  Json head{{"format",
-             is_third    ? kThirdFormat
-             : is_second ? kSecondFormat
-                         : kFormat},
+  const int format = format_of(model);
+  std::vector<std::size_t> widths;
+  for (const HiddenLayer& layer : net.hidden)
+    widths.push_back(layer.width);
+  Json head{{"format", format},
             {"inputs", net.inputs},
             {"outputs", net.outputs},
-            {"hidden", net.hidden},
+            {"hidden", widths},
             {"task", model.is_regression ? "regression" : "classes"},
             {"scale", model.scale},
             {"shift", model.shift}};
-  if (is_second) {
+  if (format >= kSecondFormat) {
     head["log1p"] = model.is_log;
-    head["activation"] = kActivationNames[static_cast<std::size_t>(net.activation)];
+    head["activation"] = words_of(net, format, kActivationNames, [](const HiddenLayer& layer) {
+      return layer.activation;
+    });
   }
-  if (is_third) {
-    head["norm"] = kNormNames[static_cast<std::size_t>(net.norm)];
+  if (format >= kThirdFormat) {
+    head["norm"] =
+        words_of(net, format, kNormNames, [](const HiddenLayer& layer) { return layer.norm; });
     head["residual"] = net.is_residual;
     head["members"] = net.members;
     head["embedding"] = embedding_json(net.embedding);

@@ -65,9 +65,7 @@ NetworkShape network_of(const MlpSpec& spec,
   NetworkShape net;
   if (!features.empty()) net.inputs = features.back().offset + features.back().width;
   net.outputs = outputs;
-  net.hidden.assign(spec.n_layers, spec.width);
-  net.activation = spec.activation;
-  net.norm = spec.norm;
+  net.hidden = layers_of(spec);
   net.is_residual = spec.is_residual;
   net.members = spec.members;
   net.embedding = embedding_of(spec, features);
@@ -82,9 +80,10 @@ MlpShape shape_of(const MlpSpec& spec,
   return {.net = network_of(spec, features, outputs),
           .batch = std::clamp<std::size_t>(rows, 1, spec.batch_size),
           .loss = is_regression ? loss_of(spec.loss) : MlpLoss::cross_entropy,
-          .dropout = spec.dropout,
           .label_smoothing = spec.label_smoothing,
-          .optimizer = optimizer_of(spec.optimizer)};
+          .optimizer = optimizer_of(spec.optimizer),
+          .beta1 = spec.beta1,
+          .init = spec.init};
 }
 
 std::optional<NumberBins> bins_of(const InputEmbedding& embedding, const EncodedRows& rows) {

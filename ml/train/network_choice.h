@@ -31,7 +31,7 @@ MlpShape shape_of(const MlpSpec& spec,
 /// Whether so many rows make a batch: a norm over them needs two. The last batch of an epoch that
 /// is too small is left out.
 inline bool can_learn_from(const NetworkShape& net, std::size_t rows) {
-  return net.norm != Norm::batch || rows * net.members > 1;
+  return !net.has_batch_norm() || rows * net.members > 1;
 }
 
 /// Networks are judged and kept by the running average of their weights, which reaches so many

@@ -9,7 +9,7 @@ namespace starling::ml {
 namespace {
 
 /// {0} is the argument.
-constexpr std::array<std::string_view, 7> kCalls{
+constexpr std::array<std::string_view, 9> kCalls{
     "torch.relu({0})",
     "torch.mul(torch.mul({0}, 0.5), torch.add(torch.tanh(torch.mul(torch.add({0}, "
     "torch.mul(torch.pow({0}, 3), 0.044715)), 0.7978845608028654)), 1))",
@@ -17,7 +17,9 @@ constexpr std::array<std::string_view, 7> kCalls{
     "torch.mish({0})",
     "torch.silu({0})",
     "torch.tanh({0})",
-    "torch.sigmoid({0})"};
+    "torch.sigmoid({0})",
+    "{0}",
+    "torch.softmax({0}, 1)"};
 
 constexpr std::string_view kSelected =
     "torch.index_select({0}, 1, torch.tensor({1}, dtype=None, device={0}.device))";
@@ -75,13 +77,14 @@ void embed(const NetworkShape& net, Code& code) {
 }
 
 void normalise(const NetworkShape& net, std::size_t layer, Code& code) {
-  if (net.norm == Norm::layer) {
+  const HiddenLayer& says = net.hidden[layer];
+  if (says.norm == Norm::layer) {
     code.becomes(fmt::format(
         "torch.layer_norm(x, [{1}], self.gain{0}, self.shift{0}, 1.0000000000000001e-05)",
         layer,
-        net.hidden[layer]));
+        says.width));
   }
-  if (net.norm == Norm::batch) {
+  if (says.norm == Norm::batch) {
     code.becomes(
         fmt::format("torch.batch_norm(x, self.gain{0}, self.shift{0}, self.mean{0}, "
                     "self.variance{0}, self.training, 0.10000000000000001, "
@@ -90,12 +93,14 @@ void normalise(const NetworkShape& net, std::size_t layer, Code& code) {
   }
 }
 
-void hidden_layer(const NetworkShape& net, std::size_t layer, double dropout, Code& code) {
+void hidden_layer(const NetworkShape& net, std::size_t layer, TorchUse use, Code& code) {
+  const HiddenLayer& says = net.hidden[layer];
   if (net.adds(layer)) code.line("g = x");
   code.becomes(fmt::format("torch.linear(x, self.weight{0}, self.bias{0})", layer));
   normalise(net, layer, code);
-  code.becomes(torch_call(net.activation, "x"));
-  if (dropout > 0) code.becomes(fmt::format("torch.dropout(x, {:.17g}, self.training)", dropout));
+  code.becomes(torch_call(says.activation, "x"));
+  if (use == TorchUse::training && says.dropout > 0)
+    code.becomes(fmt::format("torch.dropout(x, {:.17g}, self.training)", says.dropout));
   if (net.adds(layer)) code.becomes("torch.add(x, g)");
 }
 
@@ -105,7 +110,7 @@ std::string torch_call(Activation activation, std::string_view argument) {
   return fmt::format(fmt::runtime(kCalls[static_cast<std::size_t>(activation)]), argument);
 }
 
-std::string torch_forward(const NetworkShape& net, double dropout) {
+std::string torch_forward(const NetworkShape& net, TorchUse use) {
   Code code;
   if (!net.embedding.is_empty()) embed(net, code);
   if (net.members > 1) {
@@ -113,7 +118,7 @@ std::string torch_forward(const NetworkShape& net, double dropout) {
     code.becomes(fmt::format("torch.reshape(x, [-1, {}])", net.embedded()));
   }
   for (std::size_t i = 0; i < net.hidden.size(); ++i)
-    hidden_layer(net, i, dropout, code);
+    hidden_layer(net, i, use, code);
   const std::size_t last = net.hidden.size();
   if (net.members == 1) {
     code.line(fmt::format("return torch.linear(x, self.weight{0}, self.bias{0})", last));

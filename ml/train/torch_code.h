@@ -19,8 +19,9 @@ std::string torch_call(Activation activation, std::string_view argument);
 
 /// Lines of a method that make of `x` [rows][inputs] the outputs [rows][outputs], or with members
 /// [members][rows][outputs], before any softmax or scaling; the last is "return ...".
-/// `dropout`: of hidden units while `self.training` is true; 0: none.
-std::string torch_forward(const NetworkShape& net, double dropout);
+/// `TorchUse::training`: with dropout while `self.training` is true.
+enum class TorchUse { training, answers };
+std::string torch_forward(const NetworkShape& net, TorchUse use);
 
 /// The sides of a tensor in PyTorch.
 std::vector<std::size_t> torch_sides(const Tensor& tensor);

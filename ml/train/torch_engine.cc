@@ -14,14 +14,11 @@
 namespace starling::ml {
 namespace {
 
-constexpr double kGradientNormMax = 1.0;
-constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
 constexpr std::size_t kPredictRows = 4096;
 constexpr std::int64_t kNoIgnoredClass = -100;  // LibTorch's own word for none
-constexpr double kMomentum = 0.9;
 
 /// A view of rows that the caller keeps alive.
 at::Tensor tensor_of(const Matrix& matrix) {
@@ -136,7 +133,7 @@ void MlpLearner::make_module(std::uint64_t seed) {
   for (at::Tensor* copy : {&flat_, &gradient_, &first_moment_, &second_moment_, &average_, &best_})
     *copy = at::zeros({total}, torch::TensorOptions(at::kFloat).device(device_));
   module_.register_attribute("training", c10::BoolType::get(), true);
-  const auto values = first_values(net_, seed);
+  const auto values = first_values(net_, seed, spec_.init);
   const float* at = values.data();
   std::int64_t offset = 0;
   for (const Tensor& tensor : tensors_.tensors) {
@@ -156,7 +153,8 @@ void MlpLearner::make_module(std::uint64_t seed) {
     offset += size;
   }
   average_.copy_(flat_);
-  module_.define("def scores(self, x: Tensor) -> Tensor:\n" + torch_forward(net_, spec_.dropout));
+  module_.define("def scores(self, x: Tensor) -> Tensor:\n" +
+                 torch_forward(net_, TorchUse::training));
 }
 
 void MlpLearner::set_bins(const NumberBins& bins) {
@@ -221,13 +219,13 @@ void MlpLearner::step() {
   const double rate = spec_.learning_rate * rate_at(spec_.schedule, t);
   ++steps_;
   const double norm = gradient_.norm().item<double>();
-  if (norm > kGradientNormMax) gradient_.mul_(kGradientNormMax / norm);
+  if (norm > spec_.grad_clip) gradient_.mul_(spec_.grad_clip / norm);
   if (spec_.optimizer == OptimizerKind::adamw)
     flat_.mul_(1 - rate * spec_.weight_decay);
   else
     gradient_.add_(flat_, spec_.weight_decay);
   if (spec_.optimizer == OptimizerKind::sgd) {
-    first_moment_.mul_(kMomentum).add_(gradient_);
+    first_moment_.mul_(spec_.beta1).add_(gradient_);
     flat_.add_(first_moment_, -rate);
   } else {
     move_by_adam(rate);
@@ -237,9 +235,9 @@ void MlpLearner::step() {
 }
 
 void MlpLearner::move_by_adam(double rate) {
-  first_moment_.mul_(kBeta1).add_(gradient_, 1 - kBeta1);
+  first_moment_.mul_(spec_.beta1).add_(gradient_, 1 - spec_.beta1);
   second_moment_.mul_(kBeta2).addcmul_(gradient_, gradient_, 1 - kBeta2);
-  const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps_));
+  const double correction1 = 1 - std::pow(spec_.beta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps_));
   const at::Tensor scale = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(kEpsilon);
   flat_.addcdiv_(first_moment_, scale, -rate / correction1);

@@ -283,7 +283,7 @@ void write_networks() {
   ml::NativeModel model;
   model.net.inputs = 2;
   model.net.outputs = 3;
-  model.net.hidden = {4};
+  model.net.hidden = ml::hidden_layers({4});
   model.is_regression = false;
   model.weights.assign((2 + 1) * 4 + (4 + 1) * 3, 0.5F);
   write("native_model", "classes", ml::to_torchscript(model).value());

@@ -8,7 +8,7 @@
 
 namespace starling::ml {
 
-/// As the papers define them.
+/// As the papers define them. Not softmax.
 inline double defined_activation(Activation kind, double x) {
   switch (kind) {
     case Activation::relu: return std::max(x, 0.0);
@@ -20,6 +20,8 @@ inline double defined_activation(Activation kind, double x) {
     case Activation::silu: return x / (1 + std::exp(-x));
     case Activation::tanh: return std::tanh(x);
     case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+    case Activation::identity: return x;
+    case Activation::softmax: break;  // of a row, not of a number
   }
   return 0;
 }

@@ -20,9 +20,9 @@ MlpShape drawn_shape(Random& random) {
   net.inputs = 4 + random.below(12);
   const std::size_t width = 1 + random.below(40);
   for (std::size_t i = random.below(4); i > 0; --i)
-    net.hidden.push_back(random.chance(0.7) ? width : 1 + random.below(40));
-  net.activation = static_cast<Activation>(random.below(7));
-  net.norm = static_cast<Norm>(random.below(3));
+    net.hidden.push_back({.width = random.chance(0.7) ? width : 1 + random.below(40),
+                          .activation = static_cast<Activation>(random.below(9)),
+                          .norm = static_cast<Norm>(random.below(3))});
   net.is_residual = random.chance(0.5);
   net.members = random.chance(0.5) ? 1 : 2 + random.below(5);
   net.embedding.kind = static_cast<NumberEmbedding>(random.below(3));
@@ -46,13 +46,16 @@ MlpShape drawn_shape(Random& random) {
 
 std::string told(const MlpShape& shape) {
   const NetworkShape& net = shape.net;
+  std::string layers;
+  for (const HiddenLayer& layer : net.hidden)
+    layers += fmt::format(" {} of activation {} norm {},",
+                          layer.width,
+                          static_cast<int>(layer.activation),
+                          static_cast<int>(layer.norm));
   return fmt::format(
-      "inputs {}, hidden {}, activation {}, norm {}, residual {}, members {}, embedding {} of {}, "
-      "{} levels, loss {}",
+      "inputs {}, hidden{} residual {}, members {}, embedding {} of {}, {} levels, loss {}",
       net.inputs,
-      net.hidden.size(),
-      static_cast<int>(net.activation),
-      static_cast<int>(net.norm),
+      layers,
       net.is_residual,
       net.members,
       static_cast<int>(net.embedding.kind),
@@ -119,7 +122,8 @@ class Reference {
         module_.register_buffer(tensor.name, held);
       }
     }
-    module_.define("def scores(self, x: Tensor) -> Tensor:\n" + torch_forward(shape.net, 0));
+    module_.define("def scores(self, x: Tensor) -> Tensor:\n" +
+                   torch_forward(shape.net, TorchUse::answers));
   }
 
   at::Tensor scores(const Rows& rows, bool is_training) {

@@ -55,13 +55,14 @@ std::vector<float> mask_of(const MlpShape& shape,
                            std::uint64_t seed,
                            std::size_t layer,
                            std::size_t rows) {
-  std::vector<float> mask(rows * padded(shape.net.hidden[layer]), 1);
-  if (shape.dropout == 0) return mask;
+  const auto& [width, activation, norm, dropout] = shape.net.hidden[layer];
+  std::vector<float> mask(rows * padded(width), 1);
+  if (dropout == 0) return mask;
   portable_kernels().dropout({.count = mask.size(),
                               .values = mask.data(),
                               .key = static_cast<std::uint32_t>(mix_seeds(seed, layer)),
-                              .threshold = static_cast<std::uint32_t>(shape.dropout * 4294967296.0),
-                              .scale = static_cast<float>(1 / (1 - shape.dropout))});
+                              .threshold = static_cast<std::uint32_t>(dropout * 4294967296.0),
+                              .scale = static_cast<float>(1 / (1 - dropout))});
   return mask;
 }
 
@@ -71,6 +72,16 @@ double error_loss(const MlpShape& shape, double error) {
   if (shape.loss == MlpLoss::pinball)
     return error > 0 ? (1 - shape.quantile) * error : -shape.quantile * error;
   return error * error;
+}
+
+void activate(Activation kind, std::vector<double>& values) {
+  double total = 0;
+  for (double& value : values) {
+    value = kind == Activation::softmax ? std::exp(value) : defined_activation(kind, value);
+    total += value;
+  }
+  for (double& value : values)
+    value /= kind == Activation::softmax ? total : 1;
 }
 
 /// The mean loss in double, written down from the definition.
@@ -86,16 +97,16 @@ double loss_of(const MlpShape& shape,
     std::size_t at = 0;
     for (std::size_t layer = 0; layer <= shape.net.hidden.size(); ++layer) {
       const bool is_last = layer == shape.net.hidden.size();
-      const std::size_t width = is_last ? shape.net.outputs : shape.net.hidden[layer];
+      const std::size_t width = is_last ? shape.net.outputs : shape.net.hidden[layer].width;
       std::vector<double> next(width);
       for (std::size_t c = 0; c < width; ++c) {
         next[c] = weights[at + values.size() * width + c];
         for (std::size_t k = 0; k < values.size(); ++k)
           next[c] += values[k] * weights[at + k * width + c];
-        if (!is_last)
-          next[c] = defined_activation(shape.net.activation, next[c]) *
-                    masks[layer][row * padded(width) + c];
       }
+      if (!is_last) activate(shape.net.hidden[layer].activation, next);
+      for (std::size_t c = 0; c < width && !is_last; ++c)
+        next[c] *= masks[layer][row * padded(width) + c];
       at += (values.size() + 1) * width;
       values = next;
     }
@@ -119,16 +130,16 @@ MlpShape drawn_shape(Random& random) {
   shape.net.inputs = 1 + random.below(20);
   const std::size_t layers = random.below(4);
   for (std::size_t i = 0; i < layers; ++i)
-    shape.net.hidden.push_back(1 + random.below(40));
+    shape.net.hidden.push_back({.width = 1 + random.below(40),
+                                .activation = static_cast<Activation>(random.below(9)),
+                                .dropout = random.chance(0.5) ? random.unit() / 2 : 0});
   constexpr MlpLoss kNumberLosses[] = {MlpLoss::squared, MlpLoss::huber, MlpLoss::pinball};
   const bool has_classes = random.chance(0.5);
   shape.loss = has_classes ? MlpLoss::cross_entropy : kNumberLosses[random.below(3)];
   shape.net.outputs = has_classes ? 2 + random.below(5) : 1;
   shape.quantile = random.unit();
-  shape.net.activation = static_cast<Activation>(random.below(7));
   if (random.chance(0.5)) shape.label_smoothing = random.unit() / 2;
   shape.batch = 1 + random.below(60);
-  if (random.chance(0.5)) shape.dropout = random.unit() / 2;
   return shape;
 }
 
@@ -179,15 +190,14 @@ std::vector<float> trained(const Kernels& kernels, const MlpShape& shape, const 
 TEST(Mlp, TrainsToTheSameBitsWithEachSetOfKernels) {
   constexpr MlpLoss kLosses[] = {
       MlpLoss::squared, MlpLoss::cross_entropy, MlpLoss::huber, MlpLoss::pinball};
-  for (std::size_t round = 0; round < 14; ++round) {
+  for (std::size_t round = 0; round < 18; ++round) {
     const MlpLoss loss = kLosses[round % 4];
+    HiddenLayer layer{.activation = static_cast<Activation>(round % 9), .dropout = 0.2};
     const MlpShape shape{.net = {.inputs = 11,
                                  .outputs = loss == MlpLoss::cross_entropy ? 3U : 1U,
-                                 .hidden = {50, 70},
-                                 .activation = static_cast<Activation>(round % 7)},
+                                 .hidden = hidden_layers({50, 70}, layer)},
                          .batch = 33,
                          .loss = loss,
-                         .dropout = 0.2,
                          .label_smoothing = 0.1,
                          .optimizer = static_cast<MlpOptimizer>(round % 3)};
     const Rows rows = rows_for(shape, 200, 5);
@@ -205,9 +215,14 @@ TEST(Mlp, TrainsToTheSameBitsWithEachSetOfKernels) {
 /// Each part that a network may have, in some shape.
 MlpShape shape_of_parts(std::size_t round) {
   MlpShape shape;
-  shape.net = {.inputs = 12, .outputs = 3, .hidden = {40, 40}};
-  shape.net.activation = static_cast<Activation>(round % 7);
-  shape.net.norm = static_cast<Norm>(round % 3);
+  const HiddenLayer first{.width = 40,
+                          .activation = static_cast<Activation>(round % 7),
+                          .norm = static_cast<Norm>(round % 3),
+                          .dropout = 0.2};
+  HiddenLayer second = first;
+  if (round % 3 == 2) second.activation = static_cast<Activation>((round + 5) % 7);
+  if (round % 4 == 1) second.norm = Norm::none;
+  shape.net = {.inputs = 12, .outputs = 3, .hidden = {first, second}};
   shape.net.is_residual = round % 2 == 0;
   shape.net.members = round % 4 == 3 ? 5 : 1;
   InputEmbedding& embedding = shape.net.embedding;
@@ -217,7 +232,6 @@ MlpShape shape_of_parts(std::size_t round) {
   if (round % 5 != 0) embedding.levels = {{6, 3}};
   shape.batch = 33;
   shape.loss = MlpLoss::cross_entropy;
-  shape.dropout = 0.2;
   return shape;
 }
 
@@ -239,7 +253,8 @@ TEST(Mlp, EachPartTrainsToTheSameBitsWithEachSetOfKernels) {
 TEST(Mlp, EachPartLearns) {
   for (std::size_t round = 0; round < 12; ++round) {
     MlpShape shape = shape_of_parts(round);
-    shape.dropout = 0;
+    for (HiddenLayer& layer : shape.net.hidden)
+      layer.dropout = 0;
     Rows rows = rows_for(shape, 330, 3);
     for (std::size_t i = 0; i < rows.count; ++i) {
       const float* row = rows.features.data() + i * shape.net.inputs;
@@ -297,9 +312,9 @@ TEST(Mlp, GoesOnFromAStateAsIfThereHadBeenNoPause) {
 /// Two networks that differ in their parameters only: so much more they take.
 TEST(Mlp, ToPredictTakesOneCopyOfTheWeights) {
   MlpShape shape = shape_of_parts(3);
-  shape.net.hidden = {200, 200};
+  shape.net.hidden = hidden_layers({200, 200}, shape.net.hidden[0]);
   MlpShape deeper = shape;
-  deeper.net.hidden = {200, 200, 200, 200};
+  deeper.net.hidden = hidden_layers({200, 200, 200, 200}, shape.net.hidden[0]);
   const auto more = 4 * (tensors_of(deeper.net).total - tensors_of(shape.net).total);
   EXPECT_EQ(Mlp::slab_bytes(deeper, MlpUse::predict) - Mlp::slab_bytes(shape, MlpUse::predict),
             more);
@@ -310,8 +325,7 @@ TEST(Mlp, ToPredictTakesOneCopyOfTheWeights) {
 /// one row, which has no variance, does not pull them down.
 TEST(Mlp, ASmallBatchMovesTheMomentsLittle) {
   MlpShape shape;
-  shape.net = {.inputs = 3, .outputs = 1, .hidden = {16}};
-  shape.net.norm = Norm::batch;
+  shape.net = {.inputs = 3, .outputs = 1, .hidden = {{.width = 16, .norm = Norm::batch}}};
   shape.batch = 64;
   const Rows rows = rows_for(shape, 64, 3);
   const MlpRates still{.learning_rate = 0, .average_rate = 0.5};
@@ -329,10 +343,10 @@ TEST(Mlp, ASmallBatchMovesTheMomentsLittle) {
 
 /// The same bits as ever: who changes them on purpose writes the new hash here.
 TEST(Mlp, TrainsToTheBitsThatAreWrittenDown) {
-  const MlpShape shape{.net = {.inputs = 7, .outputs = 1, .hidden = {20, 20}},
-                       .batch = 16,
-                       .loss = {},
-                       .dropout = 0.1};
+  const MlpShape shape{
+      .net = {.inputs = 7, .outputs = 1, .hidden = hidden_layers({20, 20}, {.dropout = 0.1})},
+      .batch = 16,
+      .loss = {}};
   Rows rows;
   rows.count = 64;
   Random random{9};  // uniform numbers: no library decides their last bits
@@ -346,7 +360,7 @@ TEST(Mlp, TrainsToTheBitsThatAreWrittenDown) {
 
 TEST(Mlp, ANumberThatIsNoneIsToldAndNotHidden) {
   const MlpShape shape{
-      .net = {.inputs = 3, .outputs = 1, .hidden = {8, 8}}, .batch = 10, .loss = {}, .dropout = 0};
+      .net = {.inputs = 3, .outputs = 1, .hidden = hidden_layers({8, 8})}, .batch = 10, .loss = {}};
   for (const Kernels* kernels : {&portable_kernels(), avx2_kernels(), avx512_kernels()}) {
     if (kernels == nullptr) continue;
     Rows rows = rows_for(shape, 10, 3);
@@ -360,10 +374,9 @@ TEST(Mlp, ANumberThatIsNoneIsToldAndNotHidden) {
 }
 
 TEST(Mlp, LearnsWhatCanBeLearned) {
-  const MlpShape shape{.net = {.inputs = 2, .outputs = 1, .hidden = {32, 32}},
+  const MlpShape shape{.net = {.inputs = 2, .outputs = 1, .hidden = hidden_layers({32, 32})},
                        .batch = 50,
-                       .loss = {},
-                       .dropout = 0};
+                       .loss = {}};
   Rows rows = rows_for(shape, 500, 3);
   for (std::size_t i = 0; i < rows.count; ++i)
     rows.numbers[i] = rows.features[2 * i] * rows.features[2 * i + 1];
@@ -377,13 +390,35 @@ TEST(Mlp, LearnsWhatCanBeLearned) {
   EXPECT_LT(sum / static_cast<double>(rows.count), 0.01) << "a product of two numbers";
 }
 
+TEST(Mlp, LayersBeginAsTheyAreTold) {
+  NetworkShape net{.inputs = 30, .outputs = 1, .hidden = hidden_layers({50})};
+  const auto largest = [&net](WeightInit init, std::size_t from, std::size_t count) {
+    const auto values = first_values(net, 3, init);
+    double most = 0;
+    for (std::size_t i = from; i < from + count; ++i)
+      most = std::max(most, std::abs(static_cast<double>(values[i])));
+    return most;
+  };
+  const std::size_t weights = 30 * 50;
+  const auto expect_bounds = [&](WeightInit init, double weight_bound, double bias_bound) {
+    EXPECT_LE(largest(init, 0, weights), weight_bound);
+    EXPECT_GT(largest(init, 0, weights), 0.98 * weight_bound);
+    EXPECT_LE(largest(init, weights, 50), bias_bound);
+    EXPECT_GE(largest(init, weights, 50), 0.8 * bias_bound);
+  };
+  expect_bounds(WeightInit::inputs, 1 / std::sqrt(30), 1 / std::sqrt(30));
+  expect_bounds(WeightInit::xavier, std::sqrt(6.0 / 80), 0);
+  expect_bounds(WeightInit::kaiming, std::sqrt(6.0 / 30), 0);
+}
+
 /// A step written down from each optimizer's definition, from the gradient that was found.
 TEST(Mlp, EachOptimizerStepsAsItIsDefined) {
   for (const MlpOptimizer optimizer :
        {MlpOptimizer::adamw, MlpOptimizer::adam, MlpOptimizer::momentum}) {
     MlpShape shape{
-        .net = {.inputs = 4, .outputs = 1, .hidden = {6}}, .batch = 20, .loss = {}, .dropout = 0};
+        .net = {.inputs = 4, .outputs = 1, .hidden = hidden_layers({6})}, .batch = 20, .loss = {}};
     shape.optimizer = optimizer;
+    shape.beta1 = 0.8;
     const Rows rows = rows_for(shape, 20, 3);
     const MlpRates rates{.learning_rate = 0.01, .weight_decay = 0.1, .gradient_norm_max = 1e9};
     Mlp network{shape, best_kernels(), 1};
@@ -402,12 +437,12 @@ TEST(Mlp, EachOptimizerStepsAsItIsDefined) {
         else
           slope += rates.weight_decay * weight;
         if (optimizer == MlpOptimizer::momentum) {
-          first[i] = 0.9 * first[i] + slope;
+          first[i] = shape.beta1 * first[i] + slope;
           weight -= rates.learning_rate * first[i];
         } else {
-          first[i] = 0.9 * first[i] + 0.1 * slope;
+          first[i] = shape.beta1 * first[i] + (1 - shape.beta1) * slope;
           second[i] = 0.999 * second[i] + 0.001 * slope * slope;
-          weight -= rates.learning_rate * first[i] / (1 - std::pow(0.9, step)) /
+          weight -= rates.learning_rate * first[i] / (1 - std::pow(shape.beta1, step)) /
                     (std::sqrt(second[i] / (1 - std::pow(0.999, step))) + 1e-8);
         }
         EXPECT_NEAR(after[i], weight, 1e-5) << static_cast<int>(optimizer) << " step " << step;
@@ -418,7 +453,7 @@ TEST(Mlp, EachOptimizerStepsAsItIsDefined) {
 
 TEST(Mlp, RemembersAndRecalls) {
   const MlpShape shape{
-      .net = {.inputs = 3, .outputs = 1, .hidden = {8}}, .batch = 10, .loss = {}, .dropout = 0};
+      .net = {.inputs = 3, .outputs = 1, .hidden = hidden_layers({8})}, .batch = 10, .loss = {}};
   const Rows rows = rows_for(shape, 10, 3);
   Mlp network{shape, best_kernels(), 1};
   network.step(rows.batch(), {});
@@ -432,16 +467,17 @@ TEST(Mlp, RemembersAndRecalls) {
 }
 
 TEST(Mlp, ItsSlabIsKnownBeforehand) {
-  const MlpShape shape{.net = {.inputs = 16, .outputs = 1, .hidden = {64, 64}},
+  const MlpShape shape{.net = {.inputs = 16, .outputs = 1, .hidden = hidden_layers({64, 64})},
                        .batch = 128,
-                       .loss = {},
-                       .dropout = 0};
+                       .loss = {}};
   const std::size_t parameters = (16 + 1) * 64 + (64 + 1) * 64 + (64 + 1) * 16;
   const std::size_t floats = 6 * parameters + 128 * (64 + 64 + 16) + 2 * 128 * 64 + 64 * 64;
   EXPECT_EQ(Mlp::slab_bytes(shape), 4 * floats);
   MlpShape smooth = shape;
-  smooth.net.activation = Activation::mish;
+  smooth.net.hidden = hidden_layers({64, 64}, {.activation = Activation::mish});
   EXPECT_EQ(Mlp::slab_bytes(smooth), 4 * (floats + 128 * (64 + 64)));
+  smooth.net.hidden[1].activation = Activation::softmax;
+  EXPECT_EQ(Mlp::slab_bytes(smooth), 4 * (floats + 128 * (64 + 64 + 64)));
 }
 
 }  // namespace

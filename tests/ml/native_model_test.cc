@@ -2,6 +2,7 @@
 
 #include "ml/train/native_engine.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,11 +10,13 @@
 namespace starling::ml {
 namespace {
 
+using testing::HasSubstr;
+
 NativeModel small_model() {
   NativeModel model;
   model.net.inputs = 2;
   model.net.outputs = 1;
-  model.net.hidden = {3};
+  model.net.hidden = hidden_layers({3});
   model.scale = 2.5;
   model.shift = -0.1;
   for (int i = 0; i < (2 + 1) * 3 + (3 + 1) * 1; ++i)
@@ -39,9 +42,10 @@ TEST(NativeModel, LogarithmsComeBackAsNumbers) {
 
 NativeModel model_of_all_parts() {
   NativeModel model;
-  model.net = {.inputs = 9, .outputs = 3, .hidden = {5, 5}};
-  model.net.activation = Activation::silu;
-  model.net.norm = Norm::batch;
+  model.net = {
+      .inputs = 9,
+      .outputs = 3,
+      .hidden = hidden_layers({5, 5}, {.activation = Activation::silu, .norm = Norm::batch})};
   model.net.is_residual = true;
   model.net.members = 4;
   model.net.embedding.kind = NumberEmbedding::piecewise;
@@ -57,6 +61,20 @@ TEST(NativeModel, EveryPartComesBackTheSame) {
   NativeModel model = model_of_all_parts();
   model.net.embedding.frequency_scale = InputEmbedding{}.frequency_scale;
   const auto back = read_native_model(to_torchscript(model).value());
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(*back, model);
+}
+
+/// Layers of one kind are written as older programs read them.
+TEST(NativeModel, LayersOfTheirOwnKindsComeBack) {
+  NativeModel model = model_of_all_parts();
+  EXPECT_THAT(to_torchscript(model).value(), HasSubstr(R"("activation":"silu")"));
+  model.net.hidden[0].activation = Activation::softmax;
+  model.net.hidden[1].norm = Norm::layer;
+  model.weights = first_values(model.net, 3);
+  const std::string file = to_torchscript(model).value();
+  EXPECT_THAT(file, HasSubstr(R"("activation":["softmax","silu"])"));
+  const auto back = read_native_model(file);
   ASSERT_TRUE(back) << back.error().detail;
   EXPECT_EQ(*back, model);
 }
@@ -142,10 +160,11 @@ TEST(NativeModel, OtherFilesAreNone) {
 }
 
 TEST(NativeModel, AHeadThatDoesNotFitItsWeightsIsRefused) {
-  for (const auto change : {+[](NativeModel& model) { model.net.outputs = 0; },
-                            +[](NativeModel& model) { model.scale = NAN; },
-                            +[](NativeModel& model) { model.net.hidden = {(1 << 16) + 1}; },
-                            +[](NativeModel& model) { model.net.hidden.assign(100, 1); }}) {
+  for (const auto change :
+       {+[](NativeModel& model) { model.net.outputs = 0; },
+        +[](NativeModel& model) { model.scale = NAN; },
+        +[](NativeModel& model) { model.net.hidden = hidden_layers({(1 << 16) + 1}); },
+        +[](NativeModel& model) { model.net.hidden.assign(100, {.width = 1}); }}) {
     NativeModel model = small_model();
     change(model);
     model.weights.assign(tensors_of(model.net).values(), 1);

@@ -2,6 +2,7 @@
 #include "ml/schedule/scheduler.h"
 
 #include "ml/schedule/trial_memory.h"
+#include "ml/search/named_spaces.h"
 #include "node/base/random.h"
 #include "tests/ml/study_fixture.h"
 

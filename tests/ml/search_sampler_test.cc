@@ -1,4 +1,5 @@
 // What draws must keep whatever the history: range, conditions, repeatability, and Optuna's split.
+#include "ml/search/named_spaces.h"
 #include "ml/search/sampler.h"
 
 #include <fmt/format.h>

@@ -1,6 +1,5 @@
 // The search space as people write it: what is read, what is refused and with which words.
-#include "ml/search/search_space.h"
-
+#include "ml/search/named_spaces.h"
 #include "ml/search/sampler.h"
 #include "node/base/random.h"
 

@@ -1,10 +1,14 @@
 // What a trial's parameters say is read whole, or refused by name.
 #include "ml/search/encoding_spec.h"
 #include "ml/search/family_spec.h"
+#include "ml/search/named_spaces.h"
+#include "ml/search/sampler.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace starling::ml {
@@ -37,11 +41,63 @@ TEST(MlpSpecParams, WrongOnesAreRefusedWithWhatTheyMayBe) {
     EXPECT_FALSE(spec) << name;
     return spec ? "" : spec.error().detail;
   };
-  EXPECT_THAT(refusal("mlp.activation", std::string{"relux"}),
-              HasSubstr("one of relu, gelu, selu, mish, silu, tanh, sigmoid, not \"relux\""));
+  EXPECT_THAT(
+      refusal("mlp.activation", std::string{"relux"}),
+      HasSubstr(
+          "one of relu, gelu, selu, mish, silu, tanh, sigmoid, identity, softmax, not \"relux\""));
   EXPECT_THAT(refusal("mlp.schedule", 3.0), HasSubstr("constant, cosine, coslog4, not a number"));
   EXPECT_THAT(refusal("mlp.label_smoothing", 0.9), HasSubstr("from 0 to 0.5, not 0.9"));
   EXPECT_THAT(refusal("mlp.magic", 1.0), HasSubstr("no parameter \"mlp.magic\""));
+}
+
+TEST(MlpSpecParams, EachLayerMayDiffer) {
+  const auto spec = mlp_spec_from({{"mlp.n_layers", std::int64_t{3}},
+                                   {"mlp.width", std::int64_t{40}},
+                                   {"mlp.dropout", 0.1},
+                                   {"mlp.width_2", std::int64_t{20}},
+                                   {"mlp.activation_2", "softmax"},
+                                   {"mlp.norm_3", "batch"},
+                                   {"mlp.dropout_3", 0.5},
+                                   {"mlp.width_4", std::int64_t{5}}});
+  ASSERT_TRUE(spec) << spec.error().detail;
+  EXPECT_EQ(
+      layers_of(*spec),
+      (std::vector<HiddenLayer>{{.width = 40, .dropout = 0.1},
+                                {.width = 20, .activation = Activation::softmax, .dropout = 0.1},
+                                {.width = 40, .norm = Norm::batch, .dropout = 0.5}}));
+  const auto refusal = [](const std::string& name, ParamValue value) {
+    return mlp_spec_from({{name, std::move(value)}}).error().detail;
+  };
+  EXPECT_THAT(refusal("mlp.width_16", std::int64_t{0}), HasSubstr("mlp.width_16 must be a whole"));
+  EXPECT_THAT(refusal("mlp.width_17", std::int64_t{1}), HasSubstr("no parameter"));
+  EXPECT_THAT(
+      mlp_spec_from({{"mlp.norm_1", "batch"}, {"mlp.batch_size", std::int64_t{1}}}).error().detail,
+      HasSubstr("mlp.batch_size to be 2 or more"));
+}
+
+TEST(NamedSpaces, NexusopsDrawsWhatTrialsCanTake) {
+  for (const std::size_t rows : {std::size_t{999}, std::size_t{1000}}) {
+    const SearchSpace space = space_named("nexusops", rows, 1).value();
+    ASSERT_TRUE(check_values(space)) << check_values(space).error().detail;
+    EXPECT_EQ(parse_search_space(to_json(space)).value(), space);
+    Random random{1};
+    std::size_t deepest = 0;
+    for (int draw = 0; draw < 300; ++draw) {
+      const Params params = sample_random(space, random);
+      const auto spec = mlp_spec_from(params);
+      ASSERT_TRUE(spec) << spec.error().detail;
+      const auto layers = layers_of(*spec);
+      deepest = std::max(deepest, layers.size());
+      for (std::size_t i = 0; i < layers.size(); ++i) {
+        EXPECT_EQ(spec->layers[i].width, layers[i].width) << "each layer was drawn";
+        EXPECT_LE(layers[i].width, rows < 1000 ? 64U : 256U);
+      }
+      const std::size_t count = layers.size();
+      EXPECT_EQ(params.contains(fmt::format("mlp.width_{}", count + 1)), false);
+    }
+    EXPECT_EQ(deepest, rows < 1000 ? 2U : 6U);
+  }
+  EXPECT_THAT(space_named("optuna", 1, 1).error().detail, HasSubstr("none of default, nexusops"));
 }
 
 TEST(MlpSpecParams, OfLayersAreRead) {

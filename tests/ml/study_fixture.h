@@ -1,7 +1,7 @@
 // A replicated state in a map, driven by commands, as a swarm of one would drive it.
 #pragma once
 
-#include "ml/search/search_space.h"
+#include "ml/search/named_spaces.h"
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "ml/table/profile_json.h"

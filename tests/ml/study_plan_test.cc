@@ -2,6 +2,7 @@
 #include "ml/study/study_plan.h"
 
 #include "ml/search/family_spec.h"
+#include "ml/search/named_spaces.h"
 #include "ml/table/profile_json.h"
 #include "tests/ml/study_fixture.h"
 
@@ -81,6 +82,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"metric", [](auto& r) { r.metric = "f1"; }, "metric: \"f1\" does not measure"},
         BadCase{"limit", [](auto& r) { r.time_limit_s = 0; }, "time_limit_s: 0"},
         BadCase{"seed", [](auto& r) { r.seed = ~std::uint64_t{0}; }, "seed: 18446744073709551615"},
+        BadCase{"name_of_space",
+                [](auto& r) { r.search_space_name = "nexusop"; },
+                "search_space: \"nexusop\" is none of default, nexusops"},
         BadCase{"space", [](auto& r) { r.search_space_json = "{"; }, "search_space: "},
         BadCase{"initial",
                 [](auto& r) {
@@ -94,6 +98,16 @@ INSTANTIATE_TEST_SUITE_P(
             "search_space: there is no parameter \"mlp.widht\""},
         BadCase{"tags", [](auto& r) { r.tags = {""}; }, "tags: "}),
     [](const auto& param_info) { return param_info.param.name; });
+
+TEST(CompleteSpec, ASpaceMayBeAskedForByName) {
+  auto asked = request();
+  asked.search_space_name = "nexusops";
+  const auto spec = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  ASSERT_TRUE(spec) << spec.error().detail;
+  const auto space = parse_search_space(spec->search_space_json).value();
+  EXPECT_EQ(space, nexusops_space(small_profile().rows));
+  EXPECT_TRUE(check_spec(*spec));
+}
 
 TEST(StudyEngine, BecomesAParameterOfEachNetwork) {
   auto asked = request();

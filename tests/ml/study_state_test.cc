@@ -1,4 +1,5 @@
 // The rules of the replicated truth: exactly N trials, final is final, old attempts are mute.
+#include "ml/search/named_spaces.h"
 #include "node/base/random.h"
 #include "tests/ml/study_fixture.h"
 
@@ -59,7 +60,7 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   dataset.profile = to_json(grouped);
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 4U);
   EXPECT_EQ(feature_level_of(Adopt{}), kFeatureLevel);
-  EXPECT_EQ(kFeatureLevel, 5U);
+  EXPECT_EQ(kFeatureLevel, 6U);
   CreateStudy study;
   EXPECT_EQ(feature_level_of(study), 1U);
   study.spec.split.method = SplitMethod::kfold;
@@ -69,6 +70,11 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(study), 4U);
   study.spec.search_space_json = to_json(default_space());
   EXPECT_EQ(feature_level_of(study), 5U);
+  study.spec.search_space_json = to_json(nexusops_space(500));
+  EXPECT_EQ(feature_level_of(study), 6U);
+  study.spec.search_space_json =
+      R"({"mlp.activation":{"type":"categorical","choices":["relu","softmax"]}})";
+  EXPECT_EQ(feature_level_of(study), 6U);
 }
 
 TEST(Dataset, InUseCannotBeRemoved) {

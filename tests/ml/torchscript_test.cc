@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(Tasks,
                          testing::Values(TaskKind::regression, TaskKind::multiclass));
 
 TEST(Activations, AreTheSameInTheOwnEngineInLibTorchAndInTheFile) {
-  for (std::size_t kind = 0; kind < 7; ++kind) {
+  for (std::size_t kind = 0; kind < kActivationNames.size(); ++kind) {
     const FitData data = data_for(TaskKind::regression, 300);
     TargetCoding target = target_of(TaskKind::regression);
     target.mean = 0.5;

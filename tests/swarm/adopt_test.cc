@@ -1,5 +1,5 @@
 // Two swarms with work in both: one is kept, and adopts what the other has.
-#include "ml/search/search_space.h"
+#include "ml/search/named_spaces.h"
 #include "ml/study/adoption.h"
 #include "ml/study/state_backup.h"
 #include "ml/study/study_wire.h"

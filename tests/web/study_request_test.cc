@@ -29,7 +29,7 @@ TEST(StudyRequest, NamesTheFieldTheValueAndTheLimitOfWhatIsWrong) {
       {start + R"("seed":9007199254740993})", "seed: must be a whole number from 0"},
       {start + R"("name":"a b"})", "name: must be 1 to 64"},
       {start + R"("metric":"speed"})", "metric: must be one of rmse, mae"},
-      {start + R"("search_space":[]})", "search_space: must be an object, not a list"},
+      {start + R"("search_space":[]})", "search_space: must be an object or a name, not a list"},
       {start + R"("initial":{}})", "initial: must be a list"},
       {start + R"("initial":[{"a":null}]})", "initial: \"a\" must be a number or a text, not null"},
       {start + R"("tags":"x"})", "tags: must be a list"},
@@ -61,6 +61,14 @@ TEST(StudyRequest, TakesEveryFieldAndLeavesTheOthersOpen) {
   const ml::Params params{{"x", std::int64_t{1}}, {"y", 1.0}, {"z", std::string{"w"}}};
   EXPECT_EQ(request->initial, std::vector{params});
   EXPECT_EQ(request->engine, "torch");
+}
+
+TEST(StudyRequest, TakesTheNameOfASearchSpace) {
+  const auto json = parse_json(R"({"dataset":"d","target":"t","search_space":"nexusops"})");
+  const auto request = study_request_from(json->value);
+  ASSERT_TRUE(request) << request.error().detail;
+  EXPECT_EQ(request->search_space_name, "nexusops");
+  EXPECT_EQ(request->search_space_json, std::nullopt);
 }
 
 TEST(Json, RefusesWhatIsNestedTooDeepToWalk) {

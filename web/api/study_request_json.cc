@@ -134,10 +134,14 @@ Result<ml::Params> params_of(const Json& object) {
 
 Result<> read_search(const JsonFields& fields, ml::StudyRequest& request) {
   if (const Json* space = fields.find("search_space")) {
-    if (!space->is_object()) {
-      return field_error("search_space", fmt::format("must be an object, not {}", shown(*space)));
+    if (!space->is_object() && !space->is_string()) {
+      return field_error("search_space",
+                         fmt::format("must be an object or a name, not {}", shown(*space)));
     }
-    request.search_space_json = dump(*space);
+    if (space->is_string())
+      request.search_space_name = space->get<std::string>();
+    else
+      request.search_space_json = dump(*space);
   }
   const Json* initial = fields.find("initial");
   if (!initial) return {};

@@ -1,0 +1,138 @@
+#include "ml/search/named_spaces.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
+namespace starling::ml {
+namespace {
+
+using Kind = Distribution::Kind;
+
+Distribution real(double low, double high, bool log) {
+  Distribution parameter;
+  parameter.low = low;
+  parameter.high = high;
+  parameter.log = log;
+  return parameter;
+}
+
+Distribution integer(double low, double high, bool log) {
+  Distribution parameter = real(low, high, log);
+  parameter.kind = Kind::integer;
+  parameter.step = 1;
+  return parameter;
+}
+
+Distribution one_of(std::vector<ParamValue> choices) {
+  Distribution parameter;
+  parameter.kind = Kind::categorical;
+  parameter.choices = std::move(choices);
+  return parameter;
+}
+
+Distribution fixed(ParamValue value) {
+  Distribution parameter;
+  parameter.kind = Kind::fixed;
+  parameter.value = std::move(value);
+  return parameter;
+}
+
+Distribution one_of_numbers(std::initializer_list<std::int64_t> numbers) {
+  return one_of({numbers.begin(), numbers.end()});
+}
+
+/// The ranges of table A1.2-3 that depend on the number of rows.
+struct NexusopsRanges {
+  std::int64_t layers_min, layers_max;
+  double width_min, width_max;
+  double dropout_min, dropout_max;
+  Distribution batch_size;
+};
+
+NexusopsRanges nexusops_ranges(std::size_t rows) {
+  if (rows < kSmallTableRows) return {1, 2, 16, 64, 0.2, 0.4, one_of_numbers({8, 16, 32})};
+  return {2, 6, 32, 256, 0.1, 0.5, one_of_numbers({64, 128, 256})};
+}
+
+/// Of the layer with that number, from 1, where there are so many.
+void add_nexusops_layer(const NexusopsRanges& ranges, std::int64_t layer, SearchSpace& space) {
+  const auto add = [&](const char* what, Distribution parameter) {
+    for (std::int64_t layers = layer; layer > ranges.layers_min && layers <= ranges.layers_max;
+         ++layers)
+      parameter.when["mlp.n_layers"].emplace_back(layers);
+    space.parameters.emplace_back(fmt::format("mlp.{}_{}", what, layer), std::move(parameter));
+  };
+  add("width", integer(ranges.width_min, ranges.width_max, true));
+  add("activation", one_of({"relu", "gelu", "tanh", "sigmoid", "softmax", "identity"}));
+  add("norm", one_of({"none", "batch"}));
+  add("dropout", real(ranges.dropout_min, ranges.dropout_max, false));
+}
+
+}  // namespace
+
+SearchSpace nexusops_space(std::size_t rows) {
+  const NexusopsRanges ranges = nexusops_ranges(rows);
+  SearchSpace space;
+  const auto add = [&space](const char* name, Distribution parameter) {
+    space.parameters.emplace_back(name, std::move(parameter));
+  };
+  add("mlp.n_layers",
+      integer(
+          static_cast<double>(ranges.layers_min), static_cast<double>(ranges.layers_max), false));
+  for (std::int64_t layer = 1; layer <= ranges.layers_max; ++layer)
+    add_nexusops_layer(ranges, layer, space);
+  add("mlp.weight_decay", real(1e-6, 1e-2, true));
+  add("mlp.optimizer", one_of({"adam", "adamw", "sgd"}));
+  add("mlp.beta1", real(0.85, 0.99, false));
+  add("mlp.learning_rate", real(1e-5, 1e-2, true));
+  add("mlp.batch_size", ranges.batch_size);
+  add("mlp.epochs", integer(30, 80, false));
+  add("mlp.patience", integer(5, 12, false));
+  add("mlp.grad_clip", real(0.5, 3, false));
+  add("mlp.schedule", one_of({"constant", "cosine"}));
+  add("mlp.init", one_of({"xavier", "kaiming"}));
+  add("encode.numbers", fixed("standard"));
+  return space;
+}
+
+Result<SearchSpace> space_named(std::string_view name, std::size_t rows, std::size_t numbers) {
+  if (name == "default") return default_space(numbers);
+  if (name == "nexusops") return nexusops_space(rows);
+  return Error{Errc::invalid_argument,
+               fmt::format("\"{:.40}\" is none of default, nexusops", name)};
+}
+
+SearchSpace default_space(std::size_t numbers) {
+  SearchSpace space{{{"mlp.learning_rate", real(1e-4, 1e-2, true)},
+                     {"mlp.n_layers", integer(1, 4, false)},
+                     {"mlp.width", integer(32, 256, true)},
+                     {"mlp.dropout", real(0, 0.5, false)},
+                     {"mlp.weight_decay", real(1e-6, 1e-1, true)},
+                     {"mlp.batch_size", one_of_numbers({32, 64, 128, 256})},
+                     {"mlp.activation", one_of({"relu", "silu"})},
+                     {"encode.numbers", one_of({"robust", "quantile"})}}};
+  if (numbers == 0 || numbers > kEmbeddedNumbersMax) return space;
+  Distribution scale = real(0.03, 3, true);
+  scale.when = {{"mlp.embedding", {"periodic"}}};
+  space.parameters.emplace_back("mlp.embedding", one_of({"none", "periodic", "piecewise"}));
+  space.parameters.emplace_back("mlp.embedding_scale", std::move(scale));
+  return space;
+}
+
+Params default_params() {
+  return {{"mlp.learning_rate", 3e-3},
+          {"mlp.n_layers", std::int64_t{2}},
+          {"mlp.width", std::int64_t{128}},
+          {"mlp.dropout", 0.1},
+          {"mlp.weight_decay", 1e-4},
+          {"mlp.batch_size", std::int64_t{64}},
+          {"mlp.activation", "relu"},
+          {"mlp.embedding", "piecewise"},
+          {"encode.numbers", "robust"}};
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,34 @@
+/// Search spaces that are there by name.
+///
+/// Threads: none. Pure.
+#pragma once
+
+#include "ml/search/search_space.h"
+
+#include <cstddef>
+#include <string_view>
+
+namespace starling::ml {
+
+inline constexpr std::size_t kEmbeddedNumbersMax = 256;
+
+/// The space of the MLP when the user names none, for rows with so many inputs that are numbers.
+/// Without any there is nothing to embed; of more than `kEmbeddedNumbersMax` embeddings would make
+/// networks too large.
+SearchSpace default_space(std::size_t numbers = 1);
+
+inline constexpr std::size_t kSmallTableRows = 1000;
+
+/// What NexusOps searches, unchanged, so that systems can be compared trial for trial: each layer
+/// has a width, an activation, a norm and a dropout of its own. Tables below `kSmallTableRows` get
+/// smaller networks and batches. Without its shrinking of layers, which is drawn there and not used.
+SearchSpace nexusops_space(std::size_t rows);
+
+/// "default" or "nexusops".
+/// Errors: `invalid_argument` names those that there are.
+Result<SearchSpace> space_named(std::string_view name, std::size_t rows, std::size_t numbers);
+
+/// A good first trial of `default_space()`; of another, as far as it names them.
+Params default_params();
+
+}  // namespace starling::ml
