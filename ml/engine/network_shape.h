@@ -110,9 +110,9 @@ struct NetworkShape {
 /// weight, bias: of a layer, as `WeightInit` says.
 enum class Init : std::uint8_t { zeros, ones, uniform, normal, signs, weight, bias };
 
-/// How layers begin. inputs: uniform within 1 / sqrt(inputs), weights and biases, as torch.nn.Linear
-/// does. xavier, kaiming: weights uniform within sqrt(6 / (inputs + outputs)) or sqrt(6 / inputs),
-/// biases 0. Source: Glorot and Bengio (2010); He et al. (2015).
+/// How layers begin. inputs: uniform within 1 / sqrt(inputs), weights and biases, as
+/// torch.nn.Linear does. xavier, kaiming: weights uniform within sqrt(6 / (inputs + outputs)) or
+/// sqrt(6 / inputs), biases 0. Source: Glorot and Bengio (2010); He et al. (2015).
 enum class WeightInit : std::uint8_t { inputs, xavier, kaiming };
 inline constexpr std::array<std::string_view, 3> kWeightInitNames{"inputs", "xavier", "kaiming"};
 

@@ -55,7 +55,7 @@ struct NexusopsRanges {
 
 NexusopsRanges nexusops_ranges(std::size_t rows) {
   if (rows < kSmallTableRows) return {1, 2, 16, 64, 0.2, 0.4, one_of_numbers({8, 16, 32})};
-  return {2, 6, 32, 256, 0.1, 0.5, one_of_numbers({64, 128, 256})};
+  return {2, 6, 32, 256, 0.1, 0.5, one_of_numbers({16, 32, 64})};
 }
 
 /// Of the layer with that number, from 1, where there are so many.

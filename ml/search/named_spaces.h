@@ -21,7 +21,8 @@ inline constexpr std::size_t kSmallTableRows = 1000;
 
 /// What NexusOps searches, unchanged, so that systems can be compared trial for trial: each layer
 /// has a width, an activation, a norm and a dropout of its own. Tables below `kSmallTableRows` get
-/// smaller networks and batches. Without its shrinking of layers, which is drawn there and not used.
+/// smaller networks and batches; batches are those that it has where there is no GPU. Without its
+/// shrinking of layers, which is drawn there and not used.
 SearchSpace nexusops_space(std::size_t rows);
 
 /// "default" or "nexusops".

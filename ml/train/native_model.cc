@@ -389,9 +389,8 @@ Json head_of(const NativeModel& model) {
             {"shift", model.shift}};
   if (format >= kSecondFormat) {
     head["log1p"] = model.is_log;
-    head["activation"] = words_of(net, format, kActivationNames, [](const HiddenLayer& layer) {
-      return layer.activation;
-    });
+    head["activation"] = words_of(
+        net, format, kActivationNames, [](const HiddenLayer& layer) { return layer.activation; });
   }
   if (format >= kThirdFormat) {
     head["norm"] =

@@ -1,11 +1,12 @@
 // bench_ml: what a training step costs, with each set of kernels, with LibTorch and in OpenBLAS's
 // products alone, and what reading a table costs, as JSON on stdout. All take turns, so that what
-// else the machine does meets all of them.
+// else the machine does meets all of them. Or what a worker's start costs.
 #include "ml/engine/kernels.h"
 #include "ml/train/native_engine.h"
 #include "node/base/random.h"
 #include "tools/bench_ml/blas.h"
 #include "tools/bench_ml/csv.h"
+#include "tools/bench_ml/worker_start.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -115,18 +116,27 @@ Json bench_steps(const Shape& shape, int rounds) {
 }  // namespace starling::bench
 
 int main(int argc, char** argv) {
-  CLI::App app{"Measures training steps, or the reading of a table, on one core; JSON on stdout"};
+  CLI::App app{
+      "Measures training steps, the reading of a table, or a worker's start, on one core; JSON on "
+      "stdout"};
   int rounds = 15;
   std::string csv;
   std::size_t megabytes = 1000;
+  std::string worker, target = "charges";
   app.add_option("--rounds", rounds, "Epochs of each engine and shape, or readings of the table")
       ->capture_default_str();
   app.add_option("--csv", csv, "Read this CSV file instead of training")->check(CLI::ExistingFile);
   app.add_option("--megabytes", megabytes, "... its rows repeated to this size")
       ->capture_default_str();
+  app.add_option("--worker", worker, "Start this worker program, for trials on the CSV file")
+      ->check(CLI::ExistingFile)
+      ->needs("--csv");
+  app.add_option("--target", target, "... whose target this is")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   nlohmann::ordered_json report{{"rounds", rounds}};
-  if (!csv.empty()) {
+  if (!worker.empty()) {
+    report["worker"] = starling::bench::bench_worker(worker, csv, target, rounds);
+  } else if (!csv.empty()) {
     report["csv"] = starling::bench::bench_csv(csv, megabytes, rounds);
   } else {
     for (const auto& shape : starling::bench::kShapes)
