@@ -293,6 +293,11 @@ void write_networks() {
   model.scale = 2;
   model.weights.assign(2 + 1, -1.0F);
   write("native_model", "line", ml::to_torchscript(model).value());
+  model.net.hidden = {{.width = 3, .activation = ml::Activation::softmax},
+                      {.width = 3, .norm = ml::Norm::batch}};
+  model.net.is_residual = true;
+  model.weights = ml::first_values(model.net, 1);
+  write("native_model", "layers", ml::to_torchscript(model).value());
 }
 
 /// A data set, and a study of two trials that has ended, as a backup has them.
@@ -461,7 +466,8 @@ void write_tables() {
       {"odd", "Sales 2019\n\na,a,,d\n1,yes,,2014-01-02\n2,no\n-3,N,,5/6/14 2:05 PM,,\n"},
       {"no_header", "1|2.5\n3|4.5\r5|NA\n"}};
   for (const auto& [name, table] : tables)
-    write_chosen("csv", name, 3, table);
+    for (const char* target : {"csv", "csv_split"})
+      write_chosen(target, name, 3, table);
   for (const char* cell :
        {"1", "-12.5", "1,234.5", "(1,200)", "$5", "12 %", "1e300", "-7", "31.01.2014"})
     write_chosen("cell", fmt::format("point_{}", cell_name(cell)), 0, cell);
