@@ -489,10 +489,10 @@ void softmax(float* scores, std::size_t rows, std::size_t classes, std::size_t s
     for (std::size_t c = 1; c < classes; ++c)
       most = row[c] > most ? row[c] : most;
     float sum = 0;
-    for (std::size_t c = 0; c < classes; ++c) {
+    for (std::size_t c = 0; c < classes; ++c)
       row[c] = exp_of_negative(row[c] - most);
+    for (std::size_t c = 0; c < classes; ++c)
       sum += row[c];
-    }
     for (std::size_t c = 0; c < classes; ++c)
       row[c] = row[c] / sum;
   }

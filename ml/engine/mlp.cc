@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <istream>
 #include <limits>
+#include <ostream>
 #include <utility>
 
 namespace starling::ml {
@@ -18,6 +19,14 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "state is kept as it lies");
 
 constexpr double kBeta2 = 0.999;
+
+/// `visit(place, columns)` for each row of each tensor, in their order.
+template <class Visit>
+void each_row(const TensorPlan& plan, const Visit& visit) {
+  for (const Tensor& tensor : plan.tensors)
+    for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row)
+      visit(tensor.offset + row * tensor.stride(), tensor.columns);
+}
 
 }  // namespace
 
@@ -501,11 +510,9 @@ void Mlp::recall() {
 std::vector<float> Mlp::compact(const float* parameters) const {
   std::vector<float> all;
   all.reserve(plan_.tensors.values());
-  for (const Tensor& tensor : plan_.tensors.tensors)
-    for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row) {
-      const float* from = parameters + tensor.offset + row * tensor.stride();
-      all.insert(all.end(), from, from + tensor.columns);
-    }
+  each_row(plan_.tensors, [&](std::size_t place, std::size_t columns) {
+    all.insert(all.end(), parameters + place, parameters + place + columns);
+  });
   return all;
 }
 
@@ -523,12 +530,10 @@ std::vector<float> Mlp::gradient() const {
 
 void Mlp::spread(std::span<const float> values, float* parameters) const {
   STARLING_ASSERT(values.size() == plan_.tensors.values(), "as many values as the shape has");
-  for (const Tensor& tensor : plan_.tensors.tensors)
-    for (std::size_t row = 0; row < tensor.blocks * tensor.rows; ++row) {
-      std::copy_n(
-          values.begin(), tensor.columns, parameters + tensor.offset + row * tensor.stride());
-      values = values.subspan(tensor.columns);
-    }
+  each_row(plan_.tensors, [&](std::size_t place, std::size_t columns) {
+    std::copy_n(values.begin(), columns, parameters + place);
+    values = values.subspan(columns);
+  });
 }
 
 void Mlp::set_weights(std::span<const float> weights) {
@@ -536,34 +541,23 @@ void Mlp::set_weights(std::span<const float> weights) {
   if (average_ != weights_) std::copy_n(weights_, plan_.tensors.total, average_);
 }
 
-std::string Mlp::state() const {
-  std::string bytes(sizeof(Progress), '\0');
-  std::memcpy(bytes.data(), &progress_, sizeof(Progress));
-  for (const std::size_t copy : kept_copies()) {
-    const auto values = compact(slab_.data() + copy);
-    bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-  }
-  return bytes;
+void Mlp::save(std::ostream& out) const {
+  out.write(reinterpret_cast<const char*>(&progress_), sizeof(Progress));
+  for (const std::size_t copy : kept_copies())
+    each_row(plan_.tensors, [&](std::size_t place, std::size_t columns) {
+      out.write(reinterpret_cast<const char*>(slab_.data() + copy + place),
+                static_cast<std::streamsize>(columns * sizeof(float)));
+    });
 }
 
-Result<> Mlp::restore(std::string_view state) {
-  const auto copies = kept_copies();
-  const std::size_t bytes = plan_.tensors.values() * sizeof(float);
-  if (state.size() != sizeof(Progress) + copies.size() * bytes) {
-    return Error{Errc::corrupt,
-                 fmt::format("the state of training has {} bytes, the network's takes {}",
-                             state.size(),
-                             sizeof(Progress) + copies.size() * bytes)};
-  }
-  std::memcpy(&progress_, state.data(), sizeof(Progress));
-  state.remove_prefix(sizeof(Progress));
-  std::vector<float> values(plan_.tensors.values());
-  for (const std::size_t copy : copies) {
-    std::memcpy(values.data(), state.data(), bytes);
-    state.remove_prefix(bytes);
-    spread(values, at(copy));
-  }
-  return {};
+bool Mlp::restore(std::istream& in) {
+  in.read(reinterpret_cast<char*>(&progress_), sizeof(Progress));
+  for (const std::size_t copy : kept_copies())
+    each_row(plan_.tensors, [&](std::size_t place, std::size_t columns) {
+      in.read(reinterpret_cast<char*>(at(copy + place)),
+              static_cast<std::streamsize>(columns * sizeof(float)));
+    });
+  return static_cast<bool>(in);
 }
 
 void Mlp::set_bins(std::span<const float> low, std::span<const float> inverse) {

@@ -14,9 +14,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 namespace starling::ml {
@@ -96,13 +95,13 @@ class Mlp {
   /// its width, or 0 for one that holds nothing.
   void set_bins(std::span<const float> low, std::span<const float> inverse);
 
-  /// All that decides how training goes on: weights, moments, average, best and the steps made.
-  /// Little endian, without padding. `restore` takes it in a network of the same shape and seed:
-  /// what follows then is the same to the bit as if there had been no pause.
-  std::string state() const;
+  /// Writes all that decides how training goes on: weights, moments, average, best and the steps
+  /// made. Little endian, without padding. `restore` takes it in a network of the same shape and
+  /// seed: what follows then is the same to the bit as if there had been no pause.
+  void save(std::ostream& out) const;
 
-  /// Errors: `corrupt`: it is of another size. Nothing is changed then.
-  Result<> restore(std::string_view state);
+  /// False if the input is cut off; the network is good for nothing then.
+  bool restore(std::istream& in);
 
   const MlpShape& shape() const { return shape_; }
 

@@ -51,6 +51,7 @@ ParamFields<MlpSpec> fields_of_all_layers() {
            16,
            [](auto& s, double v) { s.level_width = std::uint32_t(v); }},
           {"mlp.beta1", 0, 0.9999, 0, [](auto& s, double v) { s.beta1 = v; }},
+          {"mlp.momentum", 0, 0.9999, 0, [](auto& s, double v) { s.momentum = v; }},
           {"mlp.grad_clip", 1e-3, 1e6, 0, [](auto& s, double v) { s.grad_clip = v; }},
           {"mlp.epochs", 1, 10'000, 1, [](auto& s, double v) { s.epochs_max = std::uint32_t(v); }},
           {"mlp.patience", 1, 10'000, 1, [](auto& s, double v) { s.patience = std::uint32_t(v); }},

@@ -31,10 +31,10 @@ double rate_at(RateSchedule schedule, double t);
 
 /// Of one hidden layer (`mlp.width_1`, ...), where it differs from what holds for all.
 struct MlpLayerSpec {
-  std::optional<std::uint32_t> width;
-  std::optional<Activation> activation;
-  std::optional<Norm> norm;
-  std::optional<double> dropout;
+  std::optional<std::uint32_t> width = {};
+  std::optional<Activation> activation = {};
+  std::optional<Norm> norm = {};
+  std::optional<double> dropout = {};
 };
 
 inline constexpr std::size_t kMlpLayersMax = 16;
@@ -58,7 +58,8 @@ struct MlpSpec {
   std::uint32_t members = 1;           ///< of the ensemble that the network is
   std::array<MlpLayerSpec, kMlpLayersMax> layers = {};
   WeightInit init = WeightInit::inputs;
-  double beta1 = 0.9;                 ///< of the first moment, or of momentum
+  double beta1 = 0.9;                 ///< what adam and adamw keep of the first moment in a step
+  double momentum = 0.9;              ///< of sgd
   double grad_clip = 1;               ///< gradients are no longer than this
   std::uint32_t epochs_max = 10'000;  ///< where the study allows more
   std::uint32_t patience = 10'000;    ///< where the study allows more

@@ -1,6 +1,7 @@
 #include "ml/search/named_spaces.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdint>
 #include <initializer_list>
@@ -55,15 +56,16 @@ struct NexusopsRanges {
 
 NexusopsRanges nexusops_ranges(std::size_t rows) {
   if (rows < kSmallTableRows) return {1, 2, 16, 64, 0.2, 0.4, one_of_numbers({8, 16, 32})};
-  return {2, 6, 32, 256, 0.1, 0.5, one_of_numbers({16, 32, 64})};
+  return {2, 6, 32, 256, 0.2, 0.5, one_of_numbers({16, 32, 64})};
 }
 
 /// Of the layer with that number, from 1, where there are so many.
 void add_nexusops_layer(const NexusopsRanges& ranges, std::int64_t layer, SearchSpace& space) {
+  std::vector<ParamValue> depths;  // that have this layer; empty: all
+  for (std::int64_t layers = layer; layer > ranges.layers_min && layers <= ranges.layers_max;)
+    depths.emplace_back(layers++);
   const auto add = [&](const char* what, Distribution parameter) {
-    for (std::int64_t layers = layer; layer > ranges.layers_min && layers <= ranges.layers_max;
-         ++layers)
-      parameter.when["mlp.n_layers"].emplace_back(layers);
+    if (!depths.empty()) parameter.when["mlp.n_layers"] = depths;
     space.parameters.emplace_back(fmt::format("mlp.{}_{}", what, layer), std::move(parameter));
   };
   add("width", integer(ranges.width_min, ranges.width_max, true));
@@ -87,7 +89,12 @@ SearchSpace nexusops_space(std::size_t rows) {
     add_nexusops_layer(ranges, layer, space);
   add("mlp.weight_decay", real(1e-6, 1e-2, true));
   add("mlp.optimizer", one_of({"adam", "adamw", "sgd"}));
-  add("mlp.beta1", real(0.85, 0.99, false));
+  Distribution beta1 = real(0.85, 0.99, false);
+  beta1.when = {{"mlp.optimizer", {"adam", "adamw"}}};
+  add("mlp.beta1", std::move(beta1));
+  Distribution momentum = fixed(0.0);
+  momentum.when = {{"mlp.optimizer", {"sgd"}}};
+  add("mlp.momentum", std::move(momentum));
   add("mlp.learning_rate", real(1e-5, 1e-2, true));
   add("mlp.batch_size", ranges.batch_size);
   add("mlp.epochs", integer(30, 80, false));
@@ -100,10 +107,10 @@ SearchSpace nexusops_space(std::size_t rows) {
 }
 
 Result<SearchSpace> space_named(std::string_view name, std::size_t rows, std::size_t numbers) {
-  if (name == "default") return default_space(numbers);
-  if (name == "nexusops") return nexusops_space(rows);
+  if (name == kSpaceNames[0]) return default_space(numbers);
+  if (name == kSpaceNames[1]) return nexusops_space(rows);
   return Error{Errc::invalid_argument,
-               fmt::format("\"{:.40}\" is none of default, nexusops", name)};
+               fmt::format("\"{:.40}\" is none of {}", name, fmt::join(kSpaceNames, ", "))};
 }
 
 SearchSpace default_space(std::size_t numbers) {

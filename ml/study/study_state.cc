@@ -165,6 +165,7 @@ bool is_of_level_6(const StudySpec& spec) {
                                "\"mlp.norm_",
                                "\"mlp.dropout_",
                                "\"mlp.beta1",
+                               "\"mlp.momentum",
                                "\"mlp.grad_clip",
                                "\"mlp.init",
                                "\"mlp.epochs",

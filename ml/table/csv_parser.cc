@@ -10,6 +10,8 @@
 namespace starling::ml {
 namespace {
 
+constexpr std::size_t kCsvFewRecords = 64;  // in a batch
+
 Error refusal(std::string sentence) {
   return {Errc::invalid_argument, std::move(sentence)};
 }
@@ -42,9 +44,11 @@ std::span<char> CsvParser::unsplit() {
 
 Result<> CsvParser::feed(std::string_view bytes) {
   while (!bytes.empty()) {
-    auto taken = take(bytes.substr(0, kCsvBatchBytes));
+    // Of long records a small batch would hold few, and look at the one that is cut once more.
+    const std::size_t piece = records_.size() < kCsvFewRecords ? kCsvPieceBytes : kCsvBatchBytes;
+    auto taken = take(bytes.substr(0, piece));
     if (!taken) return taken;
-    bytes.remove_prefix(std::min(bytes.size(), kCsvBatchBytes));
+    bytes.remove_prefix(std::min(bytes.size(), piece));
   }
   return {};
 }

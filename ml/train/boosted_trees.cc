@@ -211,9 +211,9 @@ class TreeLearner : public Learner {
 
   void recall() override;
 
-  std::string state() override { return {}; }
+  bool save(std::ostream&) override { return false; }
 
-  void restore(std::string_view) override {
+  void restore(std::istream&) override {
     throw std::runtime_error("trees cannot be continued: they are trained from the start");
   }
 

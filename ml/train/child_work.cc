@@ -2,6 +2,7 @@
 
 #include "ml/serve/artifact.h"
 #include "ml/table/encoder_json.h"
+#include "ml/train/checkpoint.h"
 #include "ml/train/trial_data.h"
 
 #include <fmt/format.h>
@@ -59,7 +60,11 @@ Json params_json(const Params& params) {
 class Work {
  public:
   Work(ChildChannel& channel, Engine& engine, WorkTask task)
-      : channel_(channel), engine_(engine), task_(std::move(task)), started_(seconds_now()) {}
+      : channel_(channel),
+        engine_(engine),
+        task_(std::move(task)),
+        started_(seconds_now()),
+        kept_(started_) {}
 
   WorkMessage run();
 
@@ -68,7 +73,11 @@ class Work {
   std::vector<float> said();
   std::optional<WorkFailed> train_epoch(std::uint32_t epoch, double& loss);
   void limit(FamilySpec& spec);
-  void report(std::uint32_t epoch, double value, double loss);
+  void make_learners(const FamilySpec& spec);
+  void go_on(const FamilySpec& spec);
+  void report(const WorkProgress& progress);
+  void note(const WorkProgress& progress);
+  void keep();
   WorkMessage run_trial();
   WorkMessage run_final();
   Result<std::uint64_t> write_model(const std::map<std::string, double>& test);
@@ -82,6 +91,8 @@ class Work {
       0;  ///< of private memory, looked at when the rows are read and per epoch
   std::optional<TrialData> data_;
   std::vector<std::unique_ptr<Learner>> learners_;  ///< one per round, trained side by side
+  Checkpoint now_;                                  ///< but for its seconds
+  double kept_;                                     ///< when it was last written
 };
 
 WorkMessage Work::run() {
@@ -92,9 +103,8 @@ WorkMessage Work::run() {
   if (!data) return failed_from(data.error());
   data_.emplace(std::move(*data));
   peak_mb_ = private_mb();
-  for (const TrialRound& round : data_->rounds) {
-    learners_.push_back(engine_.make_learner(*spec, round.encoder.target(), round.fit, task_.seed));
-  }
+  make_learners(*spec);
+  if (!task_.checkpoint_path.empty()) go_on(*spec);
   return task_.kind == WorkKind::final ? run_final() : run_trial();
 }
 
@@ -109,10 +119,47 @@ void Work::limit(FamilySpec& spec) {
   std::visit([&](auto& known) { known.epochs = task_.epochs_max; }, spec);
 }
 
-void Work::report(std::uint32_t epoch, double value, double loss) {
+void Work::make_learners(const FamilySpec& spec) {
+  learners_.clear();
+  for (const TrialRound& round : data_->rounds)
+    learners_.push_back(engine_.make_learner(spec, round.encoder.target(), round.fit, task_.seed));
+}
+
+/// From the last checkpoint of this trial, if there is one. What was reported is reported again: to
+/// the node this is another attempt.
+void Work::go_on(const FamilySpec& spec) {
+  auto kept = read_checkpoint(task_.checkpoint_path, task_, learners_);
+  if (!kept) {
+    if (kept.error().code != Errc::not_found) make_learners(spec);
+    return;
+  }
+  now_ = std::move(*kept);
+  started_ -= now_.seconds;
+  for (const WorkProgress& progress : now_.progress)
+    report(progress);
+}
+
+void Work::report(const WorkProgress& progress) {
   peak_mb_ = std::max(peak_mb_, private_mb());
-  const auto written = channel_.write(WorkProgress{epoch, value, loss});
+  const auto written = channel_.write(progress);
   if (!written) throw NodeIsGone{};
+}
+
+/// An epoch that has ended.
+void Work::note(const WorkProgress& progress) {
+  now_.progress.push_back(progress);
+  report(progress);
+  if (!task_.checkpoint_path.empty() && seconds_now() - kept_ >= task_.checkpoint_seconds) keep();
+}
+
+void Work::keep() {
+  now_.seconds = seconds_now() - started_;
+  const auto kept = write_checkpoint(task_.checkpoint_path, task_, now_, learners_);
+  kept_ = seconds_now();
+  if (kept) return;
+  if (kept.error().code != Errc::unsupported)
+    fmt::print(stderr, "no checkpoint of trial {}: {}\n", task_.number, kept.error().detail);
+  if (kept.error().code != Errc::io) task_.checkpoint_path.clear();  // nor will there be one later
 }
 
 std::vector<float> Work::said() {
@@ -137,9 +184,9 @@ std::optional<WorkFailed> Work::train_epoch(std::uint32_t epoch, double& loss) {
 }
 
 WorkMessage Work::run_trial() {
-  std::uint32_t best_epoch = 0;
-  double best = 0;
-  std::uint32_t epoch = 0;
+  std::uint32_t& best_epoch = now_.best_epoch;
+  double& best = now_.best;
+  auto epoch = static_cast<std::uint32_t>(now_.progress.size());
   while (epoch < task_.epochs_max && epoch - best_epoch < task_.patience) {
     ++epoch;
     double loss = 0;
@@ -154,7 +201,7 @@ WorkMessage Work::run_trial() {
       for (const auto& learner : learners_)
         learner->remember();
     }
-    report(epoch, value, loss);
+    note({epoch, value, loss});
   }
   for (const auto& learner : learners_)
     learner->recall();
@@ -166,10 +213,11 @@ WorkMessage Work::run_trial() {
 
 WorkMessage Work::run_final() {
   const std::uint32_t epochs = std::max(task_.fixed_epochs, 1U);
-  for (std::uint32_t epoch = 1; epoch <= epochs; ++epoch) {
+  for (auto epoch = static_cast<std::uint32_t>(now_.progress.size()) + 1; epoch <= epochs;
+       ++epoch) {
     double loss = 0;
     if (auto failed = train_epoch(epoch, loss)) return *failed;
-    report(epoch, loss, loss);
+    note({epoch, loss, loss});
   }
   WorkDone result = done(epochs, epochs);
   const Judged outcome = judged(data_->truth, said());

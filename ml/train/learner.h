@@ -9,9 +9,9 @@
 #include "node/base/error.h"
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace starling::ml {
@@ -39,12 +39,13 @@ class Learner {
   virtual void remember() = 0;
   virtual void recall() = 0;
 
-  /// All that decides how training goes on. A learner of the same specs, rows and seed that takes
-  /// it goes on as this one would, bit for bit. Empty: this learner cannot be continued.
-  virtual std::string state() = 0;
+  /// Writes all that decides how training goes on. A new learner of the same specs, rows and seed
+  /// that reads it goes on as this one would, bit for bit. False: this learner cannot be continued.
+  virtual bool save(std::ostream& out) = 0;
 
-  /// Throws if it is no state of such a learner.
-  virtual void restore(std::string_view state) = 0;
+  /// Takes what `save` wrote and no more. Throws if it is cut off; the learner is good for nothing
+  /// then.
+  virtual void restore(std::istream& in) = 0;
 
   /// `predict` as a file: TorchScript, or XGBoost's own form.
   virtual std::string script() = 0;

@@ -12,8 +12,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <istream>
 #include <numeric>
+#include <ostream>
 #include <stdexcept>
 
 namespace starling::ml {
@@ -57,8 +58,8 @@ class NativeLearner : public Learner {
 
   void recall() override { network_.recall(); }
 
-  std::string state() override;
-  void restore(std::string_view state) override;
+  bool save(std::ostream& out) override;
+  void restore(std::istream& in) override;
   std::string script() override;
 
  private:
@@ -147,17 +148,15 @@ std::vector<float> NativeLearner::predict(const EncodedRows& features) {
   return out;
 }
 
-std::string NativeLearner::state() {
-  std::string bytes(sizeof(Progress), '\0');
-  std::memcpy(bytes.data(), &progress_, sizeof(Progress));
-  return bytes + network_.state();
+bool NativeLearner::save(std::ostream& out) {
+  out.write(reinterpret_cast<const char*>(&progress_), sizeof(Progress));
+  network_.save(out);
+  return true;
 }
 
-void NativeLearner::restore(std::string_view state) {
-  if (state.size() < sizeof(Progress)) throw std::runtime_error("the state of training is cut off");
-  const auto restored = network_.restore(state.substr(sizeof(Progress)));
-  if (!restored) throw std::runtime_error(restored.error().detail);
-  std::memcpy(&progress_, state.data(), sizeof(Progress));
+void NativeLearner::restore(std::istream& in) {
+  in.read(reinterpret_cast<char*>(&progress_), sizeof(Progress));
+  if (!network_.restore(in)) throw std::runtime_error("the state of training is cut off");
 }
 
 // The network as it is judged: its average.

@@ -305,14 +305,15 @@ bool fits(const NetworkShape& net) {
 void read_network(const ReadJson& head, int format, NetworkShape& net) {
   net.inputs = size_in(head.at("inputs"));
   net.outputs = size_in(head.at("outputs"));
-  for (const ReadJson& width : head.at("hidden"))
-    net.hidden.push_back({.width = size_in(width)});
-  for (std::size_t i = 0; i < net.hidden.size(); ++i) {
-    HiddenLayer& layer = net.hidden[i];
+  const ReadJson& widths = head.at("hidden");
+  if (widths.size() > kNativeLayersMax)
+    throw ReadJson::other_error::create(501, "too many layers", &widths);
+  for (std::size_t i = 0; i < widths.size(); ++i) {
     // Up to the third format one word says it of all layers.
     const auto of_layer = [&](const char* what) -> const ReadJson& {
       return format < kFourthFormat ? head.at(what) : head.at(what).at(i);
     };
+    HiddenLayer& layer = net.hidden.emplace_back(HiddenLayer{.width = size_in(widths.at(i))});
     if (format >= kSecondFormat)
       layer.activation = choice_in<Activation>(of_layer("activation"), kActivationNames);
     if (format >= kThirdFormat) layer.norm = choice_in<Norm>(of_layer("norm"), kNormNames);

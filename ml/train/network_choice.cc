@@ -82,7 +82,7 @@ MlpShape shape_of(const MlpSpec& spec,
           .loss = is_regression ? loss_of(spec.loss) : MlpLoss::cross_entropy,
           .label_smoothing = spec.label_smoothing,
           .optimizer = optimizer_of(spec.optimizer),
-          .beta1 = spec.beta1,
+          .beta1 = spec.optimizer == OptimizerKind::sgd ? spec.momentum : spec.beta1,
           .init = spec.init};
 }
 

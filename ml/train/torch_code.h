@@ -17,10 +17,11 @@ namespace starling::ml {
 /// "torch.selu(x)".
 std::string torch_call(Activation activation, std::string_view argument);
 
+/// training: with dropout while `self.training` is true.
+enum class TorchUse { training, answers };
+
 /// Lines of a method that make of `x` [rows][inputs] the outputs [rows][outputs], or with members
 /// [members][rows][outputs], before any softmax or scaling; the last is "return ...".
-/// `TorchUse::training`: with dropout while `self.training` is true.
-enum class TorchUse { training, answers };
 std::string torch_forward(const NetworkShape& net, TorchUse use);
 
 /// The sides of a tensor in PyTorch.

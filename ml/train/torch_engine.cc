@@ -67,9 +67,9 @@ class MlpLearner : public Learner {
       moments_[i].copy_(best_moments_[i]);
   }
 
-  std::string state() override { return {}; }
+  bool save(std::ostream&) override { return false; }
 
-  void restore(std::string_view) override {
+  void restore(std::istream&) override {
     throw std::runtime_error("LibTorch's training cannot be continued");
   }
 
@@ -225,7 +225,7 @@ void MlpLearner::step() {
   else
     gradient_.add_(flat_, spec_.weight_decay);
   if (spec_.optimizer == OptimizerKind::sgd) {
-    first_moment_.mul_(spec_.beta1).add_(gradient_);
+    first_moment_.mul_(spec_.momentum).add_(gradient_);
     flat_.add_(first_moment_, -rate);
   } else {
     move_by_adam(rate);

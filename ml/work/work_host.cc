@@ -12,6 +12,9 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <optional>
+#include <set>
+#include <string_view>
 
 namespace starling::ml {
 namespace {
@@ -104,6 +107,31 @@ Result<> put_datasets(const std::vector<Dataset>& datasets,
   return {};
 }
 
+/// Of a trial, or of the final model. Without a dot: what follows one tells files of one apart.
+std::string checkpoint_name(std::string_view study, std::optional<std::uint32_t> trial) {
+  return trial ? fmt::format("{}_{}", study, *trial) : fmt::format("{}_final", study);
+}
+
+/// Of all that has not ended.
+std::set<std::string> checkpoint_names(const StateView& view) {
+  std::set<std::string> names;
+  for (const auto& study : list_studies(view)) {
+    if (has_ended(study.status)) continue;
+    names.insert(checkpoint_name(study.id, std::nullopt));
+    for (const auto& trial : list_trials(view, study.id))
+      if (!is_final(trial.state)) names.insert(checkpoint_name(study.id, trial.number));
+  }
+  return names;
+}
+
+void empty_but_for(const std::filesystem::path& folder, const std::filesystem::path& kept) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator{folder, ignored}) {
+    std::error_code left;
+    if (entry.path() != kept) std::filesystem::remove_all(entry.path(), left);
+  }
+}
+
 bool may_be_heard_later(const Error& error) {
   return error.code == Errc::unavailable || error.code == Errc::timed_out ||
          error.code == Errc::not_leader || error.code == Errc::no_space;
@@ -141,8 +169,9 @@ WorkHost::WorkHost(asio::any_io_executor core,
 
 void WorkHost::start() {
   std::error_code ignored;  // An absent folder is as empty as it gets.
-  std::filesystem::remove_all(sources_.work_dir, ignored);
+  empty_but_for(sources_.work_dir, checkpoints_dir());
   std::filesystem::create_directories(columns_dir(), ignored);
+  std::filesystem::create_directories(checkpoints_dir(), ignored);
   for (auto&& [token, result] : outbox_.kept()) {
     active_.emplace(token, std::make_shared<Running>()).first->second->is_finished = true;
     node::spawn(core_, say_again(token, std::move(result)));
@@ -195,6 +224,23 @@ void WorkHost::forget_columns() const {
   }
 }
 
+std::filesystem::path WorkHost::checkpoints_dir() const {
+  return sources_.work_dir / "checkpoints";
+}
+
+/// Those of trials and finals that have ended. Others may be given to this node again.
+void WorkHost::forget_checkpoints() const {
+  const auto names = checkpoint_names(*sources_.state());
+  std::error_code ignored;
+  std::filesystem::directory_iterator entry{checkpoints_dir(), ignored};
+  for (; !ignored && entry != std::filesystem::directory_iterator{}; entry.increment(ignored)) {
+    const std::string file = entry->path().filename().string();
+    if (names.contains(file.substr(0, file.find('.')))) continue;
+    std::error_code gone;
+    std::filesystem::remove(entry->path(), gone);
+  }
+}
+
 std::filesystem::path WorkHost::attempt_dir(std::uint64_t token) const {
   return sources_.work_dir / std::to_string(token);
 }
@@ -225,6 +271,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
       one.task.token = trial.current.token;
       one.task.params = trial.params;
       one.task.memory_cap_mb = trial.predicted_peak_mb * kCapFactor + kCapExtraMb;
+      one.task.checkpoint_path = checkpoints_dir() / checkpoint_name(study.id, trial.number);
       wanted.emplace(trial.current.token, std::move(one));
     }
     const auto& job = study.final_job;
@@ -237,6 +284,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     one.task.token = job.current.token;
     one.task.params = best->params;
     one.task.fixed_epochs = best->best_epoch;
+    one.task.checkpoint_path = checkpoints_dir() / checkpoint_name(study.id, std::nullopt);
     one.best = *best;
     wanted.emplace(job.current.token, std::move(one));
   }
@@ -287,6 +335,7 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   }
   std::filesystem::remove_all(attempt_dir(token), ignored);
   forget_columns();
+  forget_checkpoints();
   active_.erase(token);
   --running_;
   wake();

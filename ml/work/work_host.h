@@ -31,7 +31,7 @@ namespace asio = boost::asio;
 struct WorkHostSources {
   NodeId self;
   std::uint64_t recovery_epoch = 0;  ///< how often the swarm was recovered by force
-  std::filesystem::path work_dir;    ///< scratch; emptied at start
+  std::filesystem::path work_dir;    ///< scratch; emptied at start but for checkpoints
   std::filesystem::path outbox;      ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
   /// Puts a finished artifact on a majority of the voters.
@@ -91,6 +91,8 @@ class WorkHost {
   std::filesystem::path attempt_dir(std::uint64_t token) const;
   std::filesystem::path columns_dir() const;
   void forget_columns() const;
+  std::filesystem::path checkpoints_dir() const;
+  void forget_checkpoints() const;
 
   asio::any_io_executor core_;
   WorkerPools& pools_;

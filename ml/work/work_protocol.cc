@@ -165,7 +165,9 @@ Json to_object(const WorkTask& task) {
               {"threads", task.threads},
               {"work_dir", task.work_dir},
               {"artifact_path", task.artifact_path},
-              {"model_path", task.model_path}};
+              {"model_path", task.model_path},
+              {"checkpoint_path", task.checkpoint_path},
+              {"checkpoint_seconds", task.checkpoint_seconds}};
 }
 
 WorkTask task_from(const Json& json) {
@@ -195,6 +197,8 @@ WorkTask task_from(const Json& json) {
   task.work_dir = text(json, "work_dir");
   task.artifact_path = text(json, "artifact_path");
   task.model_path = text(json, "model_path");
+  task.checkpoint_path = text(json, "checkpoint_path");
+  task.checkpoint_seconds = finite(json, "checkpoint_seconds");
   return task;
 }
 

@@ -53,9 +53,11 @@ struct WorkTask {
   std::uint32_t fixed_epochs = 0;   ///< final: how many epochs, the best trial's best epoch
   std::uint64_t memory_cap_mb = 0;  ///< of private memory (RLIMIT_DATA); 0: none
   std::uint32_t threads = 1;
-  std::string work_dir;       ///< scratch of this attempt
-  std::string artifact_path;  ///< final: the zip to write
-  std::string model_path;     ///< serve: the model.pt to load
+  std::string work_dir;            ///< scratch of this attempt
+  std::string artifact_path;       ///< final: the zip to write
+  std::string model_path;          ///< serve: the model.pt to load
+  std::string checkpoint_path;     ///< where training is kept and goes on from; empty: nowhere
+  double checkpoint_seconds = 10;  ///< at least so long, and an epoch, between two
 
   friend bool operator==(const WorkTask&, const WorkTask&) = default;
 };

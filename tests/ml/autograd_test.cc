@@ -20,9 +20,10 @@ MlpShape drawn_shape(Random& random) {
   net.inputs = 4 + random.below(12);
   const std::size_t width = 1 + random.below(40);
   for (std::size_t i = random.below(4); i > 0; --i)
-    net.hidden.push_back({.width = random.chance(0.7) ? width : 1 + random.below(40),
-                          .activation = static_cast<Activation>(random.below(9)),
-                          .norm = static_cast<Norm>(random.below(3))});
+    net.hidden.push_back(
+        {.width = random.chance(0.7) ? width : 1 + random.below(40),
+         .activation = static_cast<Activation>(random.below(kActivationNames.size())),
+         .norm = static_cast<Norm>(random.below(3))});
   net.is_residual = random.chance(0.5);
   net.members = random.chance(0.5) ? 1 : 2 + random.below(5);
   net.embedding.kind = static_cast<NumberEmbedding>(random.below(3));

@@ -169,6 +169,27 @@ TEST_P(EachKernels, StepsDropsAndTurnsScoresIntoChances) {
     EXPECT_TRUE(same_bits(once(plain_, decay), once(fast_, decay)));
 }
 
+TEST_P(EachKernels, TurnsSoftmaxBack) {
+  constexpr std::size_t kRows = 20, kColumns = 29;
+  auto chances = plain_numbers(random_, kRows * padded(kColumns));
+  plain_.softmax(chances.data(), kRows, kColumns, padded(kColumns));
+  const auto delta = plain_numbers(random_, kRows * padded(kColumns));
+  const auto back = [&](const Kernels& kernels) {
+    auto out = delta;
+    kernels.softmax_back(
+        {.rows = kRows, .columns = kColumns, .delta = out.data(), .chances = chances.data()});
+    return out;
+  };
+  const auto said = back(plain_);
+  EXPECT_TRUE(same_bits(said, back(fast_)));
+  for (std::size_t row = 0; row < kRows; ++row) {
+    double sum = 0;  // what all chances together change is nothing
+    for (std::size_t c = 0; c < kColumns; ++c)
+      sum += static_cast<double>(said[row * padded(kColumns) + c]);
+    EXPECT_NEAR(sum, 0, 1e-6);
+  }
+}
+
 constexpr Activation kActivations[] = {Activation::gelu,
                                        Activation::selu,
                                        Activation::mish,

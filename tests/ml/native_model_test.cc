@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <sstream>
 
 namespace starling::ml {
 namespace {
@@ -118,10 +119,12 @@ TEST(NativeLearner, GoesOnFromAStateAsIfThereHadBeenNoPause) {
   spec.embedding = NumberEmbedding::piecewise;
   NativeEngine engine;
   const auto whole = engine.make_learner(spec, {}, data, 4);
-  std::string state;
+  std::stringstream state;
   for (int epoch = 0; epoch < 6; ++epoch) {
     if (epoch == 2) whole->remember();
-    if (epoch == 3) state = whole->state();
+    if (epoch == 3) {
+      ASSERT_TRUE(whole->save(state));
+    }
     whole->train_epoch();
   }
   const auto resumed = engine.make_learner(spec, {}, data, 4);
@@ -132,7 +135,7 @@ TEST(NativeLearner, GoesOnFromAStateAsIfThereHadBeenNoPause) {
   resumed->recall();
   whole->recall();
   EXPECT_EQ(resumed->script(), whole->script());
-  EXPECT_THROW(resumed->restore("x"), std::runtime_error);
+  EXPECT_THROW(resumed->restore(state), std::runtime_error) << "nothing is left of it";
 }
 
 TEST(NativeModel, DamageIsNoticedOrDoesNotMatter) {

@@ -97,6 +97,34 @@ TEST(NamedSpaces, NexusopsDrawsWhatTrialsCanTake) {
     }
     EXPECT_EQ(deepest, rows < 1000 ? 2U : 6U);
   }
+  const auto range = [](std::size_t rows, std::string_view name) {
+    const Distribution found = *nexusops_space(rows).find(name);
+    std::string text = fmt::format("{} {}{}", found.low, found.high, found.log ? " log" : "");
+    for (const ParamValue& choice : found.choices)
+      text += " " + to_text(choice);
+    return text;
+  };
+  EXPECT_EQ(range(999, "mlp.n_layers"), "1 2");
+  EXPECT_EQ(range(999, "mlp.width_2"), "16 64 log");
+  EXPECT_EQ(range(999, "mlp.dropout_1"), "0.2 0.4");
+  EXPECT_EQ(range(999, "mlp.batch_size"), "0 0 8 16 32");
+  EXPECT_EQ(range(1000, "mlp.n_layers"), "2 6");
+  EXPECT_EQ(range(1000, "mlp.width_6"), "32 256 log");
+  EXPECT_EQ(range(1000, "mlp.dropout_3"), "0.2 0.5");
+  EXPECT_EQ(range(1000, "mlp.batch_size"), "0 0 16 32 64");
+  EXPECT_EQ(range(1000, "mlp.activation_1"),
+            "0 0 'relu' 'gelu' 'tanh' 'sigmoid' 'softmax' 'identity'");
+  EXPECT_EQ(range(1000, "mlp.norm_1"), "0 0 'none' 'batch'");
+  EXPECT_EQ(range(1000, "mlp.weight_decay"), "1e-06 0.01 log");
+  EXPECT_EQ(range(1000, "mlp.optimizer"), "0 0 'adam' 'adamw' 'sgd'");
+  EXPECT_EQ(range(1000, "mlp.beta1"), "0.85 0.99");
+  EXPECT_EQ(range(1000, "mlp.learning_rate"), "1e-05 0.01 log");
+  EXPECT_EQ(range(1000, "mlp.epochs"), "30 80");
+  EXPECT_EQ(range(1000, "mlp.patience"), "5 12");
+  EXPECT_EQ(range(1000, "mlp.grad_clip"), "0.5 3");
+  EXPECT_EQ(range(1000, "mlp.schedule"), "0 0 'constant' 'cosine'");
+  EXPECT_EQ(range(1000, "mlp.init"), "0 0 'xavier' 'kaiming'");
+  EXPECT_EQ(nexusops_space(1000).parameters.size(), 1U + 6 * 4 + 12);
   EXPECT_THAT(space_named("optuna", 1, 1).error().detail, HasSubstr("none of default, nexusops"));
 }
 

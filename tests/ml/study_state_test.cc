@@ -1,8 +1,10 @@
 // The rules of the replicated truth: exactly N trials, final is final, old attempts are mute.
+#include "ml/search/family_spec.h"
 #include "ml/search/named_spaces.h"
 #include "node/base/random.h"
 #include "tests/ml/study_fixture.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace starling::ml {
@@ -72,9 +74,25 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(study), 5U);
   study.spec.search_space_json = to_json(nexusops_space(500));
   EXPECT_EQ(feature_level_of(study), 6U);
-  study.spec.search_space_json =
-      R"({"mlp.activation":{"type":"categorical","choices":["relu","softmax"]}})";
-  EXPECT_EQ(feature_level_of(study), 6U);
+  for (const char* parameter : {R"("mlp.width_2":{"type":"int","low":1,"high":9})",
+                                R"("mlp.activation_1":{"type":"fixed","value":"relu"})",
+                                R"("mlp.norm_16":{"type":"fixed","value":"none"})",
+                                R"("mlp.dropout_3":{"type":"fixed","value":0.5})",
+                                R"("mlp.beta1":{"type":"fixed","value":0.5})",
+                                R"("mlp.momentum":{"type":"fixed","value":0.5})",
+                                R"("mlp.grad_clip":{"type":"fixed","value":0.5})",
+                                R"("mlp.init":{"type":"fixed","value":"xavier"})",
+                                R"("mlp.epochs":{"type":"fixed","value":5})",
+                                R"("mlp.patience":{"type":"fixed","value":5})",
+                                R"("mlp.activation":{"type":"fixed","value":"identity"})",
+                                R"("mlp.activation":{"type":"categorical",)"
+                                R"("choices":["relu","softmax"]})"}) {
+    study.spec.search_space_json = fmt::format("{{{}}}", parameter);
+    EXPECT_EQ(feature_level_of(study), 6U) << parameter;
+    const auto space = parse_search_space(study.spec.search_space_json);
+    ASSERT_TRUE(space) << space.error().detail;
+    EXPECT_TRUE(check_values(*space)) << "there is such a parameter";
+  }
 }
 
 TEST(Dataset, InUseCannotBeRemoved) {

@@ -1,6 +1,7 @@
 // What the own engine trains, LibTorch opens, and says the same.
 #include "ml/train/native_engine.h"
 #include "ml/train/native_model.h"
+#include "ml/train/network_choice.h"
 #include "ml/train/torch_engine.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
@@ -10,6 +11,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <set>
 
 namespace starling::ml {
 namespace {
@@ -125,7 +127,52 @@ MlpSpec spec_of_parts(std::size_t round) {
   spec.members = round % 4 == 1 ? 4 : 1;
   spec.embedding = static_cast<NumberEmbedding>((round / 2) % 3);
   spec.embedding_bins = 8;
+  if (round % 3 == 1) spec.layers[1] = {.width = 24, .activation = Activation::silu};
+  if (round % 4 == 2) spec.layers[0] = {.activation = Activation::softmax, .norm = Norm::batch};
   return spec;
+}
+
+TEST(BothEngines, TakeFirstWeightsAndClippingFromTheSpec) {
+  const FitData data = data_for(TaskKind::regression, 300);
+  const TargetCoding target = target_of(TaskKind::regression);
+  NativeEngine native;
+  TorchEngine torch;
+  torch.prepare(1);
+  std::set<float> begins;
+  for (const WeightInit init : {WeightInit::inputs, WeightInit::xavier, WeightInit::kaiming}) {
+    MlpSpec spec;
+    spec.init = init;
+    const auto own = native.make_learner(spec, target, data, 1)->predict(data.features);
+    const auto other = torch.make_learner(spec, target, data, 1)->predict(data.features);
+    begins.insert(own[0]);
+    for (std::size_t i = 0; i < own.size(); ++i)
+      ASSERT_NEAR(own[i], other[i], 2e-5 * (1 + std::abs(own[i])));
+  }
+  EXPECT_EQ(begins.size(), 3U);
+  for (Engine* engine : std::initializer_list<Engine*>{&native, &torch}) {
+    const auto moved = [&](double grad_clip) {
+      MlpSpec spec;
+      spec.optimizer = OptimizerKind::sgd;
+      spec.momentum = 0;
+      spec.learning_rate = 0.1;
+      spec.grad_clip = grad_clip;
+      const auto learner = engine->make_learner(spec, target, data, 1);
+      const float before = learner->predict(data.features)[0];
+      learner->train_epoch();
+      return std::abs(learner->predict(data.features)[0] - before);
+    };
+    EXPECT_GT(moved(1), 1e-3);
+    EXPECT_LT(moved(1e-3), 0.05 * moved(1));
+  }
+}
+
+TEST(NetworkChoice, MomentumIsThatOfTheOptimizer) {
+  MlpSpec spec;
+  spec.beta1 = 0.5;
+  spec.momentum = 0.25;
+  EXPECT_EQ(shape_of(spec, {}, 1, true, 10).beta1, 0.5);
+  spec.optimizer = OptimizerKind::sgd;
+  EXPECT_EQ(shape_of(spec, {}, 1, true, 10).beta1, 0.25);
 }
 
 /// A network of each part: both learn the same, and each opens what the other wrote.

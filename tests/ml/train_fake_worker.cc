@@ -47,9 +47,9 @@ class MeanLearner : public Learner {
 
   void recall() override {}
 
-  std::string state() override { return {}; }
+  bool save(std::ostream&) override { return false; }
 
-  void restore(std::string_view) override {}
+  void restore(std::istream&) override {}
 
   std::string script() override { return std::to_string(shares_.size()); }
 

@@ -308,6 +308,25 @@ TEST_F(TrainTest, TheSameSeedGivesTheSameResult) {
   EXPECT_NE(run(task).done->value, a.done->value);
 }
 
+TEST_F(TrainTest, ATrialMayWantLessThanItsStudyAllows) {
+  WorkTask task = task_on(insurance_, "charges", 7);
+  task.params["mlp.schedule"] = "cosine";
+  task.params["mlp.epochs"] = std::int64_t{3};
+  const Story few = run(task);
+  task.params.erase("mlp.epochs");
+  task.epochs_max = 3;
+  const Story as_allowed = run(task);
+  ASSERT_TRUE(few.done && as_allowed.done);
+  EXPECT_EQ(few.done->epochs, 3U);
+  EXPECT_EQ(few.progress, as_allowed.progress) << "the schedule is laid out for them too";
+  task.epochs_max = 200;
+  task.patience = 200;
+  task.params["mlp.patience"] = std::int64_t{1};
+  const Story hasty = run(task);
+  ASSERT_TRUE(hasty.done);
+  EXPECT_EQ(hasty.done->epochs, hasty.done->best_epoch + 1);
+}
+
 asio::awaitable<double> first_epoch_rss(WorkerPool& pool, WorkTask task, std::string field) {
   auto spawned = co_await pool.spawn();
   const auto channel = std::move(spawned.value());

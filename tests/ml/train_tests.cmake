@@ -43,6 +43,15 @@ foreach(engine native torch)
 endforeach()
 
 if(TARGET starling-native-worker)
+  starling_test(train_checkpoint_test
+    SOURCES train_checkpoint_test.cc
+    USES starling::native_engine starling::trial starling::worker_pool)
+  target_compile_definitions(train_checkpoint_test PRIVATE
+    STARLING_WORKER="$<TARGET_FILE:starling-native-worker>")
+  add_dependencies(train_checkpoint_test starling-native-worker)
+  if(STARLING_SANITIZE)
+    target_compile_options(train_checkpoint_test PRIVATE -Wno-mismatched-new-delete)
+  endif()
   starling_test(predict_script_test
     SOURCES predict_script_test.cc
     USES starling::artifact starling::predictor starling::trial starling::worker_pool)

@@ -124,6 +124,7 @@ int main(int argc, char** argv) {
   std::size_t megabytes = 1000;
   std::string worker, target = "charges";
   app.add_option("--rounds", rounds, "Epochs of each engine and shape, or readings of the table")
+      ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   app.add_option("--csv", csv, "Read this CSV file instead of training")->check(CLI::ExistingFile);
   app.add_option("--megabytes", megabytes, "... its rows repeated to this size")

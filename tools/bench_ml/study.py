@@ -123,9 +123,9 @@ def network(p):
         layers += [ACTIVATIONS[p[f"mlp.activation_{i}"]](), torch.nn.Dropout(p[f"mlp.dropout_{i}"])]
     return torch.nn.Sequential(*layers, torch.nn.Linear(width, 1))
 def optimizer(p, net):
-    rate, decay, beta = p["mlp.learning_rate"], p["mlp.weight_decay"], p["mlp.beta1"]
+    rate, decay, beta = p["mlp.learning_rate"], p["mlp.weight_decay"], p.get("mlp.beta1")
     if p["mlp.optimizer"] == "sgd":
-        return torch.optim.SGD(net.parameters(), lr=rate, momentum=beta, weight_decay=decay)
+        return torch.optim.SGD(net.parameters(), lr=rate, weight_decay=decay)
     kind = torch.optim.AdamW if p["mlp.optimizer"] == "adamw" else torch.optim.Adam
     return kind(net.parameters(), lr=rate, betas=(beta, 0.999), weight_decay=decay)
 out = []
@@ -181,6 +181,8 @@ def main():
         state, trials, seconds = run_study(node, options)
     ended = [trial for trial in trials if trial["state"] in ("completed", "pruned")]
     rows = state["result"]["rows"]["train"]
+    if not ended:
+        sys.exit("no trial came to its end")
     steps = [steps_of(trial, rows) for trial in ended]
     own = [trial["seconds"] * 1e6 / count for trial, count in zip(ended, steps)]
     report = {

@@ -60,8 +60,8 @@ double run(asio::io_context& io, ml::WorkerPool& pool, const ml::WorkTask& task)
   };
   asio::co_spawn(io, first_epoch(pool, task), done);
   io.restart();
-  while (seconds == 0 && !thrown)
-    io.run_one();
+  while (seconds == 0 && !thrown && io.run_one() > 0) {
+  }
   if (thrown) std::rethrow_exception(thrown);
   return seconds;
 }
