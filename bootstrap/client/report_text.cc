@@ -64,6 +64,8 @@ std::string params_text(const Json& params, const TextStyle& style) {
   return text;
 }
 
+constexpr std::size_t kParameterColumnsMax = 12;  // of more no line would hold a trial
+
 std::string seconds_text(const Json& trial) {
   const double seconds = number_field(trial, "seconds");
   return std::isnan(seconds) ? "-" : duration_text(seconds);
@@ -97,7 +99,14 @@ std::string leaderboard_text(const Json& study,
                              const TextStyle& style) {
   auto best = completed_best_first(study, trials);
   if (best.empty()) return "  no trial has completed\n";
-  const auto parameters = differing_parameters(best);
+  auto parameters = differing_parameters(best);
+  std::string below;
+  if (parameters.size() > kParameterColumnsMax) {
+    below = fmt::format("\n  trial {}: {}\n",
+                        value_text(field(best[0], "number")),
+                        params_text(field(best[0], "params"), style));
+    parameters.clear();
+  }
   best.resize(std::min(best.size(), rows));
   TextTable table;
   table.columns = {{"#", Align::right},
@@ -119,7 +128,7 @@ std::string leaderboard_text(const Json& study,
     cells.push_back(or_dash(text_field(trial, "node_name")));
     table.rows.push_back(std::move(cells));
   }
-  return table_text(table, style);
+  return table_text(table, style) + below;
 }
 
 std::string metrics_text(const Json& metrics, const std::string& first, const TextStyle& style) {

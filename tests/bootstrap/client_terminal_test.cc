@@ -99,6 +99,19 @@ TEST(Report, the_leaderboard_has_the_best_first_and_only_what_differs) {
             "2      1  5,000.5     64      50  0.8 s  node-2\n");
 }
 
+TEST(Report, many_parameters_are_told_of_the_best_trial_only) {
+  const Json study = {{"metric", "rmse"}, {"direction", "minimize"}};
+  Json first = trial(1, 5000.5, 64), second = trial(2, 4500.25, 128);
+  for (int i = 0; i < 12; ++i) {
+    first["params"]["mlp.width_" + std::to_string(i)] = i;
+    second["params"]["mlp.width_" + std::to_string(i)] = i + 20;
+  }
+  const std::string text = leaderboard_text(study, {{"trials", {first, second}}}, 10, kPlain);
+  EXPECT_EQ(text.find("width_3  "), std::string::npos) << "no column of it: " << text;
+  EXPECT_NE(text.find("\n  trial 2: "), std::string::npos) << text;
+  EXPECT_NE(text.find("width_3 23"), std::string::npos) << text;
+}
+
 TEST(Report, a_maximized_metric_ranks_the_other_way) {
   const Json study = {{"metric", "r2"}, {"direction", "maximize"}};
   const Json trials = {{"trials", {trial(1, 0.5, 64), trial(2, 0.9, 128)}}};
