@@ -424,6 +424,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   sources.self = identity_->node();
   sources.recovery_epoch = identity_->recovery_epoch();
   sources.work_dir = settings_.data / "work";
+  sources.disk_reserve = parse_size("--disk-reserve", settings_.disk_reserve).value();
   sources.outbox = settings_.data / "outbox";
   sources.state = state;
   sources.replicate = [this](ContentHash blob) { return blob_sync_->replicate(blob); };

@@ -550,6 +550,10 @@ void Mlp::save(std::ostream& out) const {
     });
 }
 
+std::size_t Mlp::state_bytes() const {
+  return sizeof(Progress) + kept_copies().size() * plan_.tensors.values() * sizeof(float);
+}
+
 bool Mlp::restore(std::istream& in) {
   in.read(reinterpret_cast<char*>(&progress_), sizeof(Progress));
   for (const std::size_t copy : kept_copies())

@@ -99,6 +99,7 @@ class Mlp {
   /// made. Little endian, without padding. `restore` takes it in a network of the same shape and
   /// seed: what follows then is the same to the bit as if there had been no pause.
   void save(std::ostream& out) const;
+  std::size_t state_bytes() const;
 
   /// False if the input is cut off; the network is good for nothing then.
   bool restore(std::istream& in);

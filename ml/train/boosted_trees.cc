@@ -211,7 +211,9 @@ class TreeLearner : public Learner {
 
   void recall() override;
 
-  bool save(std::ostream&) override { return false; }
+  std::uint64_t state_bytes() const override { return 0; }
+
+  void save(std::ostream&) override {}
 
   void restore(std::istream&) override {
     throw std::runtime_error("trees cannot be continued: they are trained from the start");

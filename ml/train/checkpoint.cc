@@ -20,7 +20,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr int kFormat = 1;
 constexpr std::size_t kHashBytes = sizeof(ContentHash::bytes);
 constexpr std::size_t kHeadBytesMax = 16 << 20;
 
@@ -28,31 +27,25 @@ fs::path before(const fs::path& path) {
   return path.string() + ".before";
 }
 
-/// What must be the same for the states to mean the same.
-Json identity_of(const WorkTask& task) {
-  Json params = Json::object();
-  for (const auto& [name, value] : task.params)
-    std::visit([&, &key = name](const auto& held) { params[key] = held; }, value);
-  return {{"format", kFormat},
-          {"kind", static_cast<int>(task.kind)},
-          {"study", task.study},
-          {"dataset", task.dataset_path},
-          {"profile", hash_of(to_bytes(task.profile_json)).hex()},
-          {"target", task.target},
-          {"metric", task.metric},
-          {"number", task.number},
-          {"seed", task.seed},
-          {"params", params},
-          {"epochs_max", task.epochs_max},
-          {"patience", task.patience},
-          {"fixed_epochs", task.fixed_epochs}};
+Json datasets_json(const std::vector<WorkDataset>& datasets) {
+  Json all = Json::array();
+  for (const WorkDataset& dataset : datasets)
+    all.push_back({dataset.path, hash_of(to_bytes(dataset.profile_json)).hex()});
+  return all;
 }
 
-Json to_json(const WorkTask& task, const Checkpoint& checkpoint) {
+Json params_json(const Params& params) {
+  Json all = Json::object();
+  for (const auto& [name, value] : params)
+    std::visit([&, &key = name](const auto& held) { all[key] = held; }, value);
+  return all;
+}
+
+Json to_json(const std::string& identity, const Checkpoint& checkpoint) {
   Json progress = Json::array();
   for (const WorkProgress& epoch : checkpoint.progress)
     progress.push_back({epoch.epoch, epoch.value, epoch.train_loss});
-  return {{"task", identity_of(task)},
+  return {{"identity", identity},
           {"progress", progress},
           {"best_epoch", checkpoint.best_epoch},
           {"best", checkpoint.best},
@@ -84,15 +77,19 @@ std::optional<ContentHash> hash_of_file(std::istream& in, std::uint64_t bytes) {
   return hasher.finish();
 }
 
-/// Whether the file ends with the hash of what comes before.
-bool is_whole(const fs::path& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error || size < kHashBytes || size > kCheckpointBytesMax + kHeadBytesMax) return false;
-  std::ifstream in(path, std::ios::binary);
-  const auto hash = hash_of_file(in, size - kHashBytes);
+/// The bytes before the hash that the file ends with, if it does; `in` is at its beginning then.
+std::optional<std::uint64_t> whole_bytes(std::istream& in) {
+  const auto size = in.seekg(0, std::ios::end) ? static_cast<std::int64_t>(in.tellg()) : 0;
+  if (size < static_cast<std::int64_t>(kHashBytes)) return std::nullopt;
+  const auto bytes = static_cast<std::uint64_t>(size) - kHashBytes;
+  if (bytes > kCheckpointBytesMax + kHeadBytesMax) return std::nullopt;
+  in.seekg(0);
+  const auto hash = hash_of_file(in, bytes);
   ContentHash said;
-  return hash && in.read(reinterpret_cast<char*>(said.bytes.data()), kHashBytes) && said == *hash;
+  const bool is_whole =
+      hash && in.read(reinterpret_cast<char*>(said.bytes.data()), kHashBytes) && said == *hash;
+  in.seekg(0);
+  return is_whole ? std::optional{bytes} : std::nullopt;
 }
 
 Result<> append_hash(const fs::path& path) {
@@ -108,27 +105,40 @@ Result<> append_hash(const fs::path& path) {
   return {};
 }
 
+Result<> check_room(const WorkTask& task, Learners learners) {
+  std::uint64_t bytes = 0;
+  for (const auto& learner : learners) {
+    if (learner->state_bytes() == 0)
+      return Error{Errc::unsupported, "a learner of this kind begins again"};
+    bytes += learner->state_bytes();
+  }
+  if (bytes > kCheckpointBytesMax) {
+    return Error{Errc::too_large, fmt::format("{} bytes; at most {}", bytes, kCheckpointBytesMax)};
+  }
+  std::error_code error;
+  const auto space = fs::space(fs::path{task.checkpoint_path}.parent_path(), error);
+  if (!error && space.available < bytes + task.disk_reserve)
+    return Error{Errc::io, fmt::format("the disk has {} bytes left", space.available)};
+  return {};
+}
+
 Result<> write_states(const fs::path& path, const Json& head, Learners learners) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << head.dump() << '\n';
-  for (const auto& learner : learners) {
-    if (!learner->save(out)) return Error{Errc::unsupported, "a learner of this kind begins again"};
-    if (out.tellp() > static_cast<std::streamoff>(kCheckpointBytesMax)) {
-      return Error{Errc::too_large, fmt::format("its state is over {} bytes", kCheckpointBytesMax)};
-    }
-  }
+  for (const auto& learner : learners)
+    learner->save(out);
   out.close();
   if (!out) return Error{Errc::io, fmt::format("{} cannot be written", path.string())};
   return {};
 }
 
 /// Nothing if the file is none of this task.
-std::optional<Checkpoint> read_head(std::istream& in, const WorkTask& task) {
+std::optional<Checkpoint> read_head(std::istream& in, const std::string& identity) {
   std::string line;
-  if (!std::getline(in, line) || line.size() > kHeadBytesMax) return std::nullopt;
+  if (!std::getline(in, line)) return std::nullopt;
   try {
     const Json head = Json::parse(line);
-    if (head.at("task") != identity_of(task)) return std::nullopt;
+    if (head.at("identity") != identity) return std::nullopt;
     return checkpoint_from(head);
   } catch (const Json::exception&) {
     return std::nullopt;
@@ -137,33 +147,59 @@ std::optional<Checkpoint> read_head(std::istream& in, const WorkTask& task) {
 
 }  // namespace
 
-Result<> write_checkpoint(const fs::path& path,
-                          const WorkTask& task,
-                          const Checkpoint& checkpoint,
-                          Learners learners) {
-  // Of this attempt alone: one before it may not have ended yet.
-  const fs::path unfinished = fmt::format("{}.{}.new", path.string(), task.token);
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  auto done = write_states(unfinished, to_json(task, checkpoint), learners);
-  if (done) done = append_hash(unfinished);
-  if (!done) {
-    fs::remove(unfinished, error);
-    return done;
-  }
-  // The last one gets a second name first, so that at no time there is none.
-  fs::remove(before(path), error);
-  fs::create_hard_link(path, before(path), error);  // there may be none yet
-  fs::rename(unfinished, path, error);
-  if (error) return Error{Errc::io, fmt::format("{}: {}", path.string(), error.message())};
-  return {};
+std::string checkpoint_identity(const WorkTask& task, const fs::path& program) {
+  std::error_code unknown;
+  const Json identity{{"program",
+                       {fs::file_size(program, unknown),
+                        fs::last_write_time(program, unknown).time_since_epoch().count()}},
+                      {"kind", static_cast<int>(task.kind)},
+                      {"study", task.study},
+                      {"number", task.number},
+                      {"dataset", task.dataset_path},
+                      {"profile", hash_of(to_bytes(task.profile_json)).hex()},
+                      {"more_datasets", datasets_json(task.more_datasets)},
+                      {"split", ml::to_json(task.split)},
+                      {"target", task.target},
+                      {"task", task.task},
+                      {"metric", task.metric},
+                      {"seed", task.seed},
+                      {"params", params_json(task.params)},
+                      {"epochs_max", task.epochs_max},
+                      {"patience", task.patience},
+                      {"fixed_epochs", task.fixed_epochs}};
+  return hash_of(to_bytes(identity.dump())).hex();
 }
 
-Result<Checkpoint> read_checkpoint(const fs::path& path, const WorkTask& task, Learners learners) {
+Result<> write_checkpoint(const WorkTask& task,
+                          const std::string& identity,
+                          const Checkpoint& checkpoint,
+                          Learners learners) {
+  const fs::path path = task.checkpoint_path;
+  // Of this attempt alone: one before it may not have ended yet.
+  const fs::path unfinished = fmt::format("{}.{}.new", path.string(), task.token);
+  if (auto room = check_room(task, learners); !room) return room;
+  auto done = write_states(unfinished, to_json(identity, checkpoint), learners);
+  if (done) done = append_hash(unfinished);
+  std::error_code error;
+  if (done) {
+    // The last one gets a second name first, so that at no time there is none.
+    fs::remove(before(path), error);
+    fs::create_hard_link(path, before(path), error);  // there may be none yet
+    fs::rename(unfinished, path, error);
+    if (error) done = Error{Errc::io, fmt::format("{}: {}", path.string(), error.message())};
+  }
+  if (!done) fs::remove(unfinished, error);
+  return done;
+}
+
+Result<Checkpoint> read_checkpoint(const fs::path& path,
+                                   const std::string& identity,
+                                   Learners learners) {
   for (const fs::path& file : {path, before(path)}) {
-    if (!is_whole(file)) continue;
     std::ifstream in(file, std::ios::binary);
-    auto checkpoint = read_head(in, task);
+    const auto bytes = in ? whole_bytes(in) : std::nullopt;
+    if (!bytes) continue;
+    auto checkpoint = read_head(in, identity);
     if (!checkpoint) continue;
     try {
       for (const auto& learner : learners)
@@ -171,7 +207,7 @@ Result<Checkpoint> read_checkpoint(const fs::path& path, const WorkTask& task, L
     } catch (const std::exception& e) {
       return Error{Errc::corrupt, fmt::format("{}: {}", file.string(), e.what())};
     }
-    if (in.tellg() + std::streamoff{kHashBytes} != static_cast<std::streamoff>(fs::file_size(file)))
+    if (static_cast<std::uint64_t>(in.tellg()) != *bytes)
       return Error{Errc::corrupt, fmt::format("{} holds more than the learners", file.string())};
     return std::move(*checkpoint);
   }

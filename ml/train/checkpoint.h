@@ -1,9 +1,9 @@
 /// A trial's training as it stands, in a file: a child that is started again goes on from there, to
 /// the same bits.
 ///
-/// A new file takes the place of the last one by its name, which is kept as PATH.before: whatever
-/// happens while one is written (as PATH.TOKEN.new), there is one that is whole. The file ends with
-/// its hash.
+/// A new file takes the place of the last one by its name, which is kept as PATH.before: whenever
+/// the process ends while one is written (as PATH.TOKEN.new), there is one that is whole. The file
+/// ends with its hash; nothing waits for the disk, so after a loss of power there may be none.
 ///
 /// Threads: one at a time for a path.
 #pragma once
@@ -22,7 +22,7 @@
 namespace starling::ml {
 
 /// Larger ones are not written: such a trial begins again.
-inline constexpr std::uint64_t kCheckpointBytesMax = std::uint64_t{512} << 20;
+inline constexpr std::uint64_t kCheckpointBytesMax = std::uint64_t{256} << 20;
 
 struct Checkpoint {
   std::vector<WorkProgress> progress = {};  ///< of every epoch until now
@@ -33,16 +33,21 @@ struct Checkpoint {
 
 using Learners = std::span<const std::unique_ptr<Learner>>;
 
-/// Errors: `unsupported` if a learner cannot be continued, `too_large`, `io`. What was there stays.
-Result<> write_checkpoint(const std::filesystem::path& path,
-                          const WorkTask& task,
+/// What must be the same for a state to mean the same: all of the task that decides how it trains,
+/// and the program, by its file's size and time.
+std::string checkpoint_identity(const WorkTask& task, const std::filesystem::path& program);
+
+/// At `task.checkpoint_path`. Errors: `unsupported` if a learner cannot be continued, `too_large`,
+/// `io`, also where it would leave less than `task.disk_reserve` free. What was there stays.
+Result<> write_checkpoint(const WorkTask& task,
+                          const std::string& identity,
                           const Checkpoint& checkpoint,
                           Learners learners);
 
-/// The newest file that is whole and of the same task: the learners, which must be new, go on from
-/// it. Errors: `not_found`; `corrupt` if a learner refuses it: make new ones.
+/// The newest file at `path` that is whole and of that identity: the learners, which must be new, go
+/// on from it. Errors: `not_found`; `corrupt` if a learner refuses it: make new ones.
 Result<Checkpoint> read_checkpoint(const std::filesystem::path& path,
-                                   const WorkTask& task,
+                                   const std::string& identity,
                                    Learners learners);
 
 /// The file and the one before it.

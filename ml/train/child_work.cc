@@ -60,11 +60,7 @@ Json params_json(const Params& params) {
 class Work {
  public:
   Work(ChildChannel& channel, Engine& engine, WorkTask task)
-      : channel_(channel),
-        engine_(engine),
-        task_(std::move(task)),
-        started_(seconds_now()),
-        kept_(started_) {}
+      : channel_(channel), engine_(engine), task_(std::move(task)), started_(seconds_now()) {}
 
   WorkMessage run();
 
@@ -76,7 +72,8 @@ class Work {
   void make_learners(const FamilySpec& spec);
   void go_on(const FamilySpec& spec);
   void report(const WorkProgress& progress);
-  void note(const WorkProgress& progress);
+  void send(const WorkProgress& progress);
+  void note(const WorkProgress& progress, bool goes_on);
   void keep();
   WorkMessage run_trial();
   WorkMessage run_final();
@@ -92,7 +89,8 @@ class Work {
   std::optional<TrialData> data_;
   std::vector<std::unique_ptr<Learner>> learners_;  ///< one per round, trained side by side
   Checkpoint now_;                                  ///< but for its seconds
-  double kept_;                                     ///< when it was last written
+  std::string identity_;                            ///< of checkpoints
+  double keep_at_ = 0;                              ///< when the next one is due
 };
 
 WorkMessage Work::run() {
@@ -128,7 +126,9 @@ void Work::make_learners(const FamilySpec& spec) {
 /// From the last checkpoint of this trial, if there is one. What was reported is reported again: to
 /// the node this is another attempt.
 void Work::go_on(const FamilySpec& spec) {
-  auto kept = read_checkpoint(task_.checkpoint_path, task_, learners_);
+  identity_ = checkpoint_identity(task_, "/proc/self/exe");
+  keep_at_ = started_ + task_.checkpoint_seconds;
+  auto kept = read_checkpoint(task_.checkpoint_path, identity_, learners_);
   if (!kept) {
     if (kept.error().code != Errc::not_found) make_learners(spec);
     return;
@@ -136,26 +136,34 @@ void Work::go_on(const FamilySpec& spec) {
   now_ = std::move(*kept);
   started_ -= now_.seconds;
   for (const WorkProgress& progress : now_.progress)
-    report(progress);
+    send(progress);
 }
 
 void Work::report(const WorkProgress& progress) {
   peak_mb_ = std::max(peak_mb_, private_mb());
+  send(progress);
+}
+
+void Work::send(const WorkProgress& progress) {
   const auto written = channel_.write(progress);
   if (!written) throw NodeIsGone{};
 }
 
 /// An epoch that has ended.
-void Work::note(const WorkProgress& progress) {
+void Work::note(const WorkProgress& progress, bool goes_on) {
   now_.progress.push_back(progress);
   report(progress);
-  if (!task_.checkpoint_path.empty() && seconds_now() - kept_ >= task_.checkpoint_seconds) keep();
+  if (goes_on && !task_.checkpoint_path.empty() && seconds_now() >= keep_at_) keep();
 }
 
+/// At most a twentieth of the time goes into it.
 void Work::keep() {
-  now_.seconds = seconds_now() - started_;
-  const auto kept = write_checkpoint(task_.checkpoint_path, task_, now_, learners_);
-  kept_ = seconds_now();
+  constexpr double kShare = 20;
+  const double begun = seconds_now();
+  now_.seconds = begun - started_;
+  const auto kept = write_checkpoint(task_, identity_, now_, learners_);
+  const double ended = seconds_now();
+  keep_at_ = ended + std::max(task_.checkpoint_seconds, kShare * (ended - begun));
   if (kept) return;
   if (kept.error().code != Errc::unsupported)
     fmt::print(stderr, "no checkpoint of trial {}: {}\n", task_.number, kept.error().detail);
@@ -187,7 +195,10 @@ WorkMessage Work::run_trial() {
   std::uint32_t& best_epoch = now_.best_epoch;
   double& best = now_.best;
   auto epoch = static_cast<std::uint32_t>(now_.progress.size());
-  while (epoch < task_.epochs_max && epoch - best_epoch < task_.patience) {
+  const auto goes_on = [&] {
+    return epoch < task_.epochs_max && epoch - best_epoch < task_.patience;
+  };
+  while (goes_on()) {
     ++epoch;
     double loss = 0;
     if (auto failed = train_epoch(epoch, loss)) return *failed;
@@ -201,7 +212,7 @@ WorkMessage Work::run_trial() {
       for (const auto& learner : learners_)
         learner->remember();
     }
-    note({epoch, value, loss});
+    note({epoch, value, loss}, goes_on());
   }
   for (const auto& learner : learners_)
     learner->recall();
@@ -217,7 +228,7 @@ WorkMessage Work::run_final() {
        ++epoch) {
     double loss = 0;
     if (auto failed = train_epoch(epoch, loss)) return *failed;
-    note({epoch, loss, loss});
+    note({epoch, loss, loss}, epoch < epochs);
   }
   WorkDone result = done(epochs, epochs);
   const Judged outcome = judged(data_->truth, said());

@@ -39,9 +39,12 @@ class Learner {
   virtual void remember() = 0;
   virtual void recall() = 0;
 
+  /// What `save` would write; 0: this learner cannot be continued.
+  virtual std::uint64_t state_bytes() const = 0;
+
   /// Writes all that decides how training goes on. A new learner of the same specs, rows and seed
-  /// that reads it goes on as this one would, bit for bit. False: this learner cannot be continued.
-  virtual bool save(std::ostream& out) = 0;
+  /// that reads it goes on as this one would, bit for bit.
+  virtual void save(std::ostream& out) = 0;
 
   /// Takes what `save` wrote and no more. Throws if it is cut off; the learner is good for nothing
   /// then.

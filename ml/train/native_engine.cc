@@ -58,7 +58,9 @@ class NativeLearner : public Learner {
 
   void recall() override { network_.recall(); }
 
-  bool save(std::ostream& out) override;
+  std::uint64_t state_bytes() const override { return sizeof(Progress) + network_.state_bytes(); }
+
+  void save(std::ostream& out) override;
   void restore(std::istream& in) override;
   std::string script() override;
 
@@ -148,10 +150,9 @@ std::vector<float> NativeLearner::predict(const EncodedRows& features) {
   return out;
 }
 
-bool NativeLearner::save(std::ostream& out) {
+void NativeLearner::save(std::ostream& out) {
   out.write(reinterpret_cast<const char*>(&progress_), sizeof(Progress));
   network_.save(out);
-  return true;
 }
 
 void NativeLearner::restore(std::istream& in) {

@@ -67,7 +67,9 @@ class MlpLearner : public Learner {
       moments_[i].copy_(best_moments_[i]);
   }
 
-  bool save(std::ostream&) override { return false; }
+  std::uint64_t state_bytes() const override { return 0; }
+
+  void save(std::ostream&) override {}
 
   void restore(std::istream&) override {
     throw std::runtime_error("LibTorch's training cannot be continued");

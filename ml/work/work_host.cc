@@ -13,8 +13,6 @@
 #include <array>
 #include <fstream>
 #include <optional>
-#include <set>
-#include <string_view>
 
 namespace starling::ml {
 namespace {
@@ -22,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 1s;       // without news
+constexpr auto kSweepEvery = 1min;    // for checkpoints of trials that ended elsewhere
 constexpr auto kBlobPause = 100ms;    // between looks for a dataset that is still being copied
 constexpr auto kRecordPatience = 5s;  // per try; results are said until somebody has heard them
 constexpr auto kRecordPause = 500ms;
@@ -107,28 +106,16 @@ Result<> put_datasets(const std::vector<Dataset>& datasets,
   return {};
 }
 
-/// Of a trial, or of the final model. Without a dot: what follows one tells files of one apart.
-std::string checkpoint_name(std::string_view study, std::optional<std::uint32_t> trial) {
-  return trial ? fmt::format("{}_{}", study, *trial) : fmt::format("{}_final", study);
-}
-
-/// Of all that has not ended.
-std::set<std::string> checkpoint_names(const StateView& view) {
-  std::set<std::string> names;
-  for (const auto& study : list_studies(view)) {
-    if (has_ended(study.status)) continue;
-    names.insert(checkpoint_name(study.id, std::nullopt));
-    for (const auto& trial : list_trials(view, study.id))
-      if (!is_final(trial.state)) names.insert(checkpoint_name(study.id, trial.number));
-  }
-  return names;
+std::filesystem::path checkpoints_dir(const WorkHostSources& sources) {
+  return sources.work_dir / "checkpoints";
 }
 
 void empty_but_for(const std::filesystem::path& folder, const std::filesystem::path& kept) {
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator{folder, ignored}) {
+  std::filesystem::directory_iterator entry{folder, ignored};
+  for (; !ignored && entry != std::filesystem::directory_iterator{}; entry.increment(ignored)) {
     std::error_code left;
-    if (entry.path() != kept) std::filesystem::remove_all(entry.path(), left);
+    if (entry->path() != kept) std::filesystem::remove_all(entry->path(), left);
   }
 }
 
@@ -164,14 +151,15 @@ WorkHost::WorkHost(asio::any_io_executor core,
       blobs_(blobs),
       sources_(std::move(sources)),
       outbox_(sources_.outbox),
+      checkpoints_(checkpoints_dir(sources_)),
       log_(std::move(log)),
-      alarm_(core) {}
+      alarm_(core),
+      next_sweep_(std::chrono::steady_clock::now() + kSweepEvery) {}
 
 void WorkHost::start() {
   std::error_code ignored;  // An absent folder is as empty as it gets.
-  empty_but_for(sources_.work_dir, checkpoints_dir());
+  empty_but_for(sources_.work_dir, checkpoints_dir(sources_));
   std::filesystem::create_directories(columns_dir(), ignored);
-  std::filesystem::create_directories(checkpoints_dir(), ignored);
   for (auto&& [token, result] : outbox_.kept()) {
     active_.emplace(token, std::make_shared<Running>()).first->second->is_finished = true;
     node::spawn(core_, say_again(token, std::move(result)));
@@ -224,21 +212,11 @@ void WorkHost::forget_columns() const {
   }
 }
 
-std::filesystem::path WorkHost::checkpoints_dir() const {
-  return sources_.work_dir / "checkpoints";
-}
-
-/// Those of trials and finals that have ended. Others may be given to this node again.
-void WorkHost::forget_checkpoints() const {
-  const auto names = checkpoint_names(*sources_.state());
-  std::error_code ignored;
-  std::filesystem::directory_iterator entry{checkpoints_dir(), ignored};
-  for (; !ignored && entry != std::filesystem::directory_iterator{}; entry.increment(ignored)) {
-    const std::string file = entry->path().filename().string();
-    if (names.contains(file.substr(0, file.find('.')))) continue;
-    std::error_code gone;
-    std::filesystem::remove(entry->path(), gone);
-  }
+/// A view that is behind may lack a study: that costs a checkpoint, never a result.
+void WorkHost::forget_checkpoints() {
+  checkpoints_.forget(*sources_.state(),
+                      [this](std::uint64_t token) { return active_.contains(token); });
+  next_sweep_ = std::chrono::steady_clock::now() + kSweepEvery;
 }
 
 std::filesystem::path WorkHost::attempt_dir(std::uint64_t token) const {
@@ -263,6 +241,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     common.task.seed = study.spec.seed;
     common.task.epochs_max = study.spec.epochs;
     common.task.patience = study.spec.patience;
+    common.task.disk_reserve = sources_.disk_reserve;
     for (const auto& trial : list_trials(*view, study.id)) {
       if (trial.state != TrialState::running || trial.current.node != sources_.self) continue;
       Assignment one = common;
@@ -271,7 +250,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
       one.task.token = trial.current.token;
       one.task.params = trial.params;
       one.task.memory_cap_mb = trial.predicted_peak_mb * kCapFactor + kCapExtraMb;
-      one.task.checkpoint_path = checkpoints_dir() / checkpoint_name(study.id, trial.number);
+      one.task.checkpoint_path = checkpoints_.path(study.id, trial.number);
       wanted.emplace(trial.current.token, std::move(one));
     }
     const auto& job = study.final_job;
@@ -284,7 +263,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     one.task.token = job.current.token;
     one.task.params = best->params;
     one.task.fixed_epochs = best->best_epoch;
-    one.task.checkpoint_path = checkpoints_dir() / checkpoint_name(study.id, std::nullopt);
+    one.task.checkpoint_path = checkpoints_.path(study.id, std::nullopt);
     one.best = *best;
     wanted.emplace(job.current.token, std::move(one));
   }
@@ -292,6 +271,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
 }
 
 void WorkHost::reconcile() {
+  if (std::chrono::steady_clock::now() >= next_sweep_) forget_checkpoints();
   auto given = wanted();
   for (const auto& [token, running] : active_) {
     if (given.contains(token) || running->is_finished) continue;

@@ -9,6 +9,7 @@
 
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
+#include "ml/work/checkpoint_files.h"
 #include "ml/work/outbox.h"
 #include "ml/work/worker_pools.h"
 #include "node/base/log.h"
@@ -32,6 +33,7 @@ struct WorkHostSources {
   NodeId self;
   std::uint64_t recovery_epoch = 0;  ///< how often the swarm was recovered by force
   std::filesystem::path work_dir;    ///< scratch; emptied at start but for checkpoints
+  std::uint64_t disk_reserve = 0;    ///< bytes that checkpoints leave free
   std::filesystem::path outbox;      ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
   /// Puts a finished artifact on a majority of the voters.
@@ -91,8 +93,7 @@ class WorkHost {
   std::filesystem::path attempt_dir(std::uint64_t token) const;
   std::filesystem::path columns_dir() const;
   void forget_columns() const;
-  std::filesystem::path checkpoints_dir() const;
-  void forget_checkpoints() const;
+  void forget_checkpoints();
 
   asio::any_io_executor core_;
   WorkerPools& pools_;
@@ -100,8 +101,10 @@ class WorkHost {
   node::BlobStore& blobs_;
   WorkHostSources sources_;
   Outbox outbox_;
+  CheckpointFiles checkpoints_;
   Logger log_;
   asio::steady_timer alarm_;
+  std::chrono::steady_clock::time_point next_sweep_;          ///< of the checkpoints
   std::map<std::uint64_t, std::shared_ptr<Running>> active_;  ///< by token
   std::atomic<std::uint32_t> running_{0};
   bool is_woken_ = false;

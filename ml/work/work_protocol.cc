@@ -167,6 +167,7 @@ Json to_object(const WorkTask& task) {
               {"artifact_path", task.artifact_path},
               {"model_path", task.model_path},
               {"checkpoint_path", task.checkpoint_path},
+              {"disk_reserve", task.disk_reserve},
               {"checkpoint_seconds", task.checkpoint_seconds}};
 }
 
@@ -198,6 +199,7 @@ WorkTask task_from(const Json& json) {
   task.artifact_path = text(json, "artifact_path");
   task.model_path = text(json, "model_path");
   task.checkpoint_path = text(json, "checkpoint_path");
+  task.disk_reserve = whole(json, "disk_reserve");
   task.checkpoint_seconds = finite(json, "checkpoint_seconds");
   return task;
 }

@@ -57,6 +57,7 @@ struct WorkTask {
   std::string artifact_path;       ///< final: the zip to write
   std::string model_path;          ///< serve: the model.pt to load
   std::string checkpoint_path;     ///< where training is kept and goes on from; empty: nowhere
+  std::uint64_t disk_reserve = 0;  ///< bytes that a checkpoint leaves free
   double checkpoint_seconds = 10;  ///< at least so long, and an epoch, between two
 
   friend bool operator==(const WorkTask&, const WorkTask&) = default;

@@ -3,5 +3,6 @@ starling_test(registers_test SOURCES registers_test.cc answer_table_test.cc clus
   swarm_members_test.cc USES starling::study)
 starling_test(study_wire_test SOURCES study_wire_test.cc state_backup_test.cc USES starling::study)
 starling_test(outbox_test SOURCES outbox_test.cc USES starling::work)
+starling_test(checkpoint_files_test SOURCES checkpoint_files_test.cc USES starling::work)
 starling_test(study_plan_test SOURCES study_plan_test.cc USES starling::study)
 starling_test(scheduler_test SOURCES scheduler_test.cc USES starling::schedule)

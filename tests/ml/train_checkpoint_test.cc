@@ -45,6 +45,22 @@ asio::awaitable<std::size_t> interrupted(WorkerPool& pool, WorkTask task, std::s
   co_return heard;
 }
 
+/// The learners of a trial, as its child has them.
+struct Trained {
+  explicit Trained(const WorkTask& task) : data(load_trial_data(task).value()) {
+    auto spec = family_spec_from(task.params).value();
+    std::visit([&](auto& known) { known.epochs = task.epochs_max; }, spec);
+    for (const TrialRound& round : data.rounds)
+      learners.push_back(engine.make_learner(spec, round.encoder.target(), round.fit, task.seed));
+  }
+
+  TrialData data;
+  NativeEngine engine;
+  std::vector<std::unique_ptr<Learner>> learners;
+};
+
+constexpr double kMark = 123456.5;
+
 class CheckpointTest : public testing::Test {
  protected:
   CheckpointTest() {
@@ -57,13 +73,22 @@ class CheckpointTest : public testing::Test {
                     {"mlp.activation", "silu"}};
     task_.checkpoint_seconds = 0;
     task_.checkpoint_path = path_.string();
+    fs::create_directories(path_.parent_path());
   }
 
   Story run(const WorkTask& task) { return finish(io_, tell(pool_, task)); }
 
-  void end_after(const WorkTask& task, std::size_t epochs) {
-    ASSERT_EQ(finish(io_, interrupted(pool_, task, epochs)), epochs);
-    ASSERT_TRUE(fs::exists(path_));
+  std::string identity() const { return checkpoint_identity(task_, STARLING_WORKER); }
+
+  /// Ends the child after so many epochs, and changes what its checkpoint says of the first: who
+  /// says the change went on from there.
+  void end_after(std::size_t epochs) {
+    ASSERT_EQ(finish(io_, interrupted(pool_, task_, epochs)), epochs);
+    Trained trained{task_};
+    auto kept = read_checkpoint(path_, identity(), trained.learners);
+    ASSERT_TRUE(kept) << kept.error().detail;
+    kept->progress[0].train_loss = kMark;
+    ASSERT_TRUE(write_checkpoint(task_, identity(), *kept, trained.learners));
   }
 
   WorkTask without_checkpoint() const {
@@ -88,17 +113,37 @@ void expect_same(const Story& a, const Story& b) {
   EXPECT_EQ(a.done->epochs, b.done->epochs);
 }
 
+/// That it went on from a checkpoint, and came to the same end.
+void expect_resumed(Story resumed, const Story& undisturbed) {
+  ASSERT_FALSE(resumed.progress.empty());
+  EXPECT_EQ(resumed.progress[0].train_loss, kMark);
+  resumed.progress[0].train_loss = undisturbed.progress[0].train_loss;
+  expect_same(resumed, undisturbed);
+}
+
 TEST_F(CheckpointTest, ATrialThatWasEndedGoesOnToTheSameEnd) {
-  const Story whole = run(without_checkpoint());
-  for (const char* method : {"holdout", "kfold"}) {
-    if (method == std::string{"kfold"}) task_.split.method = SplitMethod::kfold;
+  for (const SplitMethod method : {SplitMethod::holdout, SplitMethod::kfold}) {
+    task_.split.method = method;
+    task_.split.folds = method == SplitMethod::kfold ? 3 : 1;
     const Story undisturbed = run(without_checkpoint());
-    end_after(task_, 3);
-    end_after(task_, 7);
-    expect_same(run(task_), undisturbed);
+    end_after(3);
+    end_after(7);
+    expect_resumed(run(task_), undisturbed);
     remove_checkpoint(path_);
   }
-  EXPECT_TRUE(whole.done);
+}
+
+/// The best epoch lies behind the checkpoint: what was best, and for how long, is in it.
+TEST_F(CheckpointTest, PatienceEndsWhereItWouldHaveEnded) {
+  task_.epochs_max = 300;
+  task_.patience = 12;
+  task_.params["mlp.learning_rate"] = 0.02;
+  task_.params["mlp.schedule"] = "constant";
+  const Story undisturbed = run(without_checkpoint());
+  ASSERT_TRUE(undisturbed.done);
+  ASSERT_EQ(undisturbed.done->epochs, undisturbed.done->best_epoch + 12);
+  end_after(undisturbed.done->best_epoch + 6);
+  expect_resumed(run(task_), undisturbed);
 }
 
 TEST_F(CheckpointTest, AFinalModelIsTheSameToTheByte) {
@@ -107,43 +152,20 @@ TEST_F(CheckpointTest, AFinalModelIsTheSameToTheByte) {
   WorkTask undisturbed = without_checkpoint();
   undisturbed.artifact_path = (folder_.path() / "a.zip").string();
   task_.artifact_path = (folder_.path() / "b.zip").string();
-  ASSERT_TRUE(run(undisturbed).done);
-  end_after(task_, 4);
-  ASSERT_TRUE(run(task_).done);
+  const Story whole = run(undisturbed);
+  ASSERT_TRUE(whole.done);
+  end_after(4);
+  expect_resumed(run(task_), whole);
   EXPECT_EQ(content_of(task_.artifact_path), content_of(undisturbed.artifact_path));
-}
-
-/// The learners of a trial, as its child has them.
-struct Trained {
-  explicit Trained(const WorkTask& task) : data(load_trial_data(task).value()) {
-    const auto spec = family_spec_from(task.params).value();
-    const TrialRound& round = data.rounds[0];
-    learners.push_back(engine.make_learner(spec, round.encoder.target(), round.fit, task.seed));
-  }
-
-  TrialData data;
-  NativeEngine engine;
-  std::vector<std::unique_ptr<Learner>> learners;
-};
-
-TEST_F(CheckpointTest, IsReadByTheChildAndSaidAgain) {
-  Trained trained{task_};
-  trained.learners[0]->train_epoch();
-  const Checkpoint kept{.progress = {{1, 123456.5, 7.25}}, .best_epoch = 1, .best = 123456.5};
-  ASSERT_TRUE(write_checkpoint(path_, task_, kept, trained.learners));
-  const Story story = run(task_);
-  ASSERT_TRUE(story.done);
-  EXPECT_EQ(story.progress[0], kept.progress[0]) << "it is the one that was kept";
-  EXPECT_EQ(story.progress.size(), 12U);
 }
 
 TEST_F(CheckpointTest, OfTwoTheNewestThatIsWholeIsTaken) {
   Trained trained{task_};
   const auto keep = [&](std::uint32_t best_epoch) {
-    ASSERT_TRUE(write_checkpoint(path_, task_, {.best_epoch = best_epoch}, trained.learners));
+    ASSERT_TRUE(write_checkpoint(task_, identity(), {.best_epoch = best_epoch}, trained.learners));
   };
   const auto found = [&](const WorkTask& task) {
-    return read_checkpoint(path_, task, trained.learners);
+    return read_checkpoint(path_, checkpoint_identity(task, STARLING_WORKER), trained.learners);
   };
   EXPECT_EQ(found(task_).error().code, Errc::not_found);
   keep(1);
@@ -162,23 +184,38 @@ TEST_F(CheckpointTest, OfTwoTheNewestThatIsWholeIsTaken) {
   for (const auto change : {+[](WorkTask& task) { task.seed = 43; },
                             +[](WorkTask& task) { task.params["mlp.width"] = std::int64_t{9}; },
                             +[](WorkTask& task) { task.dataset_path += "x"; },
+                            +[](WorkTask& task) { task.split.folds = 7; },
+                            +[](WorkTask& task) { task.params["mlp.dropout"] = std::int64_t{0}; },
                             +[](WorkTask& task) { task.kind = WorkKind::final; }}) {
     WorkTask other = task_;
     change(other);
     EXPECT_FALSE(found(other)) << "of another task";
   }
+  const std::string other_program = checkpoint_identity(task_, "/nowhere");
+  EXPECT_FALSE(read_checkpoint(path_, other_program, trained.learners)) << "of another program";
   remove_checkpoint(path_);
   EXPECT_EQ(found(task_).error().code, Errc::not_found);
+}
+
+TEST_F(CheckpointTest, LeavesTheDiskItsReserve) {
+  Trained trained{task_};
+  task_.disk_reserve = std::uint64_t{1} << 60;
+  const auto written = write_checkpoint(task_, identity(), {}, trained.learners);
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().detail, testing::HasSubstr("the disk has"));
+  EXPECT_TRUE(fs::is_empty(path_.parent_path()));
 }
 
 TEST_F(CheckpointTest, AStateOfAnotherNetworkIsCorruptAndTheTrialBeginsAgain) {
   WorkTask smaller = task_;
   smaller.params["mlp.width"] = std::int64_t{16};
-  Trained trained{smaller};
-  ASSERT_TRUE(write_checkpoint(path_, task_, {.best_epoch = 1}, trained.learners));
-  Trained larger{task_};
-  EXPECT_EQ(read_checkpoint(path_, task_, larger.learners).error().code, Errc::corrupt);
+  Trained small{smaller}, right{task_};
+  ASSERT_TRUE(write_checkpoint(task_, identity(), {.best_epoch = 1}, small.learners));
+  EXPECT_EQ(read_checkpoint(path_, identity(), right.learners).error().code, Errc::corrupt);
   expect_same(run(task_), run(without_checkpoint()));
+  remove_checkpoint(path_);
+  ASSERT_TRUE(write_checkpoint(task_, identity(), {.best_epoch = 1}, right.learners));
+  EXPECT_EQ(read_checkpoint(path_, identity(), small.learners).error().code, Errc::corrupt);
 }
 
 TEST_F(CheckpointTest, TreesAreTrainedFromTheStart) {

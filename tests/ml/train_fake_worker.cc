@@ -47,7 +47,9 @@ class MeanLearner : public Learner {
 
   void recall() override {}
 
-  bool save(std::ostream&) override { return false; }
+  std::uint64_t state_bytes() const override { return 0; }
+
+  void save(std::ostream&) override {}
 
   void restore(std::istream&) override {}
 
