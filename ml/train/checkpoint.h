@@ -44,8 +44,8 @@ Result<> write_checkpoint(const WorkTask& task,
                           const Checkpoint& checkpoint,
                           Learners learners);
 
-/// The newest file at `path` that is whole and of that identity: the learners, which must be new, go
-/// on from it. Errors: `not_found`; `corrupt` if a learner refuses it: make new ones.
+/// The newest file at `path` that is whole and of that identity: the learners, which must be new,
+/// go on from it. Errors: `not_found`; `corrupt` if a learner refuses it: make new ones.
 Result<Checkpoint> read_checkpoint(const std::filesystem::path& path,
                                    const std::string& identity,
                                    Learners learners);
