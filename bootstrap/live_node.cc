@@ -3,6 +3,7 @@
 #include "ml/serve/predict_text.h"
 #include "ml/study/study_state.h"
 #include "ml/table/table_file.h"
+#include "ml/work/node_rooms.h"
 #include "node/base/clock.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -10,21 +11,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 namespace starling::bootstrap {
 namespace {
-
-std::map<NodeId, std::uint32_t> trials_running_by_node(const StateView& view) {
-  std::map<NodeId, std::uint32_t> running;
-  for (const auto& study : ml::list_studies(view)) {
-    if (ml::has_ended(study.status)) continue;
-    for (const auto& trial : ml::list_trials(view, study.id)) {
-      if (trial.state == ml::TrialState::running) ++running[trial.current.node];
-    }
-  }
-  return running;
-}
 
 /// For how long, who is missing, and what a person can do.
 std::string why_no_leader(const consensus::RaftStatus& raft,
@@ -68,15 +57,20 @@ web::SwarmStatus LiveNode::swarm() const {
   status.applied_index = raft.applied.value;
   status.upstream = raft.upstream;
   status.depth = raft.depth;
-  const auto running = trials_running_by_node(*parts_.group.view());
-  for (auto& member : parts_.gossip.members()) {
+  auto members = parts_.gossip.members();
+  std::vector<ml::NodeRoom> rooms;
+  for (const auto& member : members)
+    rooms.push_back(ml::room_of(member));
+  const auto loads = ml::loads_of(rooms, ml::active_studies(*parts_.group.view()));
+  for (auto& member : members) {
     web::MemberStatus shown;
     shown.role = raft.voters.contains(member.id)     ? "voter"
                  : raft.learners.contains(member.id) ? "standby"
                                                      : "leaf";
     shown.is_leader = raft.leader == member.id;
-    const auto found = running.find(member.id);
-    member.facts.trials_running = found == running.end() ? 0 : found->second;
+    const ml::NodeLoad& load = loads.at(member.id);
+    member.facts.trials_running = load.running();
+    shown.trials_queued = load.queued();
     shown.member = std::move(member);
     status.members.push_back(std::move(shown));
   }

@@ -43,10 +43,12 @@ void FactsSource::note_sync_time(std::chrono::microseconds taken) {
 }
 
 node::MemberFacts FactsSource::now(std::uint32_t trials_running,
+                                   bool memory_is_short,
                                    std::uint64_t key_generation) const {
   node::MemberFacts facts = fixed_;
   facts.key_generation = key_generation;
   facts.trials_running = trials_running;
+  facts.memory_is_short = memory_is_short;
   // In steps, or every node would have news about itself every second.
   const std::uint64_t used = node::memory_used_bytes() / kMegabyte;
   facts.memory_used_mb = (used + kMemoryStepMb / 2) / kMemoryStepMb * kMemoryStepMb;

@@ -20,12 +20,16 @@ class FactsSource {
 
   const std::filesystem::path& data() const { return data_; }
 
+  std::uint64_t memory_budget_mb() const { return fixed_.memory_budget_mb; }
+
   /// How long this node's disk took to make a write durable. Published is the median of the last
   /// five times that this was measured: one bad moment says nothing.
   void note_sync_time(std::chrono::microseconds taken);
 
   /// `key_generation`: the newest of the swarm's keys that this node knows.
-  node::MemberFacts now(std::uint32_t trials_running, std::uint64_t key_generation) const;
+  node::MemberFacts now(std::uint32_t trials_running,
+                        bool memory_is_short,
+                        std::uint64_t key_generation) const;
 
  private:
   std::filesystem::path data_;

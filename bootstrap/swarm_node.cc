@@ -9,6 +9,7 @@
 #include "bootstrap/member_watch.h"
 #include "bootstrap/node_facts.h"
 #include "bootstrap/node_sockets.h"
+#include "bootstrap/node_work.h"
 #include "bootstrap/other_swarm.h"
 #include "bootstrap/raft_ledger.h"
 #include "bootstrap/renewal.h"
@@ -16,11 +17,8 @@
 #include "bootstrap/swarm_entry.h"
 #include "bootstrap/voter_keeper.h"
 #include "consensus/group/raft_group.h"
-#include "ml/serve/predictor.h"
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
-#include "ml/work/planner.h"
-#include "ml/work/work_host.h"
 #include "node/base/clock.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
@@ -123,10 +121,7 @@ class RunningNode : public SwarmNode {
   std::unique_ptr<MemberWatch> members_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<BlobSync> blob_sync_;
-  std::unique_ptr<ml::WorkerPools> workers_;
-  std::unique_ptr<ml::WorkHost> host_;
-  std::unique_ptr<ml::Planner> planner_;
-  std::unique_ptr<ml::Predictor> predictor_;
+  std::unique_ptr<NodeWork> work_;
   std::unique_ptr<VoterKeeper> voters_;
   std::unique_ptr<FactsPublisher> publisher_;
   std::unique_ptr<LiveNode> live_;
@@ -303,7 +298,7 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
   node::GossipOptions options;
   options.swarm = swarm;
   options.recovery_epoch = identity_->recovery_epoch();
-  options.facts = facts_->now(0, node::newest_generation(trust_->ring()));
+  options.facts = facts_->now(0, false, node::newest_generation(trust_->ring()));
   if (const auto fault = node::fault_of(options.facts); !fault.empty()) {
     return Error{Errc::invalid_argument,
                  fmt::format("this node cannot tell others about itself: {}; shorten --label, "
@@ -325,7 +320,7 @@ Result<> RunningNode::start_gossip(SwarmId swarm) {
     peers_->note(changed, identity_->node());
     for (const auto& member : changed)
       if (members_) members_->heard_of(member);
-    if (planner_) planner_->wake();
+    if (work_) work_->wake_planning();
   });
   return {};
 }
@@ -400,46 +395,19 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                                           *group_,
                                           identity_->node(),
                                           Logger{"blobs", settings_.name});
-  workers_ = std::make_unique<ml::WorkerPools>(core, settings_.worker);
-  if (auto ok = workers_->native().start(); !ok) return ok;
-
-  const auto state = [this] { return group_->view(); };
-  const auto is_leader = [this] { return group_->status().role == consensus::Role::leader; };
-  planner_ = std::make_unique<ml::Planner>(
-      core,
-      *ledger_,
-      ml::PlannerSources{is_leader,
-                         state,
-                         [this] { return gossip_->members(); },
-                         [this] { return ledger_->cluster_now_ms(); }},
-      Logger{"planner", settings_.name});
-  links_->on_message(node::Channel::work, [this](NodeId, Bytes body) {
-    const auto command = ml::decode_command(as_text(body));
-    const auto* progress = command ? std::get_if<ml::ReportProgress>(&command->body) : nullptr;
-    if (progress == nullptr) return;
-    for (const auto& point : progress->points)
-      planner_->report(point);
-  });
-  ml::WorkHostSources sources;
-  sources.self = identity_->node();
-  sources.recovery_epoch = identity_->recovery_epoch();
-  sources.work_dir = settings_.data / "work";
-  sources.disk_reserve = parse_size("--disk-reserve", settings_.disk_reserve).value();
-  sources.outbox = settings_.data / "outbox";
-  sources.state = state;
-  sources.replicate = [this](ContentHash blob) { return blob_sync_->replicate(blob); };
-  sources.report = [this](const ml::ProgressPoint& point) {
-    const auto leader = group_->status().leader;
-    if (!leader) return;
-    if (*leader == identity_->node()) return planner_->report(point);
-    const auto to = address_of(*leader);
-    ml::Command command;
-    command.body = ml::ReportProgress{{point}};
-    if (to) links_->send(*to, node::Channel::work, to_bytes(ml::encode(command)));
-  };
-  host_ = std::make_unique<ml::WorkHost>(
-      core, *workers_, *ledger_, *blobs_, std::move(sources), Logger{"work", settings_.name});
-  predictor_ = std::make_unique<ml::Predictor>(core, *workers_, settings_.data / "serving");
+  NodeWork::Parts work_parts{.core = core,
+                             .self = identity_->node(),
+                             .recovery_epoch = identity_->recovery_epoch(),
+                             .settings = settings_,
+                             .memory_budget_mb = facts_->memory_budget_mb(),
+                             .group = *group_,
+                             .ledger = *ledger_,
+                             .links = *links_,
+                             .gossip = *gossip_,
+                             .blobs = *blobs_,
+                             .blob_sync = *blob_sync_,
+                             .seed = random_seed()};
+  work_ = std::make_unique<NodeWork>(std::move(work_parts));
   voters_ = std::make_unique<VoterKeeper>(
       core, *group_, *gossip_, *ledger_, identity_->node(), Logger{"voters", settings_.name});
   group_->on_applied([this](LogIndex applied) { on_applied(applied); });
@@ -448,12 +416,11 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                consensus::to_string(status.role),
                status.term.value,
                status.leader ? status.leader->hex() : "none");
-    planner_->wake();
+    work_->wake_planning();
   });
   group_->start();
   blob_sync_->start();
-  planner_->start();
-  host_->start();
+  if (auto ok = work_->start(); !ok) return ok;
   voters_->start();
   publisher_ = std::make_unique<FactsPublisher>(
       core, background_, *facts_, *gossip_, [this] { return facts_now(); }, *log_);
@@ -473,7 +440,7 @@ Result<> RunningNode::start_web() {
                                                .gossip = *gossip_,
                                                .blobs = *blobs_,
                                                .blob_sync = *blob_sync_,
-                                               .predictor = *predictor_,
+                                               .predictor = work_->predictor(),
                                                .disk = *disk_,
                                                .other_swarm = other_swarm_});
   web::ApiOptions options;
@@ -497,7 +464,8 @@ Result<> RunningNode::start_web() {
 /// Looked at once a second.
 node::MemberFacts RunningNode::facts_now() const {
   trim_ballast();
-  return facts_->now(host_->running(), node::newest_generation(trust_->ring()));
+  return facts_->now(
+      work_->running(), work_->memory_is_short(), node::newest_generation(trust_->ring()));
 }
 
 void RunningNode::trim_ballast() const {
@@ -510,8 +478,7 @@ void RunningNode::on_applied(LogIndex applied) {
   if (!machine_.take_news()) return;
   members_->look();
   blob_sync_->wake();
-  planner_->wake();
-  host_->wake();
+  work_->wake();
   if (api_) api_->notify_applied(applied);
 }
 
@@ -559,12 +526,11 @@ asio::awaitable<void> RunningNode::stop() {
   if (http_) http_->stop();
   if (voters_) voters_->stop();
   if (publisher_) publisher_->stop();
-  if (planner_) planner_->stop();
-  if (host_) host_->stop();
+  if (work_) work_->stop();
   if (blob_sync_) blob_sync_->stop();
   if (exchange_) exchange_->stop();
   if (group_) co_await group_->stop();
-  if (workers_) workers_->stop();
+  if (work_) work_->stop_workers();
   if (gossip_) peers_->note(gossip_->members(), identity_->node());
   if (gossip_) gossip_->stop();
   links_->stop();

@@ -1,9 +1,11 @@
-/// What the leader should commit next: draw trials, give them out, take them back from the dead.
+/// What the leader should commit next: draw trials, put them into nodes' queues, take them back
+/// from the dead. What is queued at a node, that node starts itself (ml/schedule/own_queue.h).
 ///
 /// Pure: the same state, nodes and time give the same commands, so a new leader goes on where the
 /// old one stopped. Nothing is remembered between calls.
 #pragma once
 
+#include "ml/schedule/node_load.h"
 #include "ml/study/command.h"
 #include "ml/study/study_state.h"
 #include "node/base/ids.h"
@@ -13,16 +15,10 @@
 
 namespace starling::ml {
 
-/// A node as the leader sees it now, by gossip.
-struct NodeRoom {
-  NodeId id;
-  std::uint32_t slots = 0;
-  std::uint64_t memory_budget_mb = 0;  ///< for trials: budget of the node less its own use
-};
-
 struct SchedulerInput {
   const StateView& view;
   std::vector<NodeRoom> alive;  ///< may be given work
+  std::vector<NodeRoom> away;   ///< may come back: what one of them could hold is not refused
   std::vector<NodeId> gone;     ///< dead: what runs there is taken back
   std::uint64_t now_ms = 0;     ///< cluster time
 };
@@ -32,8 +28,10 @@ struct SchedulerInput {
 ///
 /// Drawing: trial k is drawn when all trials <= k - P are final, from exactly those (design
 /// section 6.3), so a study's parameters do not depend on which nodes ran it.
-/// Starting: oldest study first; the node with the largest share of free slots, then the most
-/// memory. A trial whose prediction is above 90 % of every node's budget ends as infeasible.
+/// Giving: in turn (ml/schedule/node_load.h), to a node that can start it now, best to the one that
+/// had it last and may have a checkpoint, else to the one with the fewest in hand by slot, then the
+/// most memory; at most one queued for each slot. A trial whose prediction is above 90 % of every
+/// node's budget ends as infeasible. Below feature level 7 the leader starts trials itself.
 std::vector<CommandBody> plan(const SchedulerInput& input);
 
 }  // namespace starling::ml

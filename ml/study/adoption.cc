@@ -28,10 +28,6 @@ Error wrong(std::string sentence) {
   return {Errc::invalid_argument, "pairs: " + std::move(sentence)};
 }
 
-Outcome refused(Error error) {
-  return {.id = {}, .number = 0, .error = std::move(error)};
-}
-
 Error conflict(std::string sentence) {
   return {Errc::conflict, std::move(sentence)};
 }
@@ -122,6 +118,7 @@ Result<std::uint64_t> adopt(Transaction& tx, Dataset dataset) {
 
 /// Nobody here works on it: an attempt that ran elsewhere neither counts nor goes on.
 void stop_attempt(Trial& trial) {
+  trial.queued_at = {};
   if (trial.state != TrialState::running) return;
   trial.state = TrialState::queued;
   trial.current = {};
@@ -132,6 +129,8 @@ void stop_attempts(Transaction& tx, Study& study) {
   study.counts.queued += study.counts.running;
   study.counts.running = 0;
   study.began_ms = has_ended(study.status) ? study.began_ms : tx.now_ms();
+  study.all_final_below = 0;
+  if (study.status == StudyStatus::paused) study.paused_ms = tx.now_ms();
   auto& job = study.final_job;
   if (job.state != FinalState::running) return;
   job.state = FinalState::queued;
@@ -157,6 +156,7 @@ bool adds_up(const Study& study, const TrialCounts& rows) {
   switch (study.status) {
     case StudyStatus::queued: return open == 0 && ended == 0;
     case StudyStatus::running:
+    case StudyStatus::paused:
       return said.cancelled == rows.cancelled && open + ended <= wanted &&
              (open > 0 || ended < wanted);
     case StudyStatus::finishing:
@@ -177,6 +177,7 @@ bool has_fitting_end(const Study& study) {
     case StudyStatus::failed: return state == FinalState::none || state == FinalState::failed;
     case StudyStatus::queued:
     case StudyStatus::running:
+    case StudyStatus::paused:
     case StudyStatus::cancelled: return state == FinalState::none;
   }
   return false;

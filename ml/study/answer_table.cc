@@ -69,10 +69,6 @@ std::string client_record(const Command& command, const Outcome& outcome) {
   return record.dump();
 }
 
-Outcome refused(Errc code, std::string sentence) {
-  return {.id = {}, .number = 0, .error = Error{code, std::move(sentence)}};
-}
-
 }  // namespace
 
 std::string internal_key(LogIndex applied, std::string_view unique) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,10 +40,23 @@ struct StopStudy {
   bool then_finish = false;
 };
 
+/// Draws and starts no more until it is resumed; what runs goes on.
+struct PauseStudy {
+  std::string id;
+  bool paused = true;  ///< false: resume
+};
+
+/// Asks for more trials, also of a study that has ended.
+struct ExtendStudy {
+  std::string id;
+  std::uint32_t trials = 0;  ///< how many more
+};
+
 struct QueuedTrial {
   std::uint32_t number = 0;
   Params params;
   std::uint64_t predicted_peak_mb = 0;
+  std::uint64_t estimate_mb = 0;  ///< since level 7
 };
 
 /// The leader drew these. Numbers must follow the last one without a gap; a repeat is refused.
@@ -51,7 +65,23 @@ struct QueueTrials {
   std::vector<QueuedTrial> trials;
 };
 
-/// A queued trial is given to a node. Its token is the index of this entry.
+/// Queued trials change the queue in which they wait: the leader gives them to a node or takes them
+/// from one that cannot have them, an idle node steals them from a loaded one. What is no longer
+/// queued `from` there is left as it is, so of two who want the same trial the log decides.
+struct MoveTrials {
+  struct Item {
+    std::string study;
+    std::uint32_t number = 0;
+    NodeId from;  ///< none: no node's queue
+    NodeId to;    ///< none: no node's queue
+  };
+
+  std::vector<Item> items;
+  std::string why;
+};
+
+/// A queued trial starts on a node, which must be the one in whose queue it waits, if it waits in
+/// one. Its token is the index of this entry.
 struct StartTrial {
   std::string study;
   std::uint32_t number = 0;
@@ -83,6 +113,7 @@ struct FinishTrial {
   double seconds = 0;
   std::uint64_t peak_mb = 0;
   std::string error;
+  AttemptEnd end = AttemptEnd::crashed;  ///< with `may_retry`: why; heeded since level 7
 };
 
 /// A queued trial that no node can ever hold ends as infeasible, with the numbers.
@@ -208,11 +239,14 @@ using CommandBody = std::variant<AddToken,
                                  AddSwarmKey,
                                  UseSwarmKey,
                                  NoteDecision,
-                                 Adopt>;
+                                 Adopt,
+                                 MoveTrials,
+                                 PauseStudy,
+                                 ExtendStudy>;
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 6;
+inline constexpr std::uint32_t kFeatureLevel = 7;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);
@@ -234,7 +268,19 @@ struct Outcome {
   std::optional<Error> error;  ///< why it was refused
 };
 
-inline constexpr std::uint32_t kAttemptsMax = 3;
+inline Outcome refused(Error error, std::uint64_t number = 0) {
+  return {.id = {}, .number = number, .error = std::move(error)};
+}
+
+inline Outcome refused(Errc code, std::string sentence) {
+  return refused(Error{code, std::move(sentence)});
+}
+
+inline constexpr std::uint32_t kQueuesLevel = 7;  ///< nodes have queues, ends of attempts causes
+
+inline constexpr std::uint32_t kAttemptsMax = 3;      ///< that crashed; below level 7 of any kind
+inline constexpr std::uint32_t kNodesLostMax = 10;    ///< a trial that takes its nodes down
+inline constexpr std::uint32_t kMemoryKillsMax = 12;  ///< each asks for half as much again
 inline constexpr std::size_t kIdempotencyKeysMax = 100'000;
 inline constexpr std::uint64_t kIdempotencyKeyLifeMs = 3'600'000;
 inline constexpr std::uint64_t kInternalKeyWindow = 100'000;  ///< log entries

@@ -40,7 +40,30 @@ void fill_body(wire::Command* out, const QueueTrials& body) {
     queued->set_number(trial.number);
     fill(queued->mutable_params(), trial.params);
     queued->set_predicted_peak_mb(trial.predicted_peak_mb);
+    queued->set_estimate_mb(trial.estimate_mb);
   }
+}
+
+void fill_body(wire::Command* out, const MoveTrials& body) {
+  auto* move = out->mutable_move_trials();
+  move->set_why(body.why);
+  for (const auto& item : body.items) {
+    auto* added = move->add_items();
+    added->set_study(item.study);
+    added->set_number(item.number);
+    added->set_from(to_raw(item.from.bytes));
+    added->set_to(to_raw(item.to.bytes));
+  }
+}
+
+void fill_body(wire::Command* out, const PauseStudy& body) {
+  out->mutable_pause_study()->set_id(body.id);
+  out->mutable_pause_study()->set_paused(body.paused);
+}
+
+void fill_body(wire::Command* out, const ExtendStudy& body) {
+  out->mutable_extend_study()->set_id(body.id);
+  out->mutable_extend_study()->set_trials(body.trials);
 }
 
 void fill_body(wire::Command* out, const StartTrial& body) {
@@ -76,6 +99,7 @@ void fill_body(wire::Command* out, const FinishTrial& body) {
   finish->set_seconds(body.seconds);
   finish->set_peak_mb(body.peak_mb);
   finish->set_error(body.error);
+  finish->set_end(static_cast<std::uint32_t>(body.end));
 }
 
 void fill_body(wire::Command* out, const RefuseTrial& body) {
@@ -132,9 +156,22 @@ QueueTrials read(const wire::QueueTrials& in) {
   for (const auto& trial : in.trials()) {
     queue.trials.push_back({.number = trial.number(),
                             .params = read(trial.params()),
-                            .predicted_peak_mb = trial.predicted_peak_mb()});
+                            .predicted_peak_mb = trial.predicted_peak_mb(),
+                            .estimate_mb = trial.estimate_mb()});
   }
   return queue;
+}
+
+MoveTrials read(const wire::MoveTrials& in) {
+  MoveTrials move{.items = {}, .why = in.why()};
+  move.items.reserve(static_cast<std::size_t>(in.items_size()));
+  for (const auto& item : in.items()) {
+    MoveTrials::Item added{.study = item.study(), .number = item.number(), .from = {}, .to = {}};
+    from_raw(item.from(), added.from.bytes);
+    from_raw(item.to(), added.to.bytes);
+    move.items.push_back(std::move(added));
+  }
+  return move;
 }
 
 ReportProgress read(const wire::ReportProgress& in) {
@@ -164,6 +201,8 @@ std::optional<FinishTrial> read(const wire::FinishTrial& in) {
   finish.seconds = in.seconds();
   finish.peak_mb = in.peak_mb();
   finish.error = in.error();
+  const bool has_cause = in.end() != 0;  // entries of before level 7 have none
+  if (has_cause && !from_number(in.end(), AttemptEnd::made_way, finish.end)) return std::nullopt;
   return finish;
 }
 
@@ -326,6 +365,11 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
       from_raw(in.adopt().from(), body.from.bytes);
       return body;
     }
+    case wire::Command::kMoveTrials: return read(in.move_trials());
+    case wire::Command::kPauseStudy:
+      return PauseStudy{in.pause_study().id(), in.pause_study().paused()};
+    case wire::Command::kExtendStudy:
+      return ExtendStudy{in.extend_study().id(), in.extend_study().trials()};
     case wire::Command::BODY_NOT_SET: return std::nullopt;
   }
   return std::nullopt;

@@ -27,10 +27,6 @@ std::optional<Register> look_up(const StateView& view, std::string_view key) {
   return stored(key, *bytes);
 }
 
-Outcome refused(Error error, std::uint64_t version_found = 0) {
-  return {.id = {}, .number = version_found, .error = std::move(error)};
-}
-
 std::string shown_version(std::uint64_t version) {
   return version == 0 ? "does not exist" : fmt::format("has version {}", version);
 }

@@ -25,6 +25,7 @@ std::string_view to_string(StudyStatus status) {
     case StudyStatus::completed: return "completed";
     case StudyStatus::failed: return "failed";
     case StudyStatus::cancelled: return "cancelled";
+    case StudyStatus::paused: return "paused";
   }
   return "unknown";
 }
@@ -38,6 +39,27 @@ std::string_view to_string(FinalState state) {
     case FinalState::failed: return "failed";
   }
   return "unknown";
+}
+
+std::string_view to_string(AttemptEnd end) {
+  switch (end) {
+    case AttemptEnd::crashed: return "crashed";
+    case AttemptEnd::node_gone: return "node_gone";
+    case AttemptEnd::out_of_memory: return "out_of_memory";
+    case AttemptEnd::made_way: return "made_way";
+  }
+  return "unknown";
+}
+
+std::uint32_t& count_of(AttemptEnds& ends, AttemptEnd end) {
+  switch (end) {
+    case AttemptEnd::crashed: return ends.crashed;
+    case AttemptEnd::node_gone: return ends.node_gone;
+    case AttemptEnd::out_of_memory: return ends.out_of_memory;
+    case AttemptEnd::made_way: return ends.made_way;
+  }
+  STARLING_ASSERT(false, "an attempt ends in one of the named ways");
+  return ends.crashed;
 }
 
 std::vector<std::string> datasets_of(const StudySpec& spec) {

@@ -51,6 +51,15 @@ enum class StudyStatus : std::uint8_t {
   completed = 4,
   failed = 5,
   cancelled = 6,
+  paused = 7,  ///< nothing is drawn or started; what runs goes on to its end
+};
+
+/// Why an attempt brought no result. Values are stored: append only.
+enum class AttemptEnd : std::uint8_t {
+  crashed = 1,        ///< its process died, or failed where another attempt may not
+  node_gone = 2,      ///< the node that ran it is dead
+  out_of_memory = 3,  ///< it needed more than it was given, or the kernel took it
+  made_way = 4,       ///< its node ran short of memory and ended it
 };
 
 enum class FinalState : std::uint8_t {
@@ -73,6 +82,7 @@ constexpr bool has_ended(StudyStatus status) {
 std::string_view to_string(TrialState state);
 std::string_view to_string(StudyStatus status);
 std::string_view to_string(FinalState state);
+std::string_view to_string(AttemptEnd end);
 
 /// Everything a study's result depends on. Complete: nothing in it is left to be inferred.
 struct StudySpec {
@@ -93,9 +103,13 @@ struct StudySpec {
   std::string use_case;
   std::vector<std::string> tags;
   SplitSpec split;
+  std::int32_t priority = 0;  ///< a greater one is served first; -kPriorityMax to kPriorityMax
+  std::map<std::string, std::string> required_labels;  ///< of the nodes that may run it
 
   friend bool operator==(const StudySpec&, const StudySpec&) = default;
 };
+
+inline constexpr std::int32_t kPriorityMax = 10;
 
 /// The ids of all data sets whose rows it uses: its own, then those that validate and test.
 std::vector<std::string> datasets_of(const StudySpec& spec);
@@ -108,6 +122,30 @@ struct Attempt {
 
   friend bool operator==(const Attempt&, const Attempt&) = default;
 };
+
+/// An attempt that brought no result, for people.
+struct PastAttempt {
+  Attempt attempt;
+  AttemptEnd end = AttemptEnd::crashed;
+  std::uint64_t peak_mb = 0;  ///< 0: not known
+  std::string why;
+
+  friend bool operator==(const PastAttempt&, const PastAttempt&) = default;
+};
+
+inline constexpr std::size_t kPastAttemptsKept = 8;
+
+/// How often attempts of a trial ended without a result, by cause.
+struct AttemptEnds {
+  std::uint32_t crashed = 0;
+  std::uint32_t node_gone = 0;
+  std::uint32_t out_of_memory = 0;
+  std::uint32_t made_way = 0;
+
+  friend bool operator==(const AttemptEnds&, const AttemptEnds&) = default;
+};
+
+std::uint32_t& count_of(AttemptEnds& ends, AttemptEnd end);
 
 inline constexpr std::uint32_t kTrialsMax = 10'000;  ///< of one study
 
@@ -166,8 +204,10 @@ struct Study {
   std::uint64_t started_ms = 0;
   std::uint64_t ended_ms = 0;
   std::uint64_t began_ms =
-      0;  ///< as `started_ms`, in cluster time: what the time limit counts from
+      0;  ///< as `started_ms`, in cluster time, pauses left out: the time limit counts from it
+  std::uint64_t paused_ms = 0;  ///< cluster time, while it is paused
   TrialCounts counts;
+  std::uint32_t all_final_below = 0;  ///< trials of lesser numbers are final; maybe more are
   double trial_seconds = 0;
   std::optional<std::uint32_t> best_number;
   double best_value = 0;
@@ -186,12 +226,16 @@ struct Trial {
   Params params;
   Attempt current;  ///< of the running attempt, or of the last one
   std::uint32_t attempts = 0;
+  NodeId queued_at;  ///< queued: the node in whose own queue it waits; none: it has none yet
+  AttemptEnds ends;
+  std::vector<PastAttempt> past;  ///< the newest, in their order
   std::optional<double> value;
   Metrics metrics;
   std::uint32_t best_epoch = 0;
   std::uint32_t epochs = 0;
   double seconds = 0;
-  std::uint64_t predicted_peak_mb = 0;
+  std::uint64_t estimate_mb = 0;        ///< by formula; 0: not known
+  std::uint64_t predicted_peak_mb = 0;  ///< as the study's trials so far correct it: is reserved
   std::uint64_t peak_mb = 0;
   std::string error;
   std::uint64_t created_ms = 0;

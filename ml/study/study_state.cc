@@ -22,13 +22,21 @@ T trusted(Result<T> decoded) {
 }
 
 template <class Decode>
-auto list_prefix(const StateView& view, const std::string& prefix, Decode decode) {
+auto list_range(const StateView& view,
+                const std::string& from,
+                const std::string& prefix,
+                Decode decode) {
   std::vector<decltype(trusted(decode(std::string_view{})))> all;
-  view.scan(prefix, end_of_prefix(prefix), [&](std::string_view, std::string_view value) {
+  view.scan(from, end_of_prefix(prefix), [&](std::string_view, std::string_view value) {
     all.push_back(trusted(decode(value)));
     return true;
   });
   return all;
+}
+
+template <class Decode>
+auto list_prefix(const StateView& view, const std::string& prefix, Decode decode) {
+  return list_range(view, prefix, prefix, decode);
 }
 
 std::uint64_t number_at(const StateView& view, std::string_view key) {
@@ -70,8 +78,8 @@ Result<Trial> find_trial(const StateView& view, std::string_view study, std::uin
   return Error{Errc::not_found, fmt::format("study {} has no trial {}", study, number)};
 }
 
-std::vector<Trial> list_trials(const StateView& view, std::string_view study) {
-  return list_prefix(view, keys::trials(study), decode_trial);
+std::vector<Trial> list_trials(const StateView& view, std::string_view study, std::uint32_t from) {
+  return list_range(view, keys::trial(study, from), keys::trials(study), decode_trial);
 }
 
 Curve find_curve(const StateView& view, std::string_view study, std::uint32_t number) {
@@ -158,6 +166,11 @@ bool names_any(const StudySpec& spec, std::span<const char* const> starts) {
   });
 }
 
+/// What schedulers of a lower feature level do not heed.
+bool is_of_level_7(const StudySpec& spec) {
+  return spec.priority != 0 || !spec.required_labels.empty();
+}
+
 /// Parameters and choices that workers of a lower feature level do not know.
 bool is_of_level_6(const StudySpec& spec) {
   constexpr std::array kParams{"\"mlp.width_",
@@ -220,9 +233,14 @@ std::uint32_t feature_level_of(const CommandBody& body) {
     return std::max(level_of_table(dataset->dataset), packed);
   }
   const auto* study = std::get_if<CreateStudy>(&body);
+  if (study != nullptr && is_of_level_7(study->spec)) return kQueuesLevel;
   if (study != nullptr && is_of_level_6(study->spec)) return 6;
   if (study != nullptr && is_of_level_5(study->spec)) return 5;
   if (study != nullptr && is_of_level_4(study->spec)) return 4;
+  const bool is_of_queues = std::holds_alternative<MoveTrials>(body) ||
+                            std::holds_alternative<PauseStudy>(body) ||
+                            std::holds_alternative<ExtendStudy>(body);
+  if (is_of_queues) return kQueuesLevel;
   // What is adopted may hold such a dataset or study.
   return std::holds_alternative<Adopt>(body) ? kFeatureLevel : 1;
 }

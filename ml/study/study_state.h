@@ -40,7 +40,9 @@ Result<Study> find_study(const StateView& view, std::string_view id);
 std::vector<Study> list_studies(const StateView& view);  ///< newest first
 
 Result<Trial> find_trial(const StateView& view, std::string_view study, std::uint32_t number);
-std::vector<Trial> list_trials(const StateView& view, std::string_view study);  ///< by number
+std::vector<Trial> list_trials(const StateView& view,
+                               std::string_view study,
+                               std::uint32_t from = 0);  ///< by number
 Curve find_curve(const StateView& view, std::string_view study, std::uint32_t number);
 
 std::vector<std::string> list_models(const StateView& view);

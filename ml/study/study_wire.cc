@@ -117,6 +117,12 @@ void fill(wire::StudySpec* out, const StudySpec& spec) {
   for (const auto& tag : spec.tags)
     out->add_tags(tag);
   if (spec.split != SplitSpec{}) fill(out->mutable_split(), spec.split);
+  out->set_priority(spec.priority);
+  for (const auto& [key, value] : spec.required_labels) {
+    auto* label = out->add_required_labels();
+    label->set_key(key);
+    label->set_value(value);
+  }
 }
 
 StudySpec read(const wire::StudySpec& in) {
@@ -140,6 +146,9 @@ StudySpec read(const wire::StudySpec& in) {
   spec.use_case = in.use_case();
   spec.tags.assign(in.tags().begin(), in.tags().end());
   if (in.has_split()) spec.split = read(in.split());
+  spec.priority = in.priority();
+  for (const auto& label : in.required_labels())
+    spec.required_labels[label.key()] = label.value();
   return spec;
 }
 
@@ -198,6 +207,36 @@ TrialCounts read(const wire::TrialCounts& in) {
           .cancelled = in.cancelled()};
 }
 
+void fill(wire::AttemptEnds* out, const AttemptEnds& ends) {
+  out->set_crashed(ends.crashed);
+  out->set_node_gone(ends.node_gone);
+  out->set_out_of_memory(ends.out_of_memory);
+  out->set_made_way(ends.made_way);
+}
+
+AttemptEnds read(const wire::AttemptEnds& in) {
+  return {.crashed = in.crashed(),
+          .node_gone = in.node_gone(),
+          .out_of_memory = in.out_of_memory(),
+          .made_way = in.made_way()};
+}
+
+void fill(wire::PastAttempt* out, const PastAttempt& past) {
+  ml::fill(out->mutable_attempt(), past.attempt);
+  out->set_end(static_cast<std::uint32_t>(past.end));
+  out->set_peak_mb(past.peak_mb);
+  out->set_why(past.why);
+}
+
+std::optional<PastAttempt> read(const wire::PastAttempt& in) {
+  PastAttempt past;
+  if (!from_number(in.end(), AttemptEnd::made_way, past.end)) return std::nullopt;
+  past.attempt = ml::read(in.attempt());
+  past.peak_mb = in.peak_mb();
+  past.why = in.why();
+  return past;
+}
+
 }  // namespace
 
 std::string encode(const Dataset& dataset) {
@@ -216,7 +255,9 @@ std::string encode(const Study& study) {
   out.set_started_ms(study.started_ms);
   out.set_ended_ms(study.ended_ms);
   out.set_began_ms(study.began_ms);
+  out.set_paused_ms(study.paused_ms);
   fill(out.mutable_counts(), study.counts);
+  out.set_all_final_below(study.all_final_below);
   out.set_trial_seconds(study.trial_seconds);
   if (study.best_number) out.set_best_number(*study.best_number);
   out.set_best_value(study.best_value);
@@ -239,11 +280,16 @@ std::string encode(const Trial& trial) {
   fill(out.mutable_params(), trial.params);
   fill(out.mutable_current(), trial.current);
   out.set_attempts(trial.attempts);
+  if (!trial.queued_at.is_none()) out.set_queued_at(to_raw(trial.queued_at.bytes));
+  if (trial.ends != AttemptEnds{}) fill(out.mutable_ends(), trial.ends);
+  for (const auto& past : trial.past)
+    fill(out.add_past(), past);
   if (trial.value) out.set_value(*trial.value);
   fill_metrics(out.mutable_metrics(), trial.metrics);
   out.set_best_epoch(trial.best_epoch);
   out.set_epochs(trial.epochs);
   out.set_seconds(trial.seconds);
+  out.set_estimate_mb(trial.estimate_mb);
   out.set_predicted_peak_mb(trial.predicted_peak_mb);
   out.set_peak_mb(trial.peak_mb);
   out.set_error(trial.error);
@@ -295,7 +341,7 @@ Result<Study> decode_study(std::string_view bytes) {
   Study study;
   study.id = in.id();
   study.spec = read(in.spec());
-  if (!from_number(in.status(), StudyStatus::cancelled, study.status) ||
+  if (!from_number(in.status(), StudyStatus::paused, study.status) ||
       !from_number(in.final_job().state(), FinalState::failed, study.final_job.state))
     return Error{Errc::corrupt, "a study has a state that this version does not know"};
   study.stop_reason = in.stop_reason();
@@ -303,7 +349,9 @@ Result<Study> decode_study(std::string_view bytes) {
   study.started_ms = in.started_ms();
   study.ended_ms = in.ended_ms();
   study.began_ms = in.began_ms();
+  study.paused_ms = in.paused_ms();
   study.counts = read(in.counts());
+  study.all_final_below = in.all_final_below();
   study.trial_seconds = in.trial_seconds();
   if (in.has_best_number()) study.best_number = in.best_number();
   study.best_value = in.best_value();
@@ -327,11 +375,19 @@ Result<Trial> decode_trial(std::string_view bytes) {
   trial.params = read(in.params());
   trial.current = read(in.current());
   trial.attempts = in.attempts();
+  from_raw(in.queued_at(), trial.queued_at.bytes);
+  if (in.has_ends()) trial.ends = read(in.ends());
+  for (const auto& each : in.past()) {
+    auto past = read(each);
+    if (!past) return Error{Errc::corrupt, "a trial has an attempt that this version cannot read"};
+    trial.past.push_back(std::move(*past));
+  }
   if (in.has_value()) trial.value = in.value();
   trial.metrics = read_metrics(in.metrics());
   trial.best_epoch = in.best_epoch();
   trial.epochs = in.epochs();
   trial.seconds = in.seconds();
+  trial.estimate_mb = in.estimate_mb();
   trial.predicted_peak_mb = in.predicted_peak_mb();
   trial.peak_mb = in.peak_mb();
   trial.error = in.error();

@@ -9,10 +9,6 @@
 namespace starling::ml {
 namespace {
 
-Outcome refused(Errc code, std::string detail) {
-  return {.id = {}, .number = 0, .error = Error{code, std::move(detail)}};
-}
-
 SwarmMember stored(std::string_view bytes) {
   auto member = decode_swarm_member(bytes);
   STARLING_ASSERT(member.has_value(), "a stored member parses");

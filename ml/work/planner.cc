@@ -1,7 +1,7 @@
 #include "ml/work/planner.h"
 
 #include "ml/schedule/scheduler.h"
-#include "ml/study/swarm_members.h"
+#include "ml/study/trial_rules.h"
 #include "node/base/clock.h"
 #include "node/net/spawn.h"
 
@@ -22,7 +22,6 @@ constexpr auto kProgressEvery = 200ms;  // log entries that carry progress
 constexpr auto kPatience = 5s;
 constexpr MonoTime kUnknownIsGone =
     15s;  // a node that gossip has never met since this leader began
-constexpr std::uint64_t kNodeOwnMb = 64;  // design section 11: a node without trials
 constexpr std::size_t kPendingTrialsMax = 10'000;
 
 }  // namespace
@@ -63,6 +62,7 @@ asio::awaitable<void> Planner::run() {
     if (is_stopped_) co_return;
     if (!sources_.is_leader()) {
       leader_since_ = MonoTime{0};
+      away_.forget();
       pending_.clear();
       continue;
     }
@@ -104,7 +104,7 @@ std::vector<NodeId> Planner::gone_nodes(const StateView& view,
   for (const auto& study : list_studies(view)) {
     if (has_ended(study.status)) continue;
     add_unknown(study.final_job.current.node);
-    for (const auto& trial : list_trials(view, study.id)) {
+    for (const auto& trial : open_trials(view, study)) {
       if (trial.state == TrialState::running) add_unknown(trial.current.node);
     }
   }
@@ -114,17 +114,11 @@ std::vector<NodeId> Planner::gone_nodes(const StateView& view,
 asio::awaitable<void> Planner::one_round() {
   const auto view = sources_.state();
   const auto members = sources_.members();
-  SchedulerInput input{.view = *view, .alive = {}, .gone = {}, .now_ms = sources_.cluster_now_ms()};
-  for (const auto& member : members) {
-    if (member.state != node::MemberState::alive) continue;
-    const auto listed = member_of(*view, member.id);
-    if (listed && listed->is_draining) continue;
-    const auto& facts = member.facts;
-    input.alive.push_back({.id = member.id,
-                           .slots = facts.slots,
-                           .memory_budget_mb = facts.memory_budget_mb -
-                                               std::min(facts.memory_budget_mb, kNodeOwnMb)});
-  }
+  SchedulerInput input{.view = *view,
+                       .alive = rooms_that_work(*view, members),
+                       .away = away_.look(*view, members, mono_now()),
+                       .gone = {},
+                       .now_ms = sources_.cluster_now_ms()};
   input.gone = gone_nodes(*view, members);
   for (auto& body : plan(input)) {
     if (is_stopped_ || !sources_.is_leader()) co_return;

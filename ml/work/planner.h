@@ -5,6 +5,7 @@
 
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
+#include "ml/work/node_rooms.h"
 #include "node/base/log.h"
 #include "node/gossip/member.h"
 
@@ -53,6 +54,7 @@ class Planner {
   Logger log_;
   asio::steady_timer alarm_;
   std::map<std::pair<std::string, std::uint32_t>, std::vector<ProgressPoint>> pending_;
+  AwayRooms away_;
   MonoTime leader_since_{0};
   MonoTime progress_sent_{0};
   bool is_woken_ = false;

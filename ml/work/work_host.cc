@@ -1,8 +1,10 @@
 #include "ml/work/work_host.h"
 
+#include "ml/schedule/trial_memory.h"
 #include "ml/search/family_spec.h"
 #include "ml/study/swarm_members.h"
-#include "ml/table/profile_json.h"
+#include "ml/study/trial_rules.h"
+#include "ml/work/task_data.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -11,8 +13,10 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 namespace starling::ml {
 namespace {
@@ -21,24 +25,28 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 1s;       // without news
 constexpr auto kSweepEvery = 1min;    // for checkpoints of trials that ended elsewhere
-constexpr auto kBlobPause = 100ms;    // between looks for a dataset that is still being copied
+constexpr auto kBeginPause = 100ms;   // between looks for a data set or memory that is not there
 constexpr auto kRecordPatience = 5s;  // per try; results are said until somebody has heard them
 constexpr auto kRecordPause = 500ms;
 constexpr int kTriesPerLine = 60;  // in the log
 
-/// Private memory may exceed the prediction by this much before the kernel says no.
+/// Private memory may exceed the prediction by this much before the kernel says no, where the
+/// node's budget has so much to spare; always by the least.
 constexpr std::uint64_t kCapFactor = 2;
 constexpr std::uint64_t kCapExtraMb = 256;
+constexpr std::uint64_t kCapLeastExtraMb = 64;
+constexpr std::uint64_t kTorchMappedMb = 128;  // LibTorch maps so much more than it touches
+constexpr double kBeginShare = 0.9;
 
 asio::awaitable<void> pause(asio::any_io_executor executor, std::chrono::milliseconds time) {
   asio::steady_timer timer{executor, time};
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-std::string to_sentence(const ChildExited& exited) {
-  if (exited.signal == 9)
-    return fmt::format("the worker was killed (signal 9) at {} MB; memory may have run out",
-                       exited.peak_mb);
+std::string to_sentence(const ChildExited& exited, bool was_out_of_memory) {
+  if (was_out_of_memory)
+    return fmt::format("the kernel ended the worker for lack of memory, at {} MB", exited.peak_mb);
+  if (exited.signal == 9) return fmt::format("the worker was killed at {} MB", exited.peak_mb);
   if (exited.signal != 0) return fmt::format("the worker crashed with signal {}", exited.signal);
   return fmt::format("the worker ended with status {} before it was done", exited.status);
 }
@@ -51,59 +59,6 @@ std::string subject_of(const Command& result) {
   const auto* final_model = std::get_if<FinishFinal>(&result.body);
   return fmt::format("the model of study {}",
                      final_model == nullptr ? "unknown" : final_model->study);
-}
-
-/// Errors: `not_found` if one is gone.
-Result<std::vector<Dataset>> datasets_in(const StateView& view, const StudySpec& spec) {
-  std::vector<Dataset> datasets;
-  for (const std::string& id : datasets_of(spec)) {
-    auto dataset = find_dataset(view, id);
-    if (!dataset) return dataset.error();
-    datasets.push_back(std::move(*dataset));
-  }
-  return datasets;
-}
-
-/// Studies on the same data sets share their columns: "d-1+d-2.columns".
-std::string columns_name(const StudySpec& spec) {
-  return fmt::format("{}.columns", fmt::join(datasets_of(spec), "+"));
-}
-
-/// `ids` as in `columns_name`.
-bool are_there(const StateView& view, std::string_view ids) {
-  while (!ids.empty()) {
-    const std::string_view id = ids.substr(0, ids.find('+'));
-    if (!find_dataset(view, std::string{id})) return false;
-    ids.remove_prefix(std::min(id.size() + 1, ids.size()));
-  }
-  return true;
-}
-
-/// What reading its rows takes: a message holds several profiles, and levels are what is long.
-Result<std::string> short_profile(const Dataset& dataset) {
-  auto profile = profile_from_stored(dataset.profile);
-  if (!profile) return profile.error();
-  for (ColumnProfile& column : profile->columns)
-    column.levels.clear();
-  profile->relations.clear();
-  profile->warnings.clear();
-  return to_json(*profile);
-}
-
-/// The task knows the data sets by their files and profiles. Errors: of a profile that is damaged.
-Result<> put_datasets(const std::vector<Dataset>& datasets,
-                      const node::BlobStore& blobs,
-                      WorkTask& task) {
-  auto profile = profile_text(datasets.front().profile);
-  if (!profile) return profile.error();
-  task.dataset_path = blobs.path(datasets.front().blob).string();
-  task.profile_json = std::move(*profile);
-  for (std::size_t i = 1; i < datasets.size(); ++i) {
-    auto other = short_profile(datasets[i]);
-    if (!other) return other.error();
-    task.more_datasets.push_back({blobs.path(datasets[i].blob).string(), std::move(*other)});
-  }
-  return {};
 }
 
 std::filesystem::path checkpoints_dir(const WorkHostSources& sources) {
@@ -131,12 +86,25 @@ struct WorkHost::Assignment {
   std::vector<Dataset> datasets;  ///< their profiles are unpacked when the work begins
   WorkTask task;
   std::optional<Trial> best;  ///< final job: the trial that is refitted
+  std::uint64_t need_mb = 0;  ///< predicted
+
+  TrainingEngine engine() const { return engine_of(task.params); }
 };
 
 struct WorkHost::Running {
   std::unique_ptr<WorkerChannel> channel;
   bool is_unwanted = false;
   bool is_finished = false;  ///< by an earlier process; only its result is to be said
+  bool is_trial = false;
+  std::uint64_t reserved_mb = 0;         ///< while its process runs
+  std::optional<std::string> makes_way;  ///< why it was ended to free memory
+};
+
+/// How an attempt ended: with what it brought or why it brought nothing.
+struct WorkHost::Ended {
+  Result<WorkDone> done;
+  bool may_retry = true;
+  AttemptEnd end = AttemptEnd::crashed;
 };
 
 WorkHost::WorkHost(asio::any_io_executor core,
@@ -183,6 +151,18 @@ void WorkHost::wake() {
   alarm_.cancel();
 }
 
+bool WorkHost::make_way(const std::string& why) {
+  for (auto at = active_.rbegin(); at != active_.rend(); ++at) {  // tokens grow: youngest first
+    Running& running = *at->second;
+    if (!running.is_trial || !running.channel || running.makes_way || running.is_unwanted) continue;
+    log_.warn("ends its youngest trial token={} because {}", at->first, why);
+    running.makes_way = why;
+    running.channel->kill();
+    return true;
+  }
+  return false;
+}
+
 asio::awaitable<void> WorkHost::run() {
   while (!is_stopped_) {
     reconcile();
@@ -206,7 +186,7 @@ void WorkHost::forget_columns() const {
   for (; !ignored && entry != std::filesystem::directory_iterator{}; entry.increment(ignored)) {
     const auto path = entry->path();
     const bool is_whole = path.extension() == ".columns";  // or one is writing it
-    if (!is_whole || are_there(*view, path.stem().string())) continue;
+    if (!is_whole || are_datasets_there(*view, path.stem().string())) continue;
     std::error_code gone;
     std::filesystem::remove(path, gone);
   }
@@ -242,14 +222,14 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     common.task.epochs_max = study.spec.epochs;
     common.task.patience = study.spec.patience;
     common.task.disk_reserve = sources_.disk_reserve;
-    for (const auto& trial : list_trials(*view, study.id)) {
+    for (const auto& trial : open_trials(*view, study)) {
       if (trial.state != TrialState::running || trial.current.node != sources_.self) continue;
       Assignment one = common;
       one.task.kind = WorkKind::trial;
       one.task.number = trial.number;
       one.task.token = trial.current.token;
       one.task.params = trial.params;
-      one.task.memory_cap_mb = trial.predicted_peak_mb * kCapFactor + kCapExtraMb;
+      one.need_mb = trial.predicted_peak_mb;
       one.task.checkpoint_path = checkpoints_.path(study.id, trial.number);
       wanted.emplace(trial.current.token, std::move(one));
     }
@@ -264,6 +244,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     one.task.params = best->params;
     one.task.fixed_epochs = best->best_epoch;
     one.task.checkpoint_path = checkpoints_.path(study.id, std::nullopt);
+    one.need_mb = final_peak_mb(best->predicted_peak_mb);
     one.best = *best;
     wanted.emplace(job.current.token, std::move(one));
   }
@@ -298,20 +279,21 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   assignment.task.work_dir = attempt_dir(token).string();
   assignment.task.artifact_path = (attempt_dir(token) / "model.zip").string();
 
-  bool may_retry = true;
-  auto done = co_await work(token, assignment, may_retry);
+  running->is_trial = !assignment.best;
+  auto ended = co_await work(token, assignment);
   running->channel.reset();
+  reserved_mb_ -= std::exchange(running->reserved_mb, 0);
   if (!running->is_unwanted && !is_stopped_) {
-    if (!done)
+    if (!ended.done)
       log_.warn("attempt failed study={} trial={} token={} why={}",
                 assignment.task.study,
                 assignment.task.number,
                 token,
-                done.error().detail);
+                ended.done.error().detail);
     if (assignment.best)
-      co_await record_final(token, assignment, std::move(done), may_retry);
+      co_await record_final(token, assignment, std::move(ended));
     else
-      co_await record_trial(token, assignment, std::move(done), may_retry);
+      co_await record_trial(token, assignment, std::move(ended));
   }
   std::filesystem::remove_all(attempt_dir(token), ignored);
   forget_columns();
@@ -321,43 +303,92 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   wake();
 }
 
-asio::awaitable<Result<WorkDone>> WorkHost::work(std::uint64_t token,
-                                                 const Assignment& assignment,
-                                                 bool& may_retry) {
+/// Waits for its data sets, and for memory: what was given may be more than there is at the moment,
+/// where a final came beside a trial. False: it was taken back meanwhile.
+asio::awaitable<bool> WorkHost::may_begin(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
   const auto has = [this](const Dataset& dataset) { return blobs_.has(dataset.blob); };
-  while (!std::ranges::all_of(assignment.datasets, has)) {
-    if (running->is_unwanted || is_stopped_)
-      co_return Error{Errc::unavailable, "taken back before it began"};
-    co_await pause(core_, kBlobPause);
+  const auto most =
+      static_cast<std::uint64_t>(kBeginShare * static_cast<double>(sources_.memory_mb));
+  const auto has_memory = [&] {
+    return reserved_mb_ == 0 || reserved_mb_ + assignment.need_mb <= most;
+  };
+  while (!std::ranges::all_of(assignment.datasets, has) || !has_memory()) {
+    if (running->is_unwanted || is_stopped_) co_return false;
+    co_await pause(core_, kBeginPause);
   }
-  const bool needs_torch = engine_of(assignment.task.params) == TrainingEngine::torch;
-  auto channel = co_await (needs_torch ? pools_.torch() : pools_.native()).spawn();
-  if (!channel) co_return channel.error();
-  running->channel = std::move(*channel);
-  if (running->is_unwanted) co_return Error{Errc::unavailable, "taken back before it began"};
-  WorkTask task = assignment.task;
-  const auto put = put_datasets(assignment.datasets, blobs_, task);
-  if (!put) co_return put.error();
-  WorkMessage message = std::move(task);
-  const auto written = co_await running->channel->write(std::move(message));
-  if (!written) co_return written.error();
-  co_return co_await follow(token, assignment, *running->channel, may_retry);
+  running->reserved_mb = assignment.need_mb;
+  reserved_mb_ += assignment.need_mb;
+  co_return true;
 }
 
-asio::awaitable<Result<WorkDone>> WorkHost::follow(std::uint64_t token,
-                                                   const Assignment& assignment,
-                                                   WorkerChannel& channel,
-                                                   bool& may_retry) {
+/// As much more than predicted as the budget has to spare, up to `kCapFactor` and `kCapExtraMb`.
+std::uint64_t WorkHost::memory_cap(const Assignment& assignment) const {
+  const std::uint64_t need = assignment.need_mb;
+  const std::uint64_t others = reserved_mb_ - std::min(reserved_mb_, need);
+  const std::uint64_t left = sources_.memory_mb - std::min(sources_.memory_mb, others);
+  const std::uint64_t cap =
+      std::max(std::min(need * kCapFactor + kCapExtraMb, left), need + kCapLeastExtraMb);
+  return assignment.engine() == TrainingEngine::torch ? cap + kTorchMappedMb : cap;
+}
+
+asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assignment& assignment) {
+  const auto running = active_.at(token);
+  Ended taken_back{.done = Error{Errc::unavailable, "taken back before it began"}};
+  const bool begins = co_await may_begin(token, assignment);
+  if (!begins) co_return taken_back;
+  const bool needs_torch = assignment.engine() == TrainingEngine::torch;
+  auto channel = co_await (needs_torch ? pools_.torch() : pools_.native()).spawn();
+  if (!channel) co_return Ended{.done = channel.error()};
+  running->channel = std::move(*channel);
+  if (running->is_unwanted) co_return taken_back;
+  WorkTask task = assignment.task;
+  task.memory_cap_mb = memory_cap(assignment);
+  const auto put = put_datasets(assignment.datasets, blobs_, task);
+  if (!put) co_return Ended{.done = put.error()};
+  WorkMessage message = std::move(task);
+  const auto written = co_await running->channel->write(std::move(message));
+  if (!written) co_return Ended{.done = written.error()};
+  co_return co_await follow(token, assignment, *running->channel);
+}
+
+/// The kernel kills by signal 9 and counts it; so does who makes way, and says so.
+asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token,
+                                                  WorkerChannel& channel,
+                                                  std::uint64_t kills_before) {
+  const auto how = co_await channel.exited();
+  const auto running = active_.at(token);
+  if (running->makes_way) {
+    co_return Ended{.done = Error{Errc::no_space, *running->makes_way},
+                    .end = AttemptEnd::made_way};
+  }
+  const bool is_oom = how.signal == SIGKILL && sources_.oom_kills() > kills_before;
+  co_return Ended{.done = Error{Errc::io, to_sentence(how, is_oom)},
+                  .end = is_oom ? AttemptEnd::out_of_memory : AttemptEnd::crashed};
+}
+
+/// The same data and parameters would fail the same way; only the unexpected is worth a retry, and
+/// lack of memory with more of it.
+WorkHost::Ended WorkHost::ended_by(const WorkFailed& failed, std::uint64_t cap_mb) {
+  if (failed.kind == "out_of_memory") {
+    return {.done = Error{Errc::no_space,
+                          fmt::format("{} (it may have {} MB)", failed.message, cap_mb)},
+            .end = AttemptEnd::out_of_memory};
+  }
+  return {.done = to_error(failed), .may_retry = failed.kind == "internal"};
+}
+
+asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
+                                                  const Assignment& assignment,
+                                                  WorkerChannel& channel) {
+  const std::uint64_t kills_before = sources_.oom_kills();
   for (;;) {
     auto message = co_await channel.read();
     if (!message) {
-      if (message.error().code == Errc::corrupt) {
-        channel.kill();
-        co_return message.error();
-      }
-      const auto exited = co_await channel.exited();
-      co_return Error{Errc::io, to_sentence(exited)};
+      if (message.error().code != Errc::corrupt)
+        co_return co_await exited(token, channel, kills_before);
+      channel.kill();
+      co_return Ended{.done = message.error()};
     }
     if (const auto* progress = std::get_if<WorkProgress>(&*message)) {
       if (assignment.best) continue;
@@ -367,21 +398,19 @@ asio::awaitable<Result<WorkDone>> WorkHost::follow(std::uint64_t token,
                        .point = {.epoch = progress->epoch, .value = progress->value}});
       continue;
     }
-    if (auto* done = std::get_if<WorkDone>(&*message)) co_return std::move(*done);
-    if (const auto* failed = std::get_if<WorkFailed>(&*message)) {
-      // The same data and parameters would fail the same way; only the unexpected is worth a retry.
-      may_retry = failed->kind == "internal";
-      co_return to_error(*failed);
-    }
+    if (auto* done = std::get_if<WorkDone>(&*message)) co_return Ended{.done = std::move(*done)};
+    if (const auto* failed = std::get_if<WorkFailed>(&*message))
+      co_return ended_by(*failed, memory_cap(assignment));
     channel.kill();
-    co_return Error{Errc::corrupt, "the worker said something out of turn"};
+    const Error out_of_turn{Errc::corrupt, "the worker said something out of turn"};
+    co_return Ended{.done = out_of_turn};
   }
 }
 
 asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
                                              const Assignment& assignment,
-                                             Result<WorkDone> done,
-                                             bool may_retry) {
+                                             Ended ended) {
+  const auto& done = ended.done;
   FinishTrial finish;
   finish.study = assignment.task.study;
   finish.number = assignment.task.number;
@@ -395,7 +424,8 @@ asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
     finish.peak_mb = done->peak_mb;
   } else {
     finish.state = TrialState::failed;
-    finish.may_retry = may_retry;
+    finish.may_retry = ended.may_retry;
+    finish.end = ended.end;
     finish.error = done.error().detail;
   }
   Command command;
@@ -405,12 +435,12 @@ asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
 
 asio::awaitable<void> WorkHost::record_final(std::uint64_t token,
                                              const Assignment& assignment,
-                                             Result<WorkDone> done,
-                                             bool may_retry) {
+                                             Ended ended) {
+  const auto& done = ended.done;
   FinishFinal finish;
   finish.study = assignment.task.study;
   finish.token = token;
-  finish.may_retry = may_retry;
+  finish.may_retry = ended.may_retry;
   if (done) {
     const auto artifact = co_await store_artifact(assignment.task.artifact_path);
     if (artifact) {

@@ -34,12 +34,15 @@ struct WorkHostSources {
   std::uint64_t recovery_epoch = 0;  ///< how often the swarm was recovered by force
   std::filesystem::path work_dir;    ///< scratch; emptied at start but for checkpoints
   std::uint64_t disk_reserve = 0;    ///< bytes that checkpoints leave free
+  std::uint64_t memory_mb = 0;       ///< for trials; no process begins above nine tenths of it
   std::filesystem::path outbox;      ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
   /// Puts a finished artifact on a majority of the voters.
   std::function<asio::awaitable<Result<>>(ContentHash blob)> replicate;
   /// Tells the leader how a trial goes; may be lost.
   std::function<void(const ProgressPoint& point)> report;
+  /// How often the kernel has ended a process for lack of memory here.
+  std::function<std::uint64_t()> oom_kills;
 };
 
 class WorkHost {
@@ -59,32 +62,38 @@ class WorkHost {
   /// Something was applied.
   void wake();
 
+  /// Ends the youngest trial that runs here; it is tried again, and its attempt does not count
+  /// against it. False: none runs.
+  bool make_way(const std::string& why);
+
   /// Attempts that run here now.
   std::uint32_t running() const { return running_.load(); }
 
  private:
   struct Assignment;
   struct Running;
+  struct Ended;
 
   asio::awaitable<void> run();
   std::map<std::uint64_t, Assignment> wanted() const;
   void reconcile();
   asio::awaitable<void> run_attempt(std::uint64_t token, Assignment assignment);
-  asio::awaitable<Result<WorkDone>> work(std::uint64_t token,
-                                         const Assignment& assignment,
-                                         bool& may_retry);
-  asio::awaitable<Result<WorkDone>> follow(std::uint64_t token,
-                                           const Assignment& assignment,
-                                           WorkerChannel& channel,
-                                           bool& may_retry);
+  asio::awaitable<bool> may_begin(std::uint64_t token, const Assignment& assignment);
+  asio::awaitable<Ended> work(std::uint64_t token, const Assignment& assignment);
+  asio::awaitable<Ended> follow(std::uint64_t token,
+                                const Assignment& assignment,
+                                WorkerChannel& channel);
+  asio::awaitable<Ended> exited(std::uint64_t token,
+                                WorkerChannel& channel,
+                                std::uint64_t kills_before);
+  static Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);
+  std::uint64_t memory_cap(const Assignment& assignment) const;
   asio::awaitable<void> record_trial(std::uint64_t token,
                                      const Assignment& assignment,
-                                     Result<WorkDone> done,
-                                     bool may_retry);
+                                     Ended ended);
   asio::awaitable<void> record_final(std::uint64_t token,
                                      const Assignment& assignment,
-                                     Result<WorkDone> done,
-                                     bool may_retry);
+                                     Ended ended);
   asio::awaitable<void> append_until_known(Command command, std::uint64_t token);
   asio::awaitable<void> say_again(std::uint64_t token, Command result);
   asio::awaitable<void> regain(std::uint64_t token, Command result);
@@ -107,6 +116,7 @@ class WorkHost {
   std::chrono::steady_clock::time_point next_sweep_;          ///< of the checkpoints
   std::map<std::uint64_t, std::shared_ptr<Running>> active_;  ///< by token
   std::atomic<std::uint32_t> running_{0};
+  std::uint64_t reserved_mb_ = 0;  ///< by attempts whose process runs
   bool is_woken_ = false;
   bool is_stopped_ = false;
 };

@@ -1,5 +1,7 @@
 #include "node/process/host_resources.h"
 
+#include "node/process/memory_state.h"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -25,47 +27,6 @@ std::string content_of(const std::filesystem::path& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-std::uint64_t limit_in(const std::filesystem::path& file) {
-  const std::string text = content_of(file);
-  if (text.empty() || std::isdigit(static_cast<unsigned char>(text.front())) == 0) return kNoLimit;
-  return std::strtoull(text.c_str(), nullptr, 10);
-}
-
-/// The smallest limit from this process's cgroup up to the root, in one hierarchy.
-std::uint64_t smallest_limit(std::filesystem::path root, std::string group, const char* file) {
-  std::uint64_t smallest = kNoLimit;
-  for (;;) {
-    smallest = std::min(smallest, limit_in(root / group.substr(group.empty() ? 0 : 1) / file));
-    if (group.size() <= 1) return smallest;
-    group.resize(group.rfind('/'));
-  }
-}
-
-std::uint64_t cgroup_limit() {
-  std::uint64_t smallest = kNoLimit;
-  std::istringstream lines{content_of("/proc/self/cgroup")};
-  for (std::string line; std::getline(lines, line);) {
-    const auto second = line.find(':', line.find(':') + 1);
-    if (second == std::string::npos) continue;
-    const std::string group = line.substr(second + 1);
-    if (line.starts_with("0::"))
-      smallest = std::min(smallest, smallest_limit("/sys/fs/cgroup", group, "memory.max"));
-    if (line.find(":memory:") != std::string::npos)
-      smallest = std::min(smallest,
-                          smallest_limit("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes"));
-  }
-  return smallest;
-}
-
-std::uint64_t available_bytes() {
-  std::istringstream lines{content_of("/proc/meminfo")};
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("MemAvailable:"))
-      return std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
-  }
-  return 0;
 }
 
 /// Field 4 of /proc/PID/stat; the name before it is in parentheses and may hold anything.
@@ -135,7 +96,7 @@ class ChildrenByScan {
 }  // namespace
 
 std::uint64_t memory_limit_bytes() {
-  return std::min(cgroup_limit(), available_bytes());
+  return std::min(cgroup_limit_bytes(), available_bytes());
 }
 
 std::uint64_t memory_used_bytes() {

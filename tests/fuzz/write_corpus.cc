@@ -336,7 +336,7 @@ void write_commands() {
       RemoveDataset{"d-1"},
       CreateStudy{"s-1", spec()},
       StopStudy{"s-1", "time_limit", true},
-      QueueTrials{"s-1", {{0, {{"mlp.width", std::int64_t{8}}}, 20}, {1, {}, 0}}},
+      QueueTrials{"s-1", {{0, {{"mlp.width", std::int64_t{8}}}, 20}, {1, {}, 0, 9}}},
       StartTrial{"s-1", 0, node_number(3)},
       ReportProgress{{{"s-1", 0, 2, {3, 4.5}}, {"s-1", 1, 9, {1, -1}}}},
       FinishTrial{"s-1", 0, 2, TrialState::failed, true, 3, {{"mae", 4}}, 5, 6, 7, 8, "why"},
@@ -354,7 +354,10 @@ void write_commands() {
       AddSwarmKey{tests::ring_of(6)[0].key},
       UseSwarmKey{2},
       NoteDecision{"voters", "node-2 is dead"},
-      Adopt{SwarmId{{7}}, adopted_pairs(), 2}};
+      Adopt{SwarmId{{7}}, adopted_pairs(), 2},
+      MoveTrials{{{"s-1", 0, {}, node_number(3)}, {"s-1", 1, node_number(4), {}}}, "stolen"},
+      PauseStudy{"s-1", true},
+      ExtendStudy{"s-1", 5}};
   for (std::size_t i = 0; i < bodies.size(); ++i)
     write("command",
           fmt::format("kind_{:02}", i),

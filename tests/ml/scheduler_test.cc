@@ -20,6 +20,7 @@ std::vector<CommandBody> plan_for(const Swarm& swarm,
                                   std::vector<NodeId> gone = {}) {
   return plan({.view = swarm.view,
                .alive = std::move(alive),
+               .away = {},
                .gone = std::move(gone),
                .now_ms = swarm.now_ms});
 }

@@ -55,6 +55,9 @@ class Swarm {
     return applied.outcome;
   }
 
+  /// Nodes have queues of their own from here on.
+  void raise_level() { EXPECT_FALSE(run(RaiseFeatureLevel{kFeatureLevel}).error); }
+
   void add_dataset() {
     Dataset dataset{.id = "d-1",
                     .name = "table",
@@ -110,6 +113,22 @@ class Swarm {
     command.may_retry = true;
     command.error = "the worker was killed by signal 9";
     return run(std::move(command));
+  }
+
+  Outcome lack_memory(std::uint32_t number, std::uint64_t token) {
+    FinishTrial command;
+    command.study = "s-1";
+    command.number = number;
+    command.token = token;
+    command.state = TrialState::failed;
+    command.may_retry = true;
+    command.end = AttemptEnd::out_of_memory;
+    command.error = "out of memory at 150 MB";
+    return run(std::move(command));
+  }
+
+  Outcome move(std::uint32_t number, NodeId from, NodeId to) {
+    return run(MoveTrials{{{"s-1", number, from, to}}, "test"});
   }
 
   Study study() const { return find_study(view, "s-1").value(); }

@@ -14,14 +14,17 @@ std::vector<std::string> encoded_commands() {
   FinalResult result;
   result.test = {{"rmse", 1}};
   result.classes = {"no", "yes"};
+  spec.priority = -3;
+  spec.required_labels = {{"gpu", "true"}};
   FinishTrial finish{"s", 1, 2, TrialState::failed, true, 3, {{"m", 4}}, 5, 6, 7, 8, "e"};
+  finish.end = AttemptEnd::made_way;
   const std::vector<CommandBody> bodies{
       AddToken{hash_of(to_bytes("t"))},
       AddDataset{{"d", "n", hash_of(to_bytes("b")), 1, 2, "{}", 3}},
       RemoveDataset{"d"},
       CreateStudy{"s", spec},
       StopStudy{"s", "r", true},
-      QueueTrials{"s", {{0, {{"a", 1.0}}, 2}}},
+      QueueTrials{"s", {{0, {{"a", 1.0}}, 2, 3}}},
       StartTrial{"s", 1, node_of(3)},
       ReportProgress{{{"s", 1, 2, {3, 4}}}},
       finish,
@@ -39,7 +42,10 @@ std::vector<std::string> encoded_commands() {
       AddSwarmKey{tests::ring_of(6)[0].key},
       UseSwarmKey{2},
       NoteDecision{"voters", "node-2 is dead"},
-      Adopt{SwarmId{{1, 2}}, std::string("\0\xff", 2), 3}};
+      Adopt{SwarmId{{1, 2}}, std::string("\0\xff", 2), 3},
+      MoveTrials{{{"s", 1, {}, node_of(2)}, {"s", 2, node_of(1), {}}}, "stolen"},
+      PauseStudy{"s", true},
+      ExtendStudy{"s", 5}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
     all.push_back(encode(Command{"key", "hash", 9, 10, body}));
@@ -92,9 +98,16 @@ TEST(EntityWire, AStudyAndATrialSurviveTheirBytes) {
   swarm.create_study(2);
   swarm.queue(0);
   swarm.finish(0, swarm.start(0), 1.25);
-  const auto study = swarm.study();
+  auto study = swarm.study();
+  study.all_final_below = 1;
+  study.paused_ms = 5;
   EXPECT_EQ(decode_study(encode(study)).value(), study);
-  const auto trial = swarm.trial(0);
+  auto trial = swarm.trial(0);
+  EXPECT_EQ(decode_trial(encode(trial)).value(), trial);
+  trial.queued_at = node_of(3);
+  trial.estimate_mb = 7;
+  trial.ends = {1, 2, 3, 4};
+  trial.past = {{{9, node_of(1)}, AttemptEnd::made_way, 11, "short"}};
   EXPECT_EQ(decode_trial(encode(trial)).value(), trial);
   EXPECT_EQ(decode_study("\xff\xff").error().code, Errc::corrupt);
 }

@@ -32,8 +32,10 @@ Json member_json(const MemberStatus& status) {
             {"state", state_name(status.member.state)},
             {"role", status.role},
             {"is_leader", status.is_leader}};
-  json["memory"] = Json{
-      {"budget_mb", budget}, {"used_mb", used}, {"free_mb", budget > used ? budget - used : 0}};
+  json["memory"] = Json{{"budget_mb", budget},
+                        {"used_mb", used},
+                        {"free_mb", budget > used ? budget - used : 0},
+                        {"is_short", facts.memory_is_short}};
   json["disk"] = Json{{"free_mb", facts.disk_free_mb}, {"sync_us", facts.sync_us}};
   json["slots"] = facts.slots;
   json["trials_running"] = facts.trials_running;

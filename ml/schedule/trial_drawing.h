@@ -1,0 +1,42 @@
+/// Which trials a study tries next, and how much memory each is predicted to need.
+///
+/// Threads: none. Pure.
+#pragma once
+
+#include "ml/study/command.h"
+#include "ml/study/study_state.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace starling::ml {
+
+/// What a study's trials have taught about the estimates of memory: by family, the greatest ratio
+/// of what was used to what the formula said, over the last `kLessonWindow` that completed.
+class MemoryLesson {
+ public:
+  static constexpr std::size_t kLessonTrials = 3;  ///< before that, the formula alone is believed
+  static constexpr std::size_t kLessonWindow = 20;
+  static constexpr double kLessonLeast = 0.75;
+  static constexpr double kLessonMost = 4;
+
+  explicit MemoryLesson(std::span<const Trial> trials);
+
+  double factor(const Params& params) const;
+  std::uint64_t corrected(const Params& params, std::uint64_t estimate_mb) const;
+
+ private:
+  std::map<std::string, std::vector<double>> ratios_;
+};
+
+/// The next trials of a study as one command; nothing if none can be drawn now.
+///
+/// Trial k is drawn when all trials <= k - P are final, from exactly those (design section 6.3), so
+/// a study's parameters do not depend on which nodes ran it. A study that cannot go on is stopped.
+std::optional<CommandBody> draw_trials(const StateView& view, const Study& study);
+
+}  // namespace starling::ml

@@ -1,0 +1,446 @@
+// Each rule either says what it made or why the command is refused.
+#include "ml/study/trial_rules.h"
+
+#include "ml/study/register_model.h"
+#include "ml/study/study_state.h"
+#include "node/base/assert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace starling::ml {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kSparePeakMb = 8;  // of a process that grew until it was stopped
+
+Json to_json(const Params& params) {
+  Json json = Json::object();
+  for (const auto& [name, value] : params)
+    std::visit([&json, &key = name](const auto& plain) { json[key] = plain; }, value);
+  return json;
+}
+
+struct TrialOfStudy {
+  Study study;
+  Trial trial;
+};
+
+Result<TrialOfStudy> find_trial_of(const StateView& view,
+                                   std::string_view id,
+                                   std::uint32_t number) {
+  auto study = find_study(view, id);
+  if (!study) return study.error();
+  auto trial = find_trial(view, id, number);
+  if (!trial) return trial.error();
+  return TrialOfStudy{std::move(*study), std::move(*trial)};
+}
+
+/// Since a level that all nodes share: an older one would not apply it the same way.
+bool knows_queues(const Transaction& tx) {
+  return feature_level(tx.view()) >= kQueuesLevel;
+}
+
+void move_trial(Study& study, Trial& trial, TrialState to) {
+  STARLING_ASSERT(!is_final(trial.state), "a finished trial never changes its state");
+  --count_of(study.counts, trial.state);
+  ++count_of(study.counts, to);
+  trial.state = to;
+}
+
+void pass_final_trials(Transaction& tx, Study& study) {
+  if (!knows_queues(tx)) return;
+  for (;; ++study.all_final_below) {
+    const auto next = find_trial(tx.view(), study.id, study.all_final_below);
+    if (!next || !is_final(next->state)) return;
+  }
+}
+
+void event_finished(Transaction& tx, const Trial& trial) {
+  Json data{{"study", trial.study},
+            {"number", trial.number},
+            {"state", to_string(trial.state)},
+            {"value", nullptr},
+            {"error", trial.error}};
+  if (trial.value) data["value"] = *trial.value;
+  tx.event("trial_finished", data);
+}
+
+/// It is final and stored; its study is not stored yet.
+void end_trial(Transaction& tx, Study& study, Trial& trial, TrialState state) {
+  move_trial(study, trial, state);
+  trial.queued_at = {};
+  trial.ended_ms = tx.wall_ms();
+  tx.put(trial);
+  event_finished(tx, trial);
+  pass_final_trials(tx, study);
+}
+
+void note_best(Transaction& tx, Study& study, const Trial& trial) {
+  const double value = *trial.value;
+  const bool better = !study.best_number ||
+                      (study.spec.maximize ? value > study.best_value : value < study.best_value);
+  if (!better) return;
+  study.best_number = trial.number;
+  study.best_value = value;
+  tx.event("best_changed", {{"study", study.id}, {"number", trial.number}, {"value", value}});
+}
+
+Outcome refused_if_not_queued(const Trial& trial) {
+  if (trial.state == TrialState::queued) return {};
+  return refused(Errc::conflict,
+                 fmt::format("trial {} is {}", trial.number, to_string(trial.state)));
+}
+
+/// Why this was the trial's last attempt; empty if it was not.
+std::string last_straw(const Trial& trial, const std::string& reason) {
+  const AttemptEnds& ends = trial.ends;
+  if (ends.crashed >= kAttemptsMax)
+    return fmt::format("{} attempts failed; the last one: {}", kAttemptsMax, reason);
+  if (ends.node_gone >= kNodesLostMax)
+    return fmt::format("{} nodes were lost while they ran it", kNodesLostMax);
+  if (ends.out_of_memory >= kMemoryKillsMax)
+    return fmt::format("ran out of memory {} times, the last time with {} MB reserved",
+                       kMemoryKillsMax,
+                       trial.predicted_peak_mb);
+  return "";
+}
+
+std::string last_straw_before_queues(const Trial& trial, const std::string& reason) {
+  if (trial.attempts < kAttemptsMax) return "";
+  return fmt::format("{} attempts failed; the last one: {}", kAttemptsMax, reason);
+}
+
+void note_end(Trial& trial, AttemptEnd end, std::uint64_t peak_mb, const std::string& why) {
+  ++count_of(trial.ends, end);
+  trial.past.push_back({trial.current, end, peak_mb, why});
+  if (trial.past.size() > kPastAttemptsKept) trial.past.erase(trial.past.begin());
+  if (end != AttemptEnd::out_of_memory) return;
+  const std::uint64_t more = trial.predicted_peak_mb + (trial.predicted_peak_mb + 1) / 2;
+  trial.predicted_peak_mb = std::max(more, peak_mb + peak_mb / 4 + kSparePeakMb);
+}
+
+/// The attempt is over and its work is not: again, or no more. Stores the trial.
+void retry_or_fail(
+    Transaction& tx, Study& study, Trial& trial, AttemptEnd end, const std::string& why) {
+  const bool has_causes = knows_queues(tx);
+  if (has_causes) note_end(trial, end, trial.peak_mb, why);
+  const std::string straw =
+      has_causes ? last_straw(trial, why) : last_straw_before_queues(trial, why);
+  if (straw.empty()) {
+    move_trial(study, trial, TrialState::queued);
+    tx.put(trial);
+    Json data{{"study", study.id}, {"number", trial.number}, {"reason", why}};
+    if (has_causes) data["cause"] = to_string(end);
+    tx.event("trial_requeued", data);
+    return;
+  }
+  trial.error = straw;
+  const bool lacked_memory = has_causes && end == AttemptEnd::out_of_memory;
+  end_trial(tx, study, trial, lacked_memory ? TrialState::infeasible : TrialState::failed);
+  end_if_all_final(tx, study);
+}
+
+void retry_or_fail_final(Transaction& tx, Study& study, const std::string& reason) {
+  auto& job = study.final_job;
+  job.error = reason;
+  if (job.attempts < kAttemptsMax) {
+    job.state = FinalState::queued;
+    return;
+  }
+  job.state = FinalState::failed;
+  set_status(tx, study, StudyStatus::failed, fmt::format("the final fit failed: {}", reason));
+}
+
+/// Halves a curve's resolution once it is full: early epochs stay recognisable, size stays bounded.
+void add_point(Curve& curve, CurvePoint point) {
+  if (!curve.empty() && curve.back().epoch >= point.epoch) return;
+  curve.push_back(point);
+  if (curve.size() <= kCurvePointsMax) return;
+  Curve thinned;
+  for (std::size_t i = 0; i < curve.size(); i += 2)
+    thinned.push_back(curve[i]);
+  if (thinned.back().epoch != point.epoch) thinned.push_back(point);
+  curve = std::move(thinned);
+}
+
+/// Design section 5: the current attempt's word counts, and the last attempt's while none is newer.
+bool may_finish(const Trial& trial, std::uint64_t token) {
+  return !is_final(trial.state) && trial.current.token == token && token != 0;
+}
+
+/// What its word says it is, unless the value is none.
+TrialState said_state(const FinishTrial& command) {
+  if (command.state == TrialState::completed && !std::isfinite(command.value))
+    return TrialState::failed;
+  return is_final(command.state) ? command.state : TrialState::failed;
+}
+
+void end_as_said(Transaction& tx, Study& study, Trial& trial, const FinishTrial& command) {
+  const TrialState state = said_state(command);
+  trial.error = command.error;
+  if (command.state == TrialState::completed && state == TrialState::failed)
+    trial.error = "the value is not a finite number";
+  if (state == TrialState::completed) {
+    trial.value = command.value;
+    trial.metrics = command.metrics;
+    trial.best_epoch = command.best_epoch;
+  }
+  end_trial(tx, study, trial, state);
+  if (state == TrialState::completed) note_best(tx, study, trial);
+  end_if_all_final(tx, study);
+}
+
+void expire(Transaction& tx, const ExpireAttempts::Item& item, const std::string& reason) {
+  auto study = find_study(tx.view(), item.study);
+  if (!study) return;
+  if (!item.number) {
+    const auto& job = study->final_job;
+    if (job.state != FinalState::running || job.current.token != item.token) return;
+    retry_or_fail_final(tx, *study, reason);
+    tx.put(*study);
+    return;
+  }
+  auto trial = find_trial(tx.view(), item.study, *item.number);
+  if (!trial || trial->state != TrialState::running || trial->current.token != item.token) return;
+  retry_or_fail(tx, *study, *trial, AttemptEnd::node_gone, reason);
+  tx.put(*study);
+}
+
+/// False if it no longer waits there.
+bool move(Transaction& tx, const MoveTrials::Item& item, const std::string& why) {
+  auto found = find_trial_of(tx.view(), item.study, item.number);
+  if (!found) return false;
+  auto& trial = found->trial;
+  if (trial.state != TrialState::queued || trial.queued_at != item.from || item.from == item.to)
+    return false;
+  trial.queued_at = item.to;
+  tx.put(trial);
+  tx.event("trial_moved",
+           {{"study", item.study},
+            {"number", item.number},
+            {"from", item.from.is_none() ? "" : item.from.hex()},
+            {"to", item.to.is_none() ? "" : item.to.hex()},
+            {"reason", why}});
+  return true;
+}
+
+}  // namespace
+
+void set_status(Transaction& tx, Study& study, StudyStatus status, std::string_view reason) {
+  study.status = status;
+  if (!reason.empty()) study.stop_reason = reason;
+  if (has_ended(status)) study.ended_ms = tx.wall_ms();
+  tx.event("study_status",
+           {{"study", study.id}, {"status", to_string(status)}, {"reason", study.stop_reason}});
+}
+
+/// All trials are final: refit the best one, or end as failed if there is none.
+void finish_search(Transaction& tx, Study& study, std::string_view reason) {
+  if (study.best_number) {
+    study.final_job.state = FinalState::queued;
+    set_status(tx, study, StudyStatus::finishing, reason);
+    return;
+  }
+  set_status(tx, study, StudyStatus::failed, reason.empty() ? "no trial completed" : reason);
+}
+
+void end_if_all_final(Transaction& tx, Study& study) {
+  const bool all_final = study.counts.final_count() == study.spec.trials;
+  if (all_final && study.status == StudyStatus::running) finish_search(tx, study, "");
+}
+
+void cancel_open_trials(Transaction& tx, Study& study) {
+  for (auto& trial : open_trials(tx.view(), study))
+    end_trial(tx, study, trial, TrialState::cancelled);
+  study.counts.cancelled += study.spec.trials - study.counts.drawn();
+}
+
+std::vector<Trial> open_trials(const StateView& view, const Study& study) {
+  auto trials = list_trials(view, study.id, study.all_final_below);
+  std::erase_if(trials, [](const Trial& trial) { return is_final(trial.state); });
+  return trials;
+}
+
+Outcome run(Transaction& tx, const QueueTrials& command) {
+  auto study = find_study(tx.view(), command.study);
+  if (!study) return refused(study.error());
+  if (study->status != StudyStatus::queued && study->status != StudyStatus::running)
+    return refused(Errc::conflict, fmt::format("study {} draws no more trials", command.study));
+  for (const auto& queued : command.trials) {
+    if (queued.number != study->counts.drawn() || queued.number >= study->spec.trials) {
+      return refused(Errc::conflict,
+                     fmt::format("trial {} is not the next of study {} (drawn {}, requested {})",
+                                 queued.number,
+                                 command.study,
+                                 study->counts.drawn(),
+                                 study->spec.trials));
+    }
+    Trial trial;
+    trial.study = study->id;
+    trial.number = queued.number;
+    trial.params = queued.params;
+    trial.predicted_peak_mb = queued.predicted_peak_mb;
+    trial.estimate_mb = queued.estimate_mb;
+    trial.created_ms = tx.wall_ms();
+    ++study->counts.queued;
+    tx.put(trial);
+    tx.event("trial_queued",
+             {{"study", study->id}, {"number", trial.number}, {"params", to_json(trial.params)}});
+  }
+  if (study->status == StudyStatus::queued) {
+    study->started_ms = tx.wall_ms();
+    study->began_ms = tx.now_ms();
+    set_status(tx, *study, StudyStatus::running, "");
+  }
+  tx.put(*study);
+  return {};
+}
+
+Outcome run(Transaction& tx, const MoveTrials& command) {
+  std::uint64_t moved = 0;
+  for (const auto& item : command.items)
+    moved += move(tx, item, command.why) ? 1 : 0;
+  if (moved == 0) return refused(Errc::conflict, "none of these trials waits there any more");
+  return {.id = {}, .number = moved, .error = {}};
+}
+
+Outcome run(Transaction& tx, const StartTrial& command) {
+  auto found = find_trial_of(tx.view(), command.study, command.number);
+  if (!found) return refused(found.error());
+  auto& [study, trial] = *found;
+  if (auto not_queued = refused_if_not_queued(trial); not_queued.error) return not_queued;
+  if (!trial.queued_at.is_none() && trial.queued_at != command.node) {
+    return refused(Errc::conflict,
+                   fmt::format("trial {} waits in the queue of another node", command.number));
+  }
+  if (study.status == StudyStatus::paused)
+    return refused(Errc::conflict, fmt::format("study {} is paused", study.id));
+  move_trial(study, trial, TrialState::running);
+  trial.queued_at = {};
+  trial.current = {.token = tx.token(), .node = command.node};
+  ++trial.attempts;
+  trial.started_ms = tx.wall_ms();
+  tx.erase(keys::curve(command.study, command.number));
+  tx.put(trial);
+  tx.put(study);
+  tx.event("trial_started",
+           {{"study", study.id},
+            {"number", trial.number},
+            {"node", command.node.hex()},
+            {"attempt", trial.attempts}});
+  return {.id = {}, .number = tx.token(), .error = {}};
+}
+
+Outcome run(Transaction& tx, const ReportProgress& command) {
+  std::map<std::pair<std::string, std::uint32_t>, Curve> curves;
+  std::map<std::pair<std::string, std::uint32_t>, CurvePoint> last;
+  for (const auto& item : command.points) {
+    const auto trial = find_trial(tx.view(), item.study, item.number);
+    if (!trial || trial->state != TrialState::running || trial->current.token != item.token)
+      continue;  // A late word of an attempt that is over.
+    const auto key = std::pair{item.study, item.number};
+    auto [at, is_new] = curves.try_emplace(key);
+    if (is_new) at->second = find_curve(tx.view(), item.study, item.number);
+    add_point(at->second, item.point);
+    last[key] = item.point;
+  }
+  for (const auto& [key, curve] : curves)
+    tx.put_raw(keys::curve(key.first, key.second), encode(curve));
+  for (const auto& [key, point] : last) {
+    tx.event("trial_progress",
+             {{"study", key.first},
+              {"number", key.second},
+              {"epoch", point.epoch},
+              {"value", point.value}});
+  }
+  return {};
+}
+
+Outcome run(Transaction& tx, const FinishTrial& command) {
+  auto found = find_trial_of(tx.view(), command.study, command.number);
+  if (!found) return refused(found.error());
+  auto& [study, trial] = *found;
+  if (!may_finish(trial, command.token)) {
+    if (is_final(trial.state) && trial.current.token == command.token) return {};  // said again
+    return refused(Errc::conflict,
+                   fmt::format("attempt {} of trial {} is not the current one ({})",
+                               command.token,
+                               command.number,
+                               trial.current.token));
+  }
+  trial.seconds = command.seconds;
+  trial.epochs = command.epochs;
+  trial.peak_mb = command.peak_mb;
+  study.trial_seconds += command.seconds;
+  const bool brings_nothing = said_state(command) != TrialState::completed && command.may_retry;
+  if (!brings_nothing)
+    end_as_said(tx, study, trial, command);
+  else if (trial.state == TrialState::running)
+    retry_or_fail(tx, study, trial, command.end, command.error);
+  else
+    tx.put(trial);
+  tx.put(study);
+  return {};
+}
+
+Outcome run(Transaction& tx, const RefuseTrial& command) {
+  auto found = find_trial_of(tx.view(), command.study, command.number);
+  if (!found) return refused(found.error());
+  auto& [study, trial] = *found;
+  if (auto not_queued = refused_if_not_queued(trial); not_queued.error) return not_queued;
+  trial.error = command.reason;
+  end_trial(tx, study, trial, TrialState::infeasible);
+  end_if_all_final(tx, study);
+  tx.put(study);
+  return {};
+}
+
+Outcome run(Transaction& tx, const StartFinal& command) {
+  auto study = find_study(tx.view(), command.study);
+  if (!study) return refused(study.error());
+  if (study->status != StudyStatus::finishing || study->final_job.state != FinalState::queued)
+    return refused(Errc::conflict, fmt::format("study {} waits for no final fit", command.study));
+  auto& job = study->final_job;
+  job.state = FinalState::running;
+  job.current = {.token = tx.token(), .node = command.node};
+  ++job.attempts;
+  tx.put(*study);
+  tx.event("final_started", {{"study", study->id}, {"node", command.node.hex()}});
+  return {.id = {}, .number = tx.token(), .error = {}};
+}
+
+Outcome run(Transaction& tx, const FinishFinal& command) {
+  auto study = find_study(tx.view(), command.study);
+  if (!study) return refused(study.error());
+  auto& job = study->final_job;
+  const bool is_over = job.state == FinalState::completed || job.state == FinalState::failed;
+  if (is_over && job.current.token == command.token) return {};  // said again
+  if (study->status != StudyStatus::finishing || job.current.token != command.token)
+    return refused(Errc::conflict, fmt::format("final attempt {} is not current", command.token));
+  if (command.result) {
+    job.state = FinalState::completed;
+    job.error.clear();
+    study->result = command.result;
+    register_model(tx, *study);
+    set_status(tx, *study, StudyStatus::completed, "");
+  } else if (job.state == FinalState::running) {
+    if (!command.may_retry) job.attempts = kAttemptsMax;
+    retry_or_fail_final(tx, *study, command.error);
+  }
+  tx.put(*study);
+  return {};
+}
+
+Outcome run(Transaction& tx, const ExpireAttempts& command) {
+  for (const auto& item : command.items)
+    expire(tx, item, command.reason);
+  return {};
+}
+
+}  // namespace starling::ml

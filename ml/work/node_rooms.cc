@@ -1,0 +1,60 @@
+#include "ml/work/node_rooms.h"
+
+#include "ml/study/swarm_members.h"
+
+#include <algorithm>
+
+namespace starling::ml {
+namespace {
+
+constexpr std::uint64_t kNodeOwnMb = 64;  // design section 11: a node without trials
+
+bool is_draining(const StateView& view, NodeId node) {
+  const auto listed = member_of(view, node);
+  return listed && listed->is_draining;
+}
+
+bool works(const StateView& view, const node::Member& member) {
+  return member.state == node::MemberState::alive && !is_draining(view, member.id);
+}
+
+}  // namespace
+
+std::uint64_t trial_memory_mb(std::uint64_t budget_mb) {
+  return budget_mb - std::min(budget_mb, kNodeOwnMb);
+}
+
+NodeRoom room_of(const node::Member& member) {
+  const auto& facts = member.facts;
+  return {.id = member.id,
+          .slots = facts.slots,
+          .memory_budget_mb = trial_memory_mb(facts.memory_budget_mb),
+          .labels = facts.labels,
+          .is_short = facts.memory_is_short};
+}
+
+std::vector<NodeRoom> rooms_that_work(const StateView& view,
+                                      const std::vector<node::Member>& members) {
+  std::vector<NodeRoom> rooms;
+  for (const auto& member : members)
+    if (works(view, member)) rooms.push_back(room_of(member));
+  return rooms;
+}
+
+std::vector<NodeRoom> AwayRooms::look(const StateView& view,
+                                      const std::vector<node::Member>& members,
+                                      MonoTime now) {
+  std::vector<NodeRoom> rooms;
+  for (const auto& member : members) {
+    if (works(view, member) || member.state == node::MemberState::left) continue;
+    const bool is_dead = member.state == node::MemberState::dead;
+    if (!is_dead) dead_since_.erase(member.id);
+    const MonoTime since = is_dead ? dead_since_.try_emplace(member.id, now).first->second : now;
+    if (now - since < kMayComeBack) rooms.push_back(room_of(member));
+  }
+  for (const auto& member : members)
+    if (member.state == node::MemberState::alive) dead_since_.erase(member.id);
+  return rooms;
+}
+
+}  // namespace starling::ml

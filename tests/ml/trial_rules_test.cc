@@ -1,0 +1,219 @@
+// How attempts end and begin again, whose queue a trial waits in, and how a study is paused and
+// extended.
+#include "ml/study/trial_rules.h"
+
+#include "tests/ml/study_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace starling::ml {
+namespace {
+
+using testing::HasSubstr;
+
+Swarm swarm_with(std::uint32_t trials) {
+  Swarm swarm;
+  swarm.raise_level();
+  swarm.add_dataset();
+  swarm.create_study(trials, trials);
+  for (std::uint32_t number = 0; number < trials; ++number)
+    swarm.queue(number);
+  return swarm;
+}
+
+void expire(Swarm& swarm, std::uint32_t number, std::uint64_t token) {
+  EXPECT_FALSE(swarm.run(ExpireAttempts{{{"s-1", number, token}}, "its node is gone"}).error);
+}
+
+TEST(Queue, ATrialStartsOnlyWhereItWaits) {
+  auto swarm = swarm_with(1);
+  EXPECT_FALSE(swarm.move(0, {}, node_of(1)).error);
+  EXPECT_EQ(swarm.trial(0).queued_at, node_of(1));
+  EXPECT_EQ(swarm.run(StartTrial{"s-1", 0, node_of(2)}).error->code, Errc::conflict);
+  EXPECT_FALSE(swarm.run(StartTrial{"s-1", 0, node_of(1)}).error);
+  EXPECT_TRUE(swarm.trial(0).queued_at.is_none());
+}
+
+TEST(Queue, OfTwoThievesTheLogDecides) {
+  auto swarm = swarm_with(1);
+  EXPECT_FALSE(swarm.move(0, {}, node_of(1)).error);
+  EXPECT_FALSE(swarm.move(0, node_of(1), node_of(2)).error);
+  EXPECT_EQ(swarm.move(0, node_of(1), node_of(3)).error->code, Errc::conflict);
+  EXPECT_EQ(swarm.run(StartTrial{"s-1", 0, node_of(1)}).error->code, Errc::conflict)
+      << "the owner came too late";
+  EXPECT_FALSE(swarm.run(StartTrial{"s-1", 0, node_of(2)}).error);
+  EXPECT_EQ(swarm.move(0, node_of(2), node_of(3)).error->code, Errc::conflict) << "it runs";
+}
+
+TEST(Queue, WhatCannotBeMovedDoesNotHinderTheRest) {
+  auto swarm = swarm_with(2);
+  swarm.start(0);
+  const auto moved = swarm.run(
+      MoveTrials{{{"s-1", 0, {}, node_of(2)}, {"s-1", 1, {}, node_of(2)}, {"s-9", 1, {}, {}}}, ""});
+  EXPECT_FALSE(moved.error);
+  EXPECT_EQ(moved.number, 1U);
+  EXPECT_EQ(swarm.trial(1).queued_at, node_of(2));
+}
+
+TEST(LackOfMemory, AsksForHalfAsMuchAgainAndCostsNoAttempt) {
+  auto swarm = swarm_with(1);
+  EXPECT_FALSE(swarm.lack_memory(0, swarm.start(0)).error);
+  const Trial again = swarm.trial(0);
+  EXPECT_EQ(again.state, TrialState::queued);
+  EXPECT_EQ(again.predicted_peak_mb, 150U);
+  EXPECT_EQ(again.ends.out_of_memory, 1U);
+  ASSERT_EQ(again.past.size(), 1U);
+  EXPECT_EQ(again.past[0].end, AttemptEnd::out_of_memory);
+  EXPECT_EQ(again.past[0].attempt.node, node_of(1));
+  EXPECT_THAT(again.past[0].why, HasSubstr("150 MB"));
+  for (std::uint32_t crashes = 1; crashes < kAttemptsMax; ++crashes)
+    EXPECT_FALSE(swarm.crash(0, swarm.start(0)).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::queued) << "crashes have a budget of their own";
+  EXPECT_FALSE(swarm.crash(0, swarm.start(0)).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
+}
+
+TEST(LackOfMemory, EndsAsInfeasibleWithTheNumbers) {
+  auto swarm = swarm_with(1);
+  for (std::uint32_t i = 0; i < kMemoryKillsMax; ++i)
+    EXPECT_FALSE(swarm.lack_memory(0, swarm.start(0)).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::infeasible);
+  EXPECT_THAT(swarm.trial(0).error, HasSubstr("12 times"));
+  EXPECT_EQ(swarm.trial(0).past.size(), kPastAttemptsKept);
+}
+
+TEST(LostNodes, DoNotUseUpTheAttempts) {
+  auto swarm = swarm_with(1);
+  for (std::uint32_t i = 1; i < kNodesLostMax; ++i)
+    expire(swarm, 0, swarm.start(0));
+  EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
+  expire(swarm, 0, swarm.start(0));
+  EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
+  EXPECT_THAT(swarm.trial(0).error, HasSubstr("10 nodes"));
+}
+
+TEST(BelowTheLevelOfQueues, EveryEndCountsAsBefore) {
+  Swarm swarm;
+  swarm.add_dataset();
+  swarm.create_study(1);
+  swarm.queue(0);
+  EXPECT_FALSE(swarm.lack_memory(0, swarm.start(0)).error);
+  EXPECT_EQ(swarm.trial(0).predicted_peak_mb, 100U);
+  EXPECT_TRUE(swarm.trial(0).past.empty());
+  expire(swarm, 0, swarm.start(0));
+  expire(swarm, 0, swarm.start(0));
+  EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
+  EXPECT_EQ(swarm.study().all_final_below, 0U);
+}
+
+TEST(OpenTrials, AreThoseThatAreNotFinal) {
+  auto swarm = swarm_with(4);
+  swarm.finish(2, swarm.start(2), 1);
+  EXPECT_EQ(swarm.study().all_final_below, 0U);
+  swarm.finish(0, swarm.start(0), 1);
+  EXPECT_EQ(swarm.study().all_final_below, 1U);
+  swarm.finish(1, swarm.start(1), 1);
+  EXPECT_EQ(swarm.study().all_final_below, 3U);
+  const auto open = open_trials(swarm.view, swarm.study());
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].number, 3U);
+}
+
+TEST(Pause, StartsNothingAndWhatRunsGoesOn) {
+  auto swarm = swarm_with(2);
+  const auto token = swarm.start(0);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", true}).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::paused);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", true}).error) << "said again";
+  EXPECT_EQ(swarm.run(StartTrial{"s-1", 1, node_of(1)}).error->code, Errc::conflict);
+  EXPECT_TRUE(swarm.run(QueueTrials{"s-1", {{2, {}, 1}}}).error);
+  EXPECT_FALSE(swarm.finish(0, token, 1).error);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", false}).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::running);
+  EXPECT_FALSE(swarm.finish(1, swarm.start(1), 2).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::finishing);
+}
+
+TEST(Pause, OfWhatThenEndedGoesOnToTheFinal) {
+  auto swarm = swarm_with(1);
+  const auto token = swarm.start(0);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", true}).error);
+  EXPECT_FALSE(swarm.finish(0, token, 1).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::paused);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", false}).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::finishing);
+  EXPECT_EQ(swarm.run(PauseStudy{"s-1", true}).error->code, Errc::conflict);
+}
+
+TEST(Pause, DoesNotCountForTheTimeLimit) {
+  auto swarm = swarm_with(1);
+  const auto began = swarm.study().began_ms;
+  swarm.now_ms += 1000;
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", true}).error);
+  swarm.now_ms += 60'000;
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", false}).error);
+  EXPECT_EQ(swarm.study().began_ms, began + 60'000);
+}
+
+TEST(Pause, BeforeItBeganLeavesItToBegin) {
+  Swarm swarm;
+  swarm.raise_level();
+  swarm.add_dataset();
+  swarm.create_study(1);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", true}).error);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", false}).error);
+  EXPECT_EQ(swarm.study().status, StudyStatus::queued);
+}
+
+FinalResult some_result() {
+  FinalResult result;
+  result.test = {{"rmse", 4.0}};
+  result.artifact = hash_of(to_bytes("zip"));
+  return result;
+}
+
+TEST(Extend, ACompletedStudyGoesOnAndRegistersTheNextVersion) {
+  auto swarm = swarm_with(1);
+  swarm.finish(0, swarm.start(0), 5);
+  for (std::uint64_t version = 1; version <= 2; ++version) {
+    const auto token = swarm.run(StartFinal{"s-1", node_of(1)}).number;
+    EXPECT_FALSE(swarm.run(FinishFinal{"s-1", token, some_result(), false, ""}).error);
+    EXPECT_EQ(swarm.study().status, StudyStatus::completed);
+    EXPECT_EQ(swarm.study().model_version, version);
+    if (version == 2) break;
+    EXPECT_EQ(swarm.run(ExtendStudy{"s-1", 1}).number, 2U);
+    EXPECT_EQ(swarm.study().status, StudyStatus::running);
+    EXPECT_FALSE(swarm.study().result);
+    EXPECT_TRUE(swarm.run(FinishFinal{"s-1", token, some_result(), false, ""}).error)
+        << "a late word of the final that it had";
+    swarm.queue(1);
+    swarm.finish(1, swarm.start(1), 4);
+  }
+  EXPECT_EQ(swarm.study().best_number, 1U);
+}
+
+TEST(Extend, AStoppedStudyCountsOnlyWhatWasDrawn) {
+  Swarm swarm;
+  swarm.raise_level();
+  swarm.add_dataset();
+  swarm.create_study(10);
+  swarm.queue(0);
+  swarm.finish(0, swarm.start(0), 5);
+  EXPECT_FALSE(swarm.run(StopStudy{"s-1", "enough", false}).error);
+  EXPECT_EQ(swarm.study().counts.cancelled, 9U);
+  EXPECT_EQ(swarm.run(ExtendStudy{"s-1", 2}).number, 3U);
+  EXPECT_EQ(swarm.study().counts.cancelled, 0U);
+  swarm.queue(1);
+  swarm.queue(2);
+  EXPECT_TRUE(swarm.run(QueueTrials{"s-1", {{3, {}, 1}}}).error);
+}
+
+TEST(Extend, KeepsToTheLimit) {
+  auto swarm = swarm_with(1);
+  EXPECT_THAT(swarm.run(ExtendStudy{"s-1", kTrialsMax}).error->detail, HasSubstr("10000"));
+  EXPECT_TRUE(swarm.run(ExtendStudy{"s-1", 0}).error);
+  EXPECT_EQ(swarm.study().spec.trials, 1U);
+}
+
+}  // namespace
+}  // namespace starling::ml

@@ -1,0 +1,231 @@
+#include "tests/ml/trial_world.h"
+
+#include "ml/study/trial_rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace starling::ml {
+namespace {
+
+// A node that lives may be taken for dead, too.
+constexpr double kFaultChance = 0.01;
+constexpr double kRecoverChance = 0.1;
+
+/// What a trial will really use: some less than predicted, some up to three times as much.
+std::uint64_t true_need_mb(const Trial& trial) {
+  constexpr std::uint64_t kPercent[] = {60, 90, 100, 140, 300};
+  return trial.estimate_mb * kPercent[trial.number % 5] / 100;
+}
+
+/// A function of the parameters alone, as training is.
+double value_of(const Trial& trial) {
+  double value = 1;
+  for (const auto& [name, param] : trial.params) {
+    if (const auto* real = std::get_if<double>(&param)) value += *real;
+    if (const auto* whole = std::get_if<std::int64_t>(&param))
+      value += static_cast<double>(*whole % 7);
+  }
+  return value;
+}
+
+}  // namespace
+
+TrialWorld::TrialWorld(std::uint64_t seed, WorldOptions options)
+    : random_(seed), options_(std::move(options)) {
+  for (const NodeRoom& room : options_.rooms)
+    nodes_.push_back({.room = room, .view = {}, .processes = {}, .outbox = {}});
+  say(RaiseFeatureLevel{kFeatureLevel});
+  Dataset dataset{.id = "d-1",
+                  .name = "table",
+                  .blob = hash_of(to_bytes("x")),
+                  .bytes = 1,
+                  .rows = 100,
+                  .profile = to_json(small_profile()),
+                  .created_ms = 0};
+  say(AddDataset{dataset});
+  StudySpec spec;
+  spec.name = "table";
+  spec.dataset = "d-1";
+  spec.target = "y";
+  spec.task = "regression";
+  spec.metric = "rmse";
+  spec.trials = options_.trials;
+  spec.parallelism = options_.parallelism;
+  spec.search_space_json = to_json(default_space());
+  say(CreateStudy{"s-1", spec});
+}
+
+Outcome TrialWorld::say(CommandBody body) {
+  Command command{.key = {},
+                  .request_hash = {},
+                  .time_ms = swarm_.now_ms,
+                  .wall_ms = swarm_.now_ms,
+                  .body = body};
+  log_.push_back(command);
+  return swarm_.run(std::move(body));
+}
+
+std::vector<NodeRoom> TrialWorld::rooms(bool up) const {
+  std::vector<NodeRoom> found;
+  for (const Node& node : nodes_)
+    if (node.is_up == up) found.push_back(node.room);
+  return found;
+}
+
+WorldEnd TrialWorld::run(int steps) {
+  for (step_ = 0; step_ < steps && !has_ended(swarm_.study().status); ++step_)
+    step();
+  end_.study = swarm_.study();
+  end_.trials = list_trials(swarm_.view, "s-1");
+  return std::move(end_);
+}
+
+void TrialWorld::step() {
+  swarm_.now_ms += 10;
+  if (random_.chance(0.3)) lead();
+  Node& node = nodes_[random_.below(nodes_.size())];
+  if (!node.is_up) {
+    if (random_.chance(kRecoverChance)) node.is_up = true;
+    return;
+  }
+  if (options_.has_faults && random_.chance(kFaultChance)) return kill(node);
+  act(node);
+  check();
+}
+
+/// The leader's view is never behind what it has committed.
+void TrialWorld::lead() {
+  std::vector<NodeId> gone;
+  for (const Node& node : nodes_) {
+    const double suspected = node.is_up ? (options_.has_faults ? 0.02 : 0) : 0.3;
+    if (random_.chance(suspected)) gone.push_back(node.room.id);
+  }
+  const auto commands = plan({.view = swarm_.view,
+                              .alive = rooms(true),
+                              .away = rooms(false),
+                              .gone = gone,
+                              .now_ms = swarm_.now_ms});
+  for (const auto& body : commands)
+    say(body);
+  const FinalJob job = swarm_.study().final_job;
+  if (job.state == FinalState::running)
+    say(FinishFinal{"s-1", job.current.token, FinalResult{}, false, ""});
+}
+
+void TrialWorld::act(Node& node) {
+  if (random_.chance(0.7)) catch_up(node);
+  reconcile(node);
+  if (random_.chance(0.5)) end_a_process(node);
+  if (random_.chance(0.7)) tell(node);
+  if (node.applied < node.said) return;  // it has not seen yet what it said last
+  const auto starts = own_starts(node.view, node.room);
+  if (!starts.empty()) {
+    say(starts.front());
+    node.said = log_.size();
+    return;
+  }
+  auto others = rooms(true);
+  std::erase_if(others, [&node](const NodeRoom& room) { return room.id == node.room.id; });
+  const auto move = steal(node.view, node.room, others, random_);
+  if (!move) return;
+  if (!say(*move).error) ++end_.stolen;
+  node.said = log_.size();
+}
+
+void TrialWorld::catch_up(Node& node) {
+  const std::size_t until = random_.chance(0.5)
+                                ? log_.size()
+                                : node.applied + random_.below(log_.size() - node.applied + 1);
+  for (; node.applied < until; ++node.applied)
+    node.view.commit(apply(node.view, {node.applied + 1}, log_[node.applied]).changes);
+}
+
+/// As a node's work host: what its view gives it runs, what it does not give any more ends.
+void TrialWorld::reconcile(Node& node) {
+  std::map<std::uint64_t, std::pair<std::string, std::uint32_t>> wanted;
+  for (const Trial& trial : list_trials(node.view, "s-1"))
+    if (trial.state == TrialState::running && trial.current.node == node.room.id)
+      wanted[trial.current.token] = {trial.study, trial.number};
+  for (const FinishTrial& told : node.outbox)
+    wanted.erase(told.token);
+  node.processes = std::move(wanted);
+}
+
+FinishTrial TrialWorld::result_of(const Node& node, std::uint64_t token, const Trial& trial) {
+  FinishTrial finish;
+  finish.study = "s-1";
+  finish.number = trial.number;
+  finish.token = token;
+  const std::uint64_t need = true_need_mb(trial);
+  if (need > trial.predicted_peak_mb + trial.predicted_peak_mb / 4 ||
+      need > node.room.memory_budget_mb) {
+    finish.state = TrialState::failed;
+    finish.may_retry = true;
+    finish.end = AttemptEnd::out_of_memory;
+    ++end_.memory_kills;
+    return finish;
+  }
+  finish.value = value_of(trial);
+  finish.peak_mb = need;
+  return finish;
+}
+
+void TrialWorld::end_a_process(Node& node) {
+  if (node.processes.empty()) return;
+  auto at = node.processes.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(random_.below(node.processes.size())));
+  const auto trial = find_trial(node.view, at->second.first, at->second.second);
+  if (trial) node.outbox.push_back(result_of(node, at->first, *trial));
+  node.processes.erase(at);
+}
+
+/// Sometimes twice: the first answer was lost.
+void TrialWorld::tell(Node& node) {
+  if (node.outbox.empty()) return;
+  const FinishTrial word = node.outbox.front();
+  const Trial before = swarm_.trial(word.number);
+  const bool was_taken_back = before.state == TrialState::queued;
+  const auto outcome = say(word);
+  const Trial after = swarm_.trial(word.number);
+  if (!outcome.error && !is_final(before.state) && is_final(after.state)) {
+    ++end_.accepted[word.number];
+    if (was_taken_back) ++end_.late_results;
+  }
+  if (random_.chance(0.9)) node.outbox.erase(node.outbox.begin());
+}
+
+void TrialWorld::kill(Node& node) {
+  node.is_up = false;
+  node.processes.clear();
+  ++end_.lost_nodes;
+}
+
+void TrialWorld::check() {
+  const Study study = swarm_.study();
+  const auto trials = list_trials(swarm_.view, "s-1");
+  TrialCounts counts;
+  for (const Trial& trial : trials)
+    ++count_of(counts, trial.state);
+  if (counts != study.counts) end_.broken.push_back(fmt::format("step {}: counts", step_));
+  if (trials.size() > options_.trials)
+    end_.broken.push_back(fmt::format("step {}: {} trials", step_, trials.size()));
+  for (const Trial& trial : trials)
+    if (trial.number < study.all_final_below && !is_final(trial.state))
+      end_.broken.push_back(fmt::format("step {}: trial {} is open", step_, trial.number));
+  for (const Node& node : nodes_) {
+    std::uint64_t taken = 0;
+    std::uint32_t running = 0;
+    for (const Trial& trial : trials) {
+      if (trial.state != TrialState::running || trial.current.node != node.room.id) continue;
+      taken += trial.predicted_peak_mb;
+      ++running;
+    }
+    if (running > node.room.slots || taken * 10 > node.room.memory_budget_mb * 9)
+      end_.broken.push_back(
+          fmt::format("step {}: a node runs {} trials of {} MB", step_, running, taken));
+  }
+}
+
+}  // namespace starling::ml

@@ -1,0 +1,88 @@
+// Whole studies in a world of faults: exactly N trials, one accepted result each, no node above
+// what it may hold, the same search whatever died.
+#include "tests/ml/trial_world.h"
+
+#include <gmock/gmock.h>
+
+namespace starling::ml {
+namespace {
+
+constexpr int kSteps = 20'000;
+constexpr std::uint64_t kSeeds = 150;
+
+std::vector<NodeRoom> five_nodes() {
+  std::vector<NodeRoom> rooms;
+  for (std::uint8_t digit = 1; digit <= 5; ++digit)
+    rooms.push_back({.id = node_of(digit), .slots = digit == 5 ? 3U : 1U, .memory_budget_mb = 60});
+  return rooms;
+}
+
+std::vector<Params> params_of(const WorldEnd& end) {
+  std::vector<Params> all;
+  for (const Trial& trial : end.trials)
+    all.push_back(trial.params);
+  return all;
+}
+
+std::vector<Params> calm_search(std::vector<NodeRoom> rooms) {
+  const auto end = TrialWorld{1, {.rooms = std::move(rooms), .has_faults = false}}.run(kSteps);
+  EXPECT_EQ(end.study.status, StudyStatus::completed);
+  return params_of(end);
+}
+
+TEST(TrialWorld, EndsWithExactlyNTrialsAndOneResultEachWhateverDies) {
+  const auto calm = calm_search(five_nodes());
+  int stolen = 0;
+  int lost_nodes = 0;
+  int memory_kills = 0;
+  int late_results = 0;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    const auto end = TrialWorld{seed, {.rooms = five_nodes()}}.run(kSteps);
+    ASSERT_EQ(end.study.status, StudyStatus::completed) << "seed " << seed;
+    EXPECT_THAT(end.broken, testing::IsEmpty()) << "seed " << seed;
+    ASSERT_EQ(end.trials.size(), 20U);
+    for (const Trial& trial : end.trials) {
+      EXPECT_EQ(trial.state, TrialState::completed) << "seed " << seed << ": " << trial.error;
+      EXPECT_EQ(end.accepted.at(trial.number), 1) << "seed " << seed;
+    }
+    EXPECT_EQ(params_of(end), calm) << "seed " << seed;
+    stolen += end.stolen;
+    lost_nodes += end.lost_nodes;
+    memory_kills += end.memory_kills;
+    late_results += end.late_results;
+  }
+  // A world in which nothing happens would prove nothing.
+  EXPECT_GT(stolen, 50);
+  EXPECT_GT(lost_nodes, 100);
+  EXPECT_GT(memory_kills, 100);
+  EXPECT_GT(late_results, 10);
+}
+
+TEST(TrialWorld, SearchesTheSameOnOneNodeAndOnFive) {
+  const std::vector<NodeRoom> one{{.id = node_of(1), .slots = 2, .memory_budget_mb = 500}};
+  EXPECT_EQ(calm_search(one), calm_search(five_nodes()));
+}
+
+TEST(TrialWorld, LargeTrialsEndOnTheLargeNodeAndSayWhy) {
+  std::vector<NodeRoom> rooms{{.id = node_of(1), .slots = 2, .memory_budget_mb = 13},
+                              {.id = node_of(2), .slots = 1, .memory_budget_mb = 400}};
+  int moved = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto end = TrialWorld{seed, {.rooms = rooms, .has_faults = false}}.run(kSteps);
+    ASSERT_EQ(end.study.status, StudyStatus::completed) << "seed " << seed;
+    EXPECT_THAT(end.broken, testing::IsEmpty()) << "seed " << seed;
+    for (const Trial& trial : end.trials) {
+      if (trial.ends.out_of_memory == 0) continue;
+      EXPECT_GT(trial.predicted_peak_mb, trial.estimate_mb);
+      EXPECT_EQ(trial.past.back().end, AttemptEnd::out_of_memory);
+      const bool fits_small = trial.predicted_peak_mb <= 13 * 9 / 10;
+      if (fits_small) continue;
+      EXPECT_EQ(trial.current.node, node_of(2)) << trial.predicted_peak_mb;
+      ++moved;
+    }
+  }
+  EXPECT_GT(moved, 20);
+}
+
+}  // namespace
+}  // namespace starling::ml
