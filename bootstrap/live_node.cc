@@ -1,9 +1,9 @@
 #include "bootstrap/live_node.h"
 
+#include "ml/schedule/node_rooms.h"
 #include "ml/serve/predict_text.h"
 #include "ml/study/study_state.h"
 #include "ml/table/table_file.h"
-#include "ml/work/node_rooms.h"
 #include "node/base/clock.h"
 
 #include <boost/asio/co_spawn.hpp>

@@ -2,6 +2,7 @@
 
 #include "ml/study/command.h"
 #include "node/base/durable_file.h"
+#include "node/base/labels.h"
 #include "node/process/host_resources.h"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ FactsSource::FactsSource(const Settings& settings, std::string http_url) : data_
                                    ? node::memory_limit_bytes()
                                    : parse_size("--memory", settings.memory).value();
   fixed_.memory_budget_mb = budget / kMegabyte;
-  fixed_.labels = parse_labels(settings.labels).value();
+  fixed_.labels = parse_labels(settings.labels, "--label").value();
 }
 
 void FactsSource::note_sync_time(std::chrono::microseconds taken) {

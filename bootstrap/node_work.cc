@@ -1,8 +1,8 @@
 #include "bootstrap/node_work.h"
 
+#include "ml/schedule/node_rooms.h"
 #include "ml/study/study_wire.h"
 #include "ml/study/swarm_members.h"
-#include "ml/work/node_rooms.h"
 #include "node/process/host_resources.h"
 #include "node/process/memory_state.h"
 

@@ -1,5 +1,6 @@
 #include "bootstrap/settings.h"
 
+#include "node/base/labels.h"
 #include "node/secure/join_token.h"
 
 #include <fmt/format.h>
@@ -198,24 +199,6 @@ Result<std::uint64_t> parse_size(std::string_view what, std::string_view text) {
   return number << shift;
 }
 
-Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::string>& labels) {
-  std::map<std::string, std::string> parsed;
-  for (const auto& label : labels) {
-    const auto equals = label.find('=');
-    const bool fits = equals != std::string::npos && equals > 0 && equals <= 32 &&
-                      label.size() - equals - 1 <= 64;
-    if (!fits) {
-      return Error{Errc::invalid_argument,
-                   fmt::format("--label {}: write KEY=VALUE, at most 32 and 64 characters", label)};
-    }
-    parsed[label.substr(0, equals)] = label.substr(equals + 1);
-  }
-  if (parsed.size() > 4)
-    return Error{Errc::invalid_argument,
-                 fmt::format("--label: {} labels; at most 4 are allowed", parsed.size())};
-  return parsed;
-}
-
 Result<> check(const Settings& settings) {
   if (auto ok = check_peer_addresses(settings); !ok) return ok;
   if (!settings.join_token.empty()) {
@@ -231,7 +214,7 @@ Result<> check(const Settings& settings) {
     return Error{Errc::invalid_argument,
                  fmt::format("--name has {} characters; at most 64", settings.name.size())};
   }
-  if (auto labels = parse_labels(settings.labels); !labels) return labels.error();
+  if (auto labels = parse_labels(settings.labels, "--label"); !labels) return labels.error();
   if (!settings.memory.empty()) {
     const auto memory = parse_size("--memory", settings.memory);
     if (!memory) return memory.error();

@@ -50,9 +50,6 @@ Result<HostPort> parse_host_port(std::string_view what, std::string_view text);
 /// 512M, 2G, 1073741824. Errors: `invalid_argument` naming `what`, the text and the limits.
 Result<std::uint64_t> parse_size(std::string_view what, std::string_view text);
 
-/// KEY=VALUE each, at most 4 of 32 + 64 characters.
-Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::string>& labels);
-
 /// Errors: `invalid_argument`, naming the option, the value and what to use instead.
 Result<> check(const Settings& settings);
 

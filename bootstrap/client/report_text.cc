@@ -298,6 +298,13 @@ std::string trial_text(const Json& trial, const TextStyle& style) {
   text += line("parameters", params_text(field(trial, "params"), style));
   text += line("node", or_dash(text_field(trial, "node_name")));
   text += line("attempts", value_text(field(trial, "attempts")));
+  for (const Json& past : field(trial, "past_attempts")) {
+    text += line("",
+                 fmt::format("{} on {}: {}",
+                             text_field(past, "cause"),
+                             or_dash(text_field(past, "node_name")),
+                             text_field(past, "reason")));
+  }
   text += line("epochs",
                fmt::format("{} (best: {})",
                            value_text(field(trial, "epochs")),

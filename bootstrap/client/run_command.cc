@@ -4,6 +4,7 @@
 #include "bootstrap/client/report_text.h"
 #include "bootstrap/client/split_flags.h"
 #include "bootstrap/client/study_session.h"
+#include "node/base/labels.h"
 
 #include <fmt/format.h>
 
@@ -28,6 +29,8 @@ struct RunOptions : ClientOptions {
   std::string out;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> parallelism;
+  int priority = 0;
+  std::vector<std::string> required_labels;
   TableFlags table;
   SplitFlags split;
 };
@@ -61,6 +64,9 @@ Json study_request(const RunOptions& options,
   if (!options.space.empty()) request["search_space"] = options.space;
   if (options.seed) request["seed"] = *options.seed;
   if (options.parallelism) request["parallelism"] = *options.parallelism;
+  if (options.priority != 0) request["priority"] = options.priority;
+  if (const auto labels = parse_labels(options.required_labels, "--requires"); !labels->empty())
+    request["requires"] = *labels;
   return request;
 }
 
@@ -170,6 +176,11 @@ std::string check_duration(const std::string& text) {
   return text + " is no time: write 90s, 10m or 1h30m";
 }
 
+std::string check_label(const std::string& text) {
+  const auto parsed = parse_labels({text}, "--requires");
+  return parsed ? "" : parsed.error().detail;
+}
+
 }  // namespace
 
 void add_run_command(CLI::App& app, Chosen& chosen) {
@@ -204,6 +215,17 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
                         options.parallelism,
                         "Trials at a time (default: as many as the swarm has slots)")
             ->check(CLI::Range(1, 1'000));
+        command
+            .add_option("--priority",
+                        options.priority,
+                        "Studies of a greater one go first: -10 to 10 (default: 0)")
+            ->check(CLI::Range(-10, 10));
+        command
+            .add_option("--requires",
+                        options.required_labels,
+                        "Only nodes with this label may run it: KEY=VALUE (repeatable)")
+            ->check(CLI::Validator(check_label, "KEY=VALUE"))
+            ->allow_extra_args(false);
         command.add_option("--use-case", options.use_case, "What the model is for, in a sentence");
         command
             .add_option("--engine",

@@ -16,6 +16,10 @@ struct StudyOptions : ClientOptions {
   std::string study;
 };
 
+struct ExtendOptions : StudyOptions {
+  std::uint64_t trials = 0;
+};
+
 struct TrialOptions : StudyOptions {
   std::uint64_t number = 0;
 };
@@ -76,18 +80,40 @@ Ending watch(const StudyOptions& options) {
   return text_field(*study, "status") == "completed" ? kDone : kFailed;
 }
 
-Ending cancel(const StudyOptions& options) {
+/// Asks for `action` and says `done` of the study, or prints it as JSON.
+Ending change(const StudyOptions& options,
+              const std::string& action,
+              const Json& body,
+              const std::string& done) {
   auto swarm = client_of(options);
   if (!swarm) return swarm.error();
   const auto id = find_study_id(*swarm, options.study);
   if (!id) return id.error();
-  const auto study = swarm->post("/api/v1/studies/" + url_encoded(*id) + "/cancel", Json::object());
+  const auto study = swarm->post("/api/v1/studies/" + url_encoded(*id) + "/" + action, body);
   if (!study) return study.error();
   if (options.json)
     print_json(*study);
   else
-    Screen(stdout).say(fmt::format("cancelled study {}", printable(*id)));
+    Screen(stdout).say(fmt::format("{} study {}", done, printable(*id)));
   return kDone;
+}
+
+Ending cancel(const StudyOptions& options) {
+  return change(options, "cancel", Json::object(), "cancelled");
+}
+
+Ending pause(const StudyOptions& options) {
+  return change(options, "pause", Json::object(), "paused");
+}
+
+Ending resume(const StudyOptions& options) {
+  return change(options, "resume", Json::object(), "resumed");
+}
+
+Ending extend(const ExtendOptions& options) {
+  const Json body{{"trials", options.trials}};
+  return change(
+      options, "extend", body, "asked for " + plural_text(options.trials, "more trial") + " of");
 }
 
 Ending list_trials(const StudyOptions& options) {
@@ -159,6 +185,35 @@ void add_study_commands(CLI::App& app, Chosen& chosen) {
                             chosen,
                             cancel,
                             declare_study);
+  add_command<StudyOptions>(*studies,
+                            "pause",
+                            "Start nothing more of a study until it is resumed",
+                            "What runs goes on to its end; the time limit stands still.\n"
+                            "Example: starling study pause insurance",
+                            chosen,
+                            pause,
+                            declare_study);
+  add_command<StudyOptions>(*studies,
+                            "resume",
+                            "Go on with a paused study",
+                            "Example: starling study resume insurance",
+                            chosen,
+                            resume,
+                            declare_study);
+  add_command<ExtendOptions>(
+      *studies,
+      "extend",
+      "Try more, also where the study has ended",
+      "The trials so far stay; the new best becomes the model's next version.\n"
+      "Example: starling study extend insurance --trials 20",
+      chosen,
+      extend,
+      [](CLI::App& command, ExtendOptions& options) {
+        declare_study(command, options);
+        command.add_option("--trials", options.trials, "How many more to try")
+            ->required()
+            ->check(CLI::Range(1, 10'000));
+      });
   CLI::App* trials = add_group(app, "trial", "What a study tried");
   add_command<StudyOptions>(*trials,
                             "list",

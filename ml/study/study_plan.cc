@@ -4,6 +4,7 @@
 #include "ml/search/named_spaces.h"
 #include "ml/table/encoder.h"
 #include "ml/table/task_inference.h"
+#include "node/base/labels.h"
 
 #include <fmt/format.h>
 
@@ -125,6 +126,30 @@ Result<> check_labels(const std::string& use_case, const std::vector<std::string
   return {};
 }
 
+/// As nodes can have them (`--label`).
+Result<> check_service(const StudySpec& spec) {
+  if (spec.priority < -kPriorityMax || spec.priority > kPriorityMax) {
+    return wrong(
+        "priority",
+        fmt::format("{} is not from {} to {}", spec.priority, -kPriorityMax, kPriorityMax));
+  }
+  if (spec.required_labels.size() > kLabelsMax) {
+    return wrong(
+        "requires",
+        fmt::format("{} labels; a node has at most {}", spec.required_labels.size(), kLabelsMax));
+  }
+  for (const auto& [key, value] : spec.required_labels) {
+    if (key.empty() || key.size() > kLabelKeyMax || value.size() > kLabelValueMax) {
+      return wrong("requires",
+                   fmt::format("\"{:.80}\": a label has 1 to {} characters, its value at most {}",
+                               key,
+                               kLabelKeyMax,
+                               kLabelValueMax));
+    }
+  }
+  return {};
+}
+
 /// Inputs of a network that are numbers, at most.
 std::size_t numbers_in(const TableProfile& profile, const StudySpec& spec) {
   const auto task = task_from_name(spec.task).value_or(TaskKind::regression);
@@ -195,7 +220,9 @@ Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySp
   if (auto ok = check_labels(request.use_case, request.tags); !ok) return ok;
   spec.use_case = request.use_case;
   spec.tags = request.tags;
-  return {};
+  spec.priority = request.priority.value_or(0);
+  spec.required_labels = request.required_labels;
+  return check_service(spec);
 }
 
 Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec& spec) {
@@ -253,6 +280,7 @@ Result<> check_spec(const StudySpec& spec) {
   if (!space) return wrong("search_space", space.error().detail);
   if (auto ok = check_initial(*space, spec.initial, spec.trials); !ok) return ok;
   if (auto ok = check_split(spec.split); !ok) return ok;
+  if (auto ok = check_service(spec); !ok) return ok;
   return check_labels(spec.use_case, spec.tags);
 }
 

@@ -8,6 +8,7 @@
 #include "node/base/error.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,8 @@ struct StudyRequest {
   std::string use_case;
   std::vector<std::string> tags;
   std::optional<SplitSpec> split;
+  std::optional<std::int32_t> priority;
+  std::map<std::string, std::string> required_labels;
 };
 
 /// `slots` of the whole swarm sets the default parallelism; `find` finds what a split names.

@@ -3,9 +3,9 @@
 /// Threads: the core thread.
 #pragma once
 
+#include "ml/schedule/node_rooms.h"
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
-#include "ml/work/node_rooms.h"
 #include "node/base/log.h"
 #include "node/gossip/member.h"
 

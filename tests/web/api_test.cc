@@ -252,6 +252,93 @@ TEST_F(ApiTest, CreatesShowsAndCancelsAStudy) {
   EXPECT_EQ(send("POST", "/api/v1/studies/" + id + "/cancel").status, 409U);
 }
 
+TEST_F(ApiTest, PausesResumesAndExtendsAStudyAndSaysWhyItWaits) {
+  start();
+  node.apply(ml::CommandBody{ml::RaiseFeatureLevel{ml::kFeatureLevel}});
+  upload();
+  const std::string id = create_study();
+  const std::string path = "/api/v1/studies/" + id;
+  const auto reason = [&] { return parsed(get(path))["waiting_reason"].get<std::string>(); };
+  EXPECT_EQ(reason(), "its first trials are being drawn");
+  node.apply(ml::CommandBody{ml::QueueTrials{id, {{0, {}, 200, 200}, {1, {}, 5000, 5000}}}});
+  EXPECT_EQ(reason(), "trial 0 is about to start");
+  const Reply paused = send("POST", path + "/pause");
+  EXPECT_EQ(paused.status, 200U) << paused.body;
+  EXPECT_EQ(parsed(paused)["status"], "paused");
+  EXPECT_NE(reason().find("starling study resume " + id), std::string::npos) << reason();
+  EXPECT_EQ(parsed(send("POST", path + "/resume"))["status"], "running");
+  EXPECT_EQ(send("POST", path + "/resume").status, 409U);
+  node.apply(ml::CommandBody{ml::RefuseTrial{id, 0, "for the test"}});
+  EXPECT_EQ(reason(),
+            "trial 1 needs about 5000 MB; it waits for a node with that much to come back");
+
+  const Reply extended = post_json(path + "/extend", R"({"trials":4})");
+  EXPECT_EQ(extended.status, 200U) << extended.body;
+  EXPECT_EQ(parsed(extended)["trials"]["requested"], 7);
+  for (const char* body : {R"({})", R"({"trials":0})", R"({"trials":10001})", R"({"more":1})"}) {
+    const Reply refused = post_json(path + "/extend", body);
+    EXPECT_EQ(refused.status, 422U) << body << refused.body;
+  }
+  EXPECT_EQ(parsed(post_json(path + "/extend", R"({"trials":9999})"))["field"], "trials");
+  for (const char* action : {"pause", "resume"})
+    EXPECT_EQ(send("POST", fmt::format("/api/v1/studies/s-0/{}", action)).status, 404U);
+}
+
+TEST_F(ApiTest, TakesPriorityAndRequiredLabelsAndNamesWhatIsWrong) {
+  start();
+  node.apply(ml::CommandBody{ml::RaiseFeatureLevel{ml::kFeatureLevel}});
+  upload();
+  const std::string with = R"({"dataset":"people","target":"charges",)";
+  const Reply made =
+      post_json("/api/v1/studies", with + R"("priority":-2,"requires":{"gpu":"true"}})");
+  ASSERT_EQ(made.status, 202U) << made.body;
+  const std::string id = parsed(made)["id"];
+  const json study = parsed(get("/api/v1/studies/" + id));
+  EXPECT_EQ(study["priority"], -2);
+  EXPECT_EQ(study["requires"]["gpu"], "true");
+  node.apply(ml::CommandBody{ml::QueueTrials{id, {{0, {}, 10, 10}}}});
+  const json waiting = parsed(get("/api/v1/studies/" + id));
+  EXPECT_EQ(waiting["waiting_reason"],
+            "no node that works has the labels gpu=true: start one with --label");
+  const auto field = [&](const std::string& rest) {
+    const Reply refused = post_json("/api/v1/studies", with + rest);
+    EXPECT_EQ(refused.status, 422U) << rest << refused.body;
+    return parsed(refused).value("field", "");
+  };
+  EXPECT_EQ(field(R"("priority":11})"), "priority");
+  EXPECT_EQ(field(R"("priority":"high"})"), "priority");
+  EXPECT_EQ(field(R"("requires":["gpu"]})"), "requires");
+  EXPECT_EQ(field(R"("requires":{"gpu":true}})"), "requires");
+  EXPECT_EQ(field(R"("requires":{"":"x"}})"), "requires");
+  EXPECT_EQ(field(R"("requires":{"a":"1","b":"1","c":"1","d":"1","e":"1"}})"), "requires");
+}
+
+TEST_F(ApiTest, ShowsWhereATrialWaitsAndWhyEarlierAttemptsEnded) {
+  start();
+  node.apply(ml::CommandBody{ml::RaiseFeatureLevel{ml::kFeatureLevel}});
+  upload();
+  const std::string id = create_study();
+  node.apply(ml::CommandBody{ml::QueueTrials{id, {{0, {}, 100, 90}}}});
+  const auto token =
+      node.apply(ml::CommandBody{ml::StartTrial{id, 0, test_node_id()}}).outcome.number;
+  ml::FinishTrial lack;
+  lack.study = id;
+  lack.token = token;
+  lack.state = ml::TrialState::failed;
+  lack.may_retry = true;
+  lack.end = ml::AttemptEnd::out_of_memory;
+  lack.error = "out of memory";
+  node.apply(ml::CommandBody{lack});
+  node.apply(ml::CommandBody{ml::MoveTrials{{{id, 0, {}, test_node_id()}}, "given"}});
+  const json trial = parsed(get("/api/v1/studies/" + id + "/trials/0"));
+  EXPECT_EQ(trial["queued_at"], test_node_id().hex());
+  EXPECT_EQ(trial["estimate_mb"], 90);
+  EXPECT_EQ(trial["predicted_peak_mb"], 150);
+  ASSERT_EQ(trial["past_attempts"].size(), 1U);
+  EXPECT_EQ(trial["past_attempts"][0]["cause"], "out_of_memory");
+  EXPECT_EQ(trial["past_attempts"][0]["node_name"], "node-1");
+}
+
 TEST_F(ApiTest, RefusesBadStudiesAndNamesTheField) {
   start();
   upload();

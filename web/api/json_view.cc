@@ -30,19 +30,6 @@ std::string id_or_nothing(NodeId node) {
   return node.is_none() ? std::string{} : node.hex();
 }
 
-// A study says why nothing moves, so that nobody has to guess.
-std::string waiting_reason(const ml::Study& study) {
-  if (study.status == ml::StudyStatus::queued) return "no trial has been drawn yet";
-  const bool is_waiting = study.counts.running == 0 && study.counts.queued > 0;
-  if (study.status == ml::StudyStatus::running && is_waiting) {
-    return "the queued trials wait for a node with a free slot and enough memory";
-  }
-  if (study.final_job.state == ml::FinalState::queued) {
-    return "the final model waits for a node with a free slot and enough memory";
-  }
-  return "";
-}
-
 Json counts_json(const ml::Study& study) {
   const ml::TrialCounts& counts = study.counts;
   const std::uint32_t requested = study.spec.trials;
@@ -86,6 +73,18 @@ Json result_json(const ml::Study& study) {
     json["model"] = Json{{"name", study.model}, {"version", study.model_version}};
   }
   return json;
+}
+
+Json past_json(const ml::Trial& trial, const NodeNames& names) {
+  Json list = Json::array();
+  for (const ml::PastAttempt& past : trial.past) {
+    const auto name = names.find(past.attempt.node);
+    list.push_back(Json{{"node", id_or_nothing(past.attempt.node)},
+                        {"node_name", name == names.end() ? std::string{} : name->second},
+                        {"cause", to_string(past.end)},
+                        {"reason", past.why}});
+  }
+  return list;
 }
 
 }  // namespace
@@ -135,9 +134,11 @@ Json study_json(const ml::Study& study, const StudySurroundings& around) {
   json["patience"] = spec.patience;
   json["use_case"] = spec.use_case;
   json["tags"] = spec.tags;
+  json["priority"] = spec.priority;
+  json["requires"] = spec.required_labels;
   json["status"] = to_string(study.status);
   json["stop_reason"] = study.stop_reason;
-  json["waiting_reason"] = waiting_reason(study);
+  json["waiting_reason"] = around.waiting_reason;
   json["created_ms"] = study.created_ms;
   json["started_ms"] = study.started_ms;
   json["ended_ms"] = study.ended_ms;
@@ -158,10 +159,13 @@ Json trial_json(const ml::Trial& trial, const NodeNames& names) {
   json["metrics"] = metrics_json(trial.metrics);
   json["node"] = id_or_nothing(trial.current.node);
   json["node_name"] = name == names.end() ? std::string{} : name->second;
+  json["queued_at"] = id_or_nothing(trial.queued_at);
   json["attempts"] = trial.attempts;
+  json["past_attempts"] = past_json(trial, names);
   json["best_epoch"] = trial.best_epoch;
   json["epochs"] = trial.epochs;
   json["seconds"] = trial.seconds;
+  json["estimate_mb"] = trial.estimate_mb;
   json["predicted_peak_mb"] = trial.predicted_peak_mb;
   json["peak_mb"] = trial.peak_mb;
   json["error"] = trial.error;

@@ -20,6 +20,7 @@ Json dataset_json(const ml::Dataset& dataset, Detail detail);
 struct StudySurroundings {
   std::string dataset_name;  ///< empty: the dataset was removed
   std::optional<ml::Trial> best;
+  std::string waiting_reason;
 };
 
 Json study_json(const ml::Study& study, const StudySurroundings& around);

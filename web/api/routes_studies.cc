@@ -1,4 +1,6 @@
 // /api/v1/studies.
+#include "ml/schedule/node_rooms.h"
+#include "ml/schedule/waiting_reason.h"
 #include "ml/study/study_plan.h"
 #include "ml/study/study_state.h"
 #include "ml/table/profile_json.h"
@@ -7,11 +9,36 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace starling::web {
 
 namespace {
 
-Json whole_study(const StateView& view, const ml::Study& study) {
+/// The swarm as it is now, for the reasons why studies wait.
+class SwarmNow {
+ public:
+  SwarmNow(const NodeView& node, const StateView& view) : active_(ml::active_studies(view)) {
+    const SwarmStatus swarm = node.swarm();
+    std::vector<node::Member> members;
+    for (const MemberStatus& each : swarm.members)
+      members.push_back(each.member);
+    seen_.loads = ml::loads_of(ml::rooms_that_work(view, members), active_);
+    seen_.has_leader = swarm.leader.has_value();
+  }
+
+  std::string waiting_reason(const std::string& study) const {
+    for (const auto& active : active_)
+      if (active.study.id == study) return ml::waiting_reason(active, seen_);
+    return "";
+  }
+
+ private:
+  std::vector<ml::ActiveStudy> active_;
+  ml::SwarmSeen seen_;
+};
+
+Json whole_study(const StateView& view, const SwarmNow& now, const ml::Study& study) {
   StudySurroundings around;
   if (const auto dataset = ml::find_dataset(view, study.spec.dataset)) {
     around.dataset_name = dataset->name;
@@ -19,14 +46,16 @@ Json whole_study(const StateView& view, const ml::Study& study) {
   if (study.best_number) {
     if (auto best = ml::find_trial(view, study.id, *study.best_number)) around.best = *best;
   }
+  around.waiting_reason = now.waiting_reason(study.id);
   return study_json(study, around);
 }
 
 asio::awaitable<Response> list_studies(Call& call) {
   const auto view = call.node().state();
+  const SwarmNow now{call.node(), *view};
   Json json{{"studies", Json::array()}};
   for (const auto& study : ml::list_studies(*view)) {
-    json["studies"].push_back(whole_study(*view, study));
+    json["studies"].push_back(whole_study(*view, now, study));
   }
   co_return json_response(200, json);
 }
@@ -35,7 +64,8 @@ asio::awaitable<Response> get_study(Call& call) {
   const auto view = call.node().state();
   const auto study = ml::find_study(*view, call.param("id"));
   if (!study) co_return problem_from(study.error());
-  co_return json_response(200, whole_study(*view, *study));
+  const SwarmNow now{call.node(), *view};
+  co_return json_response(200, whole_study(*view, now, *study));
 }
 
 NodeNames names_of(const NodeView& node) {
@@ -126,16 +156,57 @@ asio::awaitable<Response> add_study(Call& call) {
   co_return study_accepted(call, *done);
 }
 
-asio::awaitable<Response> cancel_study(Call& call) {
-  const auto content = co_await buffered_body(call, kBufferedBodyMax);
-  if (!content) co_return content.error();
-  ml::CommandBody command = ml::StopStudy{call.param("id"), "cancelled by a person", false};
-  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(*content)));
+/// Says `command` of the study and answers with the study as it then is.
+asio::awaitable<Response> change_study(Call& call, ml::CommandBody command, std::string content) {
+  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(content)));
   if (!done) co_return done.error();
   const auto view = call.node().state();
   const auto study = ml::find_study(*view, done->id);
   if (!study) co_return problem_from(study.error());
-  co_return with_index(json_response(200, whole_study(*view, *study)), done->index);
+  const SwarmNow now{call.node(), *view};
+  co_return with_index(json_response(200, whole_study(*view, now, *study)), done->index);
+}
+
+asio::awaitable<Response> cancel_study(Call& call) {
+  auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  ml::CommandBody command = ml::StopStudy{call.param("id"), "cancelled by a person", false};
+  co_return co_await change_study(call, std::move(command), std::move(*content));
+}
+
+asio::awaitable<Response> pause_study(Call& call) {
+  auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  ml::CommandBody command = ml::PauseStudy{call.param("id"), true};
+  co_return co_await change_study(call, std::move(command), std::move(*content));
+}
+
+asio::awaitable<Response> resume_study(Call& call) {
+  auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  ml::CommandBody command = ml::PauseStudy{call.param("id"), false};
+  co_return co_await change_study(call, std::move(command), std::move(*content));
+}
+
+Result<std::uint32_t> trials_to_add(std::string_view content) {
+  static constexpr std::array<std::string_view, 1> kFields{"trials"};
+  const auto body = parse_json(content);
+  if (!body) return body.error();
+  const auto fields = JsonFields::open(body->value, kFields);
+  if (!fields) return fields.error();
+  const auto trials = fields->whole("trials", 1, ml::kTrialsMax);
+  if (!trials) return trials.error();
+  if (!*trials) return field_error("trials", "how many more to try is missing");
+  return static_cast<std::uint32_t>(**trials);
+}
+
+asio::awaitable<Response> extend_study(Call& call) {
+  auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  const auto trials = trials_to_add(*content);
+  if (!trials) co_return problem_from(trials.error());
+  ml::CommandBody command = ml::ExtendStudy{call.param("id"), *trials};
+  co_return co_await change_study(call, std::move(command), std::move(*content));
 }
 
 }  // namespace
@@ -146,7 +217,10 @@ std::vector<RouteEntry> study_routes() {
           {"GET", "/api/v1/studies/{id}", &get_study},
           {"GET", "/api/v1/studies/{id}/trials", &list_trials},
           {"GET", "/api/v1/studies/{id}/trials/{number}", &get_trial},
-          {"POST", "/api/v1/studies/{id}/cancel", &cancel_study}};
+          {"POST", "/api/v1/studies/{id}/cancel", &cancel_study},
+          {"POST", "/api/v1/studies/{id}/pause", &pause_study},
+          {"POST", "/api/v1/studies/{id}/resume", &resume_study},
+          {"POST", "/api/v1/studies/{id}/extend", &extend_study}};
 }
 
 }  // namespace starling::web

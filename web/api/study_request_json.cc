@@ -1,5 +1,7 @@
 #include "web/api/study_request_json.h"
 
+#include "node/base/labels.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -11,7 +13,7 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 17> kFields{"dataset",
+constexpr std::array<std::string_view, 19> kFields{"dataset",
                                                    "target",
                                                    "name",
                                                    "task",
@@ -27,7 +29,9 @@ constexpr std::array<std::string_view, 17> kFields{"dataset",
                                                    "engine",
                                                    "use_case",
                                                    "tags",
-                                                   "split"};
+                                                   "split",
+                                                   "priority",
+                                                   "requires"};
 constexpr std::array<std::string_view, 9> kMetrics{
     "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
 
@@ -185,6 +189,38 @@ Result<> read_split(const JsonFields& fields, ml::StudyRequest& request) {
   return {};
 }
 
+/// Whom it comes before, and which nodes may run it.
+Result<> read_service(const JsonFields& fields, ml::StudyRequest& request) {
+  if (const Json* priority = fields.find("priority")) {
+    const bool is_whole = priority->is_number_integer();
+    const auto value = is_whole ? priority->get<std::int64_t>() : 0;
+    if (!is_whole || value < -ml::kPriorityMax || value > ml::kPriorityMax) {
+      return field_error("priority",
+                         fmt::format("must be a whole number from {} to {}, not {}",
+                                     -ml::kPriorityMax,
+                                     ml::kPriorityMax,
+                                     shown(*priority)));
+    }
+    request.priority = static_cast<std::int32_t>(value);
+  }
+  const Json* labels = fields.find("requires");
+  if (!labels) return {};
+  if (!labels->is_object() || labels->size() > kLabelsMax) {
+    return field_error(
+        "requires",
+        fmt::format("must be an object of at most {} labels, as {{\"gpu\": \"true\"}}, not {}",
+                    kLabelsMax,
+                    shown(*labels)));
+  }
+  for (const auto& [key, value] : labels->items()) {
+    if (!value.is_string())
+      return field_error("requires",
+                         fmt::format("\"{:.40}\" must be a text, not {}", key, shown(value)));
+    request.required_labels[key] = value.get<std::string>();
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ml::StudyRequest> study_request_from(const Json& body) {
@@ -192,8 +228,13 @@ Result<ml::StudyRequest> study_request_from(const Json& body) {
   if (!fields) return fields.error();
 
   ml::StudyRequest request;
-  for (const auto read :
-       {&read_names, &read_goal, &read_numbers, &read_search, &read_words, &read_split}) {
+  for (const auto read : {&read_names,
+                          &read_goal,
+                          &read_numbers,
+                          &read_search,
+                          &read_words,
+                          &read_split,
+                          &read_service}) {
     const auto result = read(*fields, request);
     if (!result) return result.error();
   }

@@ -82,7 +82,8 @@ export interface TrialCounts {
 }
 
 export type Direction = "minimize" | "maximize";
-export type StudyState = "queued" | "running" | "finishing" | "completed" | "failed" | "cancelled";
+export type StudyState =
+  "queued" | "running" | "paused" | "finishing" | "completed" | "failed" | "cancelled";
 
 export interface Split {
   method: string;
@@ -149,6 +150,7 @@ export interface Trial {
   node: string;
   node_name: string;
   attempts: number;
+  past_attempts?: { node: string; node_name: string; cause: string; reason: string }[];
   best_epoch: number;
   epochs: number;
   seconds: number;

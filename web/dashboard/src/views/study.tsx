@@ -1,6 +1,5 @@
 // One study, live: its progress, its chart, its trials, its result.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { call, sentence } from "../client";
 import { useEvents, useResource, useTitle } from "../hooks";
 import { nodeName, onEvent } from "../live";
 import {
@@ -21,9 +20,10 @@ import { Empty, Loading, MetricTable, Problem, State, isMissing } from "../parts
 import { ObjectiveChart } from "../parts/objective_chart";
 import { TrialProgress } from "../parts/trial_progress";
 import { now } from "../session";
+import { StudyActions } from "./study_actions";
 import { TrialTable } from "./trial_table";
 
-const kOpen = new Set(["queued", "running", "finishing"]);
+const kOpen = new Set(["queued", "running", "paused", "finishing"]);
 
 export function StudyPage({ id }: { id: string }) {
   const path = `/studies/${encodeURIComponent(id)}`;
@@ -139,57 +139,7 @@ function StudyHead({ study, reload }: { study: Study; reload: () => void }) {
           {kOpen.has(study.status) ? " so far" : ""}.
         </p>
       </div>
-      {kOpen.has(study.status) && <CancelButton id={study.id} done={reload} />}
-    </div>
-  );
-}
-
-/** Two clicks: a cancelled study cannot be taken up again. */
-function CancelButton({ id, done }: { id: string; done: () => void }) {
-  const [sure, setSure] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState("");
-  const cancel = async () => {
-    setBusy(true);
-    setFault("");
-    try {
-      await call(`/studies/${encodeURIComponent(id)}/cancel`, { method: "POST" });
-      done();
-    } catch (error) {
-      setFault(sentence(error));
-    } finally {
-      setBusy(false);
-      setSure(false);
-    }
-  };
-  return (
-    <div class="actions">
-      {fault && (
-        <p class="fault" role="alert">
-          {fault}
-        </p>
-      )}
-      {sure ? (
-        <>
-          <span class="quiet">It cannot be resumed.</span>
-          <button
-            type="button"
-            class="danger"
-            disabled={busy}
-            onClick={() => void cancel()}
-            data-testid="cancel-confirm"
-          >
-            {busy ? "Cancelling…" : "Cancel the study"}
-          </button>
-          <button type="button" onClick={() => setSure(false)}>
-            Keep it
-          </button>
-        </>
-      ) : (
-        <button type="button" onClick={() => setSure(true)} data-testid="cancel-study">
-          Cancel
-        </button>
-      )}
+      <StudyActions study={study} done={reload} />
     </div>
   );
 }

@@ -139,9 +139,18 @@ function Row({ trial, best }: { trial: Trial; best: boolean }) {
       </td>
       <td class="num">{trial.epochs || ""}</td>
       <td class="num">{final && trial.seconds > 0 ? formatSeconds(trial.seconds) : ""}</td>
-      <td class="num">{trial.attempts || ""}</td>
+      <td class="num" title={pastSentence(trial)}>
+        {trial.attempts || ""}
+      </td>
     </tr>
   );
+}
+
+/** Why it took more than one. */
+function pastSentence(trial: Trial): string {
+  return (trial.past_attempts ?? [])
+    .map((past) => `${past.node_name || "a node that is gone"}: ${past.reason}`)
+    .join("\n");
 }
 
 /** The list comes without curves. Those of the rows in view are read, a few at a time: once

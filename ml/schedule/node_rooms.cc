@@ -1,4 +1,4 @@
-#include "ml/work/node_rooms.h"
+#include "ml/schedule/node_rooms.h"
 
 #include "ml/study/swarm_members.h"
 
