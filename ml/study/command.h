@@ -279,7 +279,7 @@ inline Outcome refused(Errc code, std::string sentence) {
 inline constexpr std::uint32_t kQueuesLevel = 7;  ///< nodes have queues, ends of attempts causes
 
 inline constexpr std::uint32_t kAttemptsMax = 3;      ///< that crashed; below level 7 of any kind
-inline constexpr std::uint32_t kNodesLostMax = 10;    ///< a trial that takes its nodes down
+inline constexpr std::uint32_t kLossesMax = 10;       ///< nodes, or processes that were killed
 inline constexpr std::uint32_t kMemoryKillsMax = 12;  ///< each asks for half as much again
 inline constexpr std::size_t kIdempotencyKeysMax = 100'000;
 inline constexpr std::uint64_t kIdempotencyKeyLifeMs = 3'600'000;

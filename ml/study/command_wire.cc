@@ -202,7 +202,7 @@ std::optional<FinishTrial> read(const wire::FinishTrial& in) {
   finish.peak_mb = in.peak_mb();
   finish.error = in.error();
   const bool has_cause = in.end() != 0;  // entries of before level 7 have none
-  if (has_cause && !from_number(in.end(), AttemptEnd::made_way, finish.end)) return std::nullopt;
+  if (has_cause && !from_number(in.end(), AttemptEnd::killed, finish.end)) return std::nullopt;
   return finish;
 }
 

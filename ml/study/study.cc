@@ -47,6 +47,7 @@ std::string_view to_string(AttemptEnd end) {
     case AttemptEnd::node_gone: return "node_gone";
     case AttemptEnd::out_of_memory: return "out_of_memory";
     case AttemptEnd::made_way: return "made_way";
+    case AttemptEnd::killed: return "killed";
   }
   return "unknown";
 }
@@ -57,6 +58,7 @@ std::uint32_t& count_of(AttemptEnds& ends, AttemptEnd end) {
     case AttemptEnd::node_gone: return ends.node_gone;
     case AttemptEnd::out_of_memory: return ends.out_of_memory;
     case AttemptEnd::made_way: return ends.made_way;
+    case AttemptEnd::killed: return ends.killed;
   }
   STARLING_ASSERT(false, "an attempt ends in one of the named ways");
   return ends.crashed;

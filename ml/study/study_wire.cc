@@ -212,13 +212,15 @@ void fill(wire::AttemptEnds* out, const AttemptEnds& ends) {
   out->set_node_gone(ends.node_gone);
   out->set_out_of_memory(ends.out_of_memory);
   out->set_made_way(ends.made_way);
+  out->set_killed(ends.killed);
 }
 
 AttemptEnds read(const wire::AttemptEnds& in) {
   return {.crashed = in.crashed(),
           .node_gone = in.node_gone(),
           .out_of_memory = in.out_of_memory(),
-          .made_way = in.made_way()};
+          .made_way = in.made_way(),
+          .killed = in.killed()};
 }
 
 void fill(wire::PastAttempt* out, const PastAttempt& past) {
@@ -230,7 +232,7 @@ void fill(wire::PastAttempt* out, const PastAttempt& past) {
 
 std::optional<PastAttempt> read(const wire::PastAttempt& in) {
   PastAttempt past;
-  if (!from_number(in.end(), AttemptEnd::made_way, past.end)) return std::nullopt;
+  if (!from_number(in.end(), AttemptEnd::killed, past.end)) return std::nullopt;
   past.attempt = ml::read(in.attempt());
   past.peak_mb = in.peak_mb();
   past.why = in.why();

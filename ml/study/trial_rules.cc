@@ -102,8 +102,10 @@ std::string last_straw(const Trial& trial, const std::string& reason) {
   const AttemptEnds& ends = trial.ends;
   if (ends.crashed >= kAttemptsMax)
     return fmt::format("{} attempts failed; the last one: {}", kAttemptsMax, reason);
-  if (ends.node_gone >= kNodesLostMax)
-    return fmt::format("{} nodes were lost while they ran it", kNodesLostMax);
+  if (ends.node_gone >= kLossesMax)
+    return fmt::format("{} nodes were lost while they ran it", kLossesMax);
+  if (ends.killed >= kLossesMax)
+    return fmt::format("was killed {} times; the last time: {}", kLossesMax, reason);
   if (ends.out_of_memory >= kMemoryKillsMax)
     return fmt::format("ran out of memory {} times, the last time with {} MB reserved",
                        kMemoryKillsMax,

@@ -352,7 +352,7 @@ asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assig
   co_return co_await follow(token, assignment, *running->channel);
 }
 
-/// The kernel kills by signal 9 and counts it; so does who makes way, and says so.
+/// The kernel kills by signal 9 and counts it; who makes way kills and says so.
 asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token,
                                                   WorkerChannel& channel,
                                                   std::uint64_t kills_before) {
@@ -362,9 +362,12 @@ asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token,
     co_return Ended{.done = Error{Errc::no_space, *running->makes_way},
                     .end = AttemptEnd::made_way};
   }
-  const bool is_oom = how.signal == SIGKILL && sources_.oom_kills() > kills_before;
-  co_return Ended{.done = Error{Errc::io, to_sentence(how, is_oom)},
-                  .end = is_oom ? AttemptEnd::out_of_memory : AttemptEnd::crashed};
+  const bool was_killed = how.signal == SIGKILL;
+  const bool is_oom = was_killed && sources_.oom_kills() > kills_before;
+  const AttemptEnd end = is_oom       ? AttemptEnd::out_of_memory
+                         : was_killed ? AttemptEnd::killed
+                                      : AttemptEnd::crashed;
+  co_return Ended{.done = Error{Errc::io, to_sentence(how, is_oom)}, .end = end};
 }
 
 /// The same data and parameters would fail the same way; only the unexpected is worth a retry, and

@@ -17,7 +17,7 @@ std::vector<std::string> encoded_commands() {
   spec.priority = -3;
   spec.required_labels = {{"gpu", "true"}};
   FinishTrial finish{"s", 1, 2, TrialState::failed, true, 3, {{"m", 4}}, 5, 6, 7, 8, "e"};
-  finish.end = AttemptEnd::made_way;
+  finish.end = AttemptEnd::killed;
   const std::vector<CommandBody> bodies{
       AddToken{hash_of(to_bytes("t"))},
       AddDataset{{"d", "n", hash_of(to_bytes("b")), 1, 2, "{}", 3}},
@@ -106,7 +106,7 @@ TEST(EntityWire, AStudyAndATrialSurviveTheirBytes) {
   EXPECT_EQ(decode_trial(encode(trial)).value(), trial);
   trial.queued_at = node_of(3);
   trial.estimate_mb = 7;
-  trial.ends = {1, 2, 3, 4};
+  trial.ends = {1, 2, 3, 4, 5};
   trial.past = {{{9, node_of(1)}, AttemptEnd::made_way, 11, "short"}};
   EXPECT_EQ(decode_trial(encode(trial)).value(), trial);
   EXPECT_EQ(decode_study("\xff\xff").error().code, Errc::corrupt);

@@ -84,12 +84,29 @@ TEST(LackOfMemory, EndsAsInfeasibleWithTheNumbers) {
 
 TEST(LostNodes, DoNotUseUpTheAttempts) {
   auto swarm = swarm_with(1);
-  for (std::uint32_t i = 1; i < kNodesLostMax; ++i)
+  for (std::uint32_t i = 1; i < kLossesMax; ++i)
     expire(swarm, 0, swarm.start(0));
   EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
   expire(swarm, 0, swarm.start(0));
   EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
   EXPECT_THAT(swarm.trial(0).error, HasSubstr("10 nodes"));
+}
+
+TEST(KilledProcesses, HaveABudgetOfTheirOwn) {
+  auto swarm = swarm_with(1);
+  FinishTrial killed;
+  killed.study = "s-1";
+  killed.state = TrialState::failed;
+  killed.may_retry = true;
+  killed.end = AttemptEnd::killed;
+  killed.error = "the worker was killed at 9 MB";
+  for (std::uint32_t i = 1; i <= kLossesMax; ++i) {
+    EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
+    killed.token = swarm.start(0);
+    EXPECT_FALSE(swarm.run(killed).error);
+  }
+  EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
+  EXPECT_THAT(swarm.trial(0).error, HasSubstr("was killed 10 times"));
 }
 
 TEST(BelowTheLevelOfQueues, EveryEndCountsAsBefore) {
