@@ -26,6 +26,7 @@ struct RunOptions : ClientOptions {
   std::string use_case;
   std::string engine;
   std::string space;
+  std::string pruner;
   std::string out;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> parallelism;
@@ -62,6 +63,7 @@ Json study_request(const RunOptions& options,
   if (!options.use_case.empty()) request["use_case"] = options.use_case;
   if (!options.engine.empty()) request["engine"] = options.engine;
   if (!options.space.empty()) request["search_space"] = options.space;
+  if (!options.pruner.empty()) request["pruner"] = options.pruner;
   if (options.seed) request["seed"] = *options.seed;
   if (options.parallelism) request["parallelism"] = *options.parallelism;
   if (options.priority != 0) request["priority"] = options.priority;
@@ -237,6 +239,11 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
                         options.space,
                         "What trials may try: default, or nexusops (another system's, to compare)")
             ->check(CLI::IsMember({"default", "nexusops"}));
+        command
+            .add_option("--pruner",
+                        options.pruner,
+                        "asha: end trials early that go worse than three of four (default: none)")
+            ->check(CLI::IsMember({"none", "asha"}));
         command.add_option("--out", options.out, "Model file (default: NAME.starling.zip)");
         add_split_flags(command, options.split);
         add_table_flags(command, options.table);

@@ -1,11 +1,13 @@
 #include "bootstrap/client/commands.h"
 #include "bootstrap/client/interrupt.h"
 #include "bootstrap/client/report_text.h"
+#include "bootstrap/client/study_compare.h"
 #include "bootstrap/client/study_session.h"
 
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 namespace starling::bootstrap {
 namespace {
@@ -116,6 +118,49 @@ Ending extend(const ExtendOptions& options) {
       options, "extend", body, "asked for " + plural_text(options.trials, "more trial") + " of");
 }
 
+Ending say_comparison(const StudyComparison& comparison, Screen& screen) {
+  constexpr std::size_t kShown = 10;
+  const bool is_same = comparison.same == comparison.trials;
+  screen.say(fmt::format("{} of {} are the same: parameters, prunings, values and epochs",
+                         comparison.same,
+                         plural_text(comparison.trials, "trial")));
+  for (std::size_t i = 0; i < std::min(kShown, comparison.differences.size()); ++i)
+    screen.say("  " + printable(comparison.differences[i]));
+  if (comparison.differences.size() > kShown)
+    screen.say(fmt::format("  and {} more", comparison.differences.size() - kShown));
+  return is_same ? kDone : kFailed;
+}
+
+Ending reproduce(const StudyOptions& options) {
+  const InterruptGuard guard;
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto id = find_study_id(*swarm, options.study);
+  if (!id) return id.error();
+  const std::string path = "/api/v1/studies/" + url_encoded(*id);
+  const auto made = swarm->post(path + "/reproduce", Json::object());
+  if (!made) return made.error();
+  const std::string again = text_field(*made, "id");
+  Screen screen(people_file(options));
+  screen.say(fmt::format("study {} runs again as {}", printable(*id), printable(again)));
+  const auto study = watch_study(*swarm, again, screen);
+  if (!study) return study.error();
+  const auto first = swarm->get(path + "/trials");
+  if (!first) return first.error();
+  const auto second = swarm->get("/api/v1/studies/" + url_encoded(again) + "/trials");
+  if (!second) return second.error();
+  const auto comparison = compare_trials(*first, *second);
+  if (options.json) {
+    const Json report{{"study", *id},
+                      {"again", again},
+                      {"trials", comparison.trials},
+                      {"same", comparison.same},
+                      {"differences", comparison.differences}};
+    print_json(report);
+  }
+  return say_comparison(comparison, screen);
+}
+
 Ending list_trials(const StudyOptions& options) {
   auto swarm = client_of(options);
   if (!swarm) return swarm.error();
@@ -199,6 +244,14 @@ void add_study_commands(CLI::App& app, Chosen& chosen) {
                             "Example: starling study resume insurance",
                             chosen,
                             resume,
+                            declare_study);
+  add_command<StudyOptions>(*studies,
+                            "reproduce",
+                            "Run a study once more and compare every trial",
+                            "Ends with 1 if one differs. The reproduction is named NAME-again.\n"
+                            "Example: starling study reproduce s-1a2b3c4d",
+                            chosen,
+                            reproduce,
                             declare_study);
   add_command<ExtendOptions>(
       *studies,

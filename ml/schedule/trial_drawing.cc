@@ -1,6 +1,7 @@
 #include "ml/schedule/trial_drawing.h"
 
 #include "ml/schedule/trial_memory.h"
+#include "ml/search/family_spec.h"
 #include "ml/search/sampler.h"
 #include "ml/search/search_space.h"
 #include "ml/table/column_store.h"
@@ -28,6 +29,10 @@ Observation observation_of(const Trial& trial, bool maximize) {
     seen.violation = static_cast<double>(std::max<std::uint64_t>(trial.predicted_peak_mb, 1));
   const bool counts = was_too_large || trial.state == TrialState::completed;
   seen.state = counts ? Observation::State::complete : Observation::State::failed;
+  if (trial.state == TrialState::pruned) {
+    seen.state = Observation::State::pruned;
+    seen.last_step = trial.epochs;
+  }
   if (trial.value) seen.value = maximize ? -*trial.value : *trial.value;
   return seen;
 }
@@ -39,13 +44,6 @@ std::vector<Observation> observations(const std::vector<Trial>& trials,
   for (std::size_t i = 0; i < count; ++i)
     seen.push_back(observation_of(trials[i], maximize));
   return seen;
-}
-
-/// As `family_spec_from` reads it.
-std::string family_of(const Params& params) {
-  const auto found = params.find("family");
-  const auto* named = found == params.end() ? nullptr : std::get_if<std::string>(&found->second);
-  return named == nullptr ? "mlp" : *named;
 }
 
 /// All rows of the study as one table, with what nothing is learned from set aside.

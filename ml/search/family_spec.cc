@@ -120,6 +120,12 @@ Result<FamilySpec> family_spec_from(const Params& params) {
   return spec ? Result<FamilySpec>{*spec} : spec.error();
 }
 
+std::string family_of(const Params& params) {
+  const auto found = params.find(std::string{kFamily});
+  const auto* named = found == params.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return named == nullptr ? "mlp" : *named;
+}
+
 TrainingEngine engine_of(const Params& params) {
   const auto spec = family_spec_from(params);
   const auto* network = spec ? std::get_if<MlpSpec>(&*spec) : nullptr;

@@ -17,6 +17,9 @@ using FamilySpec = std::variant<MlpSpec, XgboostSpec>;
 /// Errors: `invalid_argument` names the parameter, its value and its limits.
 Result<FamilySpec> family_spec_from(const Params& params);
 
+/// Its name; "mlp" where the parameters do not say.
+std::string family_of(const Params& params);
+
 /// Which program a trial needs. Parameters that are none need the native one, which refuses them.
 TrainingEngine engine_of(const Params& params);
 

@@ -62,15 +62,6 @@ std::int64_t rung_step(const AshaOptions& options, std::size_t rung) {
   return step;
 }
 
-/// In the best 1 / reduction_factor of its rung; among the first few, only the best of all.
-bool is_promoted(std::vector<double> rung, double value, const AshaOptions& options) {
-  rung.push_back(value);
-  if (rung.size() <= options.bootstrap_count) return false;
-  std::ranges::sort(rung);
-  const std::size_t places = rung.size() / static_cast<std::size_t>(options.reduction_factor);
-  return value <= rung[std::max<std::size_t>(places, 1) - 1];
-}
-
 /// The CRC-32 of zlib and Ethernet, bit by bit.
 std::uint32_t crc32(std::string_view text) {
   std::uint32_t crc = 0xffffffffU;
@@ -102,6 +93,24 @@ bool is_out_of_patience(const ReportedCurve& trial, std::size_t patience, double
   return best_of(trial.begin(), middle) + min_delta < best_of(middle, trial.end());
 }
 
+double rung_cutoff(std::vector<double> others, const AshaOptions& options) {
+  const std::size_t all = others.size() + 1;
+  if (all <= options.bootstrap_count) return -std::numeric_limits<double>::infinity();
+  if (others.empty()) return std::numeric_limits<double>::infinity();
+  std::ranges::sort(others);
+  const std::size_t places = all / static_cast<std::size_t>(options.reduction_factor);
+  return others[std::max<std::size_t>(places, 1) - 1];
+}
+
+std::vector<std::uint32_t> rung_epochs(std::uint32_t epochs) {
+  std::vector<std::uint32_t> rungs;
+  const std::uint64_t first =
+      std::max<std::uint64_t>(kFirstRungEpochs, (std::uint64_t{epochs} + 19) / 20);
+  for (std::uint64_t rung = first; rung < epochs; rung *= kRungFactor)
+    rungs.push_back(static_cast<std::uint32_t>(rung));
+  return rungs;
+}
+
 AshaDecision asha(const RungTable& others,
                   std::size_t rungs_reached,
                   std::int64_t step,
@@ -114,7 +123,7 @@ AshaDecision asha(const RungTable& others,
     if (std::isnan(value)) return {true, decision.rungs_reached};
     const std::size_t rung = decision.rungs_reached++;
     const bool has_others = rung < others.size();
-    if (!is_promoted(has_others ? others[rung] : std::vector<double>{}, value, options))
+    if (value > rung_cutoff(has_others ? others[rung] : std::vector<double>{}, options))
       return {true, decision.rungs_reached};
   }
   return decision;

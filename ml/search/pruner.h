@@ -47,6 +47,17 @@ struct AshaOptions {
 /// What each rung's trials reported there, the deciding trial's own not included.
 using RungTable = std::vector<std::vector<double>>;
 
+/// The worst value that goes on beyond a rung where `others` came with these: in the best
+/// 1 / reduction_factor of all, its own included; among the first few, the best.
+double rung_cutoff(std::vector<double> others, const AshaOptions& options = {});
+
+inline constexpr std::uint32_t kFirstRungEpochs = 5;
+inline constexpr std::uint32_t kRungFactor = 4;  ///< from rung to rung, and of trials that go on
+
+/// After how many of at most `epochs` a trial is compared with others: the first time after a
+/// twentieth, but five at least, then each time after four times as many; never at the last.
+std::vector<std::uint32_t> rung_epochs(std::uint32_t epochs);
+
 struct AshaDecision {
   bool prunes = false;
   std::size_t rungs_reached = 0;  ///< Rungs passed or stopped at so far, this report included.

@@ -113,6 +113,7 @@ struct FinishTrial {
   double seconds = 0;
   std::uint64_t peak_mb = 0;
   std::string error;
+  std::vector<double> rungs;             ///< as the trial's
   AttemptEnd end = AttemptEnd::crashed;  ///< with `may_retry`: why; heeded since level 7
 };
 

@@ -99,6 +99,8 @@ void fill_body(wire::Command* out, const FinishTrial& body) {
   finish->set_seconds(body.seconds);
   finish->set_peak_mb(body.peak_mb);
   finish->set_error(body.error);
+  for (const double rung : body.rungs)
+    finish->add_rungs(rung);
   finish->set_end(static_cast<std::uint32_t>(body.end));
 }
 
@@ -201,6 +203,7 @@ std::optional<FinishTrial> read(const wire::FinishTrial& in) {
   finish.seconds = in.seconds();
   finish.peak_mb = in.peak_mb();
   finish.error = in.error();
+  finish.rungs.assign(in.rungs().begin(), in.rungs().end());
   const bool has_cause = in.end() != 0;  // entries of before level 7 have none
   if (has_cause && !from_number(in.end(), AttemptEnd::killed, finish.end)) return std::nullopt;
   return finish;

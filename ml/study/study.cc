@@ -41,6 +41,14 @@ std::string_view to_string(FinalState state) {
   return "unknown";
 }
 
+std::string_view to_string(Pruner pruner) {
+  switch (pruner) {
+    case Pruner::none: return "none";
+    case Pruner::asha: return "asha";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(AttemptEnd end) {
   switch (end) {
     case AttemptEnd::crashed: return "crashed";

@@ -85,6 +85,14 @@ std::string_view to_string(StudyStatus status);
 std::string_view to_string(FinalState state);
 std::string_view to_string(AttemptEnd end);
 
+/// How trials that go badly are ended early. Values are stored: append only.
+enum class Pruner : std::uint8_t {
+  none = 0,
+  asha = 1,  ///< successive halving at the rungs of ml/search/pruner.h
+};
+
+std::string_view to_string(Pruner pruner);
+
 /// Everything a study's result depends on. Complete: nothing in it is left to be inferred.
 struct StudySpec {
   std::string name;
@@ -104,6 +112,7 @@ struct StudySpec {
   std::string use_case;
   std::vector<std::string> tags;
   SplitSpec split;
+  Pruner pruner = Pruner::none;
   std::int32_t priority = 0;  ///< a greater one is served first; -kPriorityMax to kPriorityMax
   std::map<std::string, std::string> required_labels;  ///< of the nodes that may run it
 
@@ -235,6 +244,7 @@ struct Trial {
   Metrics metrics;
   std::uint32_t best_epoch = 0;
   std::uint32_t epochs = 0;
+  std::vector<double> rungs;  ///< the best so far at each, turned so that lower is better
   double seconds = 0;
   std::uint64_t estimate_mb = 0;        ///< by formula; 0: not known
   std::uint64_t predicted_peak_mb = 0;  ///< as the study's trials so far correct it: is reserved

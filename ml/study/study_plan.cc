@@ -237,6 +237,10 @@ Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec
   spec.seed = request.seed.value_or(42);
   spec.epochs = request.epochs.value_or(100);
   spec.patience = request.patience.value_or(16);
+  const std::string pruner = request.pruner.value_or("none");
+  if (pruner != to_string(Pruner::none) && pruner != to_string(Pruner::asha))
+    return wrong("pruner", fmt::format("\"{:.40}\" is not none or asha", pruner));
+  if (pruner == to_string(Pruner::asha)) spec.pruner = Pruner::asha;
   return check_numbers(spec);
 }
 

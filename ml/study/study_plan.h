@@ -36,6 +36,7 @@ struct StudyRequest {
   std::string use_case;
   std::vector<std::string> tags;
   std::optional<SplitSpec> split;
+  std::optional<std::string> pruner;  ///< none or asha
   std::optional<std::int32_t> priority;
   std::map<std::string, std::string> required_labels;
 };

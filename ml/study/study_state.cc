@@ -168,7 +168,7 @@ bool names_any(const StudySpec& spec, std::span<const char* const> starts) {
 
 /// What schedulers of a lower feature level do not heed.
 bool is_of_level_7(const StudySpec& spec) {
-  return spec.priority != 0 || !spec.required_labels.empty();
+  return spec.pruner != Pruner::none || spec.priority != 0 || !spec.required_labels.empty();
 }
 
 /// Parameters and choices that workers of a lower feature level do not know.

@@ -117,6 +117,7 @@ void fill(wire::StudySpec* out, const StudySpec& spec) {
   for (const auto& tag : spec.tags)
     out->add_tags(tag);
   if (spec.split != SplitSpec{}) fill(out->mutable_split(), spec.split);
+  out->set_pruner(static_cast<std::uint32_t>(spec.pruner));
   out->set_priority(spec.priority);
   for (const auto& [key, value] : spec.required_labels) {
     auto* label = out->add_required_labels();
@@ -146,6 +147,7 @@ StudySpec read(const wire::StudySpec& in) {
   spec.use_case = in.use_case();
   spec.tags.assign(in.tags().begin(), in.tags().end());
   if (in.has_split()) spec.split = read(in.split());
+  spec.pruner = in.pruner() == 0 ? Pruner::none : Pruner::asha;
   spec.priority = in.priority();
   for (const auto& label : in.required_labels())
     spec.required_labels[label.key()] = label.value();
@@ -291,6 +293,8 @@ std::string encode(const Trial& trial) {
   out.set_best_epoch(trial.best_epoch);
   out.set_epochs(trial.epochs);
   out.set_seconds(trial.seconds);
+  for (const double rung : trial.rungs)
+    out.add_rungs(rung);
   out.set_estimate_mb(trial.estimate_mb);
   out.set_predicted_peak_mb(trial.predicted_peak_mb);
   out.set_peak_mb(trial.peak_mb);
@@ -389,6 +393,7 @@ Result<Trial> decode_trial(std::string_view bytes) {
   trial.best_epoch = in.best_epoch();
   trial.epochs = in.epochs();
   trial.seconds = in.seconds();
+  trial.rungs.assign(in.rungs().begin(), in.rungs().end());
   trial.estimate_mb = in.estimate_mb();
   trial.predicted_peak_mb = in.predicted_peak_mb();
   trial.peak_mb = in.peak_mb();

@@ -188,7 +188,10 @@ void end_as_said(Transaction& tx, Study& study, Trial& trial, const FinishTrial&
   trial.error = command.error;
   if (command.state == TrialState::completed && state == TrialState::failed)
     trial.error = "the value is not a finite number";
-  if (state == TrialState::completed) {
+  trial.rungs = command.rungs;
+  const bool has_value = state == TrialState::completed ||
+                         (state == TrialState::pruned && std::isfinite(command.value));
+  if (has_value) {
     trial.value = command.value;
     trial.metrics = command.metrics;
     trial.best_epoch = command.best_epoch;

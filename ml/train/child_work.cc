@@ -1,5 +1,6 @@
 #include "ml/train/child_work.h"
 
+#include "ml/search/pruner.h"
 #include "ml/serve/artifact.h"
 #include "ml/table/encoder_json.h"
 #include "ml/train/checkpoint.h"
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -74,6 +76,8 @@ class Work {
   void report(const WorkProgress& progress);
   void send(const WorkProgress& progress);
   void note(const WorkProgress& progress, bool goes_on);
+  std::vector<double> rungs() const;
+  bool is_to_be_pruned(std::uint32_t epoch) const;
   void keep();
   WorkMessage run_trial();
   WorkMessage run_final();
@@ -156,6 +160,28 @@ void Work::note(const WorkProgress& progress, bool goes_on) {
   if (goes_on && !task_.checkpoint_path.empty() && seconds_now() >= keep_at_) keep();
 }
 
+/// What it had reached at each rung so far, from what it reported: the same after a checkpoint.
+std::vector<double> Work::rungs() const {
+  const bool minimizes = direction_of(data_->metric) == MetricDirection::minimize;
+  std::vector<double> reached;
+  double best = std::numeric_limits<double>::infinity();
+  std::size_t seen = 0;
+  for (const std::uint32_t rung : rung_epochs(task_.epochs_max)) {
+    if (rung > now_.progress.size()) break;
+    for (; seen < rung; ++seen)
+      best = std::min(best, minimizes ? now_.progress[seen].value : -now_.progress[seen].value);
+    reached.push_back(best);
+  }
+  return reached;
+}
+
+bool Work::is_to_be_pruned(std::uint32_t epoch) const {
+  const auto all = rung_epochs(task_.epochs_max);
+  const auto at = static_cast<std::size_t>(std::ranges::find(all, epoch) - all.begin());
+  if (at == all.size() || at >= task_.rung_cutoffs.size() || !task_.rung_cutoffs[at]) return false;
+  return rungs().back() > *task_.rung_cutoffs[at];
+}
+
 /// At most a twentieth of the time goes into it.
 void Work::keep() {
   constexpr double kShare = 20;
@@ -195,8 +221,9 @@ WorkMessage Work::run_trial() {
   std::uint32_t& best_epoch = now_.best_epoch;
   double& best = now_.best;
   auto epoch = static_cast<std::uint32_t>(now_.progress.size());
+  bool is_pruned = is_to_be_pruned(epoch);
   const auto goes_on = [&] {
-    return epoch < task_.epochs_max && epoch - best_epoch < task_.patience;
+    return !is_pruned && epoch < task_.epochs_max && epoch - best_epoch < task_.patience;
   };
   while (goes_on()) {
     ++epoch;
@@ -213,11 +240,14 @@ WorkMessage Work::run_trial() {
         learner->remember();
     }
     note({epoch, value, loss}, goes_on());
+    is_pruned = is_to_be_pruned(epoch);
   }
   for (const auto& learner : learners_)
     learner->recall();
   WorkDone result = done(best_epoch, epoch);
   result.value = best;
+  result.is_pruned = is_pruned;
+  result.rungs = rungs();
   result.metrics = all_scores(judged(data_->truth, said()));
   return result;
 }

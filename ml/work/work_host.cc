@@ -1,5 +1,6 @@
 #include "ml/work/work_host.h"
 
+#include "ml/schedule/pruning.h"
 #include "ml/schedule/trial_memory.h"
 #include "ml/search/family_spec.h"
 #include "ml/study/swarm_members.h"
@@ -87,6 +88,7 @@ struct WorkHost::Assignment {
   WorkTask task;
   std::optional<Trial> best;  ///< final job: the trial that is refitted
   std::uint64_t need_mb = 0;  ///< predicted
+  bool prunes = false;        ///< the study has a pruner
 
   TrainingEngine engine() const { return engine_of(task.params); }
 };
@@ -212,6 +214,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     if (!datasets) continue;
     Assignment common;
     common.datasets = *datasets;
+    common.prunes = study.spec.pruner != Pruner::none;
     common.task.study = study.id;
     common.task.columns_path = (columns_dir() / columns_name(study.spec)).string();
     common.task.split = study.spec.split;
@@ -344,6 +347,8 @@ asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assig
   if (running->is_unwanted) co_return taken_back;
   WorkTask task = assignment.task;
   task.memory_cap_mb = memory_cap(assignment);
+  if (const auto study = find_study(*sources_.state(), task.study); study && !assignment.best)
+    task.rung_cutoffs = rung_cutoffs(*sources_.state(), *study, task.number);
   const auto put = put_datasets(assignment.datasets, blobs_, task);
   if (!put) co_return Ended{.done = put.error()};
   WorkMessage message = std::move(task);
@@ -419,6 +424,8 @@ asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
   finish.number = assignment.task.number;
   finish.token = token;
   if (done) {
+    if (done->is_pruned) finish.state = TrialState::pruned;
+    if (assignment.prunes) finish.rungs = done->rungs;
     finish.value = done->value;
     finish.metrics = done->metrics;
     finish.best_epoch = done->best_epoch;

@@ -142,6 +142,20 @@ SplitSpec split_from(const Json& json) {
   return spec->value_or(SplitSpec{});
 }
 
+Json cutoffs_json(const std::vector<std::optional<double>>& cutoffs) {
+  Json list = Json::array();
+  for (const auto& cutoff : cutoffs)
+    list.push_back(cutoff && std::isfinite(*cutoff) ? Json(*cutoff) : Json(nullptr));
+  return list;
+}
+
+std::vector<std::optional<double>> cutoffs_from(const Json& json) {
+  std::vector<std::optional<double>> cutoffs;
+  for (const Json& one : json)
+    cutoffs.push_back(one.is_null() ? std::nullopt : std::optional{one.get<double>()});
+  return cutoffs;
+}
+
 Json to_object(const WorkTask& task) {
   return Json{{"type", "task"},
               {"kind", kKinds[static_cast<std::size_t>(task.kind)]},
@@ -160,6 +174,7 @@ Json to_object(const WorkTask& task) {
               {"params", params_json(task.params)},
               {"epochs_max", task.epochs_max},
               {"patience", task.patience},
+              {"rung_cutoffs", cutoffs_json(task.rung_cutoffs)},
               {"fixed_epochs", task.fixed_epochs},
               {"memory_cap_mb", task.memory_cap_mb},
               {"threads", task.threads},
@@ -192,6 +207,7 @@ WorkTask task_from(const Json& json) {
   task.params = params_from(json.at("params"));
   task.epochs_max = whole32(json, "epochs_max");
   task.patience = whole32(json, "patience");
+  task.rung_cutoffs = cutoffs_from(json.at("rung_cutoffs"));
   task.fixed_epochs = whole32(json, "fixed_epochs");
   task.memory_cap_mb = whole(json, "memory_cap_mb", 1ULL << 40);
   task.threads = static_cast<std::uint32_t>(whole(json, "threads", 1024));
@@ -226,6 +242,8 @@ Json to_object(const WorkDone& done) {
                 {"test", done.split.test},
                 {"dropped", done.split.dropped},
                 {"hash", done.split.hash}}},
+              {"pruned", done.is_pruned},
+              {"rungs", done.rungs},
               {"artifact_bytes", done.artifact_bytes},
               {"features", done.features_json},
               {"classes", done.classes}};
@@ -246,6 +264,8 @@ WorkDone done_from(const Json& json) {
                 whole(split, "test"),
                 whole(split, "dropped"),
                 text(split, "hash")};
+  done.is_pruned = json.at("pruned").get<bool>();
+  done.rungs = json.at("rungs").get<std::vector<double>>();
   done.artifact_bytes = whole(json, "artifact_bytes");
   done.features_json = text(json, "features");
   done.classes = json.at("classes").get<std::vector<std::string>>();

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -50,6 +51,9 @@ struct WorkTask {
   Params params;
   std::uint32_t epochs_max = 100;
   std::uint32_t patience = 16;
+  /// Trial: at each rung (ml/search/pruner.h) the worst value, turned so that lower is better, with
+  /// which it goes on; none: with any.
+  std::vector<std::optional<double>> rung_cutoffs;
   std::uint32_t fixed_epochs = 0;   ///< final: how many epochs, the best trial's best epoch
   std::uint64_t memory_cap_mb = 0;  ///< of private memory (RLIMIT_DATA); 0: none
   std::uint32_t threads = 1;
@@ -90,6 +94,8 @@ struct WorkDone {
   double seconds = 0;
   std::uint64_t peak_mb = 0;  ///< of private memory, as seen per epoch
   WorkSplit split;
+  bool is_pruned = false;     ///< trial: ended at a rung
+  std::vector<double> rungs;  ///< trial: the best so far at each, turned so that lower is better
   std::uint64_t artifact_bytes = 0;  ///< final
   std::string features_json;         ///< final: [{"name","type","levels"?}]
   std::vector<std::string> classes;

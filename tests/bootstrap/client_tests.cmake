@@ -1,5 +1,5 @@
 starling_test(client_test
-  SOURCES client_terminal_test.cc client_http_test.cc client_watch_test.cc client_arguments_test.cc
+  SOURCES client_terminal_test.cc client_http_test.cc client_watch_test.cc client_arguments_test.cc study_compare_test.cc
     client_fake_server.cc
   USES starling::client)
 

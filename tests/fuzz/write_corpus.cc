@@ -339,7 +339,7 @@ void write_commands() {
       QueueTrials{"s-1", {{0, {{"mlp.width", std::int64_t{8}}}, 20}, {1, {}, 0, 9}}},
       StartTrial{"s-1", 0, node_number(3)},
       ReportProgress{{{"s-1", 0, 2, {3, 4.5}}, {"s-1", 1, 9, {1, -1}}}},
-      FinishTrial{"s-1", 0, 2, TrialState::failed, true, 3, {{"mae", 4}}, 5, 6, 7, 8, "why"},
+      FinishTrial{"s-1", 0, 2, TrialState::failed, true, 3, {{"mae", 4}}, 5, 6, 7, 8, "why", {9}},
       RefuseTrial{"s-1", 1, "too large"},
       StartFinal{"s-1", node_number(4)},
       FinishFinal{"s-1", 9, final_result(), false, ""},

@@ -2,6 +2,7 @@
 #include "ml/schedule/own_queue.h"
 
 #include "ml/schedule/memory_call.h"
+#include "ml/schedule/pruning.h"
 #include "ml/schedule/scheduler.h"
 #include "ml/schedule/trial_drawing.h"
 #include "tests/ml/study_fixture.h"
@@ -299,6 +300,73 @@ TEST(MemoryLesson, KeepsToItsLimits) {
   EXPECT_EQ(MemoryLesson{little}.corrected(network, 100), 75U);
   const std::vector<Trial> much(3, used("mlp", 10, 1000));
   EXPECT_EQ(MemoryLesson{much}.corrected(network, 100), 400U);
+}
+
+/// Trials that completed with so much at their first rung, then one that waits.
+Swarm pruning_swarm(const std::vector<double>& values, std::uint32_t parallelism) {
+  Swarm swarm;
+  swarm.raise_level();
+  swarm.add_dataset();
+  StudySpec spec;
+  spec.name = "t";
+  spec.dataset = "d-1";
+  spec.metric = "rmse";
+  spec.trials = 100;
+  spec.parallelism = parallelism;
+  spec.pruner = Pruner::asha;
+  EXPECT_FALSE(swarm.run(CreateStudy{"s-1", spec}).error);
+  for (std::uint32_t number = 0; number < values.size(); ++number) {
+    swarm.queue(number);
+    FinishTrial finish;
+    finish.study = "s-1";
+    finish.number = number;
+    finish.token = swarm.start(number);
+    finish.value = values[number];
+    finish.rungs = {values[number]};
+    EXPECT_FALSE(swarm.run(finish).error);
+  }
+  swarm.queue(static_cast<std::uint32_t>(values.size()));
+  return swarm;
+}
+
+TEST(Pruning, ComparesWithTheTrialsThatTheParametersCameFrom) {
+  const std::vector<double> values{8, 7, 6, 5, 4, 3, 2, 1};
+  const auto cutoff = [&](std::uint32_t parallelism) {
+    const auto swarm = pruning_swarm(values, parallelism);
+    return rung_cutoffs(swarm.view, swarm.study(), 8);
+  };
+  EXPECT_EQ(cutoff(1), std::vector<std::optional<double>>{2}) << "two of nine go on";
+  EXPECT_EQ(cutoff(3), std::vector<std::optional<double>>{3}) << "of trials 0 to 5: one of seven";
+  EXPECT_TRUE(cutoff(5).empty()) << "four completed trials say too little";
+}
+
+TEST(Pruning, IsWithinAFamily) {
+  auto swarm = pruning_swarm({8, 7, 6, 5, 4, 3}, 1);
+  const Params trees{{"family", std::string{"xgboost"}}};
+  swarm.run(QueueTrials{"s-1", {{7, trees, 1, 1}}});
+  EXPECT_EQ(rung_cutoffs(swarm.view, swarm.study(), 6).size(), 1U);
+  EXPECT_TRUE(rung_cutoffs(swarm.view, swarm.study(), 7).empty());
+}
+
+TEST(Pruning, IsForStudiesThatAskForIt) {
+  const auto swarm = pruning_swarm({8, 7, 6, 5, 4, 3}, 1);
+  Study study = swarm.study();
+  study.spec.pruner = Pruner::none;
+  EXPECT_TRUE(rung_cutoffs(swarm.view, study, 6).empty());
+}
+
+TEST(Pruning, APrunedTrialIsFinalWithItsValueAndNeverTheBest) {
+  auto swarm = pruning_swarm({8}, 1);
+  FinishTrial pruned;
+  pruned.study = "s-1";
+  pruned.number = 1;
+  pruned.token = swarm.start(1);
+  pruned.state = TrialState::pruned;
+  pruned.value = 1;
+  EXPECT_FALSE(swarm.run(pruned).error);
+  EXPECT_EQ(swarm.trial(1).state, TrialState::pruned);
+  EXPECT_EQ(swarm.trial(1).value, 1);
+  EXPECT_EQ(swarm.study().best_number, 0U);
 }
 
 constexpr std::uint64_t kMb = 1 << 20;

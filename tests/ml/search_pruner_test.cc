@@ -1,11 +1,12 @@
 // Where 60 learning curves are stopped by seven pruners, next to Optuna's decisions.
 #include "ml/search/pruner.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace starling::ml {
@@ -145,6 +146,24 @@ TEST(Pruner, AshaLeapsOverRungsAndNeverOverflows) {
   const auto leap = asha({}, 0, std::numeric_limits<std::int64_t>::max() - 1, 1.0);
   EXPECT_FALSE(leap.prunes);
   EXPECT_EQ(leap.rungs_reached, 40U);  // 3^39 is the last power of 3 below 2^63.
+}
+
+TEST(Rungs, BeginAfterATwentiethButFiveEpochsAndNeverAtTheLast) {
+  using testing::ElementsAre;
+  EXPECT_THAT(rung_epochs(100), ElementsAre(5U, 20U, 80U));
+  EXPECT_THAT(rung_epochs(200), ElementsAre(10U, 40U, 160U));
+  EXPECT_THAT(rung_epochs(20), ElementsAre(5U));
+  EXPECT_THAT(rung_epochs(5), ElementsAre());
+  EXPECT_THAT(rung_epochs(1), ElementsAre());
+  EXPECT_EQ(rung_epochs(0xffffffffU).back() % 4, 0U) << "no overflow";
+}
+
+TEST(Rungs, OfAFewTheBestGoesOnThenAQuarter) {
+  const AshaOptions options{.reduction_factor = kRungFactor};
+  EXPECT_EQ(rung_cutoff({}, options), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(rung_cutoff({3}, options), 3);
+  EXPECT_EQ(rung_cutoff({3, 2, 1}, options), 1);
+  EXPECT_EQ(rung_cutoff({7, 6, 5, 4, 3, 2, 1}, options), 2);
 }
 
 }  // namespace

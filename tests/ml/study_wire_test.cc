@@ -16,8 +16,10 @@ std::vector<std::string> encoded_commands() {
   result.classes = {"no", "yes"};
   spec.priority = -3;
   spec.required_labels = {{"gpu", "true"}};
-  FinishTrial finish{"s", 1, 2, TrialState::failed, true, 3, {{"m", 4}}, 5, 6, 7, 8, "e"};
+  FinishTrial finish{"s", 1, 2, TrialState::failed, true, 3, {{"m", 4}}, 5, 6, 7, 8, "e", {}};
   finish.end = AttemptEnd::killed;
+  finish.rungs = {1.5, 2.5};
+  spec.pruner = Pruner::asha;
   const std::vector<CommandBody> bodies{
       AddToken{hash_of(to_bytes("t"))},
       AddDataset{{"d", "n", hash_of(to_bytes("b")), 1, 2, "{}", 3}},
@@ -106,6 +108,7 @@ TEST(EntityWire, AStudyAndATrialSurviveTheirBytes) {
   EXPECT_EQ(decode_trial(encode(trial)).value(), trial);
   trial.queued_at = node_of(3);
   trial.estimate_mb = 7;
+  trial.rungs = {0.5};
   trial.ends = {1, 2, 3, 4, 5};
   trial.past = {{{9, node_of(1)}, AttemptEnd::made_way, 11, "short"}};
   EXPECT_EQ(decode_trial(encode(trial)).value(), trial);

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -111,6 +113,8 @@ void expect_same(const Story& a, const Story& b) {
   EXPECT_EQ(a.done->metrics, b.done->metrics);
   EXPECT_EQ(a.done->best_epoch, b.done->best_epoch);
   EXPECT_EQ(a.done->epochs, b.done->epochs);
+  EXPECT_EQ(a.done->is_pruned, b.done->is_pruned);
+  EXPECT_EQ(a.done->rungs, b.done->rungs);
 }
 
 /// That it went on from a checkpoint, and came to the same end.
@@ -131,6 +135,40 @@ TEST_F(CheckpointTest, ATrialThatWasEndedGoesOnToTheSameEnd) {
     expect_resumed(run(task_), undisturbed);
     remove_checkpoint(path_);
   }
+}
+
+TEST_F(CheckpointTest, ATrialIsPrunedAtItsRungAlsoAfterACheckpoint) {
+  const Story whole = run(without_checkpoint());
+  ASSERT_TRUE(whole.done);
+  EXPECT_FALSE(whole.done->is_pruned);
+  ASSERT_EQ(whole.done->rungs.size(), 1U) << "after 5 of 12 epochs";
+  double best = whole.progress[0].value;
+  for (std::size_t epoch = 1; epoch < 5; ++epoch)
+    best = std::min(best, whole.progress[epoch].value);
+  EXPECT_EQ(whole.done->rungs[0], best);
+
+  task_.rung_cutoffs = {best};
+  EXPECT_FALSE(run(without_checkpoint()).done->is_pruned) << "as good goes on";
+  task_.rung_cutoffs = {std::nullopt};
+  EXPECT_FALSE(run(without_checkpoint()).done->is_pruned);
+  task_.rung_cutoffs = {std::nextafter(best, 0)};
+  const Story pruned = run(without_checkpoint());
+  ASSERT_TRUE(pruned.done);
+  EXPECT_TRUE(pruned.done->is_pruned);
+  EXPECT_EQ(pruned.done->epochs, 5U);
+  EXPECT_EQ(pruned.done->value, best);
+  end_after(4);
+  expect_resumed(run(task_), pruned);
+}
+
+TEST_F(CheckpointTest, WhereMoreIsBetterTheRungIsTurned) {
+  task_.metric = "r2";
+  const Story whole = run(without_checkpoint());
+  ASSERT_TRUE(whole.done);
+  ASSERT_EQ(whole.done->rungs.size(), 1U);
+  EXPECT_LT(whole.done->rungs[0], 0) << "R2 above 0 is good, and turned below 0";
+  task_.rung_cutoffs = {whole.done->rungs[0] - 0.01};
+  EXPECT_TRUE(run(without_checkpoint()).done->is_pruned);
 }
 
 /// The best epoch lies behind the checkpoint: what was best, and for how long, is in it.

@@ -1,5 +1,6 @@
 #include "tests/ml/trial_world.h"
 
+#include "ml/schedule/pruning.h"
 #include "ml/study/trial_rules.h"
 
 #include <fmt/format.h>
@@ -54,6 +55,7 @@ TrialWorld::TrialWorld(std::uint64_t seed, WorldOptions options)
   spec.trials = options_.trials;
   spec.parallelism = options_.parallelism;
   spec.search_space_json = to_json(default_space());
+  spec.pruner = options_.pruner;
   say(CreateStudy{"s-1", spec});
 }
 
@@ -169,6 +171,12 @@ FinishTrial TrialWorld::result_of(const Node& node, std::uint64_t token, const T
   }
   finish.value = value_of(trial);
   finish.peak_mb = need;
+  if (options_.pruner == Pruner::none) return finish;
+  // As its worker: the table comes from the view of the node that runs it.
+  finish.rungs = {finish.value};
+  const auto cutoffs = rung_cutoffs(node.view, swarm_.study(), trial.number);
+  if (!cutoffs.empty() && cutoffs[0] && finish.value > *cutoffs[0])
+    finish.state = TrialState::pruned;
   return finish;
 }
 

@@ -18,6 +18,7 @@ struct WorldOptions {
   std::uint32_t trials = 20;
   std::uint32_t parallelism = 12;
   bool has_faults = true;
+  Pruner pruner = Pruner::none;
 };
 
 /// What a whole run came to.

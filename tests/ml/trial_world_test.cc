@@ -58,6 +58,32 @@ TEST(TrialWorld, EndsWithExactlyNTrialsAndOneResultEachWhateverDies) {
   EXPECT_GT(late_results, 10);
 }
 
+std::vector<TrialState> states_of(const WorldEnd& end) {
+  std::vector<TrialState> all;
+  for (const Trial& trial : end.trials)
+    all.push_back(trial.state);
+  return all;
+}
+
+TEST(TrialWorld, PrunesTheSameTrialsWhateverDies) {
+  const auto options = [](bool has_faults) {
+    return WorldOptions{.rooms = five_nodes(),
+                        .trials = 40,
+                        .parallelism = 5,
+                        .has_faults = has_faults,
+                        .pruner = Pruner::asha};
+  };
+  const auto calm = TrialWorld{1, options(false)}.run(kSteps);
+  ASSERT_EQ(calm.study.status, StudyStatus::completed);
+  EXPECT_GT(calm.study.counts.pruned, 5U);
+  EXPECT_GE(calm.study.counts.completed, 5U);
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    const auto end = TrialWorld{seed, options(true)}.run(kSteps);
+    EXPECT_EQ(states_of(end), states_of(calm)) << "seed " << seed;
+    EXPECT_EQ(params_of(end), params_of(calm)) << "seed " << seed;
+  }
+}
+
 TEST(TrialWorld, SearchesTheSameOnOneNodeAndOnFive) {
   const std::vector<NodeRoom> one{{.id = node_of(1), .slots = 2, .memory_budget_mb = 500}};
   EXPECT_EQ(calm_search(one), calm_search(five_nodes()));

@@ -130,6 +130,15 @@ asio::awaitable<OrResponse<ml::Recorded>> record(Call& call,
   co_return std::move(*recorded);
 }
 
+asio::awaitable<std::optional<Response>> see_all_committed(Call& call) {
+  const auto patience = call.core.options.read_patience;
+  const auto index = co_await call.node().read_index(patience);
+  if (!index) co_return problem_from(index.error());
+  const auto reached = co_await call.node().wait_applied(*index, patience);
+  if (!reached) co_return problem_from(reached.error());
+  co_return std::nullopt;
+}
+
 asio::awaitable<OrResponse<Committed>> commit(Call& call,
                                               ml::CommandBody body,
                                               ContentHash content) {

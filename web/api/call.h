@@ -75,6 +75,10 @@ asio::awaitable<OrResponse<ml::Recorded>> record(Call& call,
                                                  ml::CommandBody body,
                                                  ContentHash content);
 
+/// Waits until this node has applied all that was committed when it was called: before it refuses
+/// what it may only not know yet. Nothing, or the answer that ends the call (503).
+asio::awaitable<std::optional<Response>> see_all_committed(Call& call);
+
 struct Committed {
   LogIndex index;
   std::string id;  ///< of what was created

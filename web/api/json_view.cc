@@ -131,6 +131,7 @@ Json study_json(const ml::Study& study, const StudySurroundings& around) {
   json["time_limit_s"] = spec.time_limit_s == 0 ? Json(nullptr) : Json(spec.time_limit_s);
   json["split"] = to_json(spec.split);
   json["epochs"] = spec.epochs;
+  json["pruner"] = to_string(spec.pruner);
   json["patience"] = spec.patience;
   json["use_case"] = spec.use_case;
   json["tags"] = spec.tags;

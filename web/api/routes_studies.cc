@@ -9,11 +9,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace starling::web {
 
 namespace {
+
+constexpr std::size_t kStudyNameMax = 64;
+constexpr std::string_view kAgain = "-again";  // the name of a reproduction, and of its model
 
 /// The swarm as it is now, for the reasons why studies wait.
 class SwarmNow {
@@ -148,6 +152,11 @@ asio::awaitable<Response> add_study(Call& call) {
   // Not planned anew: the dataset may be gone since the first answer.
   if (const auto before = answered_before(call, hash)) co_return study_accepted(call, *before);
   auto spec = planned(call, body->value);
+  if (!spec) {
+    // Its data set may have been added a moment ago on another node.
+    if (auto unknown = co_await see_all_committed(call)) co_return std::move(*unknown);
+    spec = planned(call, body->value);
+  }
   if (!spec) co_return problem_from(spec.error());
 
   ml::CommandBody command = ml::CreateStudy{drawn_id("s"), std::move(*spec)};
@@ -209,6 +218,37 @@ asio::awaitable<Response> extend_study(Call& call) {
   co_return co_await change_study(call, std::move(command), std::move(*content));
 }
 
+/// The same search once more: all that was drawn, without a limit of time.
+ml::StudySpec spec_to_reproduce(const StateView& view, const ml::Study& study) {
+  ml::StudySpec spec = study.spec;
+  const auto drawn = ml::list_trials(view, study.id).size();
+  spec.trials = static_cast<std::uint32_t>(std::max<std::size_t>(drawn, 1));
+  spec.time_limit_s = 0;
+  spec.name = spec.name.substr(0, kStudyNameMax - kAgain.size()).append(kAgain);
+  return spec;
+}
+
+asio::awaitable<Response> reproduce_study(Call& call) {
+  const auto content = co_await buffered_body(call, kBufferedBodyMax);
+  if (!content) co_return content.error();
+  const ContentHash hash = hash_of(to_bytes(*content));
+  if (const auto before = answered_before(call, hash)) co_return study_accepted(call, *before);
+  const auto view = call.node().state();
+  const auto study = ml::find_study(*view, call.param("id"));
+  if (!study) co_return problem_from(study.error());
+  if (!ml::has_ended(study->status)) {
+    co_return problem(409,
+                      "conflict",
+                      fmt::format("study {} is {}: wait for its end, then reproduce it",
+                                  study->id,
+                                  to_string(study->status)));
+  }
+  ml::CommandBody command = ml::CreateStudy{drawn_id("s"), spec_to_reproduce(*view, *study)};
+  const auto done = co_await commit(call, std::move(command), hash);
+  if (!done) co_return done.error();
+  co_return study_accepted(call, *done);
+}
+
 }  // namespace
 
 std::vector<RouteEntry> study_routes() {
@@ -220,7 +260,8 @@ std::vector<RouteEntry> study_routes() {
           {"POST", "/api/v1/studies/{id}/cancel", &cancel_study},
           {"POST", "/api/v1/studies/{id}/pause", &pause_study},
           {"POST", "/api/v1/studies/{id}/resume", &resume_study},
-          {"POST", "/api/v1/studies/{id}/extend", &extend_study}};
+          {"POST", "/api/v1/studies/{id}/extend", &extend_study},
+          {"POST", "/api/v1/studies/{id}/reproduce", &reproduce_study}};
 }
 
 }  // namespace starling::web

@@ -13,25 +13,10 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 19> kFields{"dataset",
-                                                   "target",
-                                                   "name",
-                                                   "task",
-                                                   "metric",
-                                                   "trials",
-                                                   "time_limit_s",
-                                                   "seed",
-                                                   "parallelism",
-                                                   "search_space",
-                                                   "initial",
-                                                   "epochs",
-                                                   "patience",
-                                                   "engine",
-                                                   "use_case",
-                                                   "tags",
-                                                   "split",
-                                                   "priority",
-                                                   "requires"};
+constexpr std::array<std::string_view, 20> kFields{
+    "dataset",  "target",      "name",         "task",    "metric",   "trials",   "time_limit_s",
+    "seed",     "parallelism", "search_space", "initial", "epochs",   "patience", "engine",
+    "use_case", "tags",        "split",        "pruner",  "priority", "requires"};
 constexpr std::array<std::string_view, 9> kMetrics{
     "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
 
@@ -147,6 +132,9 @@ Result<> read_search(const JsonFields& fields, ml::StudyRequest& request) {
     else
       request.search_space_json = dump(*space);
   }
+  auto pruner = fields.text("pruner", kReferenceMax);
+  if (!pruner) return pruner.error();
+  request.pruner = std::move(*pruner);
   const Json* initial = fields.find("initial");
   if (!initial) return {};
   if (!initial->is_array() || initial->size() > kInitialMax) {

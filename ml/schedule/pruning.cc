@@ -1,0 +1,36 @@
+#include "ml/schedule/pruning.h"
+
+#include "ml/search/family_spec.h"
+#include "ml/search/pruner.h"
+
+#include <algorithm>
+
+namespace starling::ml {
+
+std::vector<std::optional<double>> rung_cutoffs(const StateView& view,
+                                                const Study& study,
+                                                std::uint32_t number) {
+  std::vector<std::optional<double>> cutoffs;
+  const std::uint32_t behind = study.spec.parallelism;
+  if (study.spec.pruner == Pruner::none || number < behind) return cutoffs;
+  const auto self = find_trial(view, study.id, number);
+  if (!self) return cutoffs;
+  const std::string family = family_of(self->params);
+  std::uint32_t completed = 0;
+  RungTable rungs;
+  for (const Trial& trial : list_trials(view, study.id)) {
+    if (trial.number > number - behind) break;
+    if (family_of(trial.params) != family) continue;
+    completed += trial.state == TrialState::completed ? 1 : 0;
+    if (rungs.size() < trial.rungs.size()) rungs.resize(trial.rungs.size());
+    for (std::size_t rung = 0; rung < trial.rungs.size(); ++rung)
+      rungs[rung].push_back(trial.rungs[rung]);
+  }
+  if (completed < kNeverPruned) return cutoffs;
+  const AshaOptions options{.reduction_factor = kRungFactor};
+  for (auto& others : rungs)
+    cutoffs.emplace_back(rung_cutoff(std::move(others), options));
+  return cutoffs;
+}
+
+}  // namespace starling::ml
