@@ -11,14 +11,14 @@
 namespace starling::ml {
 namespace {
 
-constexpr double kProcessBytes = 8e6;  // measured: 5 MB when it starts, and its buffers
+constexpr double kProcessBytes = 2e6;  // measured: 1 MB of a fork's own, and its buffers
 constexpr double kLevelBytes = 200;    // a level: its name, read, kept and looked up
 constexpr double kSplitBytes = 96;     // a row: its hash and class, its place in two orders
 constexpr double kKeptBytes = 24;      // a row: its number in a part, its class and stratum
 constexpr double kLearntBytes = 20;    // a row to learn from: target, weight, place in the order
 constexpr double kFoldSumBytes = 48;   // a level and a target: six sums (level_statistics.h)
 constexpr double kTorchBytes = 120e6;  // measured: 58 MB private when it is loaded, and its pools
-constexpr double kTreeLibraryBytes = 10e6;  // XGBoost, its buffers, one batch of rows
+constexpr double kTreeLibraryBytes = 16e6;  // XGBoost, its buffers, one batch of rows
 constexpr double kTreeRowBytes = 24;        // gradients, margin, label and place of a row
 constexpr double kHistogramBytes = 16;      // of a node's bin: two sums
 constexpr double kTreeNodeBytes = 200;      // in the tree, in a copy up to the best, as text

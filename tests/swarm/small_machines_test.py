@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Nodes in real memory cgroups (v1 or v2): a machine of 512 MB runs a study whose networks do not all
+fit, and beside one of 2 GB the large ones go there.
+
+  small_machines_test.py BUILD_DIR [--trials N] [--json FILE]
+
+Exits with 77, and says why, where no memory cgroup can be made.
+"""
+import argparse
+import importlib.machinery
+import importlib.util
+import json
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ROWS = 200  # of insurance.csv: what is large here is the networks
+NOTHING = 4  # MB: less is no difference
+SPACE = {"mlp.width": {"type": "int", "low": 32, "high": 4096, "log": True},
+         "mlp.n_layers": {"type": "int", "low": 1, "high": 4},
+         "mlp.batch_size": {"type": "categorical", "choices": [32, 64, 128]}}
+
+
+def load_chaos():
+    loader = importlib.machinery.SourceFileLoader("chaos", str(ROOT / "tools" / "chaos"))
+    sys.dont_write_bytecode = True
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("chaos", loader))
+    loader.exec_module(module)
+    return module
+
+
+class Cgroup:
+    """A memory cgroup with a limit. Errors: OSError where this user may not make one."""
+
+    def __init__(self, name, megabytes):
+        v1 = pathlib.Path("/sys/fs/cgroup/memory")
+        self.is_v1 = (v1 / "memory.limit_in_bytes").exists()
+        self.folder = (v1 if self.is_v1 else pathlib.Path("/sys/fs/cgroup")) / name
+        self.folder.mkdir()
+        try:
+            limit = "memory.limit_in_bytes" if self.is_v1 else "memory.max"
+            (self.folder / limit).write_text(str(megabytes << 20))
+        except OSError:
+            self.remove()
+            raise
+
+    def kills(self):
+        text = (self.folder / ("memory.oom_control" if self.is_v1 else "memory.events")).read_text()
+        return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill "))
+
+    def peak_mb(self):
+        name = "memory.max_usage_in_bytes" if self.is_v1 else "memory.peak"
+        path = self.folder / name
+        return int(path.read_text()) >> 20 if path.exists() else None
+
+    def remove(self):
+        for _ in range(100):
+            try:
+                self.folder.rmdir()
+                return
+            except OSError:
+                time.sleep(0.05)  # Its processes are just ending.
+
+
+class Machines:
+    """One node in each cgroup."""
+
+    def __init__(self, chaos, build, groups):
+        self.chaos = chaos
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="starling-small-"))
+        self.nodes = []
+        for number, group in enumerate(groups, 1):
+            node = chaos.Node(number, self.folder, build / "bin" / "starling")
+            node.memory = None
+            node.cgroup = group.folder
+            self.nodes.append(node)
+        self.client = chaos.Client(self.nodes)
+
+    def start(self):
+        first = self.nodes[0]
+        first.start(["--found"])
+        first.wait_until_listening()
+        for node in self.nodes[1:]:
+            node.start(["--join", first.addresses["listen"],
+                        "--secret-file", first.data / "swarm-keys"])
+            node.wait_until_listening()
+        self.chaos.Chaos.wait("all members", lambda: self.alive() == len(self.nodes))
+
+    def alive(self):
+        return sum(one["state"] == "alive" for one in self.client("/api/v1/swarm")["members"])
+
+    def study(self, trials):
+        table = "".join(open(ROOT / "data" / "insurance.csv").readlines()[:ROWS + 1]).encode()
+        dataset = self.client("/api/v1/datasets?name=table", table, "text/csv")["id"]
+        request = {"dataset": dataset, "target": "charges", "trials": trials, "epochs": 2,
+                   "parallelism": 4, "search_space": SPACE}
+        study = self.client("/api/v1/studies", json.dumps(request).encode())["id"]
+        self.chaos.Chaos.wait("the study to end", lambda: self.client(
+            f"/api/v1/studies/{study}")["status"] in self.chaos.ENDED, 600)
+        return (self.client(f"/api/v1/studies/{study}"),
+                self.client(f"/api/v1/studies/{study}/trials")["trials"])
+
+    def stop(self):
+        for node in self.nodes:
+            if node.is_up:
+                node.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def is_close(trial):
+    predicted, peak = trial["predicted_peak_mb"], trial["peak_mb"]
+    return abs(predicted - peak) <= NOTHING or peak / 1.25 <= predicted <= peak * 1.25
+
+
+def explained(trials):
+    return all(trial["error"] for trial in trials if trial["state"] in ("infeasible", "failed"))
+
+
+def check(findings, is_so, sentence):
+    findings.append(("ok    " if is_so else "WRONG ") + sentence)
+    return is_so
+
+
+def one_small(chaos, build, trials, report):
+    group = Cgroup(f"starling-small-{os.getpid()}", 512)
+    machines = Machines(chaos, build, [group])
+    findings = []
+    try:
+        machines.start()
+        study, all_trials = machines.study(trials)
+        node_died = not machines.nodes[0].is_up
+        peak_mb = group.peak_mb()
+        kills = group.kills()
+    finally:
+        machines.stop()
+        group.remove()
+    completed = [trial for trial in all_trials if trial["state"] == "completed"]
+    refused = [trial for trial in all_trials if trial["state"] == "infeasible"]
+    # What it really would have used is not known of a refused one: its estimate stands for it.
+    would_fit = [trial for trial in refused if trial["estimate_mb"] / 1.25 < 0.9 * (512 - 64)]
+    admitted = len(completed) / (len(completed) + len(would_fit))
+    close = sum(map(is_close, completed)) / len(completed)
+    report["one_512"] = {"trials": trials, "completed": len(completed), "infeasible": len(refused),
+                         "oom_kills": kills, "peak_mb": peak_mb, "close": round(close, 3),
+                         "admitted": round(admitted, 3),
+                         "largest_mb": max(trial["peak_mb"] for trial in completed)}
+    check(findings, study["status"] == "completed", f"the study is {study['status']}")
+    check(findings, len(all_trials) == trials, f"{len(all_trials)} of {trials} trials are there")
+    check(findings, not node_died, "the node lives")
+    check(findings, kills == 0, f"the kernel ended {kills} processes, at most {peak_mb} MB in use")
+    check(findings, refused, f"{len(refused)} networks are too large for it")
+    check(findings, explained(all_trials), "each that did not run says why")
+    check(findings, admitted >= 0.9, f"{admitted:.0%} of what would fit was admitted")
+    check(findings, close >= 0.9, f"{close:.0%} of predictions are within 1.25 times or {NOTHING} MB")
+    return findings
+
+
+def small_and_large(chaos, build, trials, report):
+    groups = [Cgroup(f"starling-{name}-{os.getpid()}", megabytes)
+              for name, megabytes in (("small", 512), ("large", 2048))]
+    machines = Machines(chaos, build, groups)
+    findings = []
+    try:
+        machines.start()
+        study, all_trials = machines.study(trials)
+        kills = sum(group.kills() for group in groups)
+    finally:
+        machines.stop()
+        for group in groups:
+            group.remove()
+    large = [trial for trial in all_trials if trial["predicted_peak_mb"] > 0.9 * (512 - 64)]
+    there = [trial for trial in large if trial["node_name"] == "node-2"]
+    infeasible = sum(trial["state"] == "infeasible" for trial in all_trials)
+    report["512_and_2048"] = {"trials": trials, "large": len(large), "on_large": len(there),
+                              "infeasible": infeasible, "oom_kills": kills}
+    check(findings, study["status"] == "completed", f"the study is {study['status']}")
+    check(findings, large and len(there) == len(large),
+          f"{len(there)} of {len(large)} large trials ran on the large node")
+    check(findings, infeasible == 0, f"{infeasible} trials were refused")
+    check(findings, kills == 0, f"the kernel ended {kills} processes")
+    small = sum(trial["node_name"] == "node-1" for trial in all_trials)
+    check(findings, small > 0, f"the small node ran {small} trials")
+    return findings
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    chaos = load_chaos()
+    report = {}
+    findings = []
+    try:
+        for part in (one_small, small_and_large):
+            findings += [f"{part.__name__}: {line}"
+                         for line in part(chaos, options.build, options.trials, report)]
+    except PermissionError as error:
+        print(f"skipped: no memory cgroup can be made here: {error}")
+        return 77
+    print("\n".join(findings))
+    print(json.dumps(report, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    return 1 if any("WRONG" in line for line in findings) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
