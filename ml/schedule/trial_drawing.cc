@@ -37,12 +37,11 @@ Observation observation_of(const Trial& trial, bool maximize) {
   return seen;
 }
 
-std::vector<Observation> observations(const std::vector<Trial>& trials,
-                                      std::size_t count,
-                                      bool maximize) {
+std::vector<Observation> observations(std::span<const Trial> trials, bool maximize) {
   std::vector<Observation> seen;
-  for (std::size_t i = 0; i < count; ++i)
-    seen.push_back(observation_of(trials[i], maximize));
+  seen.reserve(trials.size());
+  for (const Trial& trial : trials)
+    seen.push_back(observation_of(trial, maximize));
   return seen;
 }
 
@@ -131,16 +130,14 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
   const TrialSize size = size_of(*profile, study.spec);
   const bool learns = feature_level(view) >= kQueuesLevel;
   const MemoryLesson lesson{std::span{trials}.first(learns ? final_prefix : 0)};
+  const auto seen = observations(std::span{trials}.first(final_prefix), study.spec.maximize);
   QueueTrials queue{.study = study.id, .trials = {}};
   for (std::size_t k = trials.size(); k < until; ++k) {
     const std::size_t known = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;
     const auto number = static_cast<std::uint32_t>(k);
     auto params = k < study.spec.initial.size()
                       ? study.spec.initial[k]
-                      : draw(study.spec.seed,
-                             number,
-                             *space,
-                             observations(trials, known, study.spec.maximize));
+                      : draw(study.spec.seed, number, *space, std::span{seen}.first(known));
     const std::uint64_t estimate_mb = predicted_peak_mb(params, size);
     const std::uint64_t peak_mb = lesson.corrected(params, estimate_mb);
     queue.trials.push_back({number, std::move(params), peak_mb, learns ? estimate_mb : 0});

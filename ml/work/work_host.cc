@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <optional>
@@ -38,6 +39,8 @@ constexpr std::uint64_t kCapExtraMb = 256;
 constexpr std::uint64_t kCapLeastExtraMb = 64;
 constexpr std::uint64_t kTorchMappedMb = 128;  // LibTorch maps so much more than it touches
 constexpr double kBeginShare = 0.9;
+constexpr double kCheckpointS = 10;
+constexpr double kShortestCheckpointS = 0.5;
 
 asio::awaitable<void> pause(asio::any_io_executor executor, std::chrono::milliseconds time) {
   asio::steady_timer timer{executor, time};
@@ -73,6 +76,12 @@ void empty_but_for(const std::filesystem::path& folder, const std::filesystem::p
     std::error_code left;
     if (entry->path() != kept) std::filesystem::remove_all(entry->path(), left);
   }
+}
+
+/// Half as long with each attempt that was taken from it, so that it comes to an end among many.
+double seconds_between_checkpoints(const AttemptEnds& ends) {
+  const std::uint32_t taken = ends.killed + ends.node_gone + ends.made_way;
+  return std::max(kShortestCheckpointS, kCheckpointS / std::exp2(taken));
 }
 
 bool may_be_heard_later(const Error& error) {
@@ -234,6 +243,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
       one.task.params = trial.params;
       one.need_mb = trial.predicted_peak_mb;
       one.task.checkpoint_path = checkpoints_.path(study.id, trial.number);
+      one.task.checkpoint_seconds = seconds_between_checkpoints(trial.ends);
       wanted.emplace(trial.current.token, std::move(one));
     }
     const auto& job = study.final_job;
