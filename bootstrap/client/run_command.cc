@@ -67,8 +67,8 @@ Json study_request(const RunOptions& options,
   if (options.seed) request["seed"] = *options.seed;
   if (options.parallelism) request["parallelism"] = *options.parallelism;
   if (options.priority != 0) request["priority"] = options.priority;
-  if (const auto labels = parse_labels(options.required_labels, "--requires"); !labels->empty())
-    request["requires"] = *labels;
+  if (!options.required_labels.empty())
+    request["requires"] = parse_labels(options.required_labels, "--requires").value();
   return request;
 }
 
@@ -227,6 +227,7 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
                         options.required_labels,
                         "Only nodes with this label may run it: KEY=VALUE (repeatable)")
             ->check(CLI::Validator(check_label, "KEY=VALUE"))
+            ->expected(1, static_cast<int>(kLabelsMax))
             ->allow_extra_args(false);
         command.add_option("--use-case", options.use_case, "What the model is for, in a sentence");
         command

@@ -24,11 +24,11 @@ struct Line {
   std::size_t in_hand = 0;
 };
 
-Line line_of(const ActiveStudy& active, const std::function<bool(const Trial&)>& wanted) {
+Line line_of(const ActiveStudy& active, const WantedTrials& wanted) {
   Line line{.active = &active, .wanted = {}, .next = 0, .in_hand = 0};
   for (const Trial& trial : active.open) {
     const bool is_queued = trial.state == TrialState::queued;
-    if (is_queued && wanted(trial))
+    if (is_queued && wanted(active, trial))
       line.wanted.push_back(&trial);
     else if (!is_queued || !trial.queued_at.is_none())
       ++line.in_hand;
@@ -57,7 +57,9 @@ std::vector<ActiveStudy> active_studies(const StateView& view) {
 /// The final of a trial with folds trains one network where the trial trained several.
 std::uint64_t final_need(const ActiveStudy& active) {
   const std::uint64_t of_trial = active.trial_of_final_peak;
-  return active.study.spec.split.folds > 1 ? of_trial : final_peak_mb(of_trial);
+  const std::uint64_t formula =
+      active.study.spec.split.folds > 1 ? of_trial : final_peak_mb(of_trial);
+  return std::max(formula, active.study.final_job.need_mb);
 }
 
 void NodeLoad::add_running(std::uint64_t peak_mb) {
@@ -107,6 +109,7 @@ NodeLoads loads_of(const std::vector<NodeRoom>& rooms, const std::vector<ActiveS
   for (const auto& active : studies) {
     for (const auto& trial : active.open) {
       const bool runs = trial.state == TrialState::running;
+      if (!runs && active.study.status != StudyStatus::running) continue;  // it waits for a person
       const auto at = loads.find(runs ? trial.current.node : trial.queued_at);
       if (at == loads.end()) continue;
       if (runs)
@@ -129,8 +132,7 @@ bool may_run(const StudySpec& spec, const NodeRoom& room) {
   });
 }
 
-std::vector<TurnOf> in_turn(const std::vector<ActiveStudy>& studies,
-                            const std::function<bool(const Trial& trial)>& wanted) {
+std::vector<TurnOf> in_turn(const std::vector<ActiveStudy>& studies, const WantedTrials& wanted) {
   std::vector<Line> lines;
   for (const auto& active : studies) {
     if (active.study.status != StudyStatus::running) continue;

@@ -82,11 +82,13 @@ class NodeLoad {
 
 using NodeLoads = std::map<NodeId, NodeLoad>;
 
-/// Of `rooms`; what runs or waits elsewhere is left out.
+/// Of `rooms`; what runs or waits elsewhere is left out, and what waits of a paused study.
 NodeLoads loads_of(const std::vector<NodeRoom>& rooms, const std::vector<ActiveStudy>& studies);
 
 /// Whether the node has all labels that the study requires.
 bool may_run(const StudySpec& spec, const NodeRoom& room);
+
+using WantedTrials = std::function<bool(const ActiveStudy& active, const Trial& trial)>;
 
 struct TurnOf {
   const ActiveStudy* active = nullptr;
@@ -96,7 +98,6 @@ struct TurnOf {
 /// The queued trials that are `wanted`, in the order to serve them: of the study with the greatest
 /// priority; of equal ones of that which has the fewest trials in hand, those served before
 /// included; then of the oldest. Studies that do not run, as paused ones, are left out.
-std::vector<TurnOf> in_turn(const std::vector<ActiveStudy>& studies,
-                            const std::function<bool(const Trial& trial)>& wanted);
+std::vector<TurnOf> in_turn(const std::vector<ActiveStudy>& studies, const WantedTrials& wanted);
 
 }  // namespace starling::ml

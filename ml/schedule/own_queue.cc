@@ -5,17 +5,34 @@
 namespace starling::ml {
 namespace {
 
-std::function<bool(const Trial&)> waits_at(NodeId node) {
-  return [node](const Trial& trial) { return trial.queued_at == node; };
+WantedTrials waits_at(NodeId node) {
+  return [node](const ActiveStudy&, const Trial& trial) { return trial.queued_at == node; };
 }
 
-/// The trials that could start at once, each reserved in `load`.
+/// A final that this node could hold gets the next room that there is.
+bool makes_room_for_final(const std::vector<ActiveStudy>& studies, const NodeLoad& load) {
+  return std::ranges::any_of(studies, [&load](const ActiveStudy& active) {
+    return active.study.final_job.state == FinalState::queued &&
+           may_run(active.study.spec, load.room()) && load.could_hold(final_need(active)) &&
+           !load.has_room_for(final_need(active));
+  });
+}
+
+/// The trials that could start at once. Where the first in turn has to wait for memory, a smaller
+/// one of the same study may start meanwhile; another study's may not, or it could wait for ever.
 std::vector<TurnOf> starts_in(const std::vector<ActiveStudy>& studies, NodeLoad load) {
   std::vector<TurnOf> starts;
+  if (makes_room_for_final(studies, load)) return starts;
+  const ActiveStudy* waits = nullptr;
   for (const TurnOf& turn : in_turn(studies, waits_at(load.room().id))) {
     if (load.free_slots() == 0) break;
     const std::uint64_t peak_mb = turn.trial->predicted_peak_mb;
-    if (!load.has_room_for(peak_mb) || !may_run(turn.active->study.spec, load.room())) continue;
+    if (!may_run(turn.active->study.spec, load.room()) || !load.could_hold(peak_mb)) continue;
+    if (waits != nullptr && waits != turn.active) continue;
+    if (!load.has_room_for(peak_mb)) {
+      waits = turn.active;
+      continue;
+    }
     load.add_running(peak_mb);
     starts.push_back(turn);
   }
@@ -23,16 +40,18 @@ std::vector<TurnOf> starts_in(const std::vector<ActiveStudy>& studies, NodeLoad 
 }
 
 /// More than it can start itself.
-std::uint32_t surplus(const NodeLoad& load) {
-  const std::uint32_t starts_soon = load.room().is_short ? 0 : load.free_slots();
-  return load.queued() - std::min(load.queued(), starts_soon);
+std::size_t surplus(const std::vector<ActiveStudy>& studies, const NodeLoad& load) {
+  return load.queued() - std::min<std::size_t>(load.queued(), starts_in(studies, load).size());
 }
 
 /// The fuller of two by chance; nothing if nobody has more than it can start.
-const NodeLoad* choose_victim(const NodeLoads& loads, NodeId self, Random& random) {
+const NodeLoad* choose_victim(const std::vector<ActiveStudy>& studies,
+                              const NodeLoads& loads,
+                              NodeId self,
+                              Random& random) {
   std::vector<const NodeLoad*> loaded;
   for (const auto& [id, load] : loads)
-    if (id != self && surplus(load) > 0) loaded.push_back(&load);
+    if (id != self && surplus(studies, load) > 0) loaded.push_back(&load);
   if (loaded.empty()) return nullptr;
   std::swap(loaded[0], loaded[random.below(loaded.size())]);
   const NodeLoad* one = loaded[0];
@@ -60,9 +79,9 @@ std::optional<MoveTrials> steal(const StateView& view,
   if (own.free_slots() == 0 || self.is_short || !starts_in(studies, own).empty())
     return std::nullopt;
   const auto loads = loads_of(others, studies);
-  const NodeLoad* victim = choose_victim(loads, self.id, random);
+  const NodeLoad* victim = choose_victim(studies, loads, self.id, random);
   if (victim == nullptr) return std::nullopt;
-  const std::size_t most = std::min<std::size_t>((surplus(*victim) + 1) / 2, kStolenAtOnceMax);
+  const std::size_t most = std::min((surplus(studies, *victim) + 1) / 2, kStolenAtOnceMax);
   MoveTrials move{.items = {}, .why = "stolen by an idle node"};
   auto line = in_turn(studies, waits_at(victim->room().id));
   std::ranges::reverse(line);

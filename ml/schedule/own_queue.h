@@ -20,7 +20,8 @@ namespace starling::ml {
 
 inline constexpr std::size_t kStolenAtOnceMax = 8;
 
-/// The trials of its own queue that `self` has room for now, in the order to start them.
+/// The trials of its own queue that `self` has room for now, in the order to start them. None while
+/// a final model waits for room that this node could give.
 std::vector<StartTrial> own_starts(const StateView& view, const NodeRoom& self);
 
 /// What an idle node takes: of the fuller of two `others`, drawn by chance, that have more queued

@@ -34,17 +34,30 @@ void take_back(const std::vector<ActiveStudy>& studies,
 
 // --- who gets a trial ----------------------------------------------------------------------------
 
+AttemptEnd last_end(const Trial& trial) {
+  return trial.past.empty() ? AttemptEnd::out_of_memory : trial.past.back().end;
+}
+
 /// Where training may go on from a checkpoint: the node that had it last.
-NodeId last_node(const Trial& trial) {
-  if (trial.past.empty() || trial.past.back().end == AttemptEnd::out_of_memory) return {};
-  return trial.past.back().attempt.node;
+bool may_have_checkpoint(const NodeLoad& load, const Trial& trial) {
+  const AttemptEnd end = last_end(trial);
+  const bool was_taken =
+      end == AttemptEnd::node_gone || end == AttemptEnd::made_way || end == AttemptEnd::killed;
+  return was_taken && trial.past.back().attempt.node == load.room().id;
+}
+
+bool has_crashed_there(const NodeLoad& load, const Trial& trial) {
+  return last_end(trial) == AttemptEnd::crashed && trial.past.back().attempt.node == load.room().id;
 }
 
 /// The greatest is the best.
 auto merit(const NodeLoad& load, const Trial& trial) {
   const bool starts_now = load.has_room_behind_queue(trial.predicted_peak_mb);
-  return std::tuple{
-      starts_now, starts_now && load.room().id == last_node(trial), -load.share(), load.free_mb()};
+  return std::tuple{!has_crashed_there(load, trial),
+                    starts_now,
+                    starts_now && may_have_checkpoint(load, trial),
+                    -load.share(),
+                    load.free_mb()};
 }
 
 bool may_queue(const NodeLoad& load, const ActiveStudy& active, const Trial& trial) {
@@ -62,16 +75,19 @@ NodeLoad* choose_queue(NodeLoads& loads, const ActiveStudy& active, const Trial&
 }
 
 /// It waits at no node, or at one that cannot have it any more.
-bool needs_queue(const NodeLoads& loads, const Trial& trial) {
+bool needs_queue(const NodeLoads& loads, const ActiveStudy& active, const Trial& trial) {
   const auto at = loads.find(trial.queued_at);
-  return at == loads.end() || !at->second.could_hold(trial.predicted_peak_mb);
+  return at == loads.end() || !at->second.could_hold(trial.predicted_peak_mb) ||
+         !may_run(active.study.spec, at->second.room());
 }
 
 void fill_queues(const std::vector<ActiveStudy>& studies,
                  NodeLoads& loads,
                  std::vector<CommandBody>& commands) {
   MoveTrials move{.items = {}, .why = "given by the leader"};
-  const auto homeless = [&loads](const Trial& trial) { return needs_queue(loads, trial); };
+  const auto homeless = [&loads](const ActiveStudy& active, const Trial& trial) {
+    return needs_queue(loads, active, trial);
+  };
   for (const TurnOf& turn : in_turn(studies, homeless)) {
     const Trial& trial = *turn.trial;
     NodeLoad* load = choose_queue(loads, *turn.active, trial);
@@ -88,7 +104,8 @@ void fill_queues(const std::vector<ActiveStudy>& studies,
 void start_from_here(const std::vector<ActiveStudy>& studies,
                      NodeLoads& loads,
                      std::vector<CommandBody>& commands) {
-  for (const TurnOf& turn : in_turn(studies, [](const Trial&) { return true; })) {
+  for (const TurnOf& turn :
+       in_turn(studies, [](const ActiveStudy&, const Trial&) { return true; })) {
     NodeLoad* best = nullptr;
     for (auto& [id, load] : loads) {
       if (!load.has_room_for(turn.trial->predicted_peak_mb)) continue;
@@ -148,7 +165,7 @@ void start_final(const ActiveStudy& active, NodeLoads& loads, std::vector<Comman
   }
   if (best == nullptr) return;
   best->add_running(need);
-  commands.emplace_back(StartFinal{active.study.id, best->room().id});
+  commands.emplace_back(StartFinal{active.study.id, best->room().id, need});
 }
 
 bool is_out_of_time(const Study& study, std::uint64_t now_ms) {
@@ -172,7 +189,7 @@ std::vector<CommandBody> plan(const SchedulerInput& input) {
   });
   for (const auto& active : studies) {
     start_final(active, loads, commands);
-    refuse_too_large(active, known, commands);
+    if (input.knows_all) refuse_too_large(active, known, commands);
   }
   const bool has_queues = feature_level(input.view) >= kQueuesLevel;
   if (has_queues)

@@ -19,6 +19,7 @@ struct SchedulerInput {
   const StateView& view;
   std::vector<NodeRoom> alive;  ///< may be given work
   std::vector<NodeRoom> away;   ///< may come back: what one of them could hold is not refused
+  bool knows_all = true;        ///< of the members; else nothing is refused as too large for them
   std::vector<NodeId> gone;     ///< dead: what runs there is taken back
   std::uint64_t now_ms = 0;     ///< cluster time
 };

@@ -19,14 +19,15 @@ namespace {
 /// Committing is one round of fsyncs: drawing more at once than can start soon helps nobody.
 constexpr std::size_t kDrawnAtOnceMax = 64;
 
-/// A trial that no node could hold has broken a constraint, the more so the larger it is.
+/// A trial that no node could hold has broken a constraint, the more so the larger its formula says
+/// it is: what was measured would differ from run to run.
 Observation observation_of(const Trial& trial, bool maximize) {
   Observation seen;
   seen.number = trial.number;
   seen.params = trial.params;
   const bool was_too_large = trial.state == TrialState::infeasible;
   if (was_too_large)
-    seen.violation = static_cast<double>(std::max<std::uint64_t>(trial.predicted_peak_mb, 1));
+    seen.violation = static_cast<double>(std::max<std::uint64_t>(trial.estimate_mb, 1));
   const bool counts = was_too_large || trial.state == TrialState::completed;
   seen.state = counts ? Observation::State::complete : Observation::State::failed;
   if (trial.state == TrialState::pruned) {
@@ -85,13 +86,16 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
 }  // namespace
 
 MemoryLesson::MemoryLesson(std::span<const Trial> trials) {
-  for (const Trial& trial : trials) {
-    const bool is_known =
-        trial.state == TrialState::completed && trial.estimate_mb > 0 && trial.peak_mb > 0;
-    if (!is_known) continue;
-    ratios_[family_of(trial.params)].push_back(static_cast<double>(trial.peak_mb) /
-                                               static_cast<double>(trial.estimate_mb));
-  }
+  for (const Trial& trial : trials)
+    learn(trial);
+}
+
+void MemoryLesson::learn(const Trial& trial) {
+  const bool is_known =
+      trial.state == TrialState::completed && trial.estimate_mb > 0 && trial.peak_mb > 0;
+  if (!is_known) return;
+  ratios_[family_of(trial.params)].push_back(static_cast<double>(trial.peak_mb) /
+                                             static_cast<double>(trial.estimate_mb));
 }
 
 double MemoryLesson::factor(const Params& params) const {
@@ -129,8 +133,9 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
   }
   const TrialSize size = size_of(*profile, study.spec);
   const bool learns = feature_level(view) >= kQueuesLevel;
-  const MemoryLesson lesson{std::span{trials}.first(learns ? final_prefix : 0)};
   const auto seen = observations(std::span{trials}.first(final_prefix), study.spec.maximize);
+  MemoryLesson lesson;  // from what the parameters come from, too
+  std::size_t learnt = 0;
   QueueTrials queue{.study = study.id, .trials = {}};
   for (std::size_t k = trials.size(); k < until; ++k) {
     const std::size_t known = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;
@@ -139,6 +144,8 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
                       ? study.spec.initial[k]
                       : draw(study.spec.seed, number, *space, std::span{seen}.first(known));
     const std::uint64_t estimate_mb = predicted_peak_mb(params, size);
+    for (; learns && learnt < known; ++learnt)
+      lesson.learn(trials[learnt]);
     const std::uint64_t peak_mb = lesson.corrected(params, estimate_mb);
     queue.trials.push_back({number, std::move(params), peak_mb, learns ? estimate_mb : 0});
   }

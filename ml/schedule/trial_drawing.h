@@ -24,7 +24,11 @@ class MemoryLesson {
   static constexpr double kLessonLeast = 0.75;
   static constexpr double kLessonMost = 4;
 
+  MemoryLesson() = default;
   explicit MemoryLesson(std::span<const Trial> trials);
+
+  /// The next trial by number.
+  void learn(const Trial& trial);
 
   double factor(const Params& params) const;
   std::uint64_t corrected(const Params& params, std::uint64_t estimate_mb) const;

@@ -155,8 +155,8 @@ bool adds_up(const Study& study, const TrialCounts& rows) {
   const std::uint64_t ended = final_count(said);
   switch (study.status) {
     case StudyStatus::queued: return open == 0 && ended == 0;
+    case StudyStatus::paused: return said.cancelled == rows.cancelled && open + ended <= wanted;
     case StudyStatus::running:
-    case StudyStatus::paused:
       return said.cancelled == rows.cancelled && open + ended <= wanted &&
              (open > 0 || ended < wanted);
     case StudyStatus::finishing:

@@ -127,6 +127,7 @@ struct RefuseTrial {
 struct StartFinal {
   std::string study;
   NodeId node;
+  std::uint64_t need_mb = 0;  ///< reserved for it; heeded since level 7
 };
 
 struct FinishFinal {
@@ -135,6 +136,7 @@ struct FinishFinal {
   std::optional<FinalResult> result;  ///< none: failed
   bool may_retry = false;
   std::string error;
+  AttemptEnd end = AttemptEnd::crashed;  ///< as of a trial
 };
 
 /// Takes running attempts back from a node that is gone. Those whose token has passed are ignored.

@@ -113,6 +113,7 @@ void fill_body(wire::Command* out, const RefuseTrial& body) {
 void fill_body(wire::Command* out, const StartFinal& body) {
   out->mutable_start_final()->set_study(body.study);
   out->mutable_start_final()->set_node(to_raw(body.node.bytes));
+  out->mutable_start_final()->set_need_mb(body.need_mb);
 }
 
 void fill_body(wire::Command* out, const FinishFinal& body) {
@@ -122,6 +123,7 @@ void fill_body(wire::Command* out, const FinishFinal& body) {
   if (body.result) fill(finish->mutable_result(), *body.result);
   finish->set_may_retry(body.may_retry);
   finish->set_error(body.error);
+  finish->set_end(static_cast<std::uint32_t>(body.end));
 }
 
 void fill_body(wire::Command* out, const ExpireAttempts& body) {
@@ -209,8 +211,10 @@ std::optional<FinishTrial> read(const wire::FinishTrial& in) {
   return finish;
 }
 
-FinishFinal read(const wire::FinishFinal& in) {
+std::optional<FinishFinal> read(const wire::FinishFinal& in) {
   FinishFinal finish;
+  const bool has_cause = in.end() != 0;  // entries of before level 7 have none
+  if (has_cause && !from_number(in.end(), AttemptEnd::killed, finish.end)) return std::nullopt;
   finish.study = in.study();
   finish.token = in.token();
   if (in.has_result()) finish.result = read(in.result());
@@ -337,7 +341,7 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
     }
     case wire::Command::kFinishTrial: return read(in.finish_trial());
     case wire::Command::kStartFinal: {
-      StartFinal body{in.start_final().study(), {}};
+      StartFinal body{in.start_final().study(), {}, in.start_final().need_mb()};
       from_raw(in.start_final().node(), body.node.bytes);
       return body;
     }

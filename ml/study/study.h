@@ -201,6 +201,8 @@ struct FinalJob {
   FinalState state = FinalState::none;
   Attempt current;  ///< of the running attempt, or of the last one
   std::uint32_t attempts = 0;
+  AttemptEnds ends;
+  std::uint64_t need_mb = 0;  ///< reserved for it; 0: not known
   std::string error;
 
   friend bool operator==(const FinalJob&, const FinalJob&) = default;

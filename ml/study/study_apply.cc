@@ -60,6 +60,15 @@ Outcome run(Transaction& tx, const RemoveDataset& command) {
   return {.id = dataset->id, .number = 0, .error = {}};
 }
 
+Result<> check_datasets(const StateView& view, const StudySpec& spec) {
+  for (const std::string& id : datasets_of(spec)) {
+    if (view.get(keys::dataset(id))) continue;
+    const char* field = id == spec.dataset ? "dataset" : "split";
+    return Error{Errc::not_found, fmt::format("{}: there is no data set {}", field, id)};
+  }
+  return {};
+}
+
 Outcome run(Transaction& tx, const CreateStudy& command) {
   if (tx.view().get(keys::study(command.id)))
     return refused(Errc::conflict, fmt::format("study {} exists already", command.id));
@@ -69,10 +78,7 @@ Outcome run(Transaction& tx, const CreateStudy& command) {
   study.id = command.id;
   study.spec = command.spec;
   study.spec.dataset = dataset->id;
-  for (const std::string& id : datasets_of(study.spec)) {
-    if (!tx.view().get(keys::dataset(id)))
-      return refused(Errc::not_found, fmt::format("split: there is no data set {}", id));
-  }
+  if (auto there = check_datasets(tx.view(), study.spec); !there) return refused(there.error());
   study.created_ms = tx.wall_ms();
   tx.put(study);
   tx.event("study_created", {{"study", study.id}, {"name", study.spec.name}});
@@ -130,8 +136,10 @@ Outcome resume(Transaction& tx, Study& study) {
 Outcome run(Transaction& tx, const PauseStudy& command) {
   auto study = find_study(tx.view(), command.id);
   if (!study) return refused(study.error());
-  const bool is_so = command.paused && study->status == StudyStatus::paused;
-  if (is_so) return {.id = study->id, .number = 0, .error = {}};
+  const bool goes_on =
+      study->status == StudyStatus::running || study->status == StudyStatus::queued;
+  if (command.paused ? study->status == StudyStatus::paused : goes_on)
+    return {.id = study->id, .number = 0, .error = {}};
   auto outcome = command.paused ? pause(tx, *study) : resume(tx, *study);
   if (!outcome.error) tx.put(*study);
   return outcome;
@@ -150,6 +158,7 @@ void forget_undrawn(const StateView& view, Study& study) {
 Outcome run(Transaction& tx, const ExtendStudy& command) {
   auto study = find_study(tx.view(), command.id);
   if (!study) return refused(study.error());
+  if (auto there = check_datasets(tx.view(), study->spec); !there) return refused(there.error());
   forget_undrawn(tx.view(), *study);
   if (command.trials == 0 || std::uint64_t{study->spec.trials} + command.trials > kTrialsMax) {
     return refused(Errc::invalid_argument,

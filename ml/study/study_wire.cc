@@ -269,6 +269,8 @@ std::string encode(const Study& study) {
   job->set_state(static_cast<std::uint32_t>(study.final_job.state));
   fill(job->mutable_current(), study.final_job.current);
   job->set_attempts(study.final_job.attempts);
+  if (study.final_job.ends != AttemptEnds{}) fill(job->mutable_ends(), study.final_job.ends);
+  job->set_need_mb(study.final_job.need_mb);
   job->set_error(study.final_job.error);
   if (study.result) fill(out.mutable_result(), *study.result);
   out.set_model(study.model);
@@ -363,6 +365,8 @@ Result<Study> decode_study(std::string_view bytes) {
   study.best_value = in.best_value();
   study.final_job.current = read(in.final_job().current());
   study.final_job.attempts = in.final_job().attempts();
+  if (in.final_job().has_ends()) study.final_job.ends = read(in.final_job().ends());
+  study.final_job.need_mb = in.final_job().need_mb();
   study.final_job.error = in.final_job().error();
   if (in.has_result()) study.result = read(in.result());
   study.model = in.model();

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kSparePeakMb = 8;  // of a process that grew until it was stopped
+constexpr std::uint32_t kMadeWayOften = 4;
 
 Json to_json(const Params& params) {
   Json json = Json::object();
@@ -97,9 +97,8 @@ Outcome refused_if_not_queued(const Trial& trial) {
                  fmt::format("trial {} is {}", trial.number, to_string(trial.state)));
 }
 
-/// Why this was the trial's last attempt; empty if it was not.
-std::string last_straw(const Trial& trial, const std::string& reason) {
-  const AttemptEnds& ends = trial.ends;
+/// Why there will be no other attempt; empty if there will be.
+std::string last_straw(const AttemptEnds& ends, std::uint64_t need_mb, const std::string& reason) {
   if (ends.crashed >= kAttemptsMax)
     return fmt::format("{} attempts failed; the last one: {}", kAttemptsMax, reason);
   if (ends.node_gone >= kLossesMax)
@@ -107,24 +106,31 @@ std::string last_straw(const Trial& trial, const std::string& reason) {
   if (ends.killed >= kLossesMax)
     return fmt::format("was killed {} times; the last time: {}", kLossesMax, reason);
   if (ends.out_of_memory >= kMemoryKillsMax)
-    return fmt::format("ran out of memory {} times, the last time with {} MB reserved",
-                       kMemoryKillsMax,
-                       trial.predicted_peak_mb);
+    return fmt::format(
+        "ran out of memory {} times, the last time with {} MB reserved", kMemoryKillsMax, need_mb);
   return "";
 }
 
-std::string last_straw_before_queues(const Trial& trial, const std::string& reason) {
-  if (trial.attempts < kAttemptsMax) return "";
+std::string last_straw_before_queues(std::uint32_t attempts, const std::string& reason) {
+  if (attempts < kAttemptsMax) return "";
   return fmt::format("{} attempts failed; the last one: {}", kAttemptsMax, reason);
+}
+
+/// Half as much again. One that has to make way again and again is no guest for so small a node.
+bool needs_more(const AttemptEnds& ends, AttemptEnd end) {
+  const bool made_way_often = end == AttemptEnd::made_way && ends.made_way % kMadeWayOften == 0;
+  return end == AttemptEnd::out_of_memory || made_way_often;
+}
+
+std::uint64_t half_more(std::uint64_t need_mb) {
+  return need_mb + (need_mb + 1) / 2;
 }
 
 void note_end(Trial& trial, AttemptEnd end, std::uint64_t peak_mb, const std::string& why) {
   ++count_of(trial.ends, end);
   trial.past.push_back({trial.current, end, peak_mb, why});
   if (trial.past.size() > kPastAttemptsKept) trial.past.erase(trial.past.begin());
-  if (end != AttemptEnd::out_of_memory) return;
-  const std::uint64_t more = trial.predicted_peak_mb + (trial.predicted_peak_mb + 1) / 2;
-  trial.predicted_peak_mb = std::max(more, peak_mb + peak_mb / 4 + kSparePeakMb);
+  if (needs_more(trial.ends, end)) trial.predicted_peak_mb = half_more(trial.predicted_peak_mb);
 }
 
 /// The attempt is over and its work is not: again, or no more. Stores the trial.
@@ -132,8 +138,8 @@ void retry_or_fail(
     Transaction& tx, Study& study, Trial& trial, AttemptEnd end, const std::string& why) {
   const bool has_causes = knows_queues(tx);
   if (has_causes) note_end(trial, end, trial.peak_mb, why);
-  const std::string straw =
-      has_causes ? last_straw(trial, why) : last_straw_before_queues(trial, why);
+  const std::string straw = has_causes ? last_straw(trial.ends, trial.predicted_peak_mb, why)
+                                       : last_straw_before_queues(trial.attempts, why);
   if (straw.empty()) {
     move_trial(study, trial, TrialState::queued);
     tx.put(trial);
@@ -148,15 +154,27 @@ void retry_or_fail(
   end_if_all_final(tx, study);
 }
 
-void retry_or_fail_final(Transaction& tx, Study& study, const std::string& reason) {
+void fail_final(Transaction& tx, Study& study, const std::string& reason) {
+  study.final_job.error = reason;
+  study.final_job.state = FinalState::failed;
+  set_status(tx, study, StudyStatus::failed, fmt::format("the final fit failed: {}", reason));
+}
+
+void retry_or_fail_final(Transaction& tx, Study& study, AttemptEnd end, const std::string& reason) {
   auto& job = study.final_job;
   job.error = reason;
-  if (job.attempts < kAttemptsMax) {
+  const bool has_causes = knows_queues(tx);
+  if (has_causes) {
+    ++count_of(job.ends, end);
+    if (needs_more(job.ends, end)) job.need_mb = half_more(job.need_mb);
+  }
+  const std::string straw = has_causes ? last_straw(job.ends, job.need_mb, reason)
+                                       : last_straw_before_queues(job.attempts, reason);
+  if (straw.empty()) {
     job.state = FinalState::queued;
     return;
   }
-  job.state = FinalState::failed;
-  set_status(tx, study, StudyStatus::failed, fmt::format("the final fit failed: {}", reason));
+  fail_final(tx, study, has_causes ? straw : reason);
 }
 
 /// Halves a curve's resolution once it is full: early epochs stay recognisable, size stays bounded.
@@ -207,7 +225,7 @@ void expire(Transaction& tx, const ExpireAttempts::Item& item, const std::string
   if (!item.number) {
     const auto& job = study->final_job;
     if (job.state != FinalState::running || job.current.token != item.token) return;
-    retry_or_fail_final(tx, *study, reason);
+    retry_or_fail_final(tx, *study, AttemptEnd::node_gone, reason);
     tx.put(*study);
     return;
   }
@@ -415,6 +433,7 @@ Outcome run(Transaction& tx, const StartFinal& command) {
   job.state = FinalState::running;
   job.current = {.token = tx.token(), .node = command.node};
   ++job.attempts;
+  if (knows_queues(tx)) job.need_mb = command.need_mb;
   tx.put(*study);
   tx.event("final_started", {{"study", study->id}, {"node", command.node.hex()}});
   return {.id = {}, .number = tx.token(), .error = {}};
@@ -435,8 +454,12 @@ Outcome run(Transaction& tx, const FinishFinal& command) {
     register_model(tx, *study);
     set_status(tx, *study, StudyStatus::completed, "");
   } else if (job.state == FinalState::running) {
-    if (!command.may_retry) job.attempts = kAttemptsMax;
-    retry_or_fail_final(tx, *study, command.error);
+    if (command.may_retry) {
+      retry_or_fail_final(tx, *study, command.end, command.error);
+    } else {
+      job.attempts = kAttemptsMax;
+      fail_final(tx, *study, command.error);
+    }
   }
   tx.put(*study);
   return {};

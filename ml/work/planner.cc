@@ -1,6 +1,7 @@
 #include "ml/work/planner.h"
 
 #include "ml/schedule/scheduler.h"
+#include "ml/study/swarm_members.h"
 #include "ml/study/trial_rules.h"
 #include "node/base/clock.h"
 #include "node/net/spawn.h"
@@ -111,12 +112,23 @@ std::vector<NodeId> Planner::gone_nodes(const StateView& view,
   return {gone.begin(), gone.end()};
 }
 
+/// Members that gossip has not met yet may have room, as after a power cut of all.
+bool Planner::knows_all(const StateView& view, const std::vector<node::Member>& members) const {
+  if (mono_now() - leader_since_ >= AwayRooms::kMayComeBack) return true;
+  std::set<NodeId> met;
+  for (const auto& member : members)
+    met.insert(member.id);
+  return std::ranges::all_of(
+      list_members(view), [&met](const SwarmMember& listed) { return met.contains(listed.node); });
+}
+
 asio::awaitable<void> Planner::one_round() {
   const auto view = sources_.state();
   const auto members = sources_.members();
   SchedulerInput input{.view = *view,
                        .alive = rooms_that_work(*view, members),
                        .away = away_.look(*view, members, mono_now()),
+                       .knows_all = knows_all(*view, members),
                        .gone = {},
                        .now_ms = sources_.cluster_now_ms()};
   input.gone = gone_nodes(*view, members);

@@ -46,6 +46,7 @@ class Planner {
   asio::awaitable<void> run();
   asio::awaitable<void> one_round();
   asio::awaitable<void> flush_progress();
+  bool knows_all(const StateView& view, const std::vector<node::Member>& members) const;
   std::vector<NodeId> gone_nodes(const StateView& view, const std::vector<node::Member>& members);
 
   asio::any_io_executor core_;

@@ -53,7 +53,8 @@ asio::awaitable<void> QueueKeeper::run() {
   while (!is_stopped_) {
     if (!is_woken_) {
       const auto latest = std::chrono::steady_clock::now() + kLookEvery;
-      alarm_.expires_at(wants_to_steal_ ? std::min(next_steal_, latest) : latest);
+      const bool may_steal_soon = wants_to_steal_ && sources_.applied() >= said_;
+      alarm_.expires_at(may_steal_soon ? std::min(next_steal_, latest) : latest);
       co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
     is_woken_ = false;

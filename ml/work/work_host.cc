@@ -7,6 +7,7 @@
 #include "ml/study/trial_rules.h"
 #include "ml/work/task_data.h"
 #include "node/net/spawn.h"
+#include "node/process/host_resources.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -109,6 +110,7 @@ struct WorkHost::Running {
   bool is_trial = false;
   std::uint64_t reserved_mb = 0;         ///< while its process runs
   std::optional<std::string> makes_way;  ///< why it was ended to free memory
+  AttemptEnd way_end = AttemptEnd::made_way;
 };
 
 /// How an attempt ended: with what it brought or why it brought nothing.
@@ -116,6 +118,7 @@ struct WorkHost::Ended {
   Result<WorkDone> done;
   bool may_retry = true;
   AttemptEnd end = AttemptEnd::crashed;
+  std::uint64_t peak_mb = 0;  ///< of one that was killed
 };
 
 WorkHost::WorkHost(asio::any_io_executor core,
@@ -136,6 +139,7 @@ WorkHost::WorkHost(asio::any_io_executor core,
       next_sweep_(std::chrono::steady_clock::now() + kSweepEvery) {}
 
 void WorkHost::start() {
+  oom_kills_explained_ = sources_.oom_kills();
   std::error_code ignored;  // An absent folder is as empty as it gets.
   empty_but_for(sources_.work_dir, checkpoints_dir(sources_));
   std::filesystem::create_directories(columns_dir(), ignored);
@@ -162,12 +166,22 @@ void WorkHost::wake() {
   alarm_.cancel();
 }
 
+/// One that uses more than was predicted, or fills the node alone, is too large for it; another
+/// only came at a bad time.
 bool WorkHost::make_way(const std::string& why) {
+  const auto runs = [](const auto& entry) { return entry.second->channel != nullptr; };
+  const bool is_alone = std::ranges::count_if(active_, runs) == 1;
   for (auto at = active_.rbegin(); at != active_.rend(); ++at) {  // tokens grow: youngest first
     Running& running = *at->second;
     if (!running.is_trial || !running.channel || running.makes_way || running.is_unwanted) continue;
-    log_.warn("ends its youngest trial token={} because {}", at->first, why);
-    running.makes_way = why;
+    const std::uint64_t used_mb =
+        node::private_bytes(static_cast<int>(running.channel->pid())) >> 20;
+    const bool is_too_large =
+        used_mb > running.reserved_mb || (is_alone && used_mb * 4 > running.reserved_mb * 3);
+    running.way_end = is_too_large ? AttemptEnd::out_of_memory : AttemptEnd::made_way;
+    running.makes_way =
+        fmt::format("ended at {} MB, {} were predicted: {}", used_mb, running.reserved_mb, why);
+    log_.warn("ends its youngest trial token={} why={}", at->first, *running.makes_way);
     running.channel->kill();
     return true;
   }
@@ -257,7 +271,7 @@ std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
     one.task.params = best->params;
     one.task.fixed_epochs = best->best_epoch;
     one.task.checkpoint_path = checkpoints_.path(study.id, std::nullopt);
-    one.need_mb = final_peak_mb(best->predicted_peak_mb);
+    one.need_mb = job.need_mb > 0 ? job.need_mb : final_peak_mb(best->predicted_peak_mb);
     one.best = *best;
     wanted.emplace(job.current.token, std::move(one));
   }
@@ -368,21 +382,26 @@ asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assig
 }
 
 /// The kernel kills by signal 9 and counts it; who makes way kills and says so.
-asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token,
-                                                  WorkerChannel& channel,
-                                                  std::uint64_t kills_before) {
+asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token, WorkerChannel& channel) {
   const auto how = co_await channel.exited();
   const auto running = active_.at(token);
   if (running->makes_way) {
-    co_return Ended{.done = Error{Errc::no_space, *running->makes_way},
-                    .end = AttemptEnd::made_way};
+    co_return Ended{.done = Error{Errc::no_space, *running->makes_way}, .end = running->way_end};
   }
   const bool was_killed = how.signal == SIGKILL;
-  const bool is_oom = was_killed && sources_.oom_kills() > kills_before;
+  const bool is_oom = was_killed && takes_oom_kill();
   const AttemptEnd end = is_oom       ? AttemptEnd::out_of_memory
                          : was_killed ? AttemptEnd::killed
                                       : AttemptEnd::crashed;
-  co_return Ended{.done = Error{Errc::io, to_sentence(how, is_oom)}, .end = end};
+  co_return Ended{
+      .done = Error{Errc::io, to_sentence(how, is_oom)}, .end = end, .peak_mb = how.peak_mb};
+}
+
+/// Each that the kernel counts explains one killed process.
+bool WorkHost::takes_oom_kill() {
+  if (sources_.oom_kills() <= oom_kills_explained_) return false;
+  ++oom_kills_explained_;
+  return true;
 }
 
 /// The same data and parameters would fail the same way; only the unexpected is worth a retry, and
@@ -399,12 +418,10 @@ WorkHost::Ended WorkHost::ended_by(const WorkFailed& failed, std::uint64_t cap_m
 asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
                                                   const Assignment& assignment,
                                                   WorkerChannel& channel) {
-  const std::uint64_t kills_before = sources_.oom_kills();
   for (;;) {
     auto message = co_await channel.read();
     if (!message) {
-      if (message.error().code != Errc::corrupt)
-        co_return co_await exited(token, channel, kills_before);
+      if (message.error().code != Errc::corrupt) co_return co_await exited(token, channel);
       channel.kill();
       co_return Ended{.done = message.error()};
     }
@@ -446,6 +463,7 @@ asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
     finish.state = TrialState::failed;
     finish.may_retry = ended.may_retry;
     finish.end = ended.end;
+    finish.peak_mb = ended.peak_mb;
     finish.error = done.error().detail;
   }
   Command command;
@@ -461,6 +479,7 @@ asio::awaitable<void> WorkHost::record_final(std::uint64_t token,
   finish.study = assignment.task.study;
   finish.token = token;
   finish.may_retry = ended.may_retry;
+  finish.end = ended.end;
   if (done) {
     const auto artifact = co_await store_artifact(assignment.task.artifact_path);
     if (artifact) {

@@ -62,8 +62,8 @@ class WorkHost {
   /// Something was applied.
   void wake();
 
-  /// Ends the youngest trial that runs here; it is tried again, and its attempt does not count
-  /// against it. False: none runs.
+  /// Ends the youngest trial that runs here; it is tried again, with more memory if it was too
+  /// large for this node. False: none runs.
   bool make_way(const std::string& why);
 
   /// Attempts that run here now.
@@ -83,9 +83,8 @@ class WorkHost {
   asio::awaitable<Ended> follow(std::uint64_t token,
                                 const Assignment& assignment,
                                 WorkerChannel& channel);
-  asio::awaitable<Ended> exited(std::uint64_t token,
-                                WorkerChannel& channel,
-                                std::uint64_t kills_before);
+  asio::awaitable<Ended> exited(std::uint64_t token, WorkerChannel& channel);
+  bool takes_oom_kill();
   static Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);
   std::uint64_t memory_cap(const Assignment& assignment) const;
   asio::awaitable<void> record_trial(std::uint64_t token,
@@ -116,6 +115,7 @@ class WorkHost {
   std::chrono::steady_clock::time_point next_sweep_;          ///< of the checkpoints
   std::map<std::uint64_t, std::shared_ptr<Running>> active_;  ///< by token
   std::atomic<std::uint32_t> running_{0};
+  std::uint64_t oom_kills_explained_ = 0;
   std::uint64_t reserved_mb_ = 0;  ///< by attempts whose process runs
   bool is_woken_ = false;
   bool is_stopped_ = false;

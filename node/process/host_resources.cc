@@ -114,6 +114,10 @@ std::uint64_t memory_used_bytes() {
   return used;
 }
 
+std::uint64_t private_bytes(int pid) {
+  return resident_of(pid);
+}
+
 std::uint32_t core_count() {
   return std::max(1U, std::thread::hardware_concurrency());
 }

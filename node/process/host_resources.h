@@ -18,6 +18,9 @@ std::uint64_t memory_limit_bytes();
 /// Resident bytes of this process and of all its descendants.
 std::uint64_t memory_used_bytes();
 
+/// Resident bytes of a process that it does not share; 0 if it is gone.
+std::uint64_t private_bytes(int pid);
+
 std::uint32_t core_count();
 
 /// Bytes that this user may still write to the file system of `path`; the greatest number if the

@@ -43,13 +43,18 @@ std::optional<std::uint64_t> field_in(const std::filesystem::path& file, const s
 struct GroupFiles {
   const char* limit;
   const char* usage;
-  const char* idle_pages;  ///< of files, in memory.stat, descendants included
+  const char* idle_pages;  ///< of files, in memory.stat, descendants included; as MemAvailable has
+  const char* used_pages;  ///< it, those in use can be given up as well
   const char* kills_file;
 };
 
-constexpr GroupFiles kVersion2{"memory.max", "memory.current", "inactive_file", "memory.events"};
-constexpr GroupFiles kVersion1{
-    "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "memory.oom_control"};
+constexpr GroupFiles kVersion2{
+    "memory.max", "memory.current", "inactive_file", "active_file", "memory.events"};
+constexpr GroupFiles kVersion1{"memory.limit_in_bytes",
+                               "memory.usage_in_bytes",
+                               "total_inactive_file",
+                               "total_active_file",
+                               "memory.oom_control"};
 
 /// This process's group in one hierarchy.
 struct Group {
@@ -85,9 +90,10 @@ Room tightest(Group group) {
   for (;;) {
     const std::uint64_t limit = number_in(group.dir() / group.files->limit, kNoLimit);
     const std::uint64_t used = number_in(group.dir() / group.files->usage, 0);
-    const std::uint64_t idle =
-        field_in(group.dir() / "memory.stat", group.files->idle_pages).value_or(0);
-    const std::uint64_t held = used - std::min(used, idle);
+    const auto stat = group.dir() / "memory.stat";
+    const std::uint64_t of_files = field_in(stat, group.files->idle_pages).value_or(0) +
+                                   field_in(stat, group.files->used_pages).value_or(0);
+    const std::uint64_t held = used - std::min(used, of_files);
     room.limit = std::min(room.limit, limit);
     if (limit != kNoLimit) room.free = std::min(room.free, limit - std::min(limit, held));
     if (group.name.size() <= 1) return room;

@@ -370,7 +370,7 @@ void write_commands() {
   study.counts.completed = 2;
   study.best_number = 1;
   study.best_value = 2.5;
-  study.final_job = {FinalState::completed, {9, node_number(2)}, 1, ""};
+  study.final_job = {FinalState::completed, {9, node_number(2)}, 1, {}, 0, ""};
   study.result = final_result();
   study.model = "table";
   study.model_version = 1;

@@ -38,6 +38,21 @@ void give(Swarm& swarm, std::uint32_t from, std::uint32_t until, std::uint8_t no
     EXPECT_FALSE(swarm.move(number, {}, node_of(node)).error);
 }
 
+void add_study(Swarm& swarm, const std::string& id, std::int32_t priority) {
+  StudySpec spec;
+  spec.name = id;
+  spec.dataset = "d-1";
+  spec.trials = 6;
+  spec.parallelism = 6;
+  spec.priority = priority;
+  EXPECT_FALSE(swarm.run(CreateStudy{id, spec}).error);
+  QueueTrials queue{.study = id, .trials = {}};
+  for (std::uint32_t number = 0; number < 6; ++number)
+    queue.trials.push_back({number, default_params(), 10, 10});
+  EXPECT_FALSE(swarm.run(queue).error);
+  swarm.now_ms += 1;
+}
+
 std::vector<std::uint32_t> starts_of(const Swarm& swarm, const NodeRoom& self) {
   std::vector<std::uint32_t> numbers;
   for (const auto& start : own_starts(swarm.view, self)) {
@@ -50,11 +65,13 @@ std::vector<std::uint32_t> starts_of(const Swarm& swarm, const NodeRoom& self) {
 template <class T>
 std::vector<T> planned(const Swarm& swarm,
                        std::vector<NodeRoom> alive,
-                       std::vector<NodeRoom> away = {}) {
+                       std::vector<NodeRoom> away = {},
+                       bool knows_all = true) {
   std::vector<T> found;
   for (const auto& command : plan({.view = swarm.view,
                              .alive = std::move(alive),
                              .away = std::move(away),
+                             .knows_all = knows_all,
                              .gone = {},
                              .now_ms = swarm.now_ms}))
     if (const auto* one = std::get_if<T>(&command)) found.push_back(*one);
@@ -105,6 +122,16 @@ TEST(Stealing, TakesOnlyWhatItCanHold) {
   ASSERT_TRUE(move);
   ASSERT_EQ(move->items.size(), 1U);
   EXPECT_EQ(move->items[0].number, 2U);
+}
+
+TEST(Stealing, TakesWhatTheOtherHasASlotButNoMemoryFor) {
+  auto swarm = swarm_of({700, 300});
+  give(swarm, 0, 2, 1);
+  swarm.start(0);
+  Random random{1};
+  const auto move = steal(swarm.view, room(2), {room(1, 2)}, random);
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->items[0].number, 1U);
 }
 
 TEST(Stealing, LeavesAloneWhoCanStartAllItHas) {
@@ -203,6 +230,71 @@ TEST(Leader, RefusesNothingThatANodeWhoMayComeBackCouldHold) {
   EXPECT_THAT(refused[0].reason, testing::AllOf(HasSubstr("1500 MB"), HasSubstr("900 MB")));
 }
 
+TEST(Leader, RefusesNothingBeforeItHasMetAllMembers) {
+  auto swarm = swarm_of({1500});
+  EXPECT_TRUE(planned<RefuseTrial>(swarm, {room(1)}, {}, false).empty());
+}
+
+TEST(Leader, GivesACrashedTrialToAnotherNode) {
+  auto swarm = swarm_of({10});
+  EXPECT_FALSE(swarm.crash(0, swarm.start(0, 2)).error);
+  const auto moves = planned<MoveTrials>(swarm, {room(1), room(2, 4, 9000)});
+  EXPECT_EQ(moves.at(0).items.at(0).to, node_of(1));
+  EXPECT_EQ(planned<MoveTrials>(swarm, {room(2)}).at(0).items.at(0).to, node_of(2)) << "no other";
+}
+
+TEST(Leader, TakesWhatWaitsAtANodeThatLostItsLabel) {
+  Swarm swarm;
+  swarm.raise_level();
+  swarm.add_dataset();
+  StudySpec spec;
+  spec.name = "t";
+  spec.dataset = "d-1";
+  spec.trials = 1;
+  spec.required_labels = {{"gpu", "true"}};
+  swarm.run(CreateStudy{"s-1", spec});
+  swarm.queue(0);
+  give(swarm, 0, 1, 1);
+  auto able = room(2);
+  able.labels = {{"gpu", "true"}};
+  EXPECT_EQ(planned<MoveTrials>(swarm, {room(1), able}).at(0).items.at(0).to, node_of(2));
+}
+
+TEST(Leader, AFinalThatRanOutOfMemoryGetsHalfAsMuchAgain) {
+  auto swarm = swarm_of({100});
+  swarm.finish(0, swarm.start(0), 1);
+  const auto first = planned<StartFinal>(swarm, {room(1)});
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].need_mb, 125U);
+  const auto token = swarm.run(first[0]).number;
+  FinishFinal lack{"s-1", token, std::nullopt, true, "out of memory", AttemptEnd::out_of_memory};
+  EXPECT_FALSE(swarm.run(lack).error);
+  EXPECT_EQ(planned<StartFinal>(swarm, {room(1)}).at(0).need_mb, 188U);
+}
+
+TEST(OwnQueue, MakesRoomForAFinalThatWaits) {
+  auto swarm = swarm_of({100});
+  swarm.finish(0, swarm.start(0), 1);
+  add_study(swarm, "s-2", 0);
+  EXPECT_FALSE(swarm.run(StartTrial{"s-2", 0, node_of(1)}).error);
+  EXPECT_FALSE(swarm.run(MoveTrials{{{"s-2", 1, {}, node_of(1)}}, ""}).error);
+  EXPECT_TRUE(own_starts(swarm.view, room(1)).empty()) << "its slot is taken anyway";
+  EXPECT_TRUE(own_starts(swarm.view, room(1, 2, 150)).empty()) << "the final needs 125 MB";
+  EXPECT_EQ(own_starts(swarm.view, room(1, 3, 1000)).size(), 1U) << "there is room for both";
+}
+
+TEST(OwnQueue, StartsNoOtherStudysTrialBeforeAnEarlierOneThatWaitsForMemory) {
+  auto swarm = swarm_of({100, 800, 100});
+  add_study(swarm, "s-2", -1);
+  give(swarm, 0, 3, 1);
+  swarm.start(0);
+  EXPECT_FALSE(swarm.run(MoveTrials{{{"s-2", 0, {}, node_of(1)}}, ""}).error);
+  const auto starts = own_starts(swarm.view, room(1, 4));
+  ASSERT_EQ(starts.size(), 1U);
+  EXPECT_EQ(starts[0].study, "s-1");
+  EXPECT_EQ(starts[0].number, 2U) << "of the same study a smaller one may";
+}
+
 TEST(Leader, PrefersTheNodeThatMayHaveACheckpoint) {
   auto swarm = swarm_of({10});
   for (std::uint8_t last = 1; last <= 3; ++last) {
@@ -211,21 +303,6 @@ TEST(Leader, PrefersTheNodeThatMayHaveACheckpoint) {
     const auto moves = planned<MoveTrials>(swarm, {room(1), room(2), room(3)});
     EXPECT_EQ(moves.at(0).items.at(0).to, node_of(last));
   }
-}
-
-void add_study(Swarm& swarm, const std::string& id, std::int32_t priority) {
-  StudySpec spec;
-  spec.name = id;
-  spec.dataset = "d-1";
-  spec.trials = 6;
-  spec.parallelism = 6;
-  spec.priority = priority;
-  EXPECT_FALSE(swarm.run(CreateStudy{id, spec}).error);
-  QueueTrials queue{.study = id, .trials = {}};
-  for (std::uint32_t number = 0; number < 6; ++number)
-    queue.trials.push_back({number, default_params(), 10, 10});
-  EXPECT_FALSE(swarm.run(queue).error);
-  swarm.now_ms += 1;
 }
 
 std::map<std::string, int> given_to(const Swarm& swarm, std::uint32_t slots) {

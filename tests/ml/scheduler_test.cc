@@ -21,6 +21,7 @@ std::vector<CommandBody> plan_for(const Swarm& swarm,
   return plan({.view = swarm.view,
                .alive = std::move(alive),
                .away = {},
+               .knows_all = true,
                .gone = std::move(gone),
                .now_ms = swarm.now_ms});
 }

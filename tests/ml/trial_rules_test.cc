@@ -225,6 +225,45 @@ TEST(Extend, AStoppedStudyCountsOnlyWhatWasDrawn) {
   EXPECT_TRUE(swarm.run(QueueTrials{"s-1", {{3, {}, 1}}}).error);
 }
 
+TEST(Extend, NeedsItsDataSet) {
+  auto swarm = swarm_with(1);
+  swarm.finish(0, swarm.start(0), 5);
+  const auto token = swarm.run(StartFinal{"s-1", node_of(1)}).number;
+  swarm.run(FinishFinal{"s-1", token, some_result(), false, ""});
+  EXPECT_FALSE(swarm.run(RemoveDataset{"d-1"}).error);
+  EXPECT_EQ(swarm.run(ExtendStudy{"s-1", 1}).error->code, Errc::not_found);
+  EXPECT_EQ(swarm.study().status, StudyStatus::completed);
+  EXPECT_TRUE(swarm.study().result);
+}
+
+TEST(MakingWay, AgainAndAgainAsksForMore) {
+  auto swarm = swarm_with(1);
+  FinishTrial way;
+  way.study = "s-1";
+  way.state = TrialState::failed;
+  way.may_retry = true;
+  way.end = AttemptEnd::made_way;
+  for (int i = 1; i <= 4; ++i) {
+    EXPECT_EQ(swarm.trial(0).predicted_peak_mb, 100U);
+    way.token = swarm.start(0);
+    EXPECT_FALSE(swarm.run(way).error);
+  }
+  EXPECT_EQ(swarm.trial(0).predicted_peak_mb, 150U);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
+}
+
+TEST(Final, LostNodesDoNotFailTheStudy) {
+  auto swarm = swarm_with(1);
+  swarm.finish(0, swarm.start(0), 5);
+  for (std::uint32_t i = 1; i <= kLossesMax; ++i) {
+    EXPECT_EQ(swarm.study().status, StudyStatus::finishing);
+    const auto token = swarm.run(StartFinal{"s-1", node_of(1), 50}).number;
+    swarm.run(ExpireAttempts{{{"s-1", std::nullopt, token}}, "its node is gone"});
+  }
+  EXPECT_EQ(swarm.study().status, StudyStatus::failed);
+  EXPECT_THAT(swarm.study().stop_reason, HasSubstr("10 nodes"));
+}
+
 TEST(Extend, KeepsToTheLimit) {
   auto swarm = swarm_with(1);
   EXPECT_THAT(swarm.run(ExtendStudy{"s-1", kTrialsMax}).error->detail, HasSubstr("10000"));

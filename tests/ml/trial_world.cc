@@ -107,6 +107,7 @@ void TrialWorld::lead() {
   const auto commands = plan({.view = swarm_.view,
                               .alive = rooms(true),
                               .away = rooms(false),
+                              .knows_all = true,
                               .gone = gone,
                               .now_ms = swarm_.now_ms});
   for (const auto& body : commands)

@@ -90,7 +90,7 @@ TEST(TrialWorld, SearchesTheSameOnOneNodeAndOnFive) {
 }
 
 TEST(TrialWorld, LargeTrialsEndOnTheLargeNodeAndSayWhy) {
-  std::vector<NodeRoom> rooms{{.id = node_of(1), .slots = 2, .memory_budget_mb = 13},
+  std::vector<NodeRoom> rooms{{.id = node_of(1), .slots = 2, .memory_budget_mb = 5},
                               {.id = node_of(2), .slots = 1, .memory_budget_mb = 400}};
   int moved = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
@@ -101,7 +101,7 @@ TEST(TrialWorld, LargeTrialsEndOnTheLargeNodeAndSayWhy) {
       if (trial.ends.out_of_memory == 0) continue;
       EXPECT_GT(trial.predicted_peak_mb, trial.estimate_mb);
       EXPECT_EQ(trial.past.back().end, AttemptEnd::out_of_memory);
-      const bool fits_small = trial.predicted_peak_mb <= 13 * 9 / 10;
+      const bool fits_small = trial.predicted_peak_mb <= 5 * 9 / 10;
       if (fits_small) continue;
       EXPECT_EQ(trial.current.node, node_of(2)) << trial.predicted_peak_mb;
       ++moved;

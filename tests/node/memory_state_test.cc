@@ -48,7 +48,7 @@ TEST_F(MemoryFiles, TheTightestGroupOfVersion2CountsAndIdlePagesOfFilesAreFree) 
   write("groups", "0::/swarm/node\n");
   write("v2/swarm/memory.max", "536870912\n");
   write("v2/swarm/memory.current", "503316480\n");
-  write("v2/swarm/memory.stat", "anon 1\ninactive_file 104857600\n");
+  write("v2/swarm/memory.stat", "anon 1\ninactive_file 83886080\nactive_file 20971520\n");
   write("v2/swarm/node/memory.max", "max\n");
   write("v2/swarm/node/memory.events", "low 0\noom 3\noom_kill 2\noom_group_kill 0\n");
   write("v2/swarm/node/memory.pressure", "some avg10=3.00 avg60=0.00 avg300=0.00 total=1\n");

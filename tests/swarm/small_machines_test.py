@@ -33,20 +33,27 @@ def load_chaos():
     return module
 
 
+class NoCgroup(Exception):
+    """This user may not make one, or there are none."""
+
+
 class Cgroup:
-    """A memory cgroup with a limit. Errors: OSError where this user may not make one."""
+    """A memory cgroup with a limit."""
 
     def __init__(self, name, megabytes):
         v1 = pathlib.Path("/sys/fs/cgroup/memory")
         self.is_v1 = (v1 / "memory.limit_in_bytes").exists()
         self.folder = (v1 if self.is_v1 else pathlib.Path("/sys/fs/cgroup")) / name
-        self.folder.mkdir()
+        try:
+            self.folder.mkdir()
+        except OSError as error:
+            raise NoCgroup(error) from error
         try:
             limit = "memory.limit_in_bytes" if self.is_v1 else "memory.max"
             (self.folder / limit).write_text(str(megabytes << 20))
-        except OSError:
+        except OSError as error:
             self.remove()
-            raise
+            raise NoCgroup(error) from error
 
     def kills(self):
         text = (self.folder / ("memory.oom_control" if self.is_v1 else "memory.events")).read_text()
@@ -142,12 +149,12 @@ def one_small(chaos, build, trials, report):
     refused = [trial for trial in all_trials if trial["state"] == "infeasible"]
     # What it really would have used is not known of a refused one: its estimate stands for it.
     would_fit = [trial for trial in refused if trial["estimate_mb"] / 1.25 < 0.9 * (512 - 64)]
-    admitted = len(completed) / (len(completed) + len(would_fit))
-    close = sum(map(is_close, completed)) / len(completed)
+    admitted = len(completed) / max(len(completed) + len(would_fit), 1)
+    close = sum(map(is_close, completed)) / max(len(completed), 1)
     report["one_512"] = {"trials": trials, "completed": len(completed), "infeasible": len(refused),
                          "oom_kills": kills, "peak_mb": peak_mb, "close": round(close, 3),
                          "admitted": round(admitted, 3),
-                         "largest_mb": max(trial["peak_mb"] for trial in completed)}
+                         "largest_mb": max((trial["peak_mb"] for trial in completed), default=0)}
     check(findings, study["status"] == "completed", f"the study is {study['status']}")
     check(findings, len(all_trials) == trials, f"{len(all_trials)} of {trials} trials are there")
     check(findings, not node_died, "the node lives")
@@ -200,7 +207,7 @@ def main():
         for part in (one_small, small_and_large):
             findings += [f"{part.__name__}: {line}"
                          for line in part(chaos, options.build, options.trials, report)]
-    except PermissionError as error:
+    except NoCgroup as error:
         print(f"skipped: no memory cgroup can be made here: {error}")
         return 77
     print("\n".join(findings))

@@ -118,15 +118,19 @@ std::uint32_t slots_of(const SwarmStatus& swarm) {
   return slots;
 }
 
-Result<ml::StudySpec> planned(const Call& call, const Json& body) {
+/// `is_unknown`: a data set that it names is not known here.
+Result<ml::StudySpec> planned(const Call& call, const Json& body, bool& is_unknown) {
   const auto request = study_request_from(body);
   if (!request) return request.error();
   const auto dataset = ml::find_dataset(*call.node().state(), request->dataset);
+  is_unknown = !dataset;
   if (!dataset) return field_error("dataset", dataset.error().detail);
   const auto profile = ml::profile_from_stored(dataset->profile);
   if (!profile) return profile.error();
-  const auto find = [&call](std::string_view id) {
-    return ml::find_dataset(*call.node().state(), std::string{id});
+  const auto find = [&call, &is_unknown](std::string_view id) {
+    auto found = ml::find_dataset(*call.node().state(), std::string{id});
+    is_unknown = is_unknown || !found;
+    return found;
   };
   return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()), find);
 }
@@ -151,11 +155,12 @@ asio::awaitable<Response> add_study(Call& call) {
   const ContentHash hash = hash_of(to_bytes(*content));
   // Not planned anew: the dataset may be gone since the first answer.
   if (const auto before = answered_before(call, hash)) co_return study_accepted(call, *before);
-  auto spec = planned(call, body->value);
-  if (!spec) {
+  bool is_unknown = false;
+  auto spec = planned(call, body->value, is_unknown);
+  if (is_unknown) {
     // Its data set may have been added a moment ago on another node.
     if (auto unknown = co_await see_all_committed(call)) co_return std::move(*unknown);
-    spec = planned(call, body->value);
+    spec = planned(call, body->value, is_unknown);
   }
   if (!spec) co_return problem_from(spec.error());
 

@@ -181,8 +181,10 @@ Result<> read_split(const JsonFields& fields, ml::StudyRequest& request) {
 Result<> read_service(const JsonFields& fields, ml::StudyRequest& request) {
   if (const Json* priority = fields.find("priority")) {
     const bool is_whole = priority->is_number_integer();
-    const auto value = is_whole ? priority->get<std::int64_t>() : 0;
-    if (!is_whole || value < -ml::kPriorityMax || value > ml::kPriorityMax) {
+    const bool is_huge = priority->is_number_unsigned() &&
+                         priority->get<std::uint64_t>() > std::uint64_t{ml::kPriorityMax};
+    const auto value = is_whole && !is_huge ? priority->get<std::int64_t>() : 0;
+    if (!is_whole || is_huge || value < -ml::kPriorityMax || value > ml::kPriorityMax) {
       return field_error("priority",
                          fmt::format("must be a whole number from {} to {}, not {}",
                                      -ml::kPriorityMax,
