@@ -1,6 +1,7 @@
 #include "bootstrap/blob_sync.h"
 
 #include "ml/study/study_state.h"
+#include "ml/study/swarm_members.h"
 #include "node/base/clock.h"
 #include "node/net/spawn.h"
 
@@ -8,16 +9,21 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+#include <set>
+
 namespace starling::bootstrap {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLookAgain = 5s;  // when a blob is missing and nobody had it
+constexpr auto kBreath = 100ms;  // between looks, however much is applied
 constexpr auto kReplicatePatience = 60s;
+constexpr std::uint64_t kLeastRoomMb = 256;  // on another node's disk
 
-bool may_have_blobs(const node::Member& member, NodeId self) {
-  return member.id != self && member.state == node::MemberState::alive;
+std::string zone_of(const node::Member& member) {
+  const auto zone = member.facts.labels.find("zone");
+  return zone == member.facts.labels.end() ? std::string{} : zone->second;
 }
 
 }  // namespace
@@ -25,21 +31,26 @@ bool may_have_blobs(const node::Member& member, NodeId self) {
 BlobSync::BlobSync(asio::any_io_executor core,
                    node::BlobStore& store,
                    node::BlobExchange& exchange,
-                   node::GossipService& gossip,
-                   consensus::RaftGroup& group,
-                   NodeId self,
+                   BlobSyncSources sources,
+                   BlobTimings timings,
                    Logger log)
     : core_(core),
       store_(store),
       exchange_(exchange),
-      gossip_(gossip),
-      group_(group),
-      self_(self),
+      sources_(std::move(sources)),
+      timings_(timings),
       log_(std::move(log)),
       alarm_(core) {}
 
 void BlobSync::start() {
-  node::spawn(core_, run());
+  exchange_.on_damage([this](const ContentHash& blob) {
+    log_.error("a blob was damaged on the disk; its chunks that are whole are kept blob={}",
+               blob.hex());
+    wake();
+  });
+  node::spawn(core_, keep_copies());
+  node::spawn(core_, keep_clean());
+  node::spawn(core_, keep_whole());
 }
 
 void BlobSync::stop() {
@@ -52,46 +63,103 @@ void BlobSync::wake() {
   alarm_.cancel();
 }
 
-asio::awaitable<void> BlobSync::run() {
+asio::awaitable<void> BlobSync::pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer{core_, time};
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+asio::awaitable<void> BlobSync::keep_copies() {
   while (!stopped_) {
     is_woken_ = false;
     co_await fetch_missing();
+    co_await pause(kBreath);
     if (stopped_) co_return;
-    if (is_woken_) continue;  // while it fetched
-    alarm_.expires_after(kLookAgain);
+    if (is_woken_) continue;  // meanwhile
+    alarm_.expires_after(timings_.look_again);
     co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 
+bool BlobSync::may_hold(const StateView& view, const node::Member& member) {
+  const bool is_there =
+      member.state == node::MemberState::alive || member.state == node::MemberState::suspect;
+  if (is_there) gone_since_.erase(member.id);
+  const MonoTime now = mono_now();
+  const MonoTime since = is_there ? now : gone_since_.try_emplace(member.id, now).first->second;
+  const auto listed = ml::member_of(view, member.id);
+  const bool has_room = member.facts.disk_free_mb == 0 || member.facts.disk_free_mb >= kLeastRoomMb;
+  return now - since < timings_.gone_after && listed && !listed->is_draining && has_room;
+}
+
+void BlobSync::look_at_members() {
+  const auto view = sources_.state();
+  std::vector<node::BlobNode> nodes;
+  addresses_.clear();
+  for (const auto& member : sources_.members()) {
+    nodes.push_back({.id = member.id,
+                     .zone = zone_of(member),
+                     .is_alive = member.state == node::MemberState::alive,
+                     .may_hold = may_hold(*view, member)});
+    addresses_.emplace(member.id, member.facts.address);
+  }
+  placement_.set_nodes(std::move(nodes));
+}
+
 asio::awaitable<void> BlobSync::fetch_missing() {
-  const auto view = group_.view();
-  for (const ContentHash& blob : ml::referenced_blobs(*view)) {
+  look_at_members();
+  const auto references = ml::referenced_blobs(*sources_.state());
+  std::vector<node::BlobNeed> needs;
+  for (const auto& [blob, use] : references)
+    needs.push_back({.blob = blob, .everywhere = use == ml::BlobUse::model});
+  const auto has = [this](const ContentHash& blob) { return store_.has(blob); };
+  for (const ContentHash& blob : placement_.missing(sources_.self, needs, has)) {
     if (stopped_) co_return;
-    if (store_.has(blob)) continue;
-    if (!co_await fetch_from_anyone(blob))
-      log_.warn("no member has a blob that is missing here, trying again blob={}", blob.hex());
+    if (!sources_.has_room()) co_await make_room();
+    if (!sources_.has_room()) {
+      log_.warn("there is no room on the disk for a copy of a blob blob={}", blob.hex());
+      continue;
+    }
+    const auto fetched = co_await fetch_from_anyone(blob, timings_.repair_bytes_per_second);
+    if (!fetched) {
+      log_.warn("no member gives a blob that should be here, trying again blob={} why={}",
+                blob.hex(),
+                fetched.error().detail);
+    }
   }
 }
 
-asio::awaitable<bool> BlobSync::fetch_from_anyone(ContentHash blob) {
-  for (const auto& member : gossip_.members()) {
-    if (!may_have_blobs(member, self_)) continue;
-    const auto fetched = co_await exchange_.fetch(blob, member.facts.address);
-    if (fetched) {
-      log_.info("copied a blob from={} blob={}", member.facts.name, blob.hex());
-      co_return true;
-    }
-  }
-  co_return false;
+asio::awaitable<Result<>> BlobSync::fetch_from_anyone(ContentHash blob,
+                                                      std::uint64_t bytes_per_second) {
+  look_at_members();
+  std::vector<std::string> from;
+  for (const NodeId node : placement_.sources(blob, sources_.self))
+    from.push_back(addresses_.at(node));
+  const auto asked = from.size();
+  auto fetched = co_await exchange_.fetch(blob, std::move(from), bytes_per_second);
+  if (fetched) log_.info("holds a blob now asked={} blob={}", asked, blob.hex());
+  co_return fetched;
 }
 
 asio::awaitable<Result<>> BlobSync::fetch(ContentHash blob) {
-  if (store_.has(blob)) co_return Result<>{};
-  auto work = fetch_from_anyone(blob);
-  const bool is_here = co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
-  if (is_here) co_return Result<>{};
+  if (store_.is_checked(blob)) co_return Result<>{};
+  auto work = fetch_on_core(blob);
+  co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
+}
+
+/// What is damaged here is set aside by the look, and mended from others.
+asio::awaitable<Result<>> BlobSync::fetch_on_core(ContentHash blob) {
+  used_[blob] = mono_now();
+  auto whole = co_await exchange_.check(blob);
+  if (whole) co_return whole;
+  const std::string here = whole.error().detail;
+  whole = co_await fetch_from_anyone(blob, 0);
+  if (whole) whole = co_await exchange_.check(blob);
+  if (whole) co_return whole;
   co_return Error{Errc::unavailable,
-                  fmt::format("no member that answers holds the file {}; try again", blob.hex())};
+                  fmt::format("no member that answers holds the file {}; try again ({}; {})",
+                              blob.hex(),
+                              here,
+                              whole.error().detail)};
 }
 
 asio::awaitable<Result<>> BlobSync::replicate(ContentHash blob) {
@@ -101,33 +169,100 @@ asio::awaitable<Result<>> BlobSync::replicate(ContentHash blob) {
 
 asio::awaitable<Result<>> BlobSync::replicate_on_core(ContentHash blob) {
   const MonoTime deadline = mono_now() + kReplicatePatience;
-  std::set<NodeId> holders{self_};
-  std::string last_error = "no other voter is alive";
+  std::set<NodeId> holders{sources_.self};
+  std::string last_error = "no other member is alive";
   for (;;) {
-    const auto voters = group_.status().voters;
-    const auto held = static_cast<std::size_t>(
-        std::count_if(voters.begin(), voters.end(), [&holders](NodeId voter) {
-          return holders.contains(voter);
-        }));
-    if (held >= voters.size() / 2 + 1) co_return Result<>{};
-    if (mono_now() > deadline) {
-      co_return Error{Errc::unavailable,
-                      fmt::format("only {} of {} voters hold the data, a majority is needed: {}",
-                                  held,
-                                  voters.size(),
-                                  last_error)};
-    }
-    for (const NodeId voter : voters) {
-      const auto member = gossip_.member(voter);
-      if (holders.contains(voter) || !member || !may_have_blobs(*member, self_)) continue;
-      const auto pushed = co_await exchange_.push(blob, member->facts.address);
+    const std::size_t needed = sources_.copies_to_seal();
+    look_at_members();
+    for (const NodeId node : placement_.sources(blob, sources_.self)) {
+      if (holders.size() >= needed) break;
+      if (holders.contains(node)) continue;
+      const auto pushed = co_await exchange_.push(blob, addresses_.at(node));
       if (pushed)
-        holders.insert(voter);
+        holders.insert(node);
       else
         last_error = pushed.error().detail;
     }
-    asio::steady_timer breath{core_, 100ms};
-    co_await breath.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (holders.size() >= needed) co_return Result<>{};
+    if (mono_now() > deadline || stopped_) {
+      co_return Error{Errc::unavailable,
+                      fmt::format("only {} of {} disks that are needed hold the data: {}",
+                                  holders.size(),
+                                  needed,
+                                  last_error)};
+    }
+    co_await pause(kBreath);
+  }
+}
+
+asio::awaitable<void> BlobSync::keep_clean() {
+  while (!stopped_) {
+    co_await pause(timings_.sweep_every);
+    if (!stopped_) co_await collect();
+    if (!stopped_ && !sources_.has_room()) co_await make_room();
+  }
+}
+
+/// A state that is behind may lack what is new: so a leader is asked before anything goes.
+asio::awaitable<void> BlobSync::collect() {
+  std::vector<ContentHash> unneeded;
+  const auto known = ml::referenced_blobs(*sources_.state());
+  for (const auto& blobs : {store_.list(), store_.parts()}) {
+    for (const ContentHash& blob : blobs) {
+      if (known.contains(blob)) store_.note_needed(blob);
+      if (store_.unneeded_for(blob) >= timings_.keep_unneeded) unneeded.push_back(blob);
+    }
+  }
+  if (unneeded.empty()) co_return;
+  const auto caught_up = co_await sources_.catch_up();
+  if (!caught_up || stopped_) co_return;
+  const auto needed = ml::referenced_blobs(*sources_.state());
+  for (const ContentHash& blob : unneeded) {
+    const bool stays = needed.contains(blob) || store_.unneeded_for(blob) < timings_.keep_unneeded;
+    if (!stays && store_.remove(blob))
+      log_.info("removed a blob that nobody needs blob={}", blob.hex());
+  }
+}
+
+/// Longest unused first; what was never used here before all.
+asio::awaitable<void> BlobSync::make_room() {
+  look_at_members();
+  std::vector<std::pair<MonoTime, ContentHash>> spare;
+  for (const auto& [blob, use] : ml::referenced_blobs(*sources_.state())) {
+    const auto used = used_.contains(blob) ? used_.at(blob) : MonoTime{0};
+    const bool is_in_use = used != MonoTime{0} && mono_now() - used < timings_.used_lately;
+    if (store_.has(blob) && !is_in_use) spare.emplace_back(used, blob);
+  }
+  std::ranges::sort(spare);
+  for (const auto& [used, blob] : spare) {
+    if (stopped_ || sources_.has_room()) co_return;
+    const bool may_go = co_await is_spare(blob);
+    if (may_go && store_.remove(blob))
+      log_.info("removed a copy of a blob to make room blob={}", blob.hex());
+  }
+}
+
+/// Every node that should hold it says that it does, and this is none of them.
+asio::awaitable<bool> BlobSync::is_spare(ContentHash blob) {
+  const auto holders = placement_.holders(blob);
+  if (holders.size() < node::kBlobCopies) co_return false;
+  for (const NodeId holder : holders) {
+    if (holder == sources_.self) co_return false;
+    const bool has = co_await exchange_.peer_has(blob, addresses_.at(holder));
+    if (!has) co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<void> BlobSync::keep_whole() {
+  while (!stopped_) {
+    const MonoTime began = mono_now();
+    for (const ContentHash& blob : store_.list()) {
+      if (stopped_) co_return;
+      co_await exchange_.scrub(blob, timings_.scrub_bytes_per_second);
+    }
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - began);
+    co_await pause(std::max<std::chrono::milliseconds>(timings_.scrub_every - took, kBreath));
   }
 }
 

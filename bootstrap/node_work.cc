@@ -90,6 +90,7 @@ ml::WorkHostSources NodeWork::host_sources() {
   sources.memory_mb = ml::trial_memory_mb(parts_.memory_budget_mb);
   sources.outbox = settings.data / "outbox";
   sources.state = [this] { return parts_.group.view(); };
+  sources.fetch = [this](ContentHash blob) { return parts_.blob_sync.fetch(blob); };
   sources.replicate = [this](ContentHash blob) { return parts_.blob_sync.replicate(blob); };
   sources.report = [this](const ml::ProgressPoint& point) { report(point); };
   sources.oom_kills = [] { return node::memory_state().oom_kills; };

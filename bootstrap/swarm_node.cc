@@ -51,6 +51,8 @@ constexpr auto kTokenPatience = 5s;
 constexpr std::size_t kSeedsMax = 64;
 constexpr auto kMeetingPatience = 2500ms;  // more than a call to a silent address takes
 constexpr auto kTokenPause = 500ms;
+constexpr auto kCatchUpPatience = 10s;
+constexpr std::size_t kDisksToSeal = 2;  // of new blobs, before the log speaks of them
 
 std::uint64_t random_seed() {
   return from_big_endian_key(as_text(secure_random_bytes(8)));
@@ -95,6 +97,8 @@ class RunningNode : public SwarmNode {
   std::vector<std::string> other_addresses() const;
   std::vector<NodeId> others_alive() const;
   void trim_ballast() const;
+  BlobSyncSources blob_sources();
+  asio::awaitable<Result<>> catch_up();
 
   Settings settings_;
   std::unique_ptr<Identity> identity_;
@@ -388,13 +392,8 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                              }};
   admission_ =
       std::make_unique<Admission>(core, std::move(parts), Logger{"admission", settings_.name});
-  blob_sync_ = std::make_unique<BlobSync>(core,
-                                          *blobs_,
-                                          *exchange_,
-                                          *gossip_,
-                                          *group_,
-                                          identity_->node(),
-                                          Logger{"blobs", settings_.name});
+  blob_sync_ = std::make_unique<BlobSync>(
+      core, *blobs_, *exchange_, blob_sources(), BlobTimings{}, Logger{"blobs", settings_.name});
   NodeWork::Parts work_parts{.core = core,
                              .self = identity_->node(),
                              .recovery_epoch = identity_->recovery_epoch(),
@@ -428,6 +427,26 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   if (founds || std::filesystem::exists(settings_.data / "admin-token"))
     node::spawn(core, ensure_admin_token());
   return start_web();
+}
+
+BlobSyncSources RunningNode::blob_sources() {
+  return {.self = identity_->node(),
+          .state = [this] { return group_->view(); },
+          .members = [this] { return gossip_->members(); },
+          .copies_to_seal =
+              [this] {
+                const std::size_t majority = group_->status().voters.size() / 2 + 1;
+                return std::min(kDisksToSeal, majority);
+              },
+          .catch_up = [this] { return catch_up(); },
+          .has_room = [this] { return static_cast<bool>(disk_->room_to_grow()); }};
+}
+
+/// Until all that was committed before is applied here.
+asio::awaitable<Result<>> RunningNode::catch_up() {
+  const auto index = co_await ledger_->read_index(kCatchUpPatience);
+  if (!index) co_return index.error();
+  co_return co_await group_->wait_applied(*index, kCatchUpPatience);
 }
 
 Result<> RunningNode::start_web() {

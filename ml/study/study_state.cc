@@ -288,13 +288,13 @@ EventPage events_after(const StateView& view,
   return page;
 }
 
-std::vector<ContentHash> referenced_blobs(const StateView& view) {
-  std::set<ContentHash> blobs;
+std::map<ContentHash, BlobUse> referenced_blobs(const StateView& view) {
+  std::map<ContentHash, BlobUse> blobs;
   for (const auto& dataset : list_datasets(view))
-    blobs.insert(dataset.blob);
+    blobs.emplace(dataset.blob, BlobUse::dataset);
   for (const auto& version : list_prefix(view, std::string{keys::kVersions}, decode_version))
-    blobs.insert(version.artifact);
-  return {blobs.begin(), blobs.end()};
+    blobs.insert_or_assign(version.artifact, BlobUse::model);
+  return blobs;
 }
 
 }  // namespace starling::ml

@@ -83,7 +83,9 @@ EventPage events_after(const StateView& view,
                        std::uint64_t sequence,
                        std::size_t max);
 
-/// Hashes of all blobs that the state refers to.
-std::vector<ContentHash> referenced_blobs(const StateView& view);
+enum class BlobUse : std::uint8_t { dataset, model };
+
+/// All blobs that the state refers to. What is both is a model.
+std::map<ContentHash, BlobUse> referenced_blobs(const StateView& view);
 
 }  // namespace starling::ml

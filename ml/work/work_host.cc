@@ -26,12 +26,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLookEvery = 1s;       // without news
-constexpr auto kSweepEvery = 1min;    // for checkpoints of trials that ended elsewhere
-constexpr auto kBeginPause = 100ms;   // between looks for a data set or memory that is not there
-constexpr auto kRecordPatience = 5s;  // per try; results are said until somebody has heard them
-constexpr auto kRecordPause = 500ms;
-constexpr int kTriesPerLine = 60;  // in the log
+constexpr auto kLookEvery = 1s;      // without news
+constexpr auto kSweepEvery = 1min;   // for checkpoints of trials that ended elsewhere
+constexpr auto kBeginPause = 100ms;  // between looks for memory that is not there
+constexpr auto kFetchPause = 1s;     // between tries to get a data set
+constexpr int kTriesPerLine = 60;    // in the log
 
 /// Private memory may exceed the prediction by this much before the kernel says no, where the
 /// node's budget has so much to spare; always by the least.
@@ -56,16 +55,6 @@ std::string to_sentence(const ChildExited& exited, bool was_out_of_memory) {
   return fmt::format("the worker ended with status {} before it was done", exited.status);
 }
 
-/// What a result is of, for people.
-std::string subject_of(const Command& result) {
-  if (const auto* trial = std::get_if<FinishTrial>(&result.body))
-    return fmt::format(
-        "trial {} of study {}, value {:.6g}", trial->number, trial->study, trial->value);
-  const auto* final_model = std::get_if<FinishFinal>(&result.body);
-  return fmt::format("the model of study {}",
-                     final_model == nullptr ? "unknown" : final_model->study);
-}
-
 std::filesystem::path checkpoints_dir(const WorkHostSources& sources) {
   return sources.work_dir / "checkpoints";
 }
@@ -83,11 +72,6 @@ void empty_but_for(const std::filesystem::path& folder, const std::filesystem::p
 double seconds_between_checkpoints(const AttemptEnds& ends) {
   const std::uint32_t taken = ends.killed + ends.node_gone + ends.made_way;
   return std::max(kShortestCheckpointS, kCheckpointS / std::exp2(taken));
-}
-
-bool may_be_heard_later(const Error& error) {
-  return error.code == Errc::unavailable || error.code == Errc::timed_out ||
-         error.code == Errc::not_leader || error.code == Errc::no_space;
 }
 
 }  // namespace
@@ -129,10 +113,9 @@ WorkHost::WorkHost(asio::any_io_executor core,
                    Logger log)
     : core_(core),
       pools_(pools),
-      ledger_(ledger),
       blobs_(blobs),
       sources_(std::move(sources)),
-      outbox_(sources_.outbox),
+      results_(core, ledger, sources_.outbox, sources_.recovery_epoch, log),
       checkpoints_(checkpoints_dir(sources_)),
       log_(std::move(log)),
       alarm_(core),
@@ -143,17 +126,18 @@ void WorkHost::start() {
   std::error_code ignored;  // An absent folder is as empty as it gets.
   empty_but_for(sources_.work_dir, checkpoints_dir(sources_));
   std::filesystem::create_directories(columns_dir(), ignored);
-  for (auto&& [token, result] : outbox_.kept()) {
+  const auto said = [this](std::uint64_t token) {
+    active_.erase(token);
+    wake();
+  };
+  for (const std::uint64_t token : results_.say_kept(said))
     active_.emplace(token, std::make_shared<Running>()).first->second->is_finished = true;
-    node::spawn(core_, say_again(token, std::move(result)));
-  }
-  for (auto&& [token, result] : outbox_.said_before(sources_.recovery_epoch))
-    node::spawn(core_, regain(token, std::move(result)));
   node::spawn(core_, run());
 }
 
 void WorkHost::stop() {
   is_stopped_ = true;
+  results_.stop();
   alarm_.cancel();
   for (const auto& [token, running] : active_) {
     running->is_unwanted = true;
@@ -334,19 +318,30 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
 /// where a final came beside a trial. False: it was taken back meanwhile.
 asio::awaitable<bool> WorkHost::may_begin(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
-  const auto has = [this](const Dataset& dataset) { return blobs_.has(dataset.blob); };
   const auto most =
       static_cast<std::uint64_t>(kBeginShare * static_cast<double>(sources_.memory_mb));
   const auto has_memory = [&] {
     return reserved_mb_ == 0 || reserved_mb_ + assignment.need_mb <= most;
   };
-  while (!std::ranges::all_of(assignment.datasets, has) || !has_memory()) {
+  for (int tries = 0;; ++tries) {
+    const auto data = co_await fetch_datasets(assignment);
     if (running->is_unwanted || is_stopped_) co_return false;
-    co_await pause(core_, kBeginPause);
+    if (data && has_memory()) break;
+    if (!data && tries % kTriesPerLine == 0)
+      log_.warn("an attempt waits for its data token={} why={}", token, data.error().detail);
+    co_await pause(core_, data ? kBeginPause : kFetchPause);
   }
   running->reserved_mb = assignment.need_mb;
   reserved_mb_ += assignment.need_mb;
   co_return true;
+}
+
+asio::awaitable<Result<>> WorkHost::fetch_datasets(const Assignment& assignment) {
+  for (const Dataset& dataset : assignment.datasets) {
+    const auto held = co_await sources_.fetch(dataset.blob);
+    if (!held) co_return held;
+  }
+  co_return Result<>{};
 }
 
 /// As much more than predicted as the budget has to spare, up to `kCapFactor` and `kCapExtraMb`.
@@ -442,6 +437,13 @@ asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
   }
 }
 
+asio::awaitable<void> WorkHost::record(Command command, std::uint64_t token) {
+  std::function<bool()> is_unwanted = [running = active_.at(token)] {
+    return running->is_unwanted;
+  };
+  co_await results_.record(std::move(command), token, std::move(is_unwanted));
+}
+
 asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
                                              const Assignment& assignment,
                                              Ended ended) {
@@ -468,7 +470,7 @@ asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
   }
   Command command;
   command.body = std::move(finish);
-  co_await append_until_known(std::move(command), token);
+  co_await record(std::move(command), token);
 }
 
 asio::awaitable<void> WorkHost::record_final(std::uint64_t token,
@@ -505,7 +507,7 @@ asio::awaitable<void> WorkHost::record_final(std::uint64_t token,
   }
   Command command;
   command.body = std::move(finish);
-  co_await append_until_known(std::move(command), token);
+  co_await record(std::move(command), token);
 }
 
 asio::awaitable<Result<ContentHash>> WorkHost::store_artifact(
@@ -526,69 +528,6 @@ asio::awaitable<Result<ContentHash>> WorkHost::store_artifact(
   const auto replicated = co_await sources_.replicate(*hash);
   if (!replicated) co_return replicated.error();
   co_return *hash;
-}
-
-/// The state here may be older than the result, so only the swarm can say that it is too late.
-asio::awaitable<void> WorkHost::say_again(std::uint64_t token, Command result) {
-  log_.info("says a result of before its start again token={}", token);
-  co_await append_until_known(std::move(result), token);
-  active_.erase(token);
-  wake();
-}
-
-/// The swarm was recovered since this was acknowledged: what held it may be gone. If it is still
-/// there, or its attempt is, nothing is lost.
-asio::awaitable<void> WorkHost::regain(std::uint64_t token, Command result) {
-  Result<Recorded> recorded = Error{Errc::unavailable, "not said yet"};
-  while (!is_stopped_) {
-    recorded = co_await ledger_.append(result, kRecordPatience);
-    if (recorded || !may_be_heard_later(recorded.error())) break;
-    co_await pause(core_, kRecordPause);
-  }
-  if (is_stopped_) co_return;
-  const bool stands = recorded && !recorded->outcome.error;
-  if (stands) {
-    log_.info("an acknowledged result stands after the recovery token={}", token);
-    outbox_.note_said(token, sources_.recovery_epoch);
-    co_return;
-  }
-  const Error why = recorded ? *recorded->outcome.error : recorded.error();
-  outbox_.forget_said(token);
-  co_await report_lost(
-      fmt::format("an acknowledged result is lost: {}; {}", subject_of(result), why.detail));
-}
-
-asio::awaitable<void> WorkHost::report_lost(std::string what) {
-  log_.error("{}", what);
-  Command command;
-  command.body = NoteDecision{.what = "recover", .why = what.substr(0, kWhyMax)};
-  const auto noted = co_await ledger_.append(std::move(command), kRecordPatience);
-  if (!noted) log_.warn("that is not in the event log why={}", noted.error().detail);
-}
-
-asio::awaitable<void> WorkHost::append_until_known(Command command, std::uint64_t token) {
-  if (auto kept = outbox_.keep(token, command); !kept)
-    log_.error("a result is not safe yet token={} why={}", token, kept.error().detail);
-  bool is_recorded = false;
-  for (int tries = 0;; ++tries) {
-    const auto recorded = co_await ledger_.append(command, kRecordPatience);
-    is_recorded = recorded && !recorded->outcome.error;
-    if (recorded && recorded->outcome.error)
-      log_.info("a result came too late token={} why={}", token, recorded->outcome.error->detail);
-    if (is_stopped_ && !recorded) co_return;
-    if (recorded || active_.at(token)->is_unwanted) break;
-    if (!may_be_heard_later(recorded.error())) {
-      log_.error("a result is refused token={} why={}", token, recorded.error().detail);
-      break;
-    }
-    if (tries % kTriesPerLine == 0)
-      log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
-    co_await pause(core_, kRecordPause);
-  }
-  if (is_recorded)
-    outbox_.note_said(token, sources_.recovery_epoch);
-  else
-    outbox_.forget(token);
 }
 
 }  // namespace starling::ml

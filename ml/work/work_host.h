@@ -10,7 +10,7 @@
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
 #include "ml/work/checkpoint_files.h"
-#include "ml/work/outbox.h"
+#include "ml/work/result_recorder.h"
 #include "ml/work/worker_pools.h"
 #include "node/base/log.h"
 #include "node/blobs/blob_store.h"
@@ -37,7 +37,9 @@ struct WorkHostSources {
   std::uint64_t memory_mb = 0;       ///< for trials; no process begins above nine tenths of it
   std::filesystem::path outbox;      ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
-  /// Puts a finished artifact on a majority of the voters.
+  /// Returns when this node holds the blob.
+  std::function<asio::awaitable<Result<>>(ContentHash blob)> fetch;
+  /// Puts a finished artifact on enough disks.
   std::function<asio::awaitable<Result<>>(ContentHash blob)> replicate;
   /// Tells the leader how a trial goes; may be lost.
   std::function<void(const ProgressPoint& point)> report;
@@ -79,6 +81,7 @@ class WorkHost {
   void reconcile();
   asio::awaitable<void> run_attempt(std::uint64_t token, Assignment assignment);
   asio::awaitable<bool> may_begin(std::uint64_t token, const Assignment& assignment);
+  asio::awaitable<Result<>> fetch_datasets(const Assignment& assignment);
   asio::awaitable<Ended> work(std::uint64_t token, const Assignment& assignment);
   asio::awaitable<Ended> follow(std::uint64_t token,
                                 const Assignment& assignment,
@@ -93,10 +96,7 @@ class WorkHost {
   asio::awaitable<void> record_final(std::uint64_t token,
                                      const Assignment& assignment,
                                      Ended ended);
-  asio::awaitable<void> append_until_known(Command command, std::uint64_t token);
-  asio::awaitable<void> say_again(std::uint64_t token, Command result);
-  asio::awaitable<void> regain(std::uint64_t token, Command result);
-  asio::awaitable<void> report_lost(std::string what);
+  asio::awaitable<void> record(Command command, std::uint64_t token);
   asio::awaitable<Result<ContentHash>> store_artifact(const std::filesystem::path& artifact);
   std::filesystem::path attempt_dir(std::uint64_t token) const;
   std::filesystem::path columns_dir() const;
@@ -105,10 +105,9 @@ class WorkHost {
 
   asio::any_io_executor core_;
   WorkerPools& pools_;
-  Ledger& ledger_;
   node::BlobStore& blobs_;
   WorkHostSources sources_;
-  Outbox outbox_;
+  ResultRecorder results_;
   CheckpointFiles checkpoints_;
   Logger log_;
   asio::steady_timer alarm_;

@@ -1,15 +1,15 @@
 #include "node/blobs/blob_exchange.h"
 
+#include "node/blobs/blob_fetch.h"
 #include "node/blobs/blob_packets.h"
+#include "node/net/spawn.h"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
+#include <map>
 #include <utility>
 
 namespace starling::node {
@@ -18,23 +18,43 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kDiskThreads = 2;
-constexpr auto kPiecePatience = 10s;
 constexpr auto kAskPatience = 5s;
 constexpr auto kPushPatience = std::chrono::minutes{10};
 
-// Runs blocking `work` on the pool and comes back to the core thread with its value.
-template <class T>
-asio::awaitable<T> on_disk(asio::thread_pool& pool,
-                           asio::any_io_executor core,
-                           std::function<T()> work) {
-  co_await asio::post(pool, asio::use_awaitable);
-  T value = work();
-  co_await asio::post(core, asio::use_awaitable);
-  co_return value;
-}
-
 Error stopping() {
   return {Errc::unavailable, "this node is stopping"};
+}
+
+Bytes range_of(const Bytes& all, std::uint64_t offset, std::size_t size) {
+  const std::uint64_t begin = std::min<std::uint64_t>(offset, all.size());
+  const std::uint64_t end = std::min<std::uint64_t>(begin + size, all.size());
+  return {all.begin() + static_cast<std::ptrdiff_t>(begin),
+          all.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+/// A chunk is checked when its first piece is read; the receiver checks all of it.
+Result<Bytes> read_checked(BlobStore& store,
+                           const ContentHash& hash,
+                           std::uint64_t offset,
+                           std::size_t size) {
+  if (offset % kChunkBytes == 0) {
+    const auto list = store.chunks(hash);
+    if (!list) return list.error();
+    const auto chunk = static_cast<std::size_t>(offset / kChunkBytes);
+    const auto whole =
+        chunk < list->chunks.size() ? store.check_chunk(hash, *list, chunk) : Result<>{};
+    if (!whole) return whole.error();
+  }
+  return store.read(hash, offset, size);
+}
+
+Result<Bytes> answer_from(BlobStore& store, const BlobRequest& request) {
+  const std::size_t size = std::min<std::size_t>(request.size, kBlobPieceBytes);
+  if (request.ask == BlobAsk::has) return Bytes(1, std::byte{store.has(request.hash)});
+  if (request.ask == BlobAsk::read) return read_checked(store, request.hash, request.offset, size);
+  const auto list = store.chunks(request.hash);
+  if (!list) return list.error();
+  return range_of(encode_chunk_list(*list), request.offset, size);
 }
 
 }  // namespace
@@ -43,114 +63,104 @@ struct BlobExchange::State : std::enable_shared_from_this<State> {
   State(asio::any_io_executor executor, PeerLinks& peers, BlobStore& blobs, std::string address)
       : core(std::move(executor)), links(peers), store(blobs), own_address(std::move(address)) {}
 
-  using Writer = std::shared_ptr<BlobWriter>;
-
   static asio::awaitable<Result<Bytes>> answer(std::shared_ptr<State> state, Bytes body);
   static asio::awaitable<Result<>> fetch(std::shared_ptr<State> state,
                                          ContentHash hash,
-                                         std::string from);
-  static asio::awaitable<Result<>> fetch_pieces(std::shared_ptr<State> state,
-                                                ContentHash hash,
-                                                std::string from,
-                                                Writer writer);
-  static asio::awaitable<Result<>> keep(std::shared_ptr<State> state,
-                                        ContentHash hash,
-                                        std::string from,
-                                        Writer writer);
+                                         std::vector<std::string> from,
+                                         std::uint64_t bytes_per_second);
+  static asio::awaitable<Result<>> fetch_alone(std::shared_ptr<State> state,
+                                               ContentHash hash,
+                                               std::vector<std::string> from,
+                                               std::uint64_t bytes_per_second);
+  static asio::awaitable<bool> is_here(std::shared_ptr<State> state, ContentHash hash);
+  static asio::awaitable<void> set_aside(std::shared_ptr<State> state, ContentHash hash);
 
   asio::any_io_executor core;
   PeerLinks& links;
   BlobStore& store;
   std::string own_address;
   asio::thread_pool disk{kDiskThreads};
-  bool stopped = false;
+  std::function<void(const ContentHash&)> on_damage = [](const ContentHash&) {};
+  std::map<ContentHash, std::shared_ptr<asio::steady_timer>> fetching;  ///< ends when it ends
+  std::shared_ptr<bool> stopped = std::make_shared<bool>(false);
 };
 
 asio::awaitable<Result<Bytes>> BlobExchange::State::answer(std::shared_ptr<State> state,
                                                            Bytes body) {
   const auto request = decode_blob_request(body);
   if (!request) co_return request.error();
-  if (state->stopped) co_return stopping();
-  const ContentHash hash = request->hash;
+  if (*state->stopped) co_return stopping();
   if (request->ask == BlobAsk::fetch) {
-    const auto fetched = co_await fetch(state, hash, request->address);
+    std::vector<std::string> from{request->address};
+    const auto fetched = co_await fetch(state, request->hash, std::move(from), 0);
     if (!fetched) co_return fetched.error();
     co_return Bytes{};
   }
   BlobStore& store = state->store;
-  if (request->ask == BlobAsk::has) {
-    std::function<bool()> look = [&store, hash] { return store.has(hash); };
-    const bool has = co_await on_disk(state->disk, state->core, std::move(look));
-    co_return Bytes(1, std::byte{has});
-  }
-  const std::uint64_t offset = request->offset;
-  const std::size_t size = std::min<std::size_t>(request->size, kBlobPieceBytes);
-  std::function<Result<Bytes>()> read = [&store, hash, offset, size] {
-    return store.read(hash, offset, size);
+  std::function<Result<Bytes>()> read = [&store, request = *request] {
+    return answer_from(store, request);
   };
-  co_return co_await on_disk(state->disk, state->core, std::move(read));
+  const auto answer = co_await on_disk(state->disk, state->core, std::move(read));
+  if (!answer && answer.error().code == Errc::corrupt) {
+    co_await set_aside(state, request->hash);
+    co_return Error{Errc::unavailable, answer.error().detail};  // to be asked of another
+  }
+  co_return answer;
+}
+
+asio::awaitable<void> BlobExchange::State::set_aside(std::shared_ptr<State> state,
+                                                     ContentHash hash) {
+  if (*state->stopped) co_return;
+  BlobStore& store = state->store;
+  std::function<Result<>()> move = [&store, hash] { return store.set_aside(hash); };
+  const auto moved = co_await on_disk(state->disk, state->core, std::move(move));
+  if (moved && !*state->stopped) state->on_damage(hash);
+}
+
+asio::awaitable<bool> BlobExchange::State::is_here(std::shared_ptr<State> state, ContentHash hash) {
+  BlobStore& store = state->store;
+  std::function<bool()> look = [&store, hash] {
+    const bool has = store.has(hash);
+    if (has) store.note_needed(hash);  // who asked for it is about to refer to it
+    return has;
+  };
+  co_return co_await on_disk(state->disk, state->core, std::move(look));
 }
 
 asio::awaitable<Result<>> BlobExchange::State::fetch(std::shared_ptr<State> state,
                                                      ContentHash hash,
-                                                     std::string from) {
-  if (state->stopped) co_return stopping();
-  BlobStore& store = state->store;
-  using Start = std::pair<bool, Result<Writer>>;
-  std::function<Start()> start = [&store, hash]() -> Start {
-    if (store.has(hash)) return {true, Writer{}};
-    auto writer = store.create();
-    if (!writer) return {false, writer.error()};
-    return {false, Writer{std::move(*writer)}};
-  };
-  const Start started = co_await on_disk(state->disk, state->core, std::move(start));
-  if (started.first) co_return Result<>{};
-  if (!started.second) co_return started.second.error();
-
-  const Writer writer = *started.second;
-  const auto pieces = co_await fetch_pieces(state, hash, from, writer);
-  if (!pieces) co_return pieces.error();
-  co_return co_await keep(state, hash, from, writer);
-}
-
-asio::awaitable<Result<>> BlobExchange::State::fetch_pieces(std::shared_ptr<State> state,
-                                                            ContentHash hash,
-                                                            std::string from,
-                                                            Writer writer) {
-  BlobRequest request{
-      .ask = BlobAsk::read, .hash = hash, .offset = 0, .size = kBlobPieceBytes, .address = {}};
+                                                     std::vector<std::string> from,
+                                                     std::uint64_t bytes_per_second) {
   for (;;) {
-    Bytes body = encode_blob_request(request);
-    if (state->stopped) co_return stopping();
-    auto piece = co_await state->links.call(from, Channel::blobs, std::move(body), kPiecePatience);
-    if (!piece) co_return piece.error();
-    if (state->stopped) co_return stopping();
-    const std::size_t size = piece->size();
-    if (size > kBlobPieceBytes)
-      co_return Error{Errc::corrupt, fmt::format("{} sent a piece of {} bytes", from, size)};
-    if (size == 0) co_return Result<>{};
-
-    std::function<Result<>()> append = [writer, bytes = std::move(*piece)] {
-      return writer->append(bytes);
-    };
-    const auto appended = co_await on_disk(state->disk, state->core, std::move(append));
-    if (!appended) co_return appended.error();
-    request.offset += size;
-    if (size < kBlobPieceBytes) co_return Result<>{};
+    if (*state->stopped) co_return stopping();
+    const bool has = co_await is_here(state, hash);
+    if (has) co_return Result<>{};
+    if (*state->stopped) co_return stopping();
+    const auto other = state->fetching.find(hash);
+    if (other == state->fetching.end()) break;
+    const auto ended = other->second;
+    co_await ended->async_wait(asio::as_tuple(asio::use_awaitable));
   }
+  co_return co_await fetch_alone(state, hash, std::move(from), bytes_per_second);
 }
 
-asio::awaitable<Result<>> BlobExchange::State::keep(std::shared_ptr<State> state,
-                                                    ContentHash hash,
-                                                    std::string from,
-                                                    Writer writer) {
-  if (state->stopped) co_return stopping();
-  std::function<Result<>()> finish = [writer, hash, from]() -> Result<> {
-    const auto finished = writer->finish_as(hash);
-    if (finished || finished.error().code != Errc::corrupt) return finished;
-    return Error{Errc::corrupt, fmt::format("{} sent {}", from, finished.error().detail)};
-  };
-  co_return co_await on_disk(state->disk, state->core, std::move(finish));
+asio::awaitable<Result<>> BlobExchange::State::fetch_alone(std::shared_ptr<State> state,
+                                                           ContentHash hash,
+                                                           std::vector<std::string> from,
+                                                           std::uint64_t bytes_per_second) {
+  const auto ended =
+      std::make_shared<asio::steady_timer>(state->core, asio::steady_timer::time_point::max());
+  state->fetching.emplace(hash, ended);
+  BlobFetchParts parts{.core = state->core,
+                       .links = state->links,
+                       .store = state->store,
+                       .disk = state->disk,
+                       .is_stopped = state->stopped};
+  const auto fetch = std::make_shared<BlobFetch>(std::move(parts), hash, bytes_per_second);
+  auto fetched = co_await fetch->run(std::move(from));
+  state->fetching.erase(hash);
+  ended->cancel();
+  co_return fetched;
 }
 
 BlobExchange::BlobExchange(asio::any_io_executor core,
@@ -167,8 +177,14 @@ BlobExchange::~BlobExchange() {
   stop();
 }
 
-asio::awaitable<Result<>> BlobExchange::fetch(ContentHash hash, std::string from_address) {
-  return State::fetch(state_, hash, std::move(from_address));
+void BlobExchange::on_damage(std::function<void(const ContentHash&)> handler) {
+  state_->on_damage = std::move(handler);
+}
+
+asio::awaitable<Result<>> BlobExchange::fetch(ContentHash hash,
+                                              std::vector<std::string> from,
+                                              std::uint64_t bytes_per_second) {
+  return State::fetch(state_, hash, std::move(from), bytes_per_second);
 }
 
 asio::awaitable<bool> BlobExchange::peer_has(ContentHash hash, std::string address) {
@@ -192,8 +208,39 @@ asio::awaitable<Result<>> BlobExchange::push(ContentHash hash, std::string to_ad
   co_return Result<>{};
 }
 
+asio::awaitable<Result<>> BlobExchange::check(ContentHash hash) {
+  const auto state = state_;
+  if (*state->stopped) co_return stopping();
+  BlobStore& store = state->store;
+  std::function<Result<>()> read = [&store, hash] { return store.check(hash); };
+  const auto checked = co_await on_disk(state->disk, state->core, std::move(read));
+  if (!checked && checked.error().code == Errc::corrupt) co_await State::set_aside(state, hash);
+  co_return checked;
+}
+
+asio::awaitable<Result<>> BlobExchange::scrub(ContentHash hash, std::uint64_t bytes_per_second) {
+  const auto state = state_;
+  BlobStore& store = state->store;
+  std::function<Result<ChunkList>()> look = [&store, hash] { return store.chunks(hash); };
+  if (*state->stopped) co_return stopping();
+  const auto list = co_await on_disk(state->disk, state->core, std::move(look));
+  Result<> whole = list ? Result<>{} : Result<>{list.error()};
+  for (std::size_t chunk = 0; whole && chunk < list->chunks.size(); ++chunk) {
+    asio::steady_timer pause{state->core,
+                             std::chrono::milliseconds{kChunkBytes * 1000 / bytes_per_second}};
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (*state->stopped) co_return stopping();
+    std::function<Result<>()> read = [&store, hash, chunk, list = *list] {
+      return store.check_chunk(hash, list, chunk);
+    };
+    whole = co_await on_disk(state->disk, state->core, std::move(read));
+  }
+  if (!whole && whole.error().code == Errc::corrupt) co_await State::set_aside(state, hash);
+  co_return whole;
+}
+
 void BlobExchange::stop() {
-  if (std::exchange(state_->stopped, true)) return;
+  if (std::exchange(*state_->stopped, true)) return;
   state_->disk.join();  // What it works on refers to the store.
 }
 

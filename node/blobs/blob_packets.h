@@ -1,6 +1,7 @@
 /// What nodes say about blobs. Pure; decoding trusts nothing.
 ///
-/// Request: kind u8 | hash 32 | read: offset u64, size u32 (little endian) | fetch: HOST:PORT.
+/// Request: kind u8 | hash 32 | read, chunks: offset u64, size u32 (little endian) |
+/// fetch: HOST:PORT.
 #pragma once
 
 #include "node/base/bytes.h"
@@ -14,9 +15,10 @@ namespace starling::node {
 
 /// Values travel on the wire: append only.
 enum class BlobAsk : std::uint8_t {
-  read = 1,   ///< answer: the bytes, fewer at the end, none beyond it
-  has = 2,    ///< answer: one byte, 1 or 0
-  fetch = 3,  ///< get it from `address`; answer: nothing, when it is fsynced
+  read = 1,    ///< answer: the bytes, fewer at the end, none beyond it
+  has = 2,     ///< answer: one byte, 1 or 0
+  fetch = 3,   ///< get it from `address`; answer: nothing, when it is fsynced
+  chunks = 4,  ///< answer: as `read`, of the encoded list of its chunks
 };
 
 struct BlobRequest {

@@ -1,6 +1,8 @@
 #include "node/blobs/blob_store.h"
 
 #include "node/base/assert.h"
+#include "node/base/durable_file.h"
+#include "node/blobs/blob_files.h"
 
 #include <fmt/format.h>
 
@@ -17,51 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kTemporaryFolder = "incoming";
-
-/// Closes its file at the end of the scope.
-class OpenFile {
- public:
-  explicit OpenFile(int file) : file_(file) {}
-
-  ~OpenFile() {
-    if (file_ >= 0) ::close(file_);
-  }
-
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  int get() const { return file_; }
-
- private:
-  int file_;
-};
-
-Error io_error(std::string_view what, const fs::path& path, int code = errno) {
-  return {Errc::io,
-          fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(code))};
-}
+constexpr std::string_view kPartExtension = ".part";
 
 Error no_such_blob(const ContentHash& hash) {
   return {Errc::not_found, fmt::format("this node has no blob {}", hash.hex())};
 }
 
-Result<> sync_folder(const fs::path& folder) {
-  const OpenFile file{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (file.get() < 0) return io_error("open", folder);
-  if (::fsync(file.get()) != 0) return io_error("fsync", folder);
-  return {};
-}
-
-Result<> make_folder(const fs::path& folder) {
-  if (::mkdir(folder.c_str(), 0700) == 0) return sync_folder(folder.parent_path());
-  if (errno != EEXIST) return io_error("create", folder);
-  return {};
-}
-
-fs::path path_of(const fs::path& directory, const ContentHash& hash) {
-  const std::string hex = hash.hex();
-  return directory / hex.substr(0, 2) / hex;
+Error damaged(const ContentHash& hash, std::string_view how) {
+  return {Errc::corrupt, fmt::format("this node's copy of blob {} {}", hash.hex(), how)};
 }
 
 }  // namespace
@@ -76,14 +41,13 @@ BlobWriter::~BlobWriter() {
 
 Result<> BlobWriter::append(BytesView piece) {
   STARLING_ASSERT(file_ >= 0, "a finished blob takes no more pieces");
+  const auto written = write_fully(file_, size_, piece);
+  if (!written)
+    return Error{written.error().code,
+                 fmt::format("write {}: {}", temporary_.string(), written.error().detail)};
   hasher_.update(piece);
-  while (!piece.empty()) {
-    const ssize_t written = ::write(file_, piece.data(), piece.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return io_error("write", temporary_);
-    piece = piece.subspan(static_cast<std::size_t>(written));
-    size_ += static_cast<std::uint64_t>(written);
-  }
+  chunks_.update(piece);
+  size_ += piece.size();
   return {};
 }
 
@@ -91,8 +55,9 @@ Result<ContentHash> BlobWriter::finish() {
   const auto synced = sync();
   if (!synced) return synced.error();
   const ContentHash hash = hasher_.finish();
-  const auto named = name(hash);
+  const auto named = name_blob(directory_, temporary_, hash, chunks_.finish());
   if (!named) return named.error();
+  temporary_.clear();
   return hash;
 }
 
@@ -100,7 +65,11 @@ Result<> BlobWriter::finish_as(const ContentHash& expected) {
   const auto synced = sync();
   if (!synced) return synced;
   const ContentHash hash = hasher_.finish();
-  if (hash == expected) return name(hash);
+  if (hash == expected) {
+    const auto named = name_blob(directory_, temporary_, hash, chunks_.finish());
+    if (named) temporary_.clear();
+    return named;
+  }
   return Error{
       Errc::corrupt,
       fmt::format(
@@ -112,33 +81,27 @@ Result<> BlobWriter::sync() {
   const int synced = ::fsync(file_);
   const int why = errno;
   ::close(std::exchange(file_, -1));
-  if (synced != 0) return io_error("fsync", temporary_, why);
+  errno = why;
+  if (synced != 0) return system_error("fsync", temporary_);
   return {};
-}
-
-Result<> BlobWriter::name(const ContentHash& hash) {
-  const fs::path path = path_of(directory_, hash);
-  const auto folder = make_folder(path.parent_path());
-  if (!folder) return folder.error();
-  if (::rename(temporary_.c_str(), path.c_str()) != 0) return io_error("rename to", path);
-  temporary_.clear();
-  return sync_folder(path.parent_path());
 }
 
 Result<std::unique_ptr<BlobStore>> BlobStore::open(const fs::path& directory) {
   std::error_code ec;
-  const fs::path incoming = directory / kTemporaryFolder;
-  fs::remove_all(incoming, ec);  // Whoever wrote there has crashed.
-  if (ec) return io_error("remove", incoming, ec.value());
+  const fs::path incoming = directory / kIncomingFolder;
   fs::create_directories(incoming, ec);
-  if (ec) return io_error("create", incoming, ec.value());
+  if (ec) return Error{Errc::io, fmt::format("create {}: {}", incoming.string(), ec.message())};
+  for (fs::directory_iterator at{incoming, ec}, end; !ec && at != end; at.increment(ec)) {
+    std::error_code left;  // Whoever wrote there has crashed.
+    if (at->path().extension() != kPartExtension) fs::remove_all(at->path(), left);
+  }
   return std::unique_ptr<BlobStore>{new BlobStore{directory}};
 }
 
 Result<std::unique_ptr<BlobWriter>> BlobStore::create() {
-  std::string name = (directory_ / kTemporaryFolder / "blob-XXXXXX").string();
+  std::string name = (directory_ / kIncomingFolder / "blob-XXXXXX").string();
   const int file = ::mkostemp(name.data(), O_CLOEXEC);
-  if (file < 0) return io_error("create", name);
+  if (file < 0) return system_error("create", name);
   return std::make_unique<BlobWriter>(directory_, name, file);
 }
 
@@ -147,7 +110,7 @@ bool BlobStore::has(const ContentHash& hash) const {
 }
 
 fs::path BlobStore::path(const ContentHash& hash) const {
-  return path_of(directory_, hash);
+  return blob_path(directory_, hash);
 }
 
 Result<Bytes> BlobStore::read(const ContentHash& hash,
@@ -155,24 +118,17 @@ Result<Bytes> BlobStore::read(const ContentHash& hash,
                               std::size_t size) const {
   const fs::path name = path(hash);
   const OpenFile file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.get() < 0) return errno == ENOENT ? no_such_blob(hash) : io_error("open", name);
+  if (file.get() < 0) return errno == ENOENT ? no_such_blob(hash) : system_error("open", name);
 
   struct stat facts {};
 
-  if (::fstat(file.get(), &facts) != 0) return io_error("stat", name);
+  if (::fstat(file.get(), &facts) != 0) return system_error("stat", name);
   const auto total = static_cast<std::uint64_t>(facts.st_size);
   if (offset >= total) return Bytes{};
 
   Bytes bytes(static_cast<std::size_t>(std::min<std::uint64_t>(size, total - offset)));
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t got = ::pread(
-        file.get(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(offset + have));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_error("read", name);
-    if (got == 0) return Error{Errc::corrupt, fmt::format("{} became shorter", name.string())};
-    have += static_cast<std::size_t>(got);
-  }
+  if (auto read = read_fully(file.get(), offset, bytes); !read)
+    return Error{read.error().code, fmt::format("read {}: {}", name.string(), read.error().detail)};
   return bytes;
 }
 
@@ -182,14 +138,101 @@ Result<std::uint64_t> BlobStore::size(const ContentHash& hash) const {
   const fs::path name = path(hash);
   if (::stat(name.c_str(), &facts) == 0) return static_cast<std::uint64_t>(facts.st_size);
   if (errno == ENOENT) return no_such_blob(hash);
-  return io_error("stat", name);
+  return system_error("stat", name);
+}
+
+Result<std::shared_ptr<PartialBlob>> BlobStore::create_part(const ContentHash& hash,
+                                                            ChunkList list) {
+  return PartialBlob::open(directory_, hash, std::move(list));
+}
+
+Result<ChunkList> BlobStore::chunks(const ContentHash& hash) {
+  if (!has(hash)) return no_such_blob(hash);
+  const fs::path stored = chunks_path(directory_, hash);
+  const auto text = read_file(stored);
+  if (auto list = text ? decode_chunk_list(to_bytes(*text)) : Result<ChunkList>{text.error()}; list)
+    return list;
+  const auto digest = digest_of(path(hash));
+  if (!digest) return digest.error();
+  if (digest->hash != hash) return damaged(hash, "has another hash");
+  const auto kept = write_file_atomically(stored, as_text(encode_chunk_list(digest->list)), 0600);
+  if (!kept) return kept.error();
+  return digest->list;
+}
+
+Result<> BlobStore::check_chunk(const ContentHash& hash,
+                                const ChunkList& list,
+                                std::size_t chunk) const {
+  const auto bytes = read(hash, chunk * kChunkBytes, kChunkBytes);
+  if (!bytes) return bytes.error();
+  if (bytes->size() == list.size_of(chunk) && hash_of(*bytes) == list.chunks.at(chunk)) return {};
+  return damaged(hash, fmt::format("is damaged in chunk {} of {}", chunk + 1, list.chunks.size()));
+}
+
+bool BlobStore::is_checked(const ContentHash& hash) {
+  const std::lock_guard lock{mutex_};
+  return checked_.contains(hash) && has(hash);
+}
+
+Result<> BlobStore::check(const ContentHash& hash) {
+  if (is_checked(hash)) return {};
+  const auto list = chunks(hash);
+  if (!list) return list.error();
+  for (std::size_t chunk = 0; chunk < list->chunks.size(); ++chunk)
+    if (auto whole = check_chunk(hash, *list, chunk); !whole) return whole;
+  const std::lock_guard lock{mutex_};
+  checked_.insert(hash);
+  return {};
+}
+
+Result<> BlobStore::set_aside(const ContentHash& hash) {
+  {
+    const std::lock_guard lock{mutex_};
+    checked_.erase(hash);
+  }
+  if (::rename(path(hash).c_str(), partial_path(directory_, hash).c_str()) == 0) return {};
+  return errno == ENOENT ? Result<>{no_such_blob(hash)}
+                         : Result<>{system_error("set aside", path(hash))};
 }
 
 Result<> BlobStore::remove(const ContentHash& hash) {
+  {
+    const std::lock_guard lock{mutex_};
+    checked_.erase(hash);
+  }
+  const bool had_part = ::unlink(partial_path(directory_, hash).c_str()) == 0;
   const fs::path name = path(hash);
-  if (::unlink(name.c_str()) == 0) return {};
-  if (errno == ENOENT) return no_such_blob(hash);
-  return io_error("remove", name);
+  const bool had = ::unlink(name.c_str()) == 0;
+  if (!had && errno != ENOENT) return system_error("remove", name);
+  ::unlink(chunks_path(directory_, hash).c_str());  // without its blob it says nothing
+  return had || had_part ? Result<>{} : Result<>{no_such_blob(hash)};
+}
+
+fs::path BlobStore::file_of(const ContentHash& hash) const {
+  return has(hash) ? path(hash) : partial_path(directory_, hash);
+}
+
+void BlobStore::note_needed(const ContentHash& hash) const {
+  std::error_code ignored;  // Then it seems to be needed a little less long.
+  fs::last_write_time(file_of(hash), fs::file_time_type::clock::now(), ignored);
+}
+
+std::chrono::seconds BlobStore::unneeded_for(const ContentHash& hash) const {
+  std::error_code error;
+  const auto since = fs::last_write_time(file_of(hash), error);
+  if (error) return std::chrono::seconds{0};
+  return std::chrono::duration_cast<std::chrono::seconds>(fs::file_time_type::clock::now() - since);
+}
+
+std::vector<ContentHash> BlobStore::parts() const {
+  std::vector<ContentHash> hashes;
+  std::error_code ec;
+  const fs::path incoming = directory_ / kIncomingFolder;
+  for (fs::directory_iterator at{incoming, ec}, end; !ec && at != end; at.increment(ec)) {
+    const auto hash = ContentHash::from_hex(at->path().stem().string());
+    if (hash) hashes.push_back(*hash);
+  }
+  return hashes;
 }
 
 std::vector<ContentHash> BlobStore::list() const {

@@ -5,3 +5,4 @@ starling_test(voter_plan_test SOURCES voter_plan_test.cc USES starling::bootstra
 starling_test(raft_ledger_test SOURCES raft_ledger_test.cc USES starling::bootstrap)
 starling_test(disk_guard_test SOURCES disk_guard_test.cc USES starling::bootstrap)
 starling_test(study_machine_test SOURCES study_machine_test.cc USES starling::bootstrap)
+starling_test(blob_sync_test SOURCES blob_sync_test.cc USES starling::bootstrap)

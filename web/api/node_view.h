@@ -82,7 +82,7 @@ class NodeView {
   virtual asio::awaitable<Result<ml::TableProfile>> profile(ContentHash blob,
                                                             ml::TableOptions options) = 0;
 
-  /// Returns once a majority of the voters hold the blob on disk, this node's copy included.
+  /// Returns once enough members hold the blob on disk, this node's copy included.
   virtual asio::awaitable<Result<>> replicate(ContentHash blob) = 0;
 
   /// Returns once this node holds the blob, copied from another member if need be.

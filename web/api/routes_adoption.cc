@@ -34,7 +34,7 @@ Response stored(const ContentHash& hash, unsigned status) {
   return json_response(status, json);
 }
 
-/// Answers once a majority of the voters has it; the name is the content, so it may be sent again.
+/// Answers once enough members have it; the name is the content, so it may be sent again.
 asio::awaitable<Response> put_blob(Call& call) {
   const auto hash = hash_param(call);
   if (!hash) co_return hash.error();

@@ -106,8 +106,7 @@ asio::awaitable<OrResponse<ml::Dataset>> receive(Call& call) {
 
 // A file that cannot become a dataset is not kept, unless another dataset is the same file.
 void drop_blob(const Call& call, const ContentHash& blob) {
-  const auto kept = ml::referenced_blobs(*call.node().state());
-  if (std::find(kept.begin(), kept.end(), blob) != kept.end()) return;
+  if (ml::referenced_blobs(*call.node().state()).contains(blob)) return;
   // A leftover costs disk only; the client's answer does not depend on it.
   static_cast<void>(call.node().blobs().remove(blob));
 }
