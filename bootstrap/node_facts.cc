@@ -1,5 +1,6 @@
 #include "bootstrap/node_facts.h"
 
+#include "ml/engine/core_speed.h"
 #include "ml/study/command.h"
 #include "node/base/durable_file.h"
 #include "node/base/labels.h"
@@ -31,6 +32,7 @@ FactsSource::FactsSource(const Settings& settings, std::string http_url) : data_
                                    ? node::memory_limit_bytes()
                                    : parse_size("--memory", settings.memory).value();
   fixed_.memory_budget_mb = budget / kMegabyte;
+  fixed_.speed_mflops = static_cast<std::uint32_t>(ml::core_mflops());
   fixed_.labels = parse_labels(settings.labels, "--label").value();
 }
 

@@ -26,6 +26,11 @@ NodeWork::NodeWork(Parts parts)
             parts_.blobs,
             host_sources(),
             Logger{"work", parts_.settings.name}),
+      checkpoints_(parts_.core,
+                   parts_.links,
+                   host_.checkpoints(),
+                   checkpoint_sources(),
+                   Logger{"work", parts_.settings.name}),
       queue_(parts_.core,
              parts_.ledger,
              queue_sources(),
@@ -33,6 +38,9 @@ NodeWork::NodeWork(Parts parts)
              Logger{"queue", parts_.settings.name}),
       memory_(parts_.core, memory_sources(), Logger{"memory", parts_.settings.name}),
       predictor_(parts_.core, workers_, parts_.settings.data / "serving") {
+  parts_.links.on_request(node::Channel::work, [this](NodeId, Bytes body) {
+    return checkpoints_.answer(std::move(body));
+  });
   parts_.links.on_message(node::Channel::work, [this](NodeId, Bytes body) {
     const auto command = ml::decode_command(as_text(body));
     const auto* progress = command ? std::get_if<ml::ReportProgress>(&command->body) : nullptr;
@@ -40,6 +48,23 @@ NodeWork::NodeWork(Parts parts)
     for (const auto& point : progress->points)
       planner_.report(point);
   });
+}
+
+ml::CheckpointSources NodeWork::checkpoint_sources() {
+  return {.self = parts_.self,
+          .own_address = parts_.settings.advertise,
+          .members = [this] { return parts_.gossip.members(); },
+          .runs_here = [this](const ml::WorkName& work) { return host_.runs(work); },
+          .has_room = [this] { return static_cast<bool>(parts_.disk.room_to_grow()); },
+          .on_yield =
+              [this](std::uint64_t token, NodeId thief) {
+                return host_.let_go(token, thief, "another node finishes it sooner");
+              }};
+}
+
+bool NodeWork::is_draining() const {
+  const auto listed = ml::member_of(*parts_.group.view(), parts_.self);
+  return listed && listed->is_draining;
 }
 
 Result<> NodeWork::start() {
@@ -56,6 +81,7 @@ void NodeWork::stop() {
   queue_.stop();
   memory_.stop();
   host_.stop();
+  checkpoints_.stop();
 }
 
 void NodeWork::stop_workers() {
@@ -91,6 +117,13 @@ ml::WorkHostSources NodeWork::host_sources() {
   sources.outbox = settings.data / "outbox";
   sources.state = [this] { return parts_.group.view(); };
   sources.fetch = [this](ContentHash blob) { return parts_.blob_sync.fetch(blob); };
+  sources.bring_checkpoint = [this](ml::WorkName work, std::optional<NodeId> last) {
+    return checkpoints_.bring(std::move(work), last);
+  };
+  sources.copy_checkpoint = [this](ml::WorkName work, std::optional<NodeId> to) {
+    return checkpoints_.copy_out(std::move(work), to);
+  };
+  sources.is_draining = [this] { return is_draining(); };
   sources.replicate = [this](ContentHash blob) { return parts_.blob_sync.replicate(blob); };
   sources.report = [this](const ml::ProgressPoint& point) { report(point); };
   sources.oom_kills = [] { return node::memory_state().oom_kills; };
@@ -102,8 +135,7 @@ std::optional<ml::NodeRoom> NodeWork::own_room() const {
   const auto member = parts_.gossip.member(parts_.self);
   if (!member) return std::nullopt;
   auto room = ml::room_of(*member);
-  const auto listed = ml::member_of(*parts_.group.view(), parts_.self);
-  room.is_short = memory_.is_short() || (listed && listed->is_draining);
+  room.is_short = memory_.is_short() || is_draining();
   return room;
 }
 
@@ -116,7 +148,14 @@ ml::QueueSources NodeWork::queue_sources() {
                 auto rooms = ml::rooms_that_work(*parts_.group.view(), parts_.gossip.members());
                 std::erase_if(rooms, [this](const auto& room) { return room.id == parts_.self; });
                 return rooms;
-              }};
+              },
+          .ask_to_move = [this](ml::MoveHere move) { return ask_to_move(std::move(move)); }};
+}
+
+asio::awaitable<bool> NodeWork::ask_to_move(ml::MoveHere move) {
+  ml::WorkName work{.study = move.study, .trial = move.number};
+  const auto asked = co_await checkpoints_.ask_to_yield(move.owner, std::move(work), move.token);
+  co_return static_cast<bool>(asked);
 }
 
 ml::MemoryWatchSources NodeWork::memory_sources() {

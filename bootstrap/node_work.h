@@ -5,10 +5,12 @@
 #pragma once
 
 #include "bootstrap/blob_sync.h"
+#include "bootstrap/disk_guard.h"
 #include "bootstrap/raft_ledger.h"
 #include "bootstrap/settings.h"
 #include "consensus/group/raft_group.h"
 #include "ml/serve/predictor.h"
+#include "ml/work/checkpoint_exchange.h"
 #include "ml/work/memory_watch.h"
 #include "ml/work/planner.h"
 #include "ml/work/queue_keeper.h"
@@ -35,6 +37,7 @@ class NodeWork {
     node::GossipService& gossip;
     node::BlobStore& blobs;
     BlobSync& blob_sync;
+    const DiskGuard& disk;
     std::uint64_t seed = 0;
   };
 
@@ -66,6 +69,9 @@ class NodeWork {
   ml::QueueSources queue_sources();
   ml::PlannerSources planner_sources();
   ml::MemoryWatchSources memory_sources();
+  ml::CheckpointSources checkpoint_sources();
+  bool is_draining() const;
+  asio::awaitable<bool> ask_to_move(ml::MoveHere move);
   std::optional<ml::NodeRoom> own_room() const;
   void report(const ml::ProgressPoint& point);
 
@@ -73,6 +79,7 @@ class NodeWork {
   ml::WorkerPools workers_;
   ml::Planner planner_;
   ml::WorkHost host_;
+  ml::CheckpointExchange checkpoints_;
   ml::QueueKeeper queue_;
   ml::MemoryWatch memory_;
   ml::Predictor predictor_;

@@ -405,6 +405,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                              .gossip = *gossip_,
                              .blobs = *blobs_,
                              .blob_sync = *blob_sync_,
+                             .disk = *disk_,
                              .seed = random_seed()};
   work_ = std::make_unique<NodeWork>(std::move(work_parts));
   voters_ = std::make_unique<VoterKeeper>(

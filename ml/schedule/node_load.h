@@ -21,6 +21,7 @@ struct NodeRoom {
   std::uint64_t memory_budget_mb = 0;  ///< for trials: budget of the node less its own use
   std::map<std::string, std::string> labels = {};
   bool is_short = false;  ///< of memory: it begins nothing new
+  double speed = 0;       ///< of training, in whatever unit; 0: not known
 };
 
 /// A study that has not ended, and its trials that are not final.

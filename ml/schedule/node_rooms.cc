@@ -30,7 +30,8 @@ NodeRoom room_of(const node::Member& member) {
           .slots = facts.slots,
           .memory_budget_mb = trial_memory_mb(facts.memory_budget_mb),
           .labels = facts.labels,
-          .is_short = facts.memory_is_short};
+          .is_short = facts.memory_is_short,
+          .speed = static_cast<double>(facts.speed_mflops)};
 }
 
 std::vector<NodeRoom> rooms_that_work(const StateView& view,

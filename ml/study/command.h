@@ -88,6 +88,16 @@ struct StartTrial {
   NodeId node;
 };
 
+/// A running attempt has stopped at a checkpoint, to go on elsewhere: its trial waits again, in the
+/// queue of `to`, or in none. Costs no attempt.
+struct YieldTrial {
+  std::string study;
+  std::uint32_t number = 0;
+  std::uint64_t token = 0;
+  NodeId to;  ///< none: the leader chooses
+  std::string why;
+};
+
 struct ProgressPoint {
   std::string study;
   std::uint32_t number = 0;
@@ -245,11 +255,12 @@ using CommandBody = std::variant<AddToken,
                                  Adopt,
                                  MoveTrials,
                                  PauseStudy,
-                                 ExtendStudy>;
+                                 ExtendStudy,
+                                 YieldTrial>;
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 7;
+inline constexpr std::uint32_t kFeatureLevel = 8;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);
@@ -280,6 +291,8 @@ inline Outcome refused(Errc code, std::string sentence) {
 }
 
 inline constexpr std::uint32_t kQueuesLevel = 7;  ///< nodes have queues, ends of attempts causes
+
+inline constexpr std::uint32_t kMovesLevel = 8;  ///< running trials move
 
 inline constexpr std::uint32_t kAttemptsMax = 3;      ///< that crashed; below level 7 of any kind
 inline constexpr std::uint32_t kLossesMax = 10;       ///< nodes, or processes that were killed

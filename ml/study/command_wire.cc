@@ -56,6 +56,15 @@ void fill_body(wire::Command* out, const MoveTrials& body) {
   }
 }
 
+void fill_body(wire::Command* out, const YieldTrial& body) {
+  auto* yield = out->mutable_yield_trial();
+  yield->set_study(body.study);
+  yield->set_number(body.number);
+  yield->set_token(body.token);
+  yield->set_to(to_raw(body.to.bytes));
+  yield->set_why(body.why);
+}
+
 void fill_body(wire::Command* out, const PauseStudy& body) {
   out->mutable_pause_study()->set_id(body.id);
   out->mutable_pause_study()->set_paused(body.paused);
@@ -176,6 +185,13 @@ MoveTrials read(const wire::MoveTrials& in) {
     move.items.push_back(std::move(added));
   }
   return move;
+}
+
+YieldTrial read(const wire::YieldTrial& in) {
+  YieldTrial yield{
+      .study = in.study(), .number = in.number(), .token = in.token(), .to = {}, .why = in.why()};
+  from_raw(in.to(), yield.to.bytes);
+  return yield;
 }
 
 ReportProgress read(const wire::ReportProgress& in) {
@@ -373,6 +389,7 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
       return body;
     }
     case wire::Command::kMoveTrials: return read(in.move_trials());
+    case wire::Command::kYieldTrial: return read(in.yield_trial());
     case wire::Command::kPauseStudy:
       return PauseStudy{in.pause_study().id(), in.pause_study().paused()};
     case wire::Command::kExtendStudy:

@@ -56,6 +56,7 @@ std::string_view to_string(AttemptEnd end) {
     case AttemptEnd::out_of_memory: return "out_of_memory";
     case AttemptEnd::made_way: return "made_way";
     case AttemptEnd::killed: return "killed";
+    case AttemptEnd::moved: return "moved";
   }
   return "unknown";
 }
@@ -67,6 +68,7 @@ std::uint32_t& count_of(AttemptEnds& ends, AttemptEnd end) {
     case AttemptEnd::out_of_memory: return ends.out_of_memory;
     case AttemptEnd::made_way: return ends.made_way;
     case AttemptEnd::killed: return ends.killed;
+    case AttemptEnd::moved: return ends.moved;
   }
   STARLING_ASSERT(false, "an attempt ends in one of the named ways");
   return ends.crashed;

@@ -61,6 +61,7 @@ enum class AttemptEnd : std::uint8_t {
   out_of_memory = 3,  ///< it needed more than it was given, or the kernel took it
   made_way = 4,       ///< its node ran short of memory and ended it
   killed = 5,         ///< somebody killed its process, or the worker program died with it
+  moved = 6,          ///< it goes on elsewhere, from where it was
 };
 
 enum class FinalState : std::uint8_t {
@@ -152,6 +153,7 @@ struct AttemptEnds {
   std::uint32_t out_of_memory = 0;
   std::uint32_t made_way = 0;
   std::uint32_t killed = 0;
+  std::uint32_t moved = 0;
 
   friend bool operator==(const AttemptEnds&, const AttemptEnds&) = default;
 };

@@ -241,6 +241,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
                             std::holds_alternative<PauseStudy>(body) ||
                             std::holds_alternative<ExtendStudy>(body);
   if (is_of_queues) return kQueuesLevel;
+  if (std::holds_alternative<YieldTrial>(body)) return kMovesLevel;
   // What is adopted may hold such a dataset or study.
   return std::holds_alternative<Adopt>(body) ? kFeatureLevel : 1;
 }

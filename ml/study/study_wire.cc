@@ -215,6 +215,7 @@ void fill(wire::AttemptEnds* out, const AttemptEnds& ends) {
   out->set_out_of_memory(ends.out_of_memory);
   out->set_made_way(ends.made_way);
   out->set_killed(ends.killed);
+  out->set_moved(ends.moved);
 }
 
 AttemptEnds read(const wire::AttemptEnds& in) {
@@ -222,7 +223,8 @@ AttemptEnds read(const wire::AttemptEnds& in) {
           .node_gone = in.node_gone(),
           .out_of_memory = in.out_of_memory(),
           .made_way = in.made_way(),
-          .killed = in.killed()};
+          .killed = in.killed(),
+          .moved = in.moved()};
 }
 
 void fill(wire::PastAttempt* out, const PastAttempt& past) {
@@ -234,7 +236,7 @@ void fill(wire::PastAttempt* out, const PastAttempt& past) {
 
 std::optional<PastAttempt> read(const wire::PastAttempt& in) {
   PastAttempt past;
-  if (!from_number(in.end(), AttemptEnd::killed, past.end)) return std::nullopt;
+  if (!from_number(in.end(), AttemptEnd::moved, past.end)) return std::nullopt;
   past.attempt = ml::read(in.attempt());
   past.peak_mb = in.peak_mb();
   past.why = in.why();

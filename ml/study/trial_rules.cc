@@ -385,6 +385,24 @@ Outcome run(Transaction& tx, const ReportProgress& command) {
   return {};
 }
 
+Outcome run(Transaction& tx, const YieldTrial& command) {
+  auto found = find_trial_of(tx.view(), command.study, command.number);
+  if (!found) return refused(found.error());
+  auto& [study, trial] = *found;
+  if (trial.state != TrialState::running || trial.current.token != command.token) {
+    const bool was_said = !trial.past.empty() && trial.past.back().end == AttemptEnd::moved &&
+                          trial.past.back().attempt.token == command.token;
+    if (was_said) return {};
+    return refused(
+        Errc::conflict,
+        fmt::format("attempt {} of trial {} does not run", command.token, command.number));
+  }
+  trial.queued_at = command.to;
+  retry_or_fail(tx, study, trial, AttemptEnd::moved, command.why);
+  tx.put(study);
+  return {};
+}
+
 Outcome run(Transaction& tx, const FinishTrial& command) {
   auto found = find_trial_of(tx.view(), command.study, command.number);
   if (!found) return refused(found.error());

@@ -33,6 +33,9 @@ Outcome run(Transaction& tx, const MoveTrials& command);
 Outcome run(Transaction& tx, const StartTrial& command);
 Outcome run(Transaction& tx, const ReportProgress& command);
 
+/// A repeat changes nothing. Refusals: `conflict` if the attempt is not the running one.
+Outcome run(Transaction& tx, const YieldTrial& command);
+
 /// A word is accepted of the current attempt, or of the last one while none is newer (design
 /// section 5). One that brings no result is tried again: a crash `kAttemptsMax` times in all, lack
 /// of memory with half as much again, until no node has that much.

@@ -1,16 +1,14 @@
 #include "ml/train/checkpoint.h"
 
 #include "node/base/hash.h"
+#include "node/process/program_id.h"
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cstddef>
 #include <exception>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -20,17 +18,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHashBytes = sizeof(ContentHash::bytes);
-constexpr std::size_t kHeadBytesMax = 16 << 20;
-
-fs::path before(const fs::path& path) {
-  return path.string() + ".before";
+/// A blob's file is named by its content; where it lies differs from node to node.
+std::string content_name(const fs::path& path) {
+  return path.filename().string();
 }
 
 Json datasets_json(const std::vector<WorkDataset>& datasets) {
   Json all = Json::array();
   for (const WorkDataset& dataset : datasets)
-    all.push_back({dataset.path, hash_of(to_bytes(dataset.profile_json)).hex()});
+    all.push_back({content_name(dataset.path), hash_of(to_bytes(dataset.profile_json)).hex()});
   return all;
 }
 
@@ -62,47 +58,6 @@ Checkpoint checkpoint_from(const Json& head) {
   checkpoint.best = head.at("best").get<double>();
   checkpoint.seconds = head.at("seconds").get<double>();
   return checkpoint;
-}
-
-/// Of the first `bytes` of a file, or nothing if it has not so many.
-std::optional<ContentHash> hash_of_file(std::istream& in, std::uint64_t bytes) {
-  std::array<char, 1 << 16> piece;
-  ContentHasher hasher;
-  while (bytes > 0) {
-    const auto size = static_cast<std::streamsize>(std::min<std::uint64_t>(bytes, piece.size()));
-    if (!in.read(piece.data(), size)) return std::nullopt;
-    hasher.update(std::as_bytes(std::span{piece.data(), static_cast<std::size_t>(size)}));
-    bytes -= static_cast<std::uint64_t>(size);
-  }
-  return hasher.finish();
-}
-
-/// The bytes before the hash that the file ends with, if it does; `in` is at its beginning then.
-std::optional<std::uint64_t> whole_bytes(std::istream& in) {
-  const auto size = in.seekg(0, std::ios::end) ? static_cast<std::int64_t>(in.tellg()) : 0;
-  if (size < static_cast<std::int64_t>(kHashBytes)) return std::nullopt;
-  const auto bytes = static_cast<std::uint64_t>(size) - kHashBytes;
-  if (bytes > kCheckpointBytesMax + kHeadBytesMax) return std::nullopt;
-  in.seekg(0);
-  const auto hash = hash_of_file(in, bytes);
-  ContentHash said;
-  const bool is_whole =
-      hash && in.read(reinterpret_cast<char*>(said.bytes.data()), kHashBytes) && said == *hash;
-  in.seekg(0);
-  return is_whole ? std::optional{bytes} : std::nullopt;
-}
-
-Result<> append_hash(const fs::path& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  std::ifstream in(path, std::ios::binary);
-  const auto hash = error ? std::nullopt : hash_of_file(in, size);
-  if (!hash) return Error{Errc::io, fmt::format("{} cannot be read back", path.string())};
-  std::ofstream out(path, std::ios::binary | std::ios::app);
-  out.write(reinterpret_cast<const char*>(hash->bytes.data()), kHashBytes);
-  out.close();
-  if (!out) return Error{Errc::io, fmt::format("{} cannot be written", path.string())};
-  return {};
 }
 
 Result<> check_room(const WorkTask& task, Learners learners) {
@@ -148,14 +103,11 @@ std::optional<Checkpoint> read_head(std::istream& in, const std::string& identit
 }  // namespace
 
 std::string checkpoint_identity(const WorkTask& task, const fs::path& program) {
-  std::error_code unknown;
-  const Json identity{{"program",
-                       {fs::file_size(program, unknown),
-                        fs::last_write_time(program, unknown).time_since_epoch().count()}},
+  const Json identity{{"program", node::program_id(program)},
                       {"kind", static_cast<int>(task.kind)},
                       {"study", task.study},
                       {"number", task.number},
-                      {"dataset", task.dataset_path},
+                      {"dataset", content_name(task.dataset_path)},
                       {"profile", hash_of(to_bytes(task.profile_json)).hex()},
                       {"more_datasets", datasets_json(task.more_datasets)},
                       {"split", ml::to_json(task.split)},
@@ -179,25 +131,19 @@ Result<> write_checkpoint(const WorkTask& task,
   const fs::path unfinished = fmt::format("{}.{}.new", path.string(), task.token);
   if (auto room = check_room(task, learners); !room) return room;
   auto done = write_states(unfinished, to_json(identity, checkpoint), learners);
-  if (done) done = append_hash(unfinished);
-  std::error_code error;
-  if (done) {
-    // The last one gets a second name first, so that at no time there is none.
-    fs::remove(before(path), error);
-    fs::create_hard_link(path, before(path), error);  // there may be none yet
-    fs::rename(unfinished, path, error);
-    if (error) done = Error{Errc::io, fmt::format("{}: {}", path.string(), error.message())};
-  }
-  if (!done) fs::remove(unfinished, error);
+  if (done) done = append_checkpoint_hash(unfinished);
+  if (done) done = place_checkpoint(unfinished, path);
+  std::error_code ignored;
+  if (!done) fs::remove(unfinished, ignored);
   return done;
 }
 
 Result<Checkpoint> read_checkpoint(const fs::path& path,
                                    const std::string& identity,
                                    Learners learners) {
-  for (const fs::path& file : {path, before(path)}) {
+  for (const fs::path& file : {path, checkpoint_before(path)}) {
     std::ifstream in(file, std::ios::binary);
-    const auto bytes = in ? whole_bytes(in) : std::nullopt;
+    const auto bytes = in ? whole_checkpoint_bytes(in) : std::nullopt;
     if (!bytes) continue;
     auto checkpoint = read_head(in, identity);
     if (!checkpoint) continue;
@@ -216,7 +162,7 @@ Result<Checkpoint> read_checkpoint(const fs::path& path,
 
 void remove_checkpoint(const fs::path& path) {
   std::error_code ignored;
-  for (const fs::path& file : {path, before(path)})
+  for (const fs::path& file : {path, checkpoint_before(path)})
     fs::remove(file, ignored);
 }
 

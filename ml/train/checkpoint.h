@@ -9,6 +9,7 @@
 #pragma once
 
 #include "ml/train/learner.h"
+#include "ml/work/checkpoint_file.h"
 #include "ml/work/work_protocol.h"
 #include "node/base/error.h"
 
@@ -21,9 +22,6 @@
 
 namespace starling::ml {
 
-/// Larger ones are not written: such a trial begins again.
-inline constexpr std::uint64_t kCheckpointBytesMax = std::uint64_t{256} << 20;
-
 struct Checkpoint {
   std::vector<WorkProgress> progress = {};  ///< of every epoch until now
   std::uint32_t best_epoch = 0;
@@ -33,8 +31,8 @@ struct Checkpoint {
 
 using Learners = std::span<const std::unique_ptr<Learner>>;
 
-/// What must be the same for a state to mean the same: all of the task that decides how it trains,
-/// and the program, by its file's size and time.
+/// What must be the same for a state to mean the same, on whatever node: all of the task that
+/// decides how it trains, and the build of the program.
 std::string checkpoint_identity(const WorkTask& task, const std::filesystem::path& program);
 
 /// At `task.checkpoint_path`. Errors: `unsupported` if a learner cannot be continued, `too_large`,

@@ -37,6 +37,11 @@ Result<> ChildChannel::write(const WorkMessage& message) {
   return {};
 }
 
+bool ChildChannel::has_word() const {
+  pollfd wait{socket_, POLLIN, 0};
+  return ::poll(&wait, 1, 0) > 0;
+}
+
 bool ChildChannel::is_held() const {
   pollfd wait{socket_, POLLRDHUP, 0};
   return ::poll(&wait, 1, 0) == 0;

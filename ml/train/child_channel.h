@@ -22,6 +22,9 @@ class ChildChannel {
   /// Errors: `unavailable` when the node has let go.
   Result<> write(const WorkMessage& message);
 
+  /// Whether the node has said something. Does not wait.
+  bool has_word() const;
+
   /// Whether the node still holds the other end. Does not wait.
   bool is_held() const;
 

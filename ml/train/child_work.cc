@@ -76,9 +76,10 @@ class Work {
   void report(const WorkProgress& progress);
   void send(const WorkProgress& progress);
   void note(const WorkProgress& progress, bool goes_on);
+  bool is_told_to_yield();
   std::vector<double> rungs() const;
   bool is_to_be_pruned(std::uint32_t epoch) const;
-  void keep();
+  bool keep();
   WorkMessage run_trial();
   WorkMessage run_final();
   Result<std::uint64_t> write_model(const std::map<std::string, double>& test);
@@ -160,6 +161,14 @@ void Work::note(const WorkProgress& progress, bool goes_on) {
   if (goes_on && !task_.checkpoint_path.empty() && seconds_now() >= keep_at_) keep();
 }
 
+/// And is kept as it is now.
+bool Work::is_told_to_yield() {
+  if (!channel_.has_word()) return false;
+  const auto word = channel_.read();
+  if (!word) throw NodeIsGone{};
+  return std::holds_alternative<WorkYield>(*word) && !task_.checkpoint_path.empty() && keep();
+}
+
 /// What it had reached at each rung so far, from what it reported: the same after a checkpoint.
 std::vector<double> Work::rungs() const {
   const bool minimizes = direction_of(data_->metric) == MetricDirection::minimize;
@@ -182,18 +191,23 @@ bool Work::is_to_be_pruned(std::uint32_t epoch) const {
   return rungs().back() > *task_.rung_cutoffs[at];
 }
 
-/// At most a twentieth of the time goes into it.
-void Work::keep() {
+/// At most a twentieth of the time goes into it. False if it is not kept.
+bool Work::keep() {
   constexpr double kShare = 20;
   const double begun = seconds_now();
   now_.seconds = begun - started_;
   const auto kept = write_checkpoint(task_, identity_, now_, learners_);
   const double ended = seconds_now();
   keep_at_ = ended + std::max(task_.checkpoint_seconds, kShare * (ended - begun));
-  if (kept) return;
+  if (kept) {
+    const WorkCheckpoint word{static_cast<std::uint32_t>(now_.progress.size())};
+    if (!channel_.write(word)) throw NodeIsGone{};
+    return true;
+  }
   if (kept.error().code != Errc::unsupported)
     fmt::print(stderr, "no checkpoint of trial {}: {}\n", task_.number, kept.error().detail);
   if (kept.error().code != Errc::io) task_.checkpoint_path.clear();  // nor will there be one later
+  return false;
 }
 
 std::vector<float> Work::said() {
@@ -241,6 +255,7 @@ WorkMessage Work::run_trial() {
     }
     note({epoch, value, loss}, goes_on());
     is_pruned = is_to_be_pruned(epoch);
+    if (goes_on() && is_told_to_yield()) return WorkYielded{epoch};
   }
   for (const auto& learner : learners_)
     learner->recall();

@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kUnfinished = ".new";
+constexpr std::string_view kPulled = ".pulled";
 
 /// Without a dot: what follows one tells files of one apart.
 std::string name_of(std::string_view study, std::optional<std::uint32_t> trial) {
@@ -65,11 +66,17 @@ CheckpointFiles::CheckpointFiles(fs::path folder) : folder_(std::move(folder)) {
   std::error_code ignored;  // a child says it when it cannot write
   fs::create_directories(folder_, ignored);
   for (const fs::path& file : files_in(folder_))
-    if (token_of_unfinished(file.filename().string())) remove_file(file);
+    if (file.extension() == kPulled || token_of_unfinished(file.filename().string()))
+      remove_file(file);
 }
 
 fs::path CheckpointFiles::path(std::string_view study, std::optional<std::uint32_t> trial) const {
   return folder_ / name_of(study, trial);
+}
+
+fs::path CheckpointFiles::pulled_path(std::string_view study,
+                                      std::optional<std::uint32_t> trial) const {
+  return path(study, trial).string() + std::string{kPulled};
 }
 
 void CheckpointFiles::forget(const StateView& view,

@@ -22,6 +22,10 @@ class CheckpointFiles {
   /// Of a trial, or of the final model.
   std::filesystem::path path(std::string_view study, std::optional<std::uint32_t> trial) const;
 
+  /// Where one of another node lies until all of it is here.
+  std::filesystem::path pulled_path(std::string_view study,
+                                    std::optional<std::uint32_t> trial) const;
+
   /// Removes those of trials, finals and studies that have ended or are gone, and unfinished ones
   /// of attempts that do not run. Others may be given to this node again.
   void forget(const StateView& view, const std::function<bool(std::uint64_t token)>& runs) const;

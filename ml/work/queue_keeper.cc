@@ -2,6 +2,7 @@
 
 #include "ml/schedule/own_queue.h"
 #include "ml/study/study_state.h"
+#include "node/base/clock.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -15,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 1s;  // without news
+constexpr auto kLookAtPacesEvery = 2s;
 constexpr auto kPatience = 5s;
 constexpr auto kAfterRefusal = 200ms;  // nobody leads, or this node is behind
 constexpr std::chrono::milliseconds kShortestPause = 50ms;
@@ -65,6 +67,7 @@ asio::awaitable<void> QueueKeeper::run() {
     if (!may_look || sources_.applied() < said_) continue;
     const bool has_started = co_await start_queued(*view, *self);
     if (!has_started && !is_stopped_) co_await steal_some(*view, *self);
+    if (!has_started && !is_stopped_) co_await fetch_running(*view, *self);
   }
 }
 
@@ -94,6 +97,19 @@ asio::awaitable<void> QueueKeeper::steal_some(const StateView& view, const NodeR
   if (!is_recorded) co_return back_off();
   log_.info("stole trials={} from={}", count, victim.hex());
   steal_pause_ = kShortestPause;
+}
+
+/// An idle node may be the faster one for a trial that runs elsewhere.
+asio::awaitable<void> QueueKeeper::fetch_running(const StateView& view, const NodeRoom& self) {
+  if (std::chrono::steady_clock::now() < next_look_at_paces_) co_return;
+  next_look_at_paces_ = std::chrono::steady_clock::now() + kLookAtPacesEvery;
+  if (feature_level(view) < kMovesLevel) co_return;
+  const auto studies = active_studies(view);
+  paces_.look(view, studies, mono_now());
+  const auto move = faster_here(studies, self, sources_.others(), paces_);
+  if (!move) co_return;
+  const bool comes = co_await sources_.ask_to_move(*move);
+  if (comes) log_.info("asked for a running trial study={} trial={}", move->study, move->number);
 }
 
 /// Half of it by chance: nodes that fell idle together do not come back together.

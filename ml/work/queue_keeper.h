@@ -3,6 +3,7 @@
 /// Threads: the core thread.
 #pragma once
 
+#include "ml/schedule/moving.h"
 #include "ml/schedule/node_load.h"
 #include "ml/study/ledger.h"
 #include "node/base/log.h"
@@ -29,6 +30,8 @@ struct QueueSources {
   std::function<LogIndex()> applied;              ///< to `state`, at least
   std::function<std::optional<NodeRoom>()> self;  ///< none: not known yet
   std::function<std::vector<NodeRoom>()> others;  ///< that work, this node left out
+  /// Asks its owner to give up an attempt in favour of this node. False: it does not.
+  std::function<asio::awaitable<bool>(MoveHere move)> ask_to_move;
 };
 
 class QueueKeeper {
@@ -49,6 +52,7 @@ class QueueKeeper {
   asio::awaitable<void> run();
   asio::awaitable<bool> start_queued(const StateView& view, const NodeRoom& self);
   asio::awaitable<void> steal_some(const StateView& view, const NodeRoom& self);
+  asio::awaitable<void> fetch_running(const StateView& view, const NodeRoom& self);
   asio::awaitable<bool> say(CommandBody body);
   void back_off();
 
@@ -60,6 +64,8 @@ class QueueKeeper {
   asio::steady_timer alarm_;
   std::chrono::milliseconds steal_pause_;
   std::chrono::steady_clock::time_point next_steal_;
+  PaceWatch paces_;
+  std::chrono::steady_clock::time_point next_look_at_paces_;
   LogIndex said_{0};  ///< of the last command that was recorded; seen here a little later
   bool wants_to_steal_ = false;  ///< as soon as it may
   bool is_woken_ = false;

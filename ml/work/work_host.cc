@@ -1,10 +1,6 @@
 #include "ml/work/work_host.h"
 
 #include "ml/schedule/pruning.h"
-#include "ml/schedule/trial_memory.h"
-#include "ml/search/family_spec.h"
-#include "ml/study/swarm_members.h"
-#include "ml/study/trial_rules.h"
 #include "ml/work/task_data.h"
 #include "node/net/spawn.h"
 #include "node/process/host_resources.h"
@@ -15,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <optional>
@@ -39,8 +34,6 @@ constexpr std::uint64_t kCapExtraMb = 256;
 constexpr std::uint64_t kCapLeastExtraMb = 64;
 constexpr std::uint64_t kTorchMappedMb = 128;  // LibTorch maps so much more than it touches
 constexpr double kBeginShare = 0.9;
-constexpr double kCheckpointS = 10;
-constexpr double kShortestCheckpointS = 0.5;
 
 asio::awaitable<void> pause(asio::any_io_executor executor, std::chrono::milliseconds time) {
   asio::steady_timer timer{executor, time};
@@ -68,24 +61,7 @@ void empty_but_for(const std::filesystem::path& folder, const std::filesystem::p
   }
 }
 
-/// Half as long with each attempt that was taken from it, so that it comes to an end among many.
-double seconds_between_checkpoints(const AttemptEnds& ends) {
-  const std::uint32_t taken = ends.killed + ends.node_gone + ends.made_way;
-  return std::max(kShortestCheckpointS, kCheckpointS / std::exp2(taken));
-}
-
 }  // namespace
-
-/// One attempt that the state gives to this node.
-struct WorkHost::Assignment {
-  std::vector<Dataset> datasets;  ///< their profiles are unpacked when the work begins
-  WorkTask task;
-  std::optional<Trial> best;  ///< final job: the trial that is refitted
-  std::uint64_t need_mb = 0;  ///< predicted
-  bool prunes = false;        ///< the study has a pruner
-
-  TrainingEngine engine() const { return engine_of(task.params); }
-};
 
 struct WorkHost::Running {
   std::unique_ptr<WorkerChannel> channel;
@@ -95,6 +71,12 @@ struct WorkHost::Running {
   std::uint64_t reserved_mb = 0;         ///< while its process runs
   std::optional<std::string> makes_way;  ///< why it was ended to free memory
   AttemptEnd way_end = AttemptEnd::made_way;
+  WorkName name;
+  bool can_be_kept = false;
+  bool is_copied = false;         ///< its checkpoint is on its way to another node
+  bool is_let_go = false;         ///< it was told to stop at a checkpoint
+  std::optional<NodeId> goes_to;  ///< then; none: the leader chooses
+  std::string goes_because;
 };
 
 /// How an attempt ended: with what it brought or why it brought nothing.
@@ -172,6 +154,41 @@ bool WorkHost::make_way(const std::string& why) {
   return false;
 }
 
+bool WorkHost::runs(const WorkName& work) const {
+  return std::ranges::any_of(active_, [&work](const auto& entry) {
+    return entry.second->channel != nullptr && entry.second->name == work;
+  });
+}
+
+bool WorkHost::let_go(std::uint64_t token, std::optional<NodeId> to, const std::string& why) {
+  const auto at = active_.find(token);
+  if (at == active_.end() || feature_level(*sources_.state()) < kMovesLevel) return false;
+  const auto running = at->second;
+  const bool may_go = running->is_trial && running->can_be_kept && running->channel &&
+                      !running->is_unwanted && !running->is_let_go && !running->makes_way;
+  if (!may_go) return false;
+  running->is_let_go = true;
+  running->goes_to = to;
+  running->goes_because = why;
+  log_.info("tells a trial to go on elsewhere token={} why={}", token, why);
+  node::spawn(core_, tell_to_yield(running));
+  return true;
+}
+
+asio::awaitable<void> WorkHost::tell_to_yield(std::shared_ptr<Running> running) {
+  WorkMessage word = WorkYield{};
+  // If it has just ended, its result counts.
+  static_cast<void>(co_await running->channel->write(std::move(word)));
+}
+
+void WorkHost::let_go_of_all() {
+  std::vector<std::uint64_t> tokens;
+  for (const auto& [token, running] : active_)
+    tokens.push_back(token);
+  for (const std::uint64_t token : tokens)
+    let_go(token, std::nullopt, "its node is drained");
+}
+
 asio::awaitable<void> WorkHost::run() {
   while (!is_stopped_) {
     reconcile();
@@ -212,59 +229,13 @@ std::filesystem::path WorkHost::attempt_dir(std::uint64_t token) const {
   return sources_.work_dir / std::to_string(token);
 }
 
-std::map<std::uint64_t, WorkHost::Assignment> WorkHost::wanted() const {
-  std::map<std::uint64_t, Assignment> wanted;
-  const auto view = sources_.state();
-  for (const auto& study : list_studies(*view)) {
-    if (has_ended(study.status)) continue;
-    const auto datasets = datasets_in(*view, study.spec);
-    if (!datasets) continue;
-    Assignment common;
-    common.datasets = *datasets;
-    common.prunes = study.spec.pruner != Pruner::none;
-    common.task.study = study.id;
-    common.task.columns_path = (columns_dir() / columns_name(study.spec)).string();
-    common.task.split = study.spec.split;
-    common.task.target = study.spec.target;
-    common.task.task = study.spec.task;
-    common.task.metric = study.spec.metric;
-    common.task.seed = study.spec.seed;
-    common.task.epochs_max = study.spec.epochs;
-    common.task.patience = study.spec.patience;
-    common.task.disk_reserve = sources_.disk_reserve;
-    for (const auto& trial : open_trials(*view, study)) {
-      if (trial.state != TrialState::running || trial.current.node != sources_.self) continue;
-      Assignment one = common;
-      one.task.kind = WorkKind::trial;
-      one.task.number = trial.number;
-      one.task.token = trial.current.token;
-      one.task.params = trial.params;
-      one.need_mb = trial.predicted_peak_mb;
-      one.task.checkpoint_path = checkpoints_.path(study.id, trial.number);
-      one.task.checkpoint_seconds = seconds_between_checkpoints(trial.ends);
-      wanted.emplace(trial.current.token, std::move(one));
-    }
-    const auto& job = study.final_job;
-    if (job.state != FinalState::running || job.current.node != sources_.self) continue;
-    const auto best = find_trial(*view, study.id, study.best_number.value_or(0));
-    if (!best) continue;
-    Assignment one = common;
-    one.task.kind = WorkKind::final;
-    one.task.number = best->number;
-    one.task.token = job.current.token;
-    one.task.params = best->params;
-    one.task.fixed_epochs = best->best_epoch;
-    one.task.checkpoint_path = checkpoints_.path(study.id, std::nullopt);
-    one.need_mb = job.need_mb > 0 ? job.need_mb : final_peak_mb(best->predicted_peak_mb);
-    one.best = *best;
-    wanted.emplace(job.current.token, std::move(one));
-  }
-  return wanted;
-}
-
 void WorkHost::reconcile() {
   if (std::chrono::steady_clock::now() >= next_sweep_) forget_checkpoints();
-  auto given = wanted();
+  if (sources_.is_draining()) let_go_of_all();
+  const AssignmentPlaces places{.columns_dir = columns_dir(),
+                                .checkpoints = checkpoints_,
+                                .disk_reserve = sources_.disk_reserve};
+  auto given = assignments_of(*sources_.state(), sources_.self, places);
   for (const auto& [token, running] : active_) {
     if (given.contains(token) || running->is_finished) continue;
     running->is_unwanted = true;
@@ -291,17 +262,22 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   assignment.task.artifact_path = (attempt_dir(token) / "model.zip").string();
 
   running->is_trial = !assignment.best;
+  running->name = assignment.name();
+  running->can_be_kept = assignment.engine() == TrainingEngine::native;
   auto ended = co_await work(token, assignment);
   running->channel.reset();
   reserved_mb_ -= std::exchange(running->reserved_mb, 0);
   if (!running->is_unwanted && !is_stopped_) {
-    if (!ended.done)
+    const bool moves = !ended.done && ended.end == AttemptEnd::moved;
+    if (!ended.done && !moves)
       log_.warn("attempt failed study={} trial={} token={} why={}",
                 assignment.task.study,
                 assignment.task.number,
                 token,
                 ended.done.error().detail);
-    if (assignment.best)
+    if (moves)
+      co_await record_move(token, assignment);
+    else if (assignment.best)
       co_await record_final(token, assignment, std::move(ended));
     else
       co_await record_trial(token, assignment, std::move(ended));
@@ -359,6 +335,9 @@ asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assig
   Ended taken_back{.done = Error{Errc::unavailable, "taken back before it began"}};
   const bool begins = co_await may_begin(token, assignment);
   if (!begins) co_return taken_back;
+  if (assignment.was_run && running->can_be_kept)
+    co_await sources_.bring_checkpoint(assignment.name(), assignment.last);
+  if (running->is_unwanted || is_stopped_) co_return taken_back;
   const bool needs_torch = assignment.engine() == TrainingEngine::torch;
   auto channel = co_await (needs_torch ? pools_.torch() : pools_.native()).spawn();
   if (!channel) co_return Ended{.done = channel.error()};
@@ -428,6 +407,14 @@ asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
                        .point = {.epoch = progress->epoch, .value = progress->value}});
       continue;
     }
+    if (std::holds_alternative<WorkCheckpoint>(*message)) {
+      keep_copy(token, assignment.name());
+      continue;
+    }
+    if (std::holds_alternative<WorkYielded>(*message)) {
+      const Error moved{Errc::unavailable, active_.at(token)->goes_because};
+      co_return Ended{.done = moved, .end = AttemptEnd::moved};
+    }
     if (auto* done = std::get_if<WorkDone>(&*message)) co_return Ended{.done = std::move(*done)};
     if (const auto* failed = std::get_if<WorkFailed>(&*message))
       co_return ended_by(*failed, memory_cap(assignment));
@@ -442,6 +429,36 @@ asio::awaitable<void> WorkHost::record(Command command, std::uint64_t token) {
     return running->is_unwanted;
   };
   co_await results_.record(std::move(command), token, std::move(is_unwanted));
+}
+
+/// One at a time: a slow one leaves out those that were written meanwhile.
+void WorkHost::keep_copy(std::uint64_t token, WorkName work) {
+  const auto running = active_.at(token);
+  if (running->is_copied || running->is_let_go) return;
+  running->is_copied = true;
+  node::spawn(core_, copy(running, std::move(work)));
+}
+
+asio::awaitable<void> WorkHost::copy(std::shared_ptr<Running> running, WorkName work) {
+  const auto copied = co_await sources_.copy_checkpoint(std::move(work), std::nullopt);
+  if (!copied) log_.debug("no other node keeps a checkpoint why={}", copied.error().detail);
+  running->is_copied = false;
+}
+
+/// The checkpoint goes ahead, so that this node may be gone when it is needed.
+asio::awaitable<void> WorkHost::record_move(std::uint64_t token, const Assignment& assignment) {
+  const auto running = active_.at(token);
+  const auto copied = co_await sources_.copy_checkpoint(assignment.name(), running->goes_to);
+  if (!copied) log_.warn("a checkpoint is here only token={} why={}", token, copied.error().detail);
+  YieldTrial yield;
+  yield.study = assignment.task.study;
+  yield.number = assignment.task.number;
+  yield.token = token;
+  yield.to = running->goes_to.value_or(NodeId{});
+  yield.why = running->goes_because;
+  Command command;
+  command.body = std::move(yield);
+  co_await record(std::move(command), token);
 }
 
 asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,

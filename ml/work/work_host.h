@@ -9,7 +9,7 @@
 
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
-#include "ml/work/checkpoint_files.h"
+#include "ml/work/assignments.h"
 #include "ml/work/result_recorder.h"
 #include "ml/work/worker_pools.h"
 #include "node/base/log.h"
@@ -39,6 +39,10 @@ struct WorkHostSources {
   std::function<std::shared_ptr<const StateView>()> state;
   /// Returns when this node holds the blob.
   std::function<asio::awaitable<Result<>>(ContentHash blob)> fetch;
+  /// A newer checkpoint than this node has, if another node has one: ml/work/checkpoint_exchange.h.
+  std::function<asio::awaitable<void>(WorkName work, std::optional<NodeId> last)> bring_checkpoint;
+  std::function<asio::awaitable<Result<>>(WorkName work, std::optional<NodeId> to)> copy_checkpoint;
+  std::function<bool()> is_draining;  ///< gives up its work
   /// Puts a finished artifact on enough disks.
   std::function<asio::awaitable<Result<>>(ContentHash blob)> replicate;
   /// Tells the leader how a trial goes; may be lost.
@@ -68,16 +72,22 @@ class WorkHost {
   /// large for this node. False: none runs.
   bool make_way(const std::string& why);
 
+  /// Tells a running trial to stop at a checkpoint and to go on at `to`, or wherever there is room.
+  /// False: it does not run, or is of a kind that cannot be kept.
+  bool let_go(std::uint64_t token, std::optional<NodeId> to, const std::string& why);
+
+  bool runs(const WorkName& work) const;
+
+  const CheckpointFiles& checkpoints() const { return checkpoints_; }
+
   /// Attempts that run here now.
   std::uint32_t running() const { return running_.load(); }
 
  private:
-  struct Assignment;
   struct Running;
   struct Ended;
 
   asio::awaitable<void> run();
-  std::map<std::uint64_t, Assignment> wanted() const;
   void reconcile();
   asio::awaitable<void> run_attempt(std::uint64_t token, Assignment assignment);
   asio::awaitable<bool> may_begin(std::uint64_t token, const Assignment& assignment);
@@ -86,6 +96,10 @@ class WorkHost {
   asio::awaitable<Ended> follow(std::uint64_t token,
                                 const Assignment& assignment,
                                 WorkerChannel& channel);
+  void keep_copy(std::uint64_t token, WorkName work);
+  asio::awaitable<void> copy(std::shared_ptr<Running> running, WorkName work);
+  asio::awaitable<void> tell_to_yield(std::shared_ptr<Running> running);
+  void let_go_of_all();
   asio::awaitable<Ended> exited(std::uint64_t token, WorkerChannel& channel);
   bool takes_oom_kill();
   static Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);
@@ -93,6 +107,7 @@ class WorkHost {
   asio::awaitable<void> record_trial(std::uint64_t token,
                                      const Assignment& assignment,
                                      Ended ended);
+  asio::awaitable<void> record_move(std::uint64_t token, const Assignment& assignment);
   asio::awaitable<void> record_final(std::uint64_t token,
                                      const Assignment& assignment,
                                      Ended ended);

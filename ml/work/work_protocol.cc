@@ -323,6 +323,18 @@ PredictAnswer answer_from(const Json& json) {
   return answer;
 }
 
+Json to_object(const WorkCheckpoint& checkpoint) {
+  return Json{{"type", "checkpoint"}, {"epoch", checkpoint.epoch}};
+}
+
+Json to_object(const WorkYield&) {
+  return Json{{"type", "yield"}};
+}
+
+Json to_object(const WorkYielded& yielded) {
+  return Json{{"type", "yielded"}, {"epoch", yielded.epoch}};
+}
+
 Json to_object(const SpawnChild& spawn) {
   return Json{{"type", "spawn"}, {"id", spawn.id}};
 }
@@ -370,6 +382,9 @@ WorkMessage message_from(const Json& json) {
                         static_cast<std::int64_t>(whole(json, "pid", INT32_MAX))};
   }
   if (type == "exited") return exited_from(json);
+  if (type == "checkpoint") return WorkCheckpoint{whole32(json, "epoch")};
+  if (type == "yield") return WorkYield{};
+  if (type == "yielded") return WorkYielded{whole32(json, "epoch")};
   throw std::invalid_argument("no such type: " + type);
 }
 

@@ -3,8 +3,9 @@
 ///
 /// A worker program gets `SpawnChild` (with the child's channel attached), answers `ChildSpawned`
 /// and, once it has reaped the child, `ChildExited`. On its own channel a child first gets one
-/// `WorkTask`. A trial or final answers `WorkProgress` per epoch and at last `WorkDone` or
-/// `WorkFailed`; a server answers `ServeReady` and then each `PredictRequest`.
+/// `WorkTask`. A trial or final answers `WorkProgress` per epoch, `WorkCheckpoint` per checkpoint and
+/// at last `WorkDone` or `WorkFailed`; a trial that is told `WorkYield` meanwhile ends after its
+/// epoch with `WorkYielded`, unless it cannot be kept. A server answers `ServeReady` and then each `PredictRequest`.
 ///
 /// Threads: none. Pure.
 #pragma once
@@ -73,6 +74,25 @@ struct WorkProgress {
   double train_loss = 0;
 
   friend bool operator==(const WorkProgress&, const WorkProgress&) = default;
+};
+
+/// What it had reached is in `WorkTask::checkpoint_path`.
+struct WorkCheckpoint {
+  std::uint32_t epoch = 0;
+
+  friend bool operator==(const WorkCheckpoint&, const WorkCheckpoint&) = default;
+};
+
+/// It is to go on elsewhere.
+struct WorkYield {
+  friend bool operator==(const WorkYield&, const WorkYield&) = default;
+};
+
+/// The last word of a trial that was told to: its checkpoint is of this epoch.
+struct WorkYielded {
+  std::uint32_t epoch = 0;
+
+  friend bool operator==(const WorkYielded&, const WorkYielded&) = default;
 };
 
 struct WorkSplit {
@@ -174,7 +194,10 @@ using WorkMessage = std::variant<WorkTask,
                                  SpawnChild,
                                  KillChild,
                                  ChildSpawned,
-                                 ChildExited>;
+                                 ChildExited,
+                                 WorkCheckpoint,
+                                 WorkYield,
+                                 WorkYielded>;
 
 Bytes encode_work_message(const WorkMessage& message);
 

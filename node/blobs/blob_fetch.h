@@ -5,32 +5,19 @@
 
 #include "node/blobs/blob_packets.h"
 #include "node/blobs/blob_store.h"
+#include "node/net/on_disk.h"
 #include "node/net/peer_links.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace starling::node {
-
-/// Runs blocking `work` on the pool and comes back to the core thread with its value.
-template <class T>
-asio::awaitable<T> on_disk(asio::thread_pool& pool,
-                           asio::any_io_executor core,
-                           std::function<T()> work) {
-  co_await asio::post(pool, asio::use_awaitable);
-  T value = work();
-  co_await asio::post(core, asio::use_awaitable);
-  co_return value;
-}
 
 /// All must outlive the fetch but the flag, which is its owner's last word.
 struct BlobFetchParts {

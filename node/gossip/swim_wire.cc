@@ -47,6 +47,7 @@ void pack(const MemberFacts& facts, wire::Facts& out) {
   out.set_disk_free_mb(facts.disk_free_mb);
   out.set_sync_us(facts.sync_us);
   out.set_memory_is_short(facts.memory_is_short);
+  out.set_speed_mflops(facts.speed_mflops);
   for (const auto& [key, value] : facts.labels)
     (*out.mutable_labels())[key] = value;
 }
@@ -66,6 +67,7 @@ MemberFacts unpack(const wire::Facts& in) {
   facts.disk_free_mb = in.disk_free_mb();
   facts.sync_us = in.sync_us();
   facts.memory_is_short = in.memory_is_short();
+  facts.speed_mflops = in.speed_mflops();
   for (const auto& [key, value] : in.labels())
     facts.labels[key] = value;
   return facts;

@@ -8,6 +8,7 @@
 #include "ml/study/state_keys.h"
 #include "ml/study/study_wire.h"
 #include "ml/train/native_model.h"
+#include "ml/work/checkpoint_packets.h"
 #include "ml/work/work_protocol.h"
 #include "node/base/state_pairs.h"
 #include "node/blobs/blob_packets.h"
@@ -244,6 +245,7 @@ void write_gossip() {
   write("swim_state", "not_joined", encode_swim_state(page));
 
   const ContentHash hash = hash_of(to_bytes("blob"));
+  write("blob_packets", "chunks", encode_blob_request({BlobAsk::chunks, hash, 0, 65536, {}}));
   write("blob_packets", "read", encode_blob_request({BlobAsk::read, hash, 1 << 20, 65536, {}}));
   write("blob_packets", "has", encode_blob_request({BlobAsk::has, hash, 0, 0, {}}));
   write(
@@ -277,6 +279,21 @@ ml::FinalResult final_result() {
   result.classes = {"no", "yes"};
   result.seconds = 1.5;
   return result;
+}
+
+void write_checkpoint_packets() {
+  using namespace ml;
+  CheckpointRequest request;
+  request.work = {"s-00c0ffee", 3};
+  request.epoch = 20;
+  request.hash = hash_of(to_bytes("state"));
+  request.address = "10.0.0.1:7400";
+  request.thief = node_number(2);
+  for (const auto ask :
+       {CheckpointAsk::find, CheckpointAsk::read, CheckpointAsk::offer, CheckpointAsk::yield}) {
+    request.ask = ask;
+    write("checkpoint_packets", fmt::format("ask_{}", static_cast<int>(ask)), encode(request));
+  }
 }
 
 void write_networks() {
@@ -357,7 +374,8 @@ void write_commands() {
       Adopt{SwarmId{{7}}, adopted_pairs(), 2},
       MoveTrials{{{"s-1", 0, {}, node_number(3)}, {"s-1", 1, node_number(4), {}}}, "stolen"},
       PauseStudy{"s-1", true},
-      ExtendStudy{"s-1", 5}};
+      ExtendStudy{"s-1", 5},
+      YieldTrial{"s-1", 4, 17, node_number(3), "drained"}};
   for (std::size_t i = 0; i < bodies.size(); ++i)
     write("command",
           fmt::format("kind_{:02}", i),
@@ -441,7 +459,10 @@ void write_work() {
       {"spawn", SpawnChild{1}},
       {"kill", KillChild{2}},
       {"spawned", ChildSpawned{1, 4711}},
-      {"exited", ChildExited{1, 4711, 2, 9, 155}}};
+      {"exited", ChildExited{1, 4711, 2, 9, 155}},
+      {"checkpoint", WorkCheckpoint{7}},
+      {"yield", WorkYield{}},
+      {"yielded", WorkYielded{8}}};
   for (const auto& [name, message] : messages) {
     const Bytes bytes = encode_work_message(message);
     write("work_message", name, bytes);
@@ -497,6 +518,7 @@ int main(int argc, char** argv) {
   starling::write_commands();
   starling::write_networks();
   starling::write_work();
+  starling::write_checkpoint_packets();
   starling::write_tables();
   return 0;
 }

@@ -63,9 +63,10 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(AddDataset{dataset}), 4U);
   EXPECT_EQ(feature_level_of(Adopt{}), kFeatureLevel);
   EXPECT_EQ(feature_level_of(MoveTrials{}), 7U);
+  EXPECT_EQ(feature_level_of(YieldTrial{}), 8U);
   EXPECT_EQ(feature_level_of(PauseStudy{}), 7U);
   EXPECT_EQ(feature_level_of(ExtendStudy{}), 7U);
-  EXPECT_EQ(kFeatureLevel, 7U);
+  EXPECT_EQ(kFeatureLevel, 8U);
   CreateStudy study;
   EXPECT_EQ(feature_level_of(study), 1U);
   study.spec.split.method = SplitMethod::kfold;

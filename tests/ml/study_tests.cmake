@@ -5,5 +5,6 @@ starling_test(study_wire_test SOURCES study_wire_test.cc state_backup_test.cc US
 starling_test(outbox_test SOURCES outbox_test.cc USES starling::work)
 starling_test(checkpoint_files_test SOURCES checkpoint_files_test.cc USES starling::work)
 starling_test(study_plan_test SOURCES study_plan_test.cc USES starling::study)
-starling_test(scheduler_test SOURCES own_queue_test.cc scheduler_test.cc trial_rules_test.cc USES starling::schedule)
+starling_test(checkpoint_exchange_test SOURCES checkpoint_exchange_test.cc USES starling::work)
+starling_test(scheduler_test SOURCES moving_test.cc own_queue_test.cc scheduler_test.cc trial_rules_test.cc USES starling::schedule)
 starling_test(trial_world_test SOURCES trial_world.cc trial_world_test.cc USES starling::schedule)

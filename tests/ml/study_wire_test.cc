@@ -47,7 +47,8 @@ std::vector<std::string> encoded_commands() {
       Adopt{SwarmId{{1, 2}}, std::string("\0\xff", 2), 3},
       MoveTrials{{{"s", 1, {}, node_of(2)}, {"s", 2, node_of(1), {}}}, "stolen"},
       PauseStudy{"s", true},
-      ExtendStudy{"s", 5}};
+      ExtendStudy{"s", 5},
+      YieldTrial{"s", 4, 17, node_of(3), "drained"}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
     all.push_back(encode(Command{"key", "hash", 9, 10, body}));

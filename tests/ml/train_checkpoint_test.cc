@@ -125,6 +125,52 @@ void expect_resumed(Story resumed, const Story& undisturbed) {
   expect_same(resumed, undisturbed);
 }
 
+/// Tells the child to yield after so many epochs; the epoch of its last checkpoint, 0: it went on.
+asio::awaitable<std::uint32_t> yielded(WorkerPool& pool, WorkTask task, std::size_t epochs) {
+  auto spawned = co_await pool.spawn();
+  const auto channel = std::move(spawned.value());
+  WorkMessage first{std::move(task)};
+  const auto written = co_await channel->write(std::move(first));
+  std::uint32_t kept = 0;
+  for (std::size_t heard = 0; written;) {
+    const auto message = co_await channel->read();
+    if (!message || std::holds_alternative<WorkDone>(*message)) break;
+    if (const auto* checkpoint = std::get_if<WorkCheckpoint>(&*message)) kept = checkpoint->epoch;
+    if (const auto* last = std::get_if<WorkYielded>(&*message))
+      co_return last->epoch == kept ? kept : 0;
+    heard += std::holds_alternative<WorkProgress>(*message) ? 1 : 0;
+    if (heard != epochs) continue;
+    WorkMessage word = WorkYield{};
+    static_cast<void>(co_await channel->write(std::move(word)));
+    ++heard;
+  }
+  co_return 0;
+}
+
+TEST_F(CheckpointTest, ATrialThatIsToldToYieldGoesOnAtAnotherNodeToTheSameEnd) {
+  task_.epochs_max = 2000;
+  task_.patience = 2000;
+  task_.checkpoint_seconds = 1000;
+  const Story undisturbed = run(without_checkpoint());
+  const auto epoch = finish(io_, yielded(pool_, task_, 2));
+  ASSERT_GE(epoch, 2U);
+  ASSERT_LT(epoch, 2000U) << "it was told too late";
+  EXPECT_EQ(checkpoint_epoch(path_), epoch);
+
+  // Another node has the table and its folders elsewhere.
+  const fs::path there = folder_.path() / "there";
+  fs::create_directories(there);
+  fs::copy_file(task_.dataset_path, there / fs::path{task_.dataset_path}.filename());
+  fs::copy_file(path_, there / "s-1_0");
+  task_.dataset_path = (there / fs::path{task_.dataset_path}.filename()).string();
+  task_.checkpoint_path = (there / "s-1_0").string();
+  Trained trained{task_};
+  const auto kept = read_checkpoint(there / "s-1_0", identity(), trained.learners);
+  ASSERT_TRUE(kept) << kept.error().detail;
+  EXPECT_EQ(kept->progress.size(), epoch);
+  expect_same(run(task_), undisturbed);
+}
+
 TEST_F(CheckpointTest, ATrialThatWasEndedGoesOnToTheSameEnd) {
   for (const SplitMethod method : {SplitMethod::holdout, SplitMethod::kfold}) {
     task_.split.method = method;

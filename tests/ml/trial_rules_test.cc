@@ -55,6 +55,47 @@ TEST(Queue, WhatCannotBeMovedDoesNotHinderTheRest) {
   EXPECT_EQ(swarm.trial(1).queued_at, node_of(2));
 }
 
+TEST(Yield, ATrialWaitsWhereItIsToGoOnAndNoAttemptIsLost) {
+  auto swarm = swarm_with(1);
+  for (std::uint32_t i = 0; i < 2 * kLossesMax; ++i) {
+    const auto token = swarm.start(0);
+    EXPECT_FALSE(swarm.run(YieldTrial{"s-1", 0, token, node_of(2), "sooner there"}).error);
+    EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
+    EXPECT_EQ(swarm.run(StartTrial{"s-1", 0, node_of(1)}).error->code, Errc::conflict);
+    EXPECT_FALSE(swarm.move(0, node_of(2), node_of(1)).error);
+  }
+  const Trial trial = swarm.trial(0);
+  EXPECT_EQ(trial.ends.moved, 2 * kLossesMax);
+  EXPECT_EQ(trial.past.back().end, AttemptEnd::moved);
+  EXPECT_EQ(trial.past.back().why, "sooner there");
+  EXPECT_EQ(trial.predicted_peak_mb, 100U);
+  EXPECT_FALSE(swarm.finish(0, swarm.start(0), 1.5).error);
+  EXPECT_EQ(swarm.trial(0).state, TrialState::completed);
+}
+
+TEST(Yield, SaidTwiceIsSaidOnceAndAnOldWordIsRefused) {
+  auto swarm = swarm_with(1);
+  const auto first = swarm.start(0);
+  const YieldTrial word{"s-1", 0, first, {}, "drained"};
+  EXPECT_FALSE(swarm.run(word).error);
+  EXPECT_FALSE(swarm.run(word).error);
+  EXPECT_EQ(swarm.trial(0).ends.moved, 1U);
+  const auto second = swarm.start(0, 2);
+  EXPECT_FALSE(swarm.run(word).error) << "it was said and done";
+  EXPECT_EQ(swarm.trial(0).state, TrialState::running);
+  EXPECT_FALSE(swarm.finish(0, second, 1.0).error);
+  EXPECT_EQ(swarm.run(YieldTrial{"s-1", 0, second, {}, ""}).error->code, Errc::conflict);
+}
+
+TEST(Yield, TheResultOfWhoHadGoneOnAllTheSameCounts) {
+  auto swarm = swarm_with(1);
+  const auto token = swarm.start(0);
+  EXPECT_FALSE(swarm.run(YieldTrial{"s-1", 0, token, node_of(2), ""}).error);
+  EXPECT_FALSE(swarm.finish(0, token, 1.0).error) << "no newer attempt has begun";
+  EXPECT_EQ(swarm.trial(0).state, TrialState::completed);
+  EXPECT_EQ(swarm.run(StartTrial{"s-1", 0, node_of(2)}).error->code, Errc::conflict);
+}
+
 TEST(LackOfMemory, AsksForHalfAsMuchAgainAndCostsNoAttempt) {
   auto swarm = swarm_with(1);
   EXPECT_FALSE(swarm.lack_memory(0, swarm.start(0)).error);

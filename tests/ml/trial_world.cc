@@ -121,6 +121,7 @@ void TrialWorld::act(Node& node) {
   if (random_.chance(0.7)) catch_up(node);
   reconcile(node);
   if (random_.chance(0.5)) end_a_process(node);
+  if (options_.has_faults && random_.chance(0.05)) give_up_a_process(node);
   if (random_.chance(0.7)) tell(node);
   if (node.applied < node.said) return;  // it has not seen yet what it said last
   const auto starts = own_starts(node.view, node.room);
@@ -188,6 +189,17 @@ void TrialWorld::end_a_process(Node& node) {
   const auto trial = find_trial(node.view, at->second.first, at->second.second);
   if (trial) node.outbox.push_back(result_of(node, at->first, *trial));
   node.processes.erase(at);
+}
+
+/// At a checkpoint, for another node or for whoever has room. Sometimes its word is lost.
+void TrialWorld::give_up_a_process(Node& node) {
+  if (node.processes.empty()) return;
+  const auto [token, name] = *node.processes.begin();
+  node.processes.erase(node.processes.begin());
+  NodeId to;
+  if (random_.chance(0.7)) to = nodes_[random_.below(nodes_.size())].room.id;
+  if (random_.chance(0.1)) return;
+  if (!say(YieldTrial{name.first, name.second, token, to, "moves"}).error) ++end_.moved;
 }
 
 /// Sometimes twice: the first answer was lost.

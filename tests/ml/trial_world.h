@@ -27,6 +27,7 @@ struct WorldEnd {
   Study study;
   std::map<std::uint32_t, int> accepted;  ///< results that made a trial final
   int stolen = 0;
+  int moved = 0;  ///< while they ran
   int lost_nodes = 0;
   int memory_kills = 0;
   int late_results = 0;             ///< of attempts that had been taken back
@@ -58,6 +59,7 @@ class TrialWorld {
   void catch_up(Node& node);
   void reconcile(Node& node);
   void end_a_process(Node& node);
+  void give_up_a_process(Node& node);
   void tell(Node& node);
   void kill(Node& node);
   void check();

@@ -33,6 +33,7 @@ std::vector<Params> calm_search(std::vector<NodeRoom> rooms) {
 TEST(TrialWorld, EndsWithExactlyNTrialsAndOneResultEachWhateverDies) {
   const auto calm = calm_search(five_nodes());
   int stolen = 0;
+  int moved = 0;
   int lost_nodes = 0;
   int memory_kills = 0;
   int late_results = 0;
@@ -47,12 +48,14 @@ TEST(TrialWorld, EndsWithExactlyNTrialsAndOneResultEachWhateverDies) {
     }
     EXPECT_EQ(params_of(end), calm) << "seed " << seed;
     stolen += end.stolen;
+    moved += end.moved;
     lost_nodes += end.lost_nodes;
     memory_kills += end.memory_kills;
     late_results += end.late_results;
   }
   // A world in which nothing happens would prove nothing.
   EXPECT_GT(stolen, 50);
+  EXPECT_GT(moved, 50);
   EXPECT_GT(lost_nodes, 100);
   EXPECT_GT(memory_kills, 100);
   EXPECT_GT(late_results, 10);

@@ -52,7 +52,10 @@ std::vector<WorkMessage> one_of_each() {
           SpawnChild{1},
           KillChild{2},
           ChildSpawned{1, 4711},
-          ChildExited{1, 4711, 2, 9, 155}};
+          ChildExited{1, 4711, 2, 9, 155},
+          WorkCheckpoint{7},
+          WorkYield{},
+          WorkYielded{8}};
 }
 
 TEST(WorkProtocol, EveryMessageComesBack) {

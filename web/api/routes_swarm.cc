@@ -38,6 +38,7 @@ Json member_json(const MemberStatus& status) {
                         {"is_short", facts.memory_is_short}};
   json["disk"] = Json{{"free_mb", facts.disk_free_mb}, {"sync_us", facts.sync_us}};
   json["slots"] = facts.slots;
+  json["speed_mflops"] = facts.speed_mflops;
   json["trials_running"] = facts.trials_running;
   json["trials_queued"] = status.trials_queued;
   json["version"] = facts.version;
