@@ -85,7 +85,7 @@ int run_restore(const Options& options) {
   }
   fmt::print(
       "{0} is the first node of a new swarm {1} with the state of the backup.\n"
-      "Copy the files of an old member's blobs/ to {0}/blobs/, then start it:\n"
+      "Copy the files of the old members' blobs/ to {0}/blobs/, then start it:\n"
       "  starling node --data {0} --listen HOST:PORT --http HOST:PORT\n"
       "Tokens are those of the backup, and a new one in {0}/admin-token. Others join it with\n"
       "--join and its {0}/swarm-keys, from empty directories.\n",

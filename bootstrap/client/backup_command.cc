@@ -62,7 +62,8 @@ Ending back_up(const BackupOptions& options) {
   }
   fmt::print(
       "{} holds the state of swarm {} at entry {}, {} ({} bytes).\n"
-      "Datasets and models are not in it: keep a copy of some member's blobs/ beside it.\n",
+      "Datasets and models are not in it: keep a copy of the members' blobs/ beside it (each data\n"
+      "set lies on three of them; folders of several may be copied into one).\n",
       options.file.string(),
       head->swarm.hex().substr(0, 8),
       head->index.value,

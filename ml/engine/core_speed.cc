@@ -32,7 +32,8 @@ double core_mflops() {
     for (int i = 0; i < kProducts; ++i)
       kernels.multiply(product);
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    best = std::max(best, 2.0 * kProducts * kRows * kWidth * kWidth / std::max(seconds, 1e-9) / 1e6);
+    best =
+        std::max(best, 2.0 * kProducts * kRows * kWidth * kWidth / std::max(seconds, 1e-9) / 1e6);
   }
   return best;
 }

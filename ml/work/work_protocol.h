@@ -3,9 +3,10 @@
 ///
 /// A worker program gets `SpawnChild` (with the child's channel attached), answers `ChildSpawned`
 /// and, once it has reaped the child, `ChildExited`. On its own channel a child first gets one
-/// `WorkTask`. A trial or final answers `WorkProgress` per epoch, `WorkCheckpoint` per checkpoint and
-/// at last `WorkDone` or `WorkFailed`; a trial that is told `WorkYield` meanwhile ends after its
-/// epoch with `WorkYielded`, unless it cannot be kept. A server answers `ServeReady` and then each `PredictRequest`.
+/// `WorkTask`. A trial or final answers `WorkProgress` per epoch, `WorkCheckpoint` per checkpoint
+/// and at last `WorkDone` or `WorkFailed`; a trial that is told `WorkYield` meanwhile ends after
+/// its epoch with `WorkYielded`, unless it cannot be kept. A server answers `ServeReady` and then
+/// each `PredictRequest`.
 ///
 /// Threads: none. Pure.
 #pragma once
