@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kBreath = 100ms;  // between looks, however much is applied
 constexpr auto kReplicatePatience = 60s;
-constexpr std::uint64_t kLeastRoomMb = 256;  // on another node's disk
 
 std::string zone_of(const node::Member& member) {
   const auto zone = member.facts.labels.find("zone");
@@ -87,8 +86,8 @@ bool BlobSync::may_hold(const StateView& view, const node::Member& member) {
   const MonoTime now = mono_now();
   const MonoTime since = is_there ? now : gone_since_.try_emplace(member.id, now).first->second;
   const auto listed = ml::member_of(view, member.id);
-  const bool has_room = member.facts.disk_free_mb == 0 || member.facts.disk_free_mb >= kLeastRoomMb;
-  return now - since < timings_.gone_after && listed && !listed->is_draining && has_room;
+  return now - since < timings_.gone_after && listed && !listed->is_draining &&
+         !member.facts.disk_is_short;
 }
 
 void BlobSync::look_at_members() {
@@ -141,14 +140,25 @@ asio::awaitable<Result<>> BlobSync::fetch_from_anyone(ContentHash blob,
 }
 
 asio::awaitable<Result<>> BlobSync::fetch(ContentHash blob) {
+  note_used(blob);
   if (store_.is_checked(blob)) co_return Result<>{};
   auto work = fetch_on_core(blob);
   co_return co_await asio::co_spawn(core_, std::move(work), asio::use_awaitable);
 }
 
+void BlobSync::note_used(const ContentHash& blob) {
+  const std::lock_guard lock{mutex_};
+  used_[blob] = mono_now();
+}
+
+MonoTime BlobSync::last_used(const ContentHash& blob) {
+  const std::lock_guard lock{mutex_};
+  const auto known = used_.find(blob);
+  return known == used_.end() ? MonoTime{0} : known->second;
+}
+
 /// What is damaged here is set aside by the look, and mended from others.
 asio::awaitable<Result<>> BlobSync::fetch_on_core(ContentHash blob) {
-  used_[blob] = mono_now();
   auto whole = co_await exchange_.check(blob);
   if (whole) co_return whole;
   const std::string here = whole.error().detail;
@@ -224,12 +234,13 @@ asio::awaitable<void> BlobSync::collect() {
   }
 }
 
-/// Longest unused first; what was never used here before all.
+/// Longest unused first; what was never used here before all. Models belong on every node.
 asio::awaitable<void> BlobSync::make_room() {
   look_at_members();
   std::vector<std::pair<MonoTime, ContentHash>> spare;
   for (const auto& [blob, use] : ml::referenced_blobs(*sources_.state())) {
-    const auto used = used_.contains(blob) ? used_.at(blob) : MonoTime{0};
+    if (use == ml::BlobUse::model) continue;
+    const MonoTime used = last_used(blob);
     const bool is_in_use = used != MonoTime{0} && mono_now() - used < timings_.used_lately;
     if (store_.has(blob) && !is_in_use) spare.emplace_back(used, blob);
   }

@@ -27,6 +27,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace starling::bootstrap {
@@ -90,6 +91,8 @@ class BlobSync {
   asio::awaitable<void> make_room();
   asio::awaitable<bool> is_spare(ContentHash blob);
   void look_at_members();
+  void note_used(const ContentHash& blob);
+  MonoTime last_used(const ContentHash& blob);
   bool may_hold(const StateView& view, const node::Member& member);
   asio::awaitable<void> pause(std::chrono::milliseconds time);
 
@@ -103,6 +106,7 @@ class BlobSync {
   node::BlobPlacement placement_;
   std::map<NodeId, std::string> addresses_;
   std::map<NodeId, MonoTime> gone_since_;
+  std::mutex mutex_;                      ///< of `used_`
   std::map<ContentHash, MonoTime> used_;  ///< by somebody here, since this process began
   bool stopped_ = false;
   bool is_woken_ = false;

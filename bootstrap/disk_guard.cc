@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -25,6 +26,11 @@ Result<> DiskGuard::room_to_grow() const {
                            data_.string(),
                            free / kMegabyte,
                            reserve_ / kMegabyte)};
+}
+
+std::uint64_t DiskGuard::room() const {
+  const std::uint64_t free = free_bytes_();
+  return free - std::min(free, reserve_);
 }
 
 bool DiskGuard::is_full() const {

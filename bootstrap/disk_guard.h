@@ -22,6 +22,9 @@ class DiskGuard {
   /// Errors: `no_space`, naming the directory, what is free and what is kept.
   Result<> room_to_grow() const;
 
+  /// Bytes that may still grow.
+  std::uint64_t room() const;
+
   /// Less than a quarter of the reserve is left.
   bool is_full() const;
 

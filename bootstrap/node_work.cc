@@ -54,6 +54,7 @@ ml::CheckpointSources NodeWork::checkpoint_sources() {
   return {.self = parts_.self,
           .own_address = parts_.settings.advertise,
           .members = [this] { return parts_.gossip.members(); },
+          .is_leaving = [this](NodeId node) { return is_draining(node); },
           .runs_here = [this](const ml::WorkName& work) { return host_.runs(work); },
           .has_room = [this] { return static_cast<bool>(parts_.disk.room_to_grow()); },
           .on_yield =
@@ -62,8 +63,8 @@ ml::CheckpointSources NodeWork::checkpoint_sources() {
               }};
 }
 
-bool NodeWork::is_draining() const {
-  const auto listed = ml::member_of(*parts_.group.view(), parts_.self);
+bool NodeWork::is_draining(NodeId node) const {
+  const auto listed = ml::member_of(*parts_.group.view(), node);
   return listed && listed->is_draining;
 }
 
@@ -123,7 +124,7 @@ ml::WorkHostSources NodeWork::host_sources() {
   sources.copy_checkpoint = [this](ml::WorkName work, std::optional<NodeId> to) {
     return checkpoints_.copy_out(std::move(work), to);
   };
-  sources.is_draining = [this] { return is_draining(); };
+  sources.is_draining = [this] { return is_draining(parts_.self); };
   sources.replicate = [this](ContentHash blob) { return parts_.blob_sync.replicate(blob); };
   sources.report = [this](const ml::ProgressPoint& point) { report(point); };
   sources.oom_kills = [] { return node::memory_state().oom_kills; };
@@ -135,7 +136,7 @@ std::optional<ml::NodeRoom> NodeWork::own_room() const {
   const auto member = parts_.gossip.member(parts_.self);
   if (!member) return std::nullopt;
   auto room = ml::room_of(*member);
-  room.is_short = memory_.is_short() || is_draining();
+  room.is_short = memory_.is_short() || is_draining(parts_.self);
   return room;
 }
 

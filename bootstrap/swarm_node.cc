@@ -368,6 +368,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
   }
 
   exchange_ = std::make_unique<node::BlobExchange>(core, *links_, *blobs_, settings_.advertise);
+  exchange_->set_room([this] { return disk_->room(); });
   ledger_ = std::make_unique<RaftLedger>(
       core, *group_, *links_, address, *disk_, Logger{"ledger", settings_.name});
   members_ = std::make_unique<MemberWatch>(
@@ -434,11 +435,7 @@ BlobSyncSources RunningNode::blob_sources() {
   return {.self = identity_->node(),
           .state = [this] { return group_->view(); },
           .members = [this] { return gossip_->members(); },
-          .copies_to_seal =
-              [this] {
-                const std::size_t majority = group_->status().voters.size() / 2 + 1;
-                return std::min(kDisksToSeal, majority);
-              },
+          .copies_to_seal = [this] { return std::min(kDisksToSeal, others_alive().size() + 1); },
           .catch_up = [this] { return catch_up(); },
           .has_room = [this] { return static_cast<bool>(disk_->room_to_grow()); }};
 }
@@ -484,8 +481,10 @@ Result<> RunningNode::start_web() {
 /// Looked at once a second.
 node::MemberFacts RunningNode::facts_now() const {
   trim_ballast();
-  return facts_->now(
+  auto facts = facts_->now(
       work_->running(), work_->memory_is_short(), node::newest_generation(trust_->ring()));
+  facts.disk_is_short = !disk_->room_to_grow();
+  return facts;
 }
 
 void RunningNode::trim_ballast() const {

@@ -207,7 +207,7 @@ void add_member_commands(CLI::App& app, Chosen& chosen) {
       });
   add_command<MemberOptions>(*members,
                              "drain",
-                             "Take vote, work and copies of data from a member, to stop or remove it",
+                             "Take vote, work and data from a member, to stop or remove it",
                              "Examples: starling member drain node-3\n"
                              "          starling member drain --undo node-3",
                              chosen,

@@ -27,6 +27,12 @@ constexpr double kNumberSketchBytes = 64;  // of a sketched value, where values 
 constexpr double kFlagSketchBytes = 16;    // where they do not
 constexpr double kJudgedBytes = 24;        // an output of a row to judge: said, true and compared
 
+/// What is kept of encoded rows: many lie in a file, of which some pages are at hand.
+double kept_of_rows(double bytes) {
+  constexpr double kAtHand = 32e6;
+  return bytes <= static_cast<double>(EncodedRows::kInMemoryMax) ? bytes : kAtHand;
+}
+
 /// Of all rows, those that one network learns from and is judged on.
 struct Shares {
   double fit = 0, judged = 0;
@@ -89,16 +95,17 @@ std::uint64_t predicted_peak_mb(const Params& params, const TrialSize& size) {
   const double targets =
       size.outputs <= kStatisticTargetsMax ? static_cast<double>(size.outputs) : 0;
   const auto row_bytes = static_cast<double>(EncodedRows::row_bytes(size.features));
+  const double rows_kept = kept_of_rows(row_bytes * fit) + kept_of_rows(row_bytes * judged);
   double encoding = 0;
   if (size.levels > kEncodedLevelsMax) {
-    encoding = row_bytes * (fit + judged) + 4 * (2 * targets + 1) * fit +
+    encoding = rows_kept + 4 * (2 * targets + 1) * fit +
                kFoldSumBytes * (targets + 1) * static_cast<double>(size.levels);
   }
   double training = 0;
   if (const auto spec = family_spec_from(params)) {
     const auto model =
         std::visit([&](const auto& known) { return model_bytes(known, size, fit, judged); }, *spec);
-    const double round = model + row_bytes * (fit + judged) + kLearntBytes * fit;
+    const double round = model + rows_kept + kLearntBytes * fit;
     const double all_judged = size.split.folds * judged;
     training =
         size.split.folds * round + kJudgedBytes * all_judged * static_cast<double>(size.outputs);

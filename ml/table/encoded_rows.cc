@@ -7,7 +7,9 @@
 
 namespace starling::ml {
 
-EncodedRows::EncodedRows(std::size_t rows, std::vector<Feature> features)
+EncodedRows::EncodedRows(std::size_t rows,
+                         std::vector<Feature> features,
+                         const ScratchSpace& scratch)
     : rows_(rows), features_(std::move(features)) {
   for (const Feature& feature : features_) {
     columns_ = std::max(columns_, feature.offset + feature.width);
@@ -25,36 +27,40 @@ EncodedRows::EncodedRows(std::size_t rows, std::vector<Feature> features)
       runs_.push_back({floats_per_row_, feature.offset, feature.width});
     floats_per_row_ += feature.width;
   }
-  floats_.resize(rows_ * floats_per_row_);
-  places_.assign(rows_ * category_offsets_.size(), kNowhere);
+  const std::size_t place_count = rows_ * category_offsets_.size();
+  const ScratchSpace where = rows_ * row_bytes() > kInMemoryMax ? scratch : ScratchSpace{};
+  floats_ = RowMemory{rows_ * floats_per_row_ * sizeof(float), where};
+  places_ = RowMemory{place_count * sizeof(std::uint16_t), where};
+  std::fill_n(places(), place_count, kNowhere);
 }
 
 EncodedRows::EncodedRows(Matrix matrix)
     : EncodedRows(0, {{0, matrix.columns, false, matrix.columns}}) {
   rows_ = matrix.rows;
-  floats_ = std::move(matrix.values);
+  floats_ = RowMemory{matrix.values.size() * sizeof(float), {}};
+  std::ranges::copy(matrix.values, floats());
 }
 
 std::span<const float> EncodedRows::numbers(std::size_t row, std::size_t feature) const {
-  return {floats_.data() + row * floats_per_row_ + slots_[feature], features_[feature].width};
+  return {floats() + row * floats_per_row_ + slots_[feature], features_[feature].width};
 }
 
 std::span<float> EncodedRows::numbers(std::size_t row, std::size_t feature) {
-  return {floats_.data() + row * floats_per_row_ + slots_[feature], features_[feature].width};
+  return {floats() + row * floats_per_row_ + slots_[feature], features_[feature].width};
 }
 
 void EncodedRows::set_place(std::size_t row, std::size_t feature, std::uint16_t place) {
-  places_[row * category_offsets_.size() + slots_[feature]] = place;
+  places()[row * category_offsets_.size() + slots_[feature]] = place;
 }
 
 void EncodedRows::spread(std::size_t row, float* out) const {
-  const float* const floats = floats_.data() + row * floats_per_row_;
+  const float* const numbers = floats() + row * floats_per_row_;
   if (!category_offsets_.empty()) std::fill_n(out, columns_, 0.0F);
   for (const Run& run : runs_)
-    std::copy_n(floats + run.from, run.count, out + run.to);
-  const std::uint16_t* const places = places_.data() + row * category_offsets_.size();
+    std::copy_n(numbers + run.from, run.count, out + run.to);
+  const std::uint16_t* const held = places() + row * category_offsets_.size();
   for (std::size_t i = 0; i < category_offsets_.size(); ++i) {
-    if (places[i] != kNowhere) out[category_offsets_[i] + places[i]] = 1;
+    if (held[i] != kNowhere) out[category_offsets_[i] + held[i]] = 1;
   }
 }
 

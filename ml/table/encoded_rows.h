@@ -2,8 +2,10 @@
 /// the place of its level. A row is spread out to the floats that the network takes when it is
 /// needed; kept so, a category of fifty levels would take a hundred times its space.
 ///
-/// Threads: none. Pure.
+/// Threads: none. Pure but for the file in which many rows lie (ml/table/row_memory.h).
 #pragma once
+
+#include "ml/table/row_memory.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -29,12 +31,16 @@ class EncodedRows {
     std::size_t numbers = 0;   ///< so many of its floats, the first, are numbers with an order
   };
 
+  /// More bytes than this lie in the scratch space, if there is one.
+  static constexpr std::size_t kInMemoryMax = std::size_t{64} << 20;
+
   static constexpr std::uint16_t kNowhere = 0xFFFF;  ///< the place of a missing or unknown level
 
   EncodedRows() = default;
 
-  /// All zeros and nowhere. No category has more than 65,535 levels.
-  EncodedRows(std::size_t rows, std::vector<Feature> features);
+  /// All zeros and nowhere. No category has more than 65,535 levels. Throws std::runtime_error if
+  /// the scratch space has no room.
+  EncodedRows(std::size_t rows, std::vector<Feature> features, const ScratchSpace& scratch = {});
 
   /// Rows that are numbers only.
   explicit EncodedRows(Matrix matrix);
@@ -63,7 +69,20 @@ class EncodedRows {
   /// What a row of such features takes.
   static std::size_t row_bytes(std::span<const Feature> features);
 
+  /// Of these rows.
+  std::size_t row_bytes() const { return row_bytes(features_); }
+
  private:
+  float* floats() { return reinterpret_cast<float*>(floats_.data()); }
+
+  const float* floats() const { return reinterpret_cast<const float*>(floats_.data()); }
+
+  std::uint16_t* places() { return reinterpret_cast<std::uint16_t*>(places_.data()); }
+
+  const std::uint16_t* places() const {
+    return reinterpret_cast<const std::uint16_t*>(places_.data());
+  }
+
   struct Run {  ///< floats of features that are neighbours
     std::size_t from = 0, to = 0, count = 0;
   };
@@ -75,8 +94,8 @@ class EncodedRows {
   std::vector<Run> runs_;
   std::vector<std::size_t> category_offsets_;
   std::size_t floats_per_row_ = 0;
-  std::vector<float> floats_;
-  std::vector<std::uint16_t> places_;
+  RowMemory floats_;
+  RowMemory places_;
 };
 
 }  // namespace starling::ml

@@ -194,6 +194,36 @@ Error cell_error(std::size_t row, const std::string& column, const std::string& 
   return {Errc::invalid_argument, fmt::format("row {}, column \"{}\": {}", row, column, what)};
 }
 
+constexpr std::size_t kRowsAtOnce = 8192;
+
+/// A column, and where it goes.
+struct ColumnInParts {
+  const FeatureCoding* coding = nullptr;
+  const TableColumn* column = nullptr;
+  std::size_t part = 0;
+  std::vector<std::uint16_t> places;            ///< a category's, by level
+  const LevelStatistics* statistics = nullptr;  ///< go to the part behind
+};
+
+/// The rows from `from` until before `until`.
+void put_rows(const ColumnInParts& one,
+              std::span<const std::uint32_t> rows,
+              std::size_t from,
+              std::size_t until,
+              EncodedRows& encoded) {
+  const TableColumn& column = *one.column;
+  for (std::size_t i = from; i < until; ++i) {
+    if (column.is_number()) {
+      put_number(*one.coding, column.numbers[rows[i]], encoded.numbers(i, one.part).data());
+    } else if (column.type == ColumnType::text) {
+      put_text(column.tokens.subspan(rows[i] * kTextBuckets, kTextBuckets),
+               encoded.numbers(i, one.part).data());
+    } else if (const std::int32_t code = column.codes[rows[i]]; code >= 0) {
+      encoded.set_place(i, one.part, one.places[static_cast<std::size_t>(code)]);
+    }
+  }
+}
+
 }  // namespace
 
 std::size_t statistic_targets(TaskKind task, std::size_t classes) {
@@ -290,21 +320,22 @@ Encoder Encoder::fit(const Table& table,
   return Encoder{std::move(features), std::move(target), table.decimal};
 }
 
-EncodedRows Encoder::encode(const Table& table, std::span<const std::uint32_t> rows) const {
-  return encode(table, rows, nullptr);
+EncodedRows Encoder::encode(const Table& table,
+                            std::span<const std::uint32_t> rows,
+                            const ScratchSpace& scratch) const {
+  return encode(table, rows, nullptr, scratch);
 }
 
 EncodedRows Encoder::encode_fit_rows(const Table& table,
                                      std::span<const std::uint32_t> fit_rows,
-                                     const EncoderFit& fit) const {
+                                     const EncoderFit& fit,
+                                     const ScratchSpace& scratch) const {
   const RowTargets targets = row_targets(table, fit_rows, target_, fit.classes);
-  return encode(table, fit_rows, &targets);
+  return encode(table, fit_rows, &targets, scratch);
 }
 
 /// A category's places are one part of the encoded rows, its statistics another.
-EncodedRows Encoder::encode(const Table& table,
-                            std::span<const std::uint32_t> rows,
-                            const RowTargets* crossed) const {
+EncodedRows Encoder::empty_rows(std::size_t rows, const ScratchSpace& scratch) const {
   std::vector<EncodedRows::Feature> parts;
   std::size_t offset = 0;
   const auto add_part = [&](std::size_t width, bool is_category, std::size_t numbers) {
@@ -319,49 +350,56 @@ EncodedRows Encoder::encode(const Table& table,
     const std::size_t more = category != nullptr ? category->statistics.width() : 0;
     if (more > 0) add_part(more, false, more);
   }
-  EncodedRows encoded{rows.size(), std::move(parts)};
+  return EncodedRows{rows, std::move(parts), scratch};
+}
+
+/// Some thousand rows after the other, so that rows that lie in a file are written once; then the
+/// statistics, which take a pass of their own each.
+EncodedRows Encoder::encode(const Table& table,
+                            std::span<const std::uint32_t> rows,
+                            const RowTargets* crossed,
+                            const ScratchSpace& scratch) const {
+  EncodedRows encoded = empty_rows(rows.size(), scratch);
+  std::vector<ColumnInParts> columns;
   std::size_t part = 0;
   for (std::size_t f = 0; f < features_.size(); ++f, ++part) {
     const TableColumn& column = table.features[f];
-    if (column.is_number()) {
-      for (std::size_t i = 0; i < rows.size(); ++i)
-        put_number(features_[f], column.numbers[rows[i]], encoded.numbers(i, part).data());
-      continue;
-    }
-    if (column.type == ColumnType::text) {
-      for (std::size_t i = 0; i < rows.size(); ++i)
-        put_text(column.tokens.subspan(rows[i] * kTextBuckets, kTextBuckets),
-                 encoded.numbers(i, part).data());
-      continue;
-    }
-    put_places(f, column, rows, part, encoded);
-    const LevelStatistics& statistics = std::get<CategoryCoding>(features_[f].coding).statistics;
-    if (statistics.width() == 0) continue;
-    const auto values = crossed != nullptr ? cross_fitted(table, column, rows, *crossed, statistics)
-                                           : known_statistics(column, rows, statistics);
+    columns.push_back({&features_[f], &column, part, {}, nullptr});
+    const auto* category = std::get_if<CategoryCoding>(&features_[f].coding);
+    if (category == nullptr) continue;
+    columns.back().places = places_of(f, column);
+    if (category->statistics.width() == 0) continue;
+    columns.back().statistics = &category->statistics;
     ++part;
+  }
+  for (std::size_t from = 0; from < rows.size(); from += kRowsAtOnce) {
+    const std::size_t until = std::min(rows.size(), from + kRowsAtOnce);
+    for (const ColumnInParts& column : columns)
+      put_rows(column, rows, from, until, encoded);
+  }
+  for (const ColumnInParts& column : columns) {
+    if (column.statistics == nullptr) continue;
+    const LevelStatistics& statistics = *column.statistics;
+    const auto values = crossed != nullptr
+                            ? cross_fitted(table, *column.column, rows, *crossed, statistics)
+                            : known_statistics(*column.column, rows, statistics);
     for (std::size_t i = 0; i < rows.size(); ++i)
       std::copy_n(values.data() + i * statistics.width(),
                   statistics.width(),
-                  encoded.numbers(i, part).data());
+                  encoded.numbers(i, column.part + 1).data());
   }
   return encoded;
 }
 
-void Encoder::put_places(std::size_t feature,
-                         const TableColumn& column,
-                         std::span<const std::uint32_t> rows,
-                         std::size_t part,
-                         EncodedRows& encoded) const {
+/// Of each of the column's levels.
+std::vector<std::uint16_t> Encoder::places_of(std::size_t feature,
+                                              const TableColumn& column) const {
   std::vector<std::uint16_t> places;
   for (const std::string& level : column.levels) {
     const auto place = place_of(feature, level);
     places.push_back(place ? static_cast<std::uint16_t>(*place) : EncodedRows::kNowhere);
   }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::int32_t code = column.codes[rows[i]];
-    if (code >= 0) encoded.set_place(i, part, places[static_cast<std::size_t>(code)]);
-  }
+  return places;
 }
 
 Result<Matrix> Encoder::encode(std::span<const RawRow> rows,

@@ -123,13 +123,16 @@ class Encoder {
 
   char decimal() const { return decimal_; }
 
-  /// Shape: [rows.size() x width()].
-  EncodedRows encode(const Table& table, std::span<const std::uint32_t> rows) const;
+  /// Shape: [rows.size() x width()]. Many rows lie in `scratch`. Throws: see EncodedRows.
+  EncodedRows encode(const Table& table,
+                     std::span<const std::uint32_t> rows,
+                     const ScratchSpace& scratch = {}) const;
 
   /// The rows that it was fitted on, as a network may learn from them: none is told its own target.
   EncodedRows encode_fit_rows(const Table& table,
                               std::span<const std::uint32_t> fit_rows,
-                              const EncoderFit& fit) const;
+                              const EncoderFit& fit,
+                              const ScratchSpace& scratch = {}) const;
 
   /// Rows to predict. Columns that are no features are ignored.
   /// Errors: `invalid_argument` names row (from 0) and column: it is missing, or text in a number
@@ -141,12 +144,10 @@ class Encoder {
  private:
   EncodedRows encode(const Table& table,
                      std::span<const std::uint32_t> rows,
-                     const RowTargets* crossed) const;
-  void put_places(std::size_t feature,
-                  const TableColumn& column,
-                  std::span<const std::uint32_t> rows,
-                  std::size_t part,
-                  EncodedRows& encoded) const;
+                     const RowTargets* crossed,
+                     const ScratchSpace& scratch) const;
+  EncodedRows empty_rows(std::size_t rows, const ScratchSpace& scratch) const;
+  std::vector<std::uint16_t> places_of(std::size_t feature, const TableColumn& column) const;
   Result<> encode_cell(std::size_t feature,
                        std::size_t row,
                        const CellValue& cell,

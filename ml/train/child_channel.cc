@@ -39,7 +39,7 @@ Result<> ChildChannel::write(const WorkMessage& message) {
 
 bool ChildChannel::has_word() const {
   pollfd wait{socket_, POLLIN, 0};
-  return ::poll(&wait, 1, 0) > 0;
+  return decoder_.holds_bytes() || ::poll(&wait, 1, 0) > 0;
 }
 
 bool ChildChannel::is_held() const {

@@ -5,6 +5,7 @@
 #include "ml/train/boosted_trees.h"
 #include "ml/train/native_model.h"
 #include "ml/train/network_choice.h"
+#include "ml/train/row_order.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
 
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <cmath>
 #include <istream>
-#include <numeric>
 #include <ostream>
 #include <stdexcept>
 
@@ -118,9 +118,7 @@ MlpRates NativeLearner::rates() {
 /// The order of an epoch depends on the seed and its number only, not on the epochs before.
 void NativeLearner::shuffle() {
   Random random{mix_seeds(seed_, progress_.epochs)};
-  std::iota(order_.begin(), order_.end(), std::size_t{0});
-  for (std::size_t i = order_.size(); i > 1; --i)
-    std::swap(order_[i - 1], order_[random.below(i)]);
+  shuffle_rows(order_, data_.features.row_bytes(), random);
 }
 
 double NativeLearner::train_epoch() {

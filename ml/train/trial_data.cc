@@ -193,9 +193,10 @@ FitData fit_data(const Table& table,
                  const Encoder& encoder,
                  const EncoderFit& fit_by,
                  const std::vector<std::uint32_t>& rows,
-                 const std::vector<std::int32_t>& groups) {
+                 const std::vector<std::int32_t>& groups,
+                 const ScratchSpace& scratch) {
   FitData data;
-  data.features = encoder.encode_fit_rows(table, rows, fit_by);
+  data.features = encoder.encode_fit_rows(table, rows, fit_by, scratch);
   const TargetCoding& target = encoder.target();
   for (const std::uint32_t row : rows) {
     if (target.task == TaskKind::regression) {
@@ -240,7 +241,8 @@ Result<TrialRound> round_of(const Table& table,
                             const TaskChoice& choice,
                             const std::vector<std::int32_t>& groups,
                             const SplitRound& rows,
-                            const EncodingSpec& encoding) {
+                            const EncodingSpec& encoding,
+                            const ScratchSpace& scratch) {
   TargetCoding target{table.target.name, choice.task, choice.classes, 0, 1, false};
   const EncoderFit fit_by{encoding.numbers, groups};
   target.is_log = encoding.has_log_target && choice.task == TaskKind::regression;
@@ -251,11 +253,11 @@ Result<TrialRound> round_of(const Table& table,
                              "computed; divide them, or leave those rows out",
                              table.target.name)};
   }
-  FitData fit = fit_data(table, encoder, fit_by, rows.train, groups);
+  FitData fit = fit_data(table, encoder, fit_by, rows.train, groups, scratch);
   auto weights = weights_of(table, rows.train, fit.classes, encoding);
   if (!weights) return weights.error();
   fit.weights = std::move(*weights);
-  EncodedRows judge_features = encoder.encode(table, rows.validation);
+  EncodedRows judge_features = encoder.encode(table, rows.validation, scratch);
   return TrialRound{std::move(encoder), std::move(fit), std::move(judge_features)};
 }
 
@@ -286,8 +288,9 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   data.metric = *metric;
   data.truth.task = choice->task;
   data.truth.class_count = choice->classes.size();
+  const ScratchSpace scratch{.folder = task.work_dir, .reserve = task.disk_reserve};
   for (const SplitRound& rows : rounds) {
-    auto round = round_of(*table, *choice, groups, rows, *encoding);
+    auto round = round_of(*table, *choice, groups, rows, *encoding, scratch);
     if (!round) return round.error();
     data.rounds.push_back(std::move(*round));
     add_truth(*table, rows.validation, groups, data.truth);

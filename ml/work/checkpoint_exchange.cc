@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr auto kFindPatience = 2s;
 constexpr auto kPiecePatience = 5s;
-constexpr auto kOfferPatience = 60s;
+constexpr auto kOfferPatience = 15s;
 constexpr std::size_t kHashBytes = sizeof(ContentHash::bytes);
 
 Error stopping() {
@@ -48,8 +48,9 @@ std::optional<CheckpointFound> look_at(int file) {
   return found;
 }
 
+/// Who gets it looks whether it is whole.
 std::optional<CheckpointFound> found_at(const fs::path& path) {
-  const auto epoch = checkpoint_epoch(path);
+  const auto epoch = claimed_checkpoint_epoch(path);
   const node::OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   auto found = look_at(file.get());
   if (!epoch || !found) return std::nullopt;
@@ -110,7 +111,8 @@ void CheckpointExchange::stop() {
 std::vector<NodeId> CheckpointExchange::keepers(const WorkName& work) const {
   std::vector<node::BlobNode> nodes;
   for (const auto& member : sources_.members()) {
-    if (member.id == sources_.self || member.state != node::MemberState::alive) continue;
+    const bool is_there = member.id != sources_.self && member.state == node::MemberState::alive;
+    if (!is_there || sources_.is_leaving(member.id)) continue;
     nodes.push_back({.id = member.id, .zone = ""});
   }
   node::BlobPlacement placement;
@@ -142,7 +144,7 @@ asio::awaitable<Result<Bytes>> CheckpointExchange::answer(Bytes body) {
 asio::awaitable<Result<Bytes>> CheckpointExchange::answer_find(WorkName work) {
   std::function<std::optional<CheckpointFound>()> look =
       [path = files_.path(work.study, work.trial)] { return found_at(path); };
-  const auto found = co_await node::on_disk(disk_, core_, std::move(look));
+  const auto found = co_await node::on_disk(disk_, std::move(look));
   if (!found) co_return none_here(work);
   co_return encode(*found);
 }
@@ -150,14 +152,14 @@ asio::awaitable<Result<Bytes>> CheckpointExchange::answer_find(WorkName work) {
 asio::awaitable<Result<Bytes>> CheckpointExchange::answer_read(CheckpointRequest request) {
   const fs::path path = files_.path(request.work.study, request.work.trial);
   std::function<Result<Bytes>()> read = [path, request] { return read_piece(path, request); };
-  co_return co_await node::on_disk(disk_, core_, std::move(read));
+  co_return co_await node::on_disk(disk_, std::move(read));
 }
 
 asio::awaitable<std::uint32_t> CheckpointExchange::epoch_here(WorkName work) {
   std::function<std::uint32_t()> look = [path = files_.path(work.study, work.trial)] {
     return checkpoint_epoch(path).value_or(0);
   };
-  co_return co_await node::on_disk(disk_, core_, std::move(look));
+  co_return co_await node::on_disk(disk_, std::move(look));
 }
 
 /// A copy for another node.
@@ -191,6 +193,8 @@ asio::awaitable<Result<>> CheckpointExchange::pull(WorkName work, Offer offer) {
   const Error busy{Errc::conflict, fmt::format("{} is on its way", words_of(work))};
   if (*stopped_) co_return stopping();
   if (!pulling_.insert(work).second) co_return busy;
+  const auto release = [this, work](void*) { pulling_.erase(work); };
+  const std::unique_ptr<void, decltype(release)> released{this, release};  // also by a throw
   const fs::path path = files_.path(work.study, work.trial);
   const fs::path pulled = files_.pulled_path(work.study, work.trial);
   auto done = co_await pull_pieces(work, offer, pulled);
@@ -198,9 +202,8 @@ asio::awaitable<Result<>> CheckpointExchange::pull(WorkName work, Offer offer) {
     std::function<Result<>()> keep = [pulled, path, epoch = offer.found.epoch] {
       return keep_pulled(pulled, path, epoch);
     };
-    done = co_await node::on_disk(disk_, core_, std::move(keep));
+    done = co_await node::on_disk(disk_, std::move(keep));
   }
-  pulling_.erase(work);
   co_return done;
 }
 
@@ -223,29 +226,44 @@ asio::awaitable<Result<>> CheckpointExchange::pull_pieces(WorkName work,
     std::function<Result<>()> append = [file, offset = request.offset, piece = std::move(*piece)] {
       return append_piece(file, offset, piece);
     };
-    auto appended = co_await node::on_disk(disk_, core_, std::move(append));
+    auto appended = co_await node::on_disk(disk_, std::move(append));
     if (!appended) co_return appended;
     request.offset += size;
   }
   co_return Result<>{};
 }
 
+/// `to` first, then those whose turn it is, until one has it.
 asio::awaitable<Result<>> CheckpointExchange::copy_out(WorkName work, std::optional<NodeId> to) {
-  const auto chosen = to ? std::vector{*to} : keepers(work);
-  const auto address = chosen.empty() ? std::nullopt : address_of(chosen.front());
-  const Error nobody{Errc::unavailable, "no other node is there to keep a checkpoint"};
-  if (!address) co_return nobody;
+  std::vector<NodeId> chosen = keepers(work);
+  if (to) {
+    std::erase(chosen, *to);
+    chosen.insert(chosen.begin(), *to);
+  }
   if (*stopped_) co_return stopping();
   const auto epoch = co_await epoch_here(work);
   if (epoch == 0) co_return none_here(work);
+  Result<> copied = Error{Errc::unavailable, "no other node is there to keep a checkpoint"};
+  for (const NodeId node : chosen) {
+    auto address = address_of(node);
+    if (!address || *stopped_) continue;
+    copied = co_await offer(work, std::move(*address), epoch);
+    if (copied) break;
+  }
+  co_return copied;
+}
+
+asio::awaitable<Result<>> CheckpointExchange::offer(WorkName work,
+                                                    std::string address,
+                                                    std::uint32_t epoch) {
   CheckpointRequest request;
   request.ask = CheckpointAsk::offer;
   request.work = std::move(work);
   request.epoch = epoch;
   request.address = sources_.own_address;
   Bytes body = encode(request);
-  const auto answer =
-      co_await links_.call(*address, node::Channel::work, std::move(body), kOfferPatience);
+  const auto answer = co_await links_.call(
+      std::move(address), node::Channel::work, std::move(body), kOfferPatience);
   if (!answer) co_return answer.error();
   co_return Result<>{};
 }

@@ -33,6 +33,7 @@ struct CheckpointSources {
   NodeId self;
   std::string own_address;
   std::function<std::vector<node::Member>()> members;
+  std::function<bool(NodeId node)> is_leaving;     ///< gives up its work, and keeps nothing new
   std::function<bool(const WorkName&)> runs_here;  ///< then its own file is the newest
   std::function<bool()> has_room;                  ///< on the disk
   /// Somebody can finish an attempt of this node sooner. False if it cannot have it.
@@ -65,11 +66,13 @@ class CheckpointExchange {
   void stop();
 
  private:
+  /// What a node said that it has.
   struct Offer {
     std::string address;
     CheckpointFound found;
   };
 
+  asio::awaitable<Result<>> offer(WorkName work, std::string address, std::uint32_t epoch);
   asio::awaitable<Result<Bytes>> answer_find(WorkName work);
   asio::awaitable<Result<Bytes>> answer_read(CheckpointRequest request);
   asio::awaitable<Result<>> take(WorkName work, std::string address, std::uint32_t epoch);

@@ -76,16 +76,22 @@ Result<> place_checkpoint(const fs::path& unfinished, const fs::path& path) {
   return {};
 }
 
-std::optional<std::uint32_t> checkpoint_epoch(const fs::path& path) {
+std::optional<std::uint32_t> claimed_checkpoint_epoch(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in || !whole_checkpoint_bytes(in)) return std::nullopt;
   std::string line;
   for (char c = 0; line.size() < kHeadBytesMax && in.get(c) && c != '\n';)
     line.push_back(c);
   const auto head = nlohmann::json::parse(line, nullptr, false);
-  const auto progress = head.is_object() ? head.find("progress") : head.end();
-  if (!head.is_object() || progress == head.end() || !progress->is_array()) return std::nullopt;
+  if (!head.is_object()) return std::nullopt;
+  const auto progress = head.find("progress");
+  if (progress == head.end() || !progress->is_array()) return std::nullopt;
   return static_cast<std::uint32_t>(progress->size());
+}
+
+std::optional<std::uint32_t> checkpoint_epoch(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in || !whole_checkpoint_bytes(in)) return std::nullopt;
+  return claimed_checkpoint_epoch(path);
 }
 
 }  // namespace starling::ml

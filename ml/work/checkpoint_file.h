@@ -31,7 +31,10 @@ Result<> append_checkpoint_hash(const std::filesystem::path& path);
 Result<> place_checkpoint(const std::filesystem::path& unfinished,
                           const std::filesystem::path& path);
 
-/// Epochs that it has behind it, if the file is whole.
+/// Epochs that it says it has behind it. Fast.
+std::optional<std::uint32_t> claimed_checkpoint_epoch(const std::filesystem::path& path);
+
+/// The same, if the file is whole.
 std::optional<std::uint32_t> checkpoint_epoch(const std::filesystem::path& path);
 
 }  // namespace starling::ml

@@ -125,7 +125,8 @@ asio::awaitable<void> ResultRecorder::record(Command result,
       log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
     co_await pause();
   }
-  if (is_recorded)
+  const bool is_result = !std::holds_alternative<YieldTrial>(result.body);
+  if (is_recorded && is_result)
     outbox_.note_said(token, recovery_epoch_);
   else
     outbox_.forget(token);

@@ -26,6 +26,7 @@ constexpr auto kSweepEvery = 1min;   // for checkpoints of trials that ended els
 constexpr auto kBeginPause = 100ms;  // between looks for memory that is not there
 constexpr auto kFetchPause = 1s;     // between tries to get a data set
 constexpr int kTriesPerLine = 60;    // in the log
+constexpr int kEpochsToObey = 3;     // the one it was in, and what was said of it meanwhile
 
 /// Private memory may exceed the prediction by this much before the kernel says no, where the
 /// node's budget has so much to spare; always by the least.
@@ -73,6 +74,8 @@ struct WorkHost::Running {
   AttemptEnd way_end = AttemptEnd::made_way;
   WorkName name;
   bool can_be_kept = false;
+  bool has_task = false;
+  int epochs_since_told = 0;
   bool is_copied = false;         ///< its checkpoint is on its way to another node
   bool is_let_go = false;         ///< it was told to stop at a checkpoint
   std::optional<NodeId> goes_to;  ///< then; none: the leader chooses
@@ -164,7 +167,7 @@ bool WorkHost::let_go(std::uint64_t token, std::optional<NodeId> to, const std::
   const auto at = active_.find(token);
   if (at == active_.end() || feature_level(*sources_.state()) < kMovesLevel) return false;
   const auto running = at->second;
-  const bool may_go = running->is_trial && running->can_be_kept && running->channel &&
+  const bool may_go = running->is_trial && running->can_be_kept && running->has_task &&
                       !running->is_unwanted && !running->is_let_go && !running->makes_way;
   if (!may_go) return false;
   running->is_let_go = true;
@@ -352,6 +355,7 @@ asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assig
   WorkMessage message = std::move(task);
   const auto written = co_await running->channel->write(std::move(message));
   if (!written) co_return Ended{.done = written.error()};
+  running->has_task = true;
   co_return co_await follow(token, assignment, *running->channel);
 }
 
@@ -400,6 +404,7 @@ asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
       co_return Ended{.done = message.error()};
     }
     if (const auto* progress = std::get_if<WorkProgress>(&*message)) {
+      note_refusal(token);
       if (assignment.best) continue;
       sources_.report({.study = assignment.task.study,
                        .number = assignment.task.number,
@@ -431,10 +436,18 @@ asio::awaitable<void> WorkHost::record(Command command, std::uint64_t token) {
   co_await results_.record(std::move(command), token, std::move(is_unwanted));
 }
 
+/// One that was told to go and goes on all the same cannot be kept: it ends here.
+void WorkHost::note_refusal(std::uint64_t token) {
+  Running& running = *active_.at(token);
+  if (!running.is_let_go || ++running.epochs_since_told <= kEpochsToObey) return;
+  running.is_let_go = false;
+  running.can_be_kept = false;
+}
+
 /// One at a time: a slow one leaves out those that were written meanwhile.
 void WorkHost::keep_copy(std::uint64_t token, WorkName work) {
   const auto running = active_.at(token);
-  if (running->is_copied || running->is_let_go) return;
+  if (running->is_copied) return;
   running->is_copied = true;
   node::spawn(core_, copy(running, std::move(work)));
 }

@@ -96,6 +96,7 @@ class WorkHost {
   asio::awaitable<Ended> follow(std::uint64_t token,
                                 const Assignment& assignment,
                                 WorkerChannel& channel);
+  void note_refusal(std::uint64_t token);
   void keep_copy(std::uint64_t token, WorkName work);
   asio::awaitable<void> copy(std::shared_ptr<Running> running, WorkName work);
   asio::awaitable<void> tell_to_yield(std::shared_ptr<Running> running);

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kDiskThreads = 2;
+constexpr std::size_t kDiskThreads = 4;
 constexpr auto kAskPatience = 5s;
 constexpr auto kPushPatience = std::chrono::minutes{10};
 
@@ -81,6 +81,7 @@ struct BlobExchange::State : std::enable_shared_from_this<State> {
   std::string own_address;
   asio::thread_pool disk{kDiskThreads};
   std::function<void(const ContentHash&)> on_damage = [](const ContentHash&) {};
+  std::function<std::uint64_t()> room = [] { return kBlobBytesMax; };
   std::map<ContentHash, std::shared_ptr<asio::steady_timer>> fetching;  ///< ends when it ends
   std::shared_ptr<bool> stopped = std::make_shared<bool>(false);
 };
@@ -100,7 +101,7 @@ asio::awaitable<Result<Bytes>> BlobExchange::State::answer(std::shared_ptr<State
   std::function<Result<Bytes>()> read = [&store, request = *request] {
     return answer_from(store, request);
   };
-  const auto answer = co_await on_disk(state->disk, state->core, std::move(read));
+  const auto answer = co_await on_disk(state->disk, std::move(read));
   if (!answer && answer.error().code == Errc::corrupt) {
     co_await set_aside(state, request->hash);
     co_return Error{Errc::unavailable, answer.error().detail};  // to be asked of another
@@ -113,7 +114,7 @@ asio::awaitable<void> BlobExchange::State::set_aside(std::shared_ptr<State> stat
   if (*state->stopped) co_return;
   BlobStore& store = state->store;
   std::function<Result<>()> move = [&store, hash] { return store.set_aside(hash); };
-  const auto moved = co_await on_disk(state->disk, state->core, std::move(move));
+  const auto moved = co_await on_disk(state->disk, std::move(move));
   if (moved && !*state->stopped) state->on_damage(hash);
 }
 
@@ -124,7 +125,7 @@ asio::awaitable<bool> BlobExchange::State::is_here(std::shared_ptr<State> state,
     if (has) store.note_needed(hash);  // who asked for it is about to refer to it
     return has;
   };
-  co_return co_await on_disk(state->disk, state->core, std::move(look));
+  co_return co_await on_disk(state->disk, std::move(look));
 }
 
 asio::awaitable<Result<>> BlobExchange::State::fetch(std::shared_ptr<State> state,
@@ -151,16 +152,19 @@ asio::awaitable<Result<>> BlobExchange::State::fetch_alone(std::shared_ptr<State
   const auto ended =
       std::make_shared<asio::steady_timer>(state->core, asio::steady_timer::time_point::max());
   state->fetching.emplace(hash, ended);
+  const auto release = [&state, hash, ended](void*) {
+    state->fetching.erase(hash);
+    ended->cancel();
+  };
+  const std::unique_ptr<void, decltype(release)> released{state.get(), release};  // also by a throw
   BlobFetchParts parts{.core = state->core,
                        .links = state->links,
                        .store = state->store,
                        .disk = state->disk,
+                       .room = state->room,
                        .is_stopped = state->stopped};
   const auto fetch = std::make_shared<BlobFetch>(std::move(parts), hash, bytes_per_second);
-  auto fetched = co_await fetch->run(std::move(from));
-  state->fetching.erase(hash);
-  ended->cancel();
-  co_return fetched;
+  co_return co_await fetch->run(std::move(from));
 }
 
 BlobExchange::BlobExchange(asio::any_io_executor core,
@@ -179,6 +183,10 @@ BlobExchange::~BlobExchange() {
 
 void BlobExchange::on_damage(std::function<void(const ContentHash&)> handler) {
   state_->on_damage = std::move(handler);
+}
+
+void BlobExchange::set_room(std::function<std::uint64_t()> room) {
+  state_->room = std::move(room);
 }
 
 asio::awaitable<Result<>> BlobExchange::fetch(ContentHash hash,
@@ -213,7 +221,7 @@ asio::awaitable<Result<>> BlobExchange::check(ContentHash hash) {
   if (*state->stopped) co_return stopping();
   BlobStore& store = state->store;
   std::function<Result<>()> read = [&store, hash] { return store.check(hash); };
-  const auto checked = co_await on_disk(state->disk, state->core, std::move(read));
+  const auto checked = co_await on_disk(state->disk, std::move(read));
   if (!checked && checked.error().code == Errc::corrupt) co_await State::set_aside(state, hash);
   co_return checked;
 }
@@ -223,7 +231,7 @@ asio::awaitable<Result<>> BlobExchange::scrub(ContentHash hash, std::uint64_t by
   BlobStore& store = state->store;
   std::function<Result<ChunkList>()> look = [&store, hash] { return store.chunks(hash); };
   if (*state->stopped) co_return stopping();
-  const auto list = co_await on_disk(state->disk, state->core, std::move(look));
+  const auto list = co_await on_disk(state->disk, std::move(look));
   Result<> whole = list ? Result<>{} : Result<>{list.error()};
   for (std::size_t chunk = 0; whole && chunk < list->chunks.size(); ++chunk) {
     asio::steady_timer pause{state->core,
@@ -233,7 +241,7 @@ asio::awaitable<Result<>> BlobExchange::scrub(ContentHash hash, std::uint64_t by
     std::function<Result<>()> read = [&store, hash, chunk, list = *list] {
       return store.check_chunk(hash, list, chunk);
     };
-    whole = co_await on_disk(state->disk, state->core, std::move(read));
+    whole = co_await on_disk(state->disk, std::move(read));
   }
   if (!whole && whole.error().code == Errc::corrupt) co_await State::set_aside(state, hash);
   co_return whole;
@@ -241,6 +249,7 @@ asio::awaitable<Result<>> BlobExchange::scrub(ContentHash hash, std::uint64_t by
 
 void BlobExchange::stop() {
   if (std::exchange(*state_->stopped, true)) return;
+  state_->store.stop();
   state_->disk.join();  // What it works on refers to the store.
 }
 

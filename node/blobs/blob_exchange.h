@@ -33,6 +33,10 @@ class BlobExchange {
                std::string own_address);
   ~BlobExchange();
 
+  /// How many bytes of the disk blobs may take now; unlimited before. A fetch that needs more ends
+  /// with `no_space`, and what it had fetched is removed.
+  void set_room(std::function<std::uint64_t()> room);
+
   /// A blob here was found damaged while it was read, and set aside.
   void on_damage(std::function<void(const ContentHash& hash)> handler);
 
@@ -41,7 +45,8 @@ class BlobExchange {
   /// is asked of the others, and that one no more. At most `bytes_per_second`, unless it is 0.
   /// A fetch of what is being fetched waits for that one. In memory: 1 MiB for each source.
   /// Errors: `not_found` (nobody has it), `corrupt` (its content has another hash; nothing is
-  ///         kept), `io`, `unavailable`, `timed_out`. What was fetched until then is kept.
+  ///         kept), `io`, `no_space`, `unavailable`, `timed_out`. What was fetched until then is
+  ///         kept.
   asio::awaitable<Result<>> fetch(ContentHash hash,
                                   std::vector<std::string> from,
                                   std::uint64_t bytes_per_second = 0);

@@ -23,6 +23,13 @@ Error stopping() {
   return {Errc::unavailable, "this node is stopping"};
 }
 
+Error no_room(std::uint64_t bytes) {
+  return {Errc::no_space,
+          fmt::format("the disk has no room for a file of {} MB beside what is kept for results "
+                      "(--disk-reserve)",
+                      bytes >> 20)};
+}
+
 std::size_t sources_for(const ChunkList& list) {
   return std::clamp(list.chunks.size() / kChunksPerSource, std::size_t{1}, kBlobSourcesMax);
 }
@@ -38,9 +45,8 @@ BlobFetch::BlobFetch(BlobFetchParts parts, ContentHash hash, std::uint64_t bytes
 
 asio::awaitable<Result<>> BlobFetch::run(std::vector<std::string> from) {
   const auto self = shared_from_this();
-  co_await find_sources(std::move(from));
-  Result<> fetched = last_error_;
-  if (!sources_.empty()) fetched = co_await fetch_chunks();
+  untried_.assign(from.begin(), from.end());
+  auto fetched = co_await fetch_by_list();
   for (const std::string& source : older_) {
     if (fetched || *parts_.is_stopped) break;
     fetched = co_await fetch_whole(source);
@@ -48,10 +54,35 @@ asio::awaitable<Result<>> BlobFetch::run(std::vector<std::string> from) {
   co_return fetched;
 }
 
+/// Until some of the nodes have given all of it, or nobody is left to ask.
+asio::awaitable<Result<>> BlobFetch::fetch_by_list() {
+  while (!untried_.empty()) {
+    if (*parts_.is_stopped) co_return stopping();
+    sources_.clear();
+    co_await find_sources();
+    if (sources_.empty()) break;
+    const auto fetched = co_await fetch_chunks();
+    if (fetched) co_return fetched;
+    last_error_ = fetched.error();
+    if (last_error_.code == Errc::no_space) {
+      drop_part();
+      break;
+    }
+  }
+  co_return last_error_;
+}
+
+/// A disk without room is not to be filled by what can be fetched again.
+void BlobFetch::drop_part() {
+  part_.reset();
+  static_cast<void>(parts_.store.remove_part(hash_));
+}
+
 /// The first list that comes is believed until the whole content has another hash.
-asio::awaitable<void> BlobFetch::find_sources(std::vector<std::string> from) {
-  for (const std::string& address : from) {
-    if (*parts_.is_stopped) co_return;
+asio::awaitable<void> BlobFetch::find_sources() {
+  while (!untried_.empty() && !*parts_.is_stopped) {
+    const std::string address = std::move(untried_.front());
+    untried_.pop_front();
     auto list = co_await ask_list(address);
     if (list && (sources_.empty() || *list == list_)) {
       list_ = std::move(*list);
@@ -95,7 +126,7 @@ asio::awaitable<Result<BlobFetch::Part>> BlobFetch::open_part() {
   std::function<Result<Part>()> open = [&store, hash = hash_, list = list_] {
     return store.create_part(hash, list);
   };
-  co_return co_await on_disk(parts_.disk, parts_.core, std::move(open));
+  co_return co_await on_disk(parts_.disk, std::move(open));
 }
 
 asio::awaitable<Result<>> BlobFetch::fetch_chunks() {
@@ -103,6 +134,7 @@ asio::awaitable<Result<>> BlobFetch::fetch_chunks() {
   if (!part) co_return part.error();
   part_ = std::move(*part);
   todo_.assign(part_->missing().begin(), part_->missing().end());
+  if (parts_.room() < todo_.size() * kChunkBytes) co_return no_room(list_.size);
   while (!todo_.empty()) {
     if (sources_.empty()) co_return last_error_;
     all_pulled_.expires_at(asio::steady_timer::time_point::max());
@@ -113,7 +145,7 @@ asio::awaitable<Result<>> BlobFetch::fetch_chunks() {
     if (*parts_.is_stopped) co_return stopping();
   }
   std::function<Result<>()> finish = [part = part_] { return part->finish(); };
-  co_return co_await on_disk(parts_.disk, parts_.core, std::move(finish));
+  co_return co_await on_disk(parts_.disk, std::move(finish));
 }
 
 /// Until nothing is left to do, or `source` fails: another one gets that chunk.
@@ -136,12 +168,13 @@ asio::awaitable<void> BlobFetch::pull(std::string source) {
 }
 
 asio::awaitable<Result<>> BlobFetch::fetch_chunk(std::string source, std::size_t chunk) {
+  if (parts_.room() < kChunkBytes) co_return no_room(list_.size);
   auto bytes = co_await ask_chunk(source, chunk);
   if (!bytes) co_return bytes.error();
   std::function<Result<>()> put = [part = part_, chunk, bytes = std::move(*bytes)] {
     return part->put(chunk, bytes);
   };
-  auto kept = co_await on_disk(parts_.disk, parts_.core, std::move(put));
+  auto kept = co_await on_disk(parts_.disk, std::move(put));
   if (!kept && kept.error().code == Errc::corrupt) {
     co_return Error{Errc::corrupt,
                     fmt::format("{} sent blob {}: {}", source, hash_.hex(), kept.error().detail)};
@@ -174,14 +207,14 @@ asio::awaitable<Result<>> BlobFetch::fetch_whole(std::string source) {
     if (!writer) return writer.error();
     return Writer{std::move(*writer)};
   };
-  const auto writer = co_await on_disk(parts_.disk, parts_.core, std::move(start));
+  const auto writer = co_await on_disk(parts_.disk, std::move(start));
   if (!writer) co_return writer.error();
   auto appended = co_await append_pieces(source, *writer);
   if (!appended) co_return appended;
   std::function<Result<>()> finish = [writer = *writer, hash = hash_] {
     return writer->finish_as(hash);
   };
-  co_return co_await on_disk(parts_.disk, parts_.core, std::move(finish));
+  co_return co_await on_disk(parts_.disk, std::move(finish));
 }
 
 asio::awaitable<Result<>> BlobFetch::append_pieces(std::string source, Writer writer) {
@@ -195,7 +228,7 @@ asio::awaitable<Result<>> BlobFetch::append_pieces(std::string source, Writer wr
     std::function<Result<>()> append = [writer, bytes = std::move(*piece)] {
       return writer->append(bytes);
     };
-    auto appended = co_await on_disk(parts_.disk, parts_.core, std::move(append));
+    auto appended = co_await on_disk(parts_.disk, std::move(append));
     if (!appended || size < kBlobPieceBytes) co_return appended;
   }
 }

@@ -13,6 +13,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct BlobFetchParts {
   PeerLinks& links;
   BlobStore& store;
   asio::thread_pool& disk;
+  std::function<std::uint64_t()> room;  ///< bytes that may be taken of the disk
   std::shared_ptr<const bool> is_stopped;
 };
 
@@ -39,7 +41,9 @@ class BlobFetch : public std::enable_shared_from_this<BlobFetch> {
   using Writer = std::shared_ptr<BlobWriter>;
   using Part = std::shared_ptr<PartialBlob>;
 
-  asio::awaitable<void> find_sources(std::vector<std::string> from);
+  asio::awaitable<void> find_sources();
+  asio::awaitable<Result<>> fetch_by_list();
+  void drop_part();
   asio::awaitable<Result<ChunkList>> ask_list(std::string address);
   asio::awaitable<Result<Bytes>> ask_piece(std::string address, BlobRequest request);
   asio::awaitable<Result<Bytes>> ask_chunk(std::string address, std::size_t chunk);
@@ -54,6 +58,7 @@ class BlobFetch : public std::enable_shared_from_this<BlobFetch> {
   BlobFetchParts parts_;
   ContentHash hash_;
   std::uint64_t bytes_per_second_;
+  std::deque<std::string> untried_;
   ChunkList list_;
   std::vector<std::string> sources_;  ///< that have it and have given no wrong chunk
   std::vector<std::string> older_;    ///< of a version that knows no lists

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -37,7 +38,9 @@ Result<> read_fully(int file, std::uint64_t offset, std::span<std::byte> bytes) 
   while (!bytes.empty()) {
     const ssize_t got = ::pread(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error{Errc::io, std::generic_category().message(errno)};
+    if (got < 0) {
+      return Error{errno == EIO ? Errc::corrupt : Errc::io, std::generic_category().message(errno)};
+    }
     if (got == 0) return Error{Errc::corrupt, "the file became shorter"};
     bytes = bytes.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);

@@ -38,7 +38,8 @@ class OpenFile {
 std::filesystem::path blob_path(const std::filesystem::path& directory, const ContentHash& hash);
 std::filesystem::path chunks_path(const std::filesystem::path& directory, const ContentHash& hash);
 
-/// All of `bytes`, from `offset` on. Errors: `corrupt` if the file is shorter, `io`.
+/// All of `bytes`, from `offset` on. Errors: `corrupt` if the file is shorter, or the disk cannot
+/// read that place of it; `io`.
 Result<> read_fully(int file, std::uint64_t offset, std::span<std::byte> bytes);
 Result<> write_fully(int file, std::uint64_t offset, BytesView bytes);
 

@@ -178,8 +178,10 @@ Result<> BlobStore::check(const ContentHash& hash) {
   if (is_checked(hash)) return {};
   const auto list = chunks(hash);
   if (!list) return list.error();
-  for (std::size_t chunk = 0; chunk < list->chunks.size(); ++chunk)
+  for (std::size_t chunk = 0; chunk < list->chunks.size(); ++chunk) {
+    if (is_stopped_) return Error{Errc::unavailable, "this node is stopping"};
     if (auto whole = check_chunk(hash, *list, chunk); !whole) return whole;
+  }
   const std::lock_guard lock{mutex_};
   checked_.insert(hash);
   return {};
@@ -200,12 +202,18 @@ Result<> BlobStore::remove(const ContentHash& hash) {
     const std::lock_guard lock{mutex_};
     checked_.erase(hash);
   }
-  const bool had_part = ::unlink(partial_path(directory_, hash).c_str()) == 0;
+  const bool had_part = static_cast<bool>(remove_part(hash));
   const fs::path name = path(hash);
   const bool had = ::unlink(name.c_str()) == 0;
   if (!had && errno != ENOENT) return system_error("remove", name);
   ::unlink(chunks_path(directory_, hash).c_str());  // without its blob it says nothing
   return had || had_part ? Result<>{} : Result<>{no_such_blob(hash)};
+}
+
+Result<> BlobStore::remove_part(const ContentHash& hash) {
+  const fs::path part = partial_path(directory_, hash);
+  if (::unlink(part.c_str()) == 0) return {};
+  return errno == ENOENT ? Result<>{no_such_blob(hash)} : Result<>{system_error("remove", part)};
 }
 
 fs::path BlobStore::file_of(const ContentHash& hash) const {

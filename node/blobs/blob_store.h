@@ -10,6 +10,7 @@
 #include "node/blobs/chunk_list.h"
 #include "node/blobs/partial_blob.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -76,8 +77,12 @@ class BlobStore {
   /// Reads one chunk. Errors: `corrupt`: it is not what it was; `not_found`, `io`.
   Result<> check_chunk(const ContentHash& hash, const ChunkList& list, std::size_t chunk) const;
 
-  /// Reads all of it, once for each blob while this process runs. Errors: as `check_chunk`.
+  /// Reads all of it, once for each blob while this process runs. Errors: as `check_chunk`;
+  /// `unavailable` after `stop`.
   Result<> check(const ContentHash& hash);
+
+  /// What reads for long ends soon. From any thread.
+  void stop() { is_stopped_ = true; }
 
   /// It is there, and was found whole since this process began. Fast.
   bool is_checked(const ContentHash& hash);
@@ -87,6 +92,9 @@ class BlobStore {
 
   /// Also what there is of one that was set aside or fetched in part.
   Result<> remove(const ContentHash& hash);
+
+  /// Of one that was set aside or fetched in part.
+  Result<> remove_part(const ContentHash& hash);
 
   /// Something still refers to it.
   void note_needed(const ContentHash& hash) const;
@@ -105,6 +113,7 @@ class BlobStore {
   std::filesystem::path file_of(const ContentHash& hash) const;
 
   std::filesystem::path directory_;
+  std::atomic<bool> is_stopped_ = false;
   std::mutex mutex_;               ///< of `checked_`
   std::set<ContentHash> checked_;  ///< whole when they were read last
 };

@@ -28,6 +28,7 @@ struct MemberFacts {
   std::uint64_t sync_us = 0;  ///< what a slow write takes to be durable (DiskProbe); 0: not known
   std::uint32_t speed_mflops = 0;  ///< of one core of it in training, as it measured; 0: not known
   bool memory_is_short = false;    ///< it begins no trials until it has room again
+  bool disk_is_short = false;      ///< it takes nothing that grows
   std::map<std::string, std::string> labels;
 
   friend bool operator==(const MemberFacts&, const MemberFacts&) = default;

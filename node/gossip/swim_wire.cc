@@ -48,6 +48,7 @@ void pack(const MemberFacts& facts, wire::Facts& out) {
   out.set_sync_us(facts.sync_us);
   out.set_memory_is_short(facts.memory_is_short);
   out.set_speed_mflops(facts.speed_mflops);
+  out.set_disk_is_short(facts.disk_is_short);
   for (const auto& [key, value] : facts.labels)
     (*out.mutable_labels())[key] = value;
 }
@@ -68,6 +69,7 @@ MemberFacts unpack(const wire::Facts& in) {
   facts.sync_us = in.sync_us();
   facts.memory_is_short = in.memory_is_short();
   facts.speed_mflops = in.speed_mflops();
+  facts.disk_is_short = in.disk_is_short();
   for (const auto& [key, value] : in.labels())
     facts.labels[key] = value;
   return facts;

@@ -27,6 +27,9 @@ class FrameDecoder {
   ///         stream has then lost its place and must be closed.
   [[nodiscard]] Result<std::optional<Bytes>> next();
 
+  /// Something arrived that was not taken out yet, a part of a payload at least.
+  bool holds_bytes() const { return taken_ < pending_.size(); }
+
  private:
   Bytes pending_;
   std::size_t taken_ = 0;  ///< bytes at the start of `pending_` that were handed out already

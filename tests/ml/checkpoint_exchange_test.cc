@@ -43,6 +43,7 @@ class CheckpointExchangeTest : public testing::Test {
       CheckpointSources sources{.self = id,
                                 .own_address = address,
                                 .members = [&all] { return members(all); },
+                                .is_leaving = [](NodeId) { return false; },
                                 .runs_here = [this](const WorkName&) { return runs; },
                                 .has_room = [this] { return has_room; },
                                 .on_yield =
@@ -164,11 +165,23 @@ TEST_F(CheckpointExchangeTest, WhatIsDamagedOrOlderIsLeftAlone) {
 
 TEST_F(CheckpointExchangeTest, NobodyTakesACopyOfWhatItRunsNorWithoutRoom) {
   write_checkpoint_file(peers_[0]->path(), 20, 100);
-  peers_[1]->runs = true;
-  EXPECT_EQ(copy_out(0, peers_[1]->id).error().code, Errc::conflict);
-  peers_[2]->has_room = false;
-  EXPECT_EQ(copy_out(0, peers_[2]->id).error().code, Errc::no_space);
   EXPECT_EQ(copy_out(3).error().code, Errc::not_found) << "it has none to give";
+  for (std::size_t i = 1; i < peers_.size(); ++i)
+    peers_[i]->runs = true;
+  EXPECT_EQ(copy_out(0, peers_[1]->id).error().code, Errc::conflict);
+  for (std::size_t i = 1; i < peers_.size(); ++i) {
+    peers_[i]->runs = false;
+    peers_[i]->has_room = false;
+  }
+  EXPECT_EQ(copy_out(0, peers_[2]->id).error().code, Errc::no_space);
+  EXPECT_EQ(keeper(), 0U);
+}
+
+TEST_F(CheckpointExchangeTest, WhereOneCannotKeepACopyAnotherDoes) {
+  write_checkpoint_file(peers_[0]->path(), 20, 100);
+  peers_[1]->has_room = false;
+  ASSERT_TRUE(copy_out(0, peers_[1]->id));
+  EXPECT_GE(keeper(), 2U);
 }
 
 TEST_F(CheckpointExchangeTest, AThiefIsToldWhetherTheOwnerLetsGo) {

@@ -19,3 +19,4 @@ starling_test(trees_test
   USES starling::boosted_trees starling::tree_check nlohmann_json::nlohmann_json)
 target_include_directories(trees_test SYSTEM PRIVATE ${STARLING_XGBOOST_INCLUDE})
 target_link_libraries(trees_test PRIVATE ${STARLING_XGBOOST_LIBRARY})
+starling_test(row_memory_test SOURCES row_memory_test.cc USES starling::native_engine starling::table)

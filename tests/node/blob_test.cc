@@ -1,12 +1,14 @@
 #include "node/blobs/blob_exchange.h"
 #include "node/blobs/blob_packets.h"
 #include "node/blobs/blob_store.h"
+#include "node/net/on_disk.h"
 #include "tests/node/blob_peer.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace starling::node {
 namespace {
@@ -203,6 +205,48 @@ TEST_F(BlobExchangeTest, only_the_damaged_chunk_is_fetched_again) {
   ASSERT_TRUE(loop_.await(a_.exchange->fetch(hash, {b_.address})));
   EXPECT_TRUE(loop_.await(a_.exchange->check(hash)));
   EXPECT_TRUE(a_.store->parts().empty());
+}
+
+TEST_F(BlobExchangeTest, a_source_that_fails_a_small_blob_is_followed_by_the_next) {
+  const std::string text = text_of(600000);
+  const ContentHash hash = store_text(*b_.store, text);
+  store_text(*c_.store, text);
+  damage(*b_.store, hash, 300000);
+  const auto fetched = loop_.await(a_.exchange->fetch(hash, {b_.address, c_.address}));
+  ASSERT_TRUE(fetched) << fetched.error().detail;
+  EXPECT_TRUE(a_.store->check(hash));
+}
+
+TEST_F(BlobExchangeTest, a_disk_without_room_is_left_as_it_was) {
+  const ContentHash hash = store_text(*b_.store, text_of(3 * kChunkBytes));
+  std::uint64_t room = 2 * kChunkBytes;
+  a_.exchange->set_room([&room] { return room; });
+  EXPECT_EQ(loop_.await(a_.exchange->fetch(hash, {b_.address})).error().code, Errc::no_space);
+  EXPECT_TRUE(a_.store->parts().empty());
+  // What was enough at the beginning may not be so later.
+  int asked = 0;
+  a_.exchange->set_room([&asked] { return ++asked > 2 ? 0 : 3 * kChunkBytes; });
+  EXPECT_EQ(loop_.await(a_.exchange->fetch(hash, {b_.address})).error().code, Errc::no_space);
+  EXPECT_TRUE(a_.store->parts().empty());
+  room = 3 * kChunkBytes;
+  a_.exchange->set_room([&room] { return room; });
+  EXPECT_TRUE(loop_.await(a_.exchange->fetch(hash, {b_.address})));
+}
+
+TEST(OnDisk, work_runs_beside_the_caller_and_its_value_and_its_throw_come_back) {
+  tests::Loop loop;
+  asio::thread_pool pool{1};
+  std::thread::id worked_on;
+  std::function<int()> work = [&worked_on] {
+    worked_on = std::this_thread::get_id();
+    return 7;
+  };
+  EXPECT_EQ(loop.await(on_disk(pool, std::move(work))), 7);
+  EXPECT_NE(worked_on, std::thread::id{});
+  EXPECT_NE(worked_on, std::this_thread::get_id());
+  std::function<int()> fails = []() -> int { throw std::bad_alloc{}; };
+  EXPECT_THROW(loop.await(on_disk(pool, std::move(fails))), std::bad_alloc);
+  pool.join();
 }
 
 TEST_F(BlobExchangeTest, two_fetches_of_one_blob_are_one) {
