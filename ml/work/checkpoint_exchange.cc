@@ -168,7 +168,7 @@ asio::awaitable<Result<>> CheckpointExchange::take(WorkName work,
                                                    std::uint32_t epoch) {
   const Error busy{Errc::conflict, fmt::format("{} runs here, or is on its way", words_of(work))};
   const Error full{Errc::no_space, "this node's disk has no room for checkpoints of others"};
-  if (sources_.runs_here(work) || pulling_.contains(work)) co_return busy;
+  if (sources_.runs_here(work) || pulling_->contains(work)) co_return busy;
   if (!sources_.has_room()) co_return full;
   const auto here = co_await epoch_here(work);
   if (here >= epoch) co_return Result<>{};
@@ -192,9 +192,10 @@ asio::awaitable<Result<CheckpointFound>> CheckpointExchange::find(WorkName work,
 asio::awaitable<Result<>> CheckpointExchange::pull(WorkName work, Offer offer) {
   const Error busy{Errc::conflict, fmt::format("{} is on its way", words_of(work))};
   if (*stopped_) co_return stopping();
-  if (!pulling_.insert(work).second) co_return busy;
-  const auto release = [this, work](void*) { pulling_.erase(work); };
-  const std::unique_ptr<void, decltype(release)> released{this, release};  // also by a throw
+  if (!pulling_->insert(work).second) co_return busy;
+  const auto release = [pulling = pulling_, work](void*) { pulling->erase(work); };
+  const std::unique_ptr<void, decltype(release)> released{pulling_.get(),
+                                                          release};  // by a throw too
   const fs::path path = files_.path(work.study, work.trial);
   const fs::path pulled = files_.pulled_path(work.study, work.trial);
   auto done = co_await pull_pieces(work, offer, pulled);

@@ -89,7 +89,8 @@ class CheckpointExchange {
   CheckpointSources sources_;
   Logger log_;
   asio::thread_pool disk_{1};
-  std::set<WorkName> pulling_;
+  /// Outlives this in what is still suspended when a node ends.
+  std::shared_ptr<std::set<WorkName>> pulling_ = std::make_shared<std::set<WorkName>>();
   std::shared_ptr<bool> stopped_ = std::make_shared<bool>(false);
 };
 
