@@ -163,8 +163,13 @@ asio::awaitable<Result<>> BlobSync::fetch_on_core(ContentHash blob) {
   if (whole) co_return whole;
   const std::string here = whole.error().detail;
   whole = co_await fetch_from_anyone(blob, 0);
+  if (!whole && whole.error().code == Errc::no_space) {
+    co_await make_room();
+    whole = co_await fetch_from_anyone(blob, 0);
+  }
   if (whole) whole = co_await exchange_.check(blob);
   if (whole) co_return whole;
+  if (whole.error().code == Errc::no_space) co_return whole;
   co_return Error{Errc::unavailable,
                   fmt::format("no member that answers holds the file {}; try again ({}; {})",
                               blob.hex(),

@@ -96,6 +96,7 @@ class RunningNode : public SwarmNode {
   std::optional<std::string> address_of(NodeId id) const;
   std::vector<std::string> other_addresses() const;
   std::vector<NodeId> others_alive() const;
+  std::size_t others_with_room() const;
   void trim_ballast() const;
   BlobSyncSources blob_sources();
   asio::awaitable<Result<>> catch_up();
@@ -212,6 +213,15 @@ std::vector<NodeId> RunningNode::others_alive() const {
     if (member.id != identity_->node() && member.state == node::MemberState::alive)
       others.push_back(member.id);
   return others;
+}
+
+/// On their disks.
+std::size_t RunningNode::others_with_room() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(gossip_->members(), [this](const node::Member& member) {
+        return member.id != identity_->node() && member.state == node::MemberState::alive &&
+               !member.facts.disk_is_short;
+      }));
 }
 
 void RunningNode::start() {
@@ -435,7 +445,7 @@ BlobSyncSources RunningNode::blob_sources() {
   return {.self = identity_->node(),
           .state = [this] { return group_->view(); },
           .members = [this] { return gossip_->members(); },
-          .copies_to_seal = [this] { return std::min(kDisksToSeal, others_alive().size() + 1); },
+          .copies_to_seal = [this] { return std::min(kDisksToSeal, others_with_room() + 1); },
           .catch_up = [this] { return catch_up(); },
           .has_room = [this] { return static_cast<bool>(disk_->room_to_grow()); }};
 }

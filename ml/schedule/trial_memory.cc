@@ -27,10 +27,9 @@ constexpr double kNumberSketchBytes = 64;  // of a sketched value, where values 
 constexpr double kFlagSketchBytes = 16;    // where they do not
 constexpr double kJudgedBytes = 24;        // an output of a row to judge: said, true and compared
 
-/// What is kept of encoded rows: many lie in a file, of which some pages are at hand.
+/// What is kept of encoded rows: many lie in a file. They may be fewer than is assumed here.
 double kept_of_rows(double bytes) {
-  constexpr double kAtHand = 32e6;
-  return bytes <= static_cast<double>(EncodedRows::kInMemoryMax) ? bytes : kAtHand;
+  return std::min(bytes, static_cast<double>(EncodedRows::kInMemoryMax));
 }
 
 /// Of all rows, those that one network learns from and is judged on.

@@ -1,14 +1,18 @@
 #include "ml/work/checkpoint_exchange.h"
 
 #include "ml/work/checkpoint_file.h"
+#include "node/base/clock.h"
 #include "node/blobs/blob_files.h"
 #include "node/blobs/blob_placement.h"
 #include "node/net/on_disk.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <fcntl.h>
+#include <map>
 #include <sys/stat.h>
 #include <utility>
 
@@ -21,6 +25,7 @@ namespace fs = std::filesystem;
 constexpr auto kFindPatience = 2s;
 constexpr auto kPiecePatience = 5s;
 constexpr auto kOfferPatience = 15s;
+constexpr auto kPullPause = 20ms;
 constexpr std::size_t kHashBytes = sizeof(ContentHash::bytes);
 
 Error stopping() {
@@ -77,9 +82,15 @@ Result<> append_piece(const fs::path& path, std::uint64_t offset, const Bytes& p
   return node::write_fully(file.get(), offset, piece);
 }
 
-Result<> keep_pulled(const fs::path& pulled, const fs::path& path, std::uint32_t epoch) {
-  Result<> kept = Error{Errc::corrupt, "a checkpoint came damaged, or is another by now"};
-  if (checkpoint_epoch(pulled) == epoch) kept = place_checkpoint(pulled, path);
+/// What did not come whole is removed.
+Result<> keep_pulled(const Result<>& came,
+                     const fs::path& pulled,
+                     const fs::path& path,
+                     std::uint32_t epoch) {
+  Result<> kept = came;
+  if (came && checkpoint_epoch(pulled) != epoch)
+    kept = Error{Errc::corrupt, "a checkpoint came damaged, or is another by now"};
+  if (kept) kept = place_checkpoint(pulled, path);
   std::error_code ignored;
   if (!kept) fs::remove(pulled, ignored);
   return kept;
@@ -166,9 +177,9 @@ asio::awaitable<std::uint32_t> CheckpointExchange::epoch_here(WorkName work) {
 asio::awaitable<Result<>> CheckpointExchange::take(WorkName work,
                                                    std::string address,
                                                    std::uint32_t epoch) {
-  const Error busy{Errc::conflict, fmt::format("{} runs here, or is on its way", words_of(work))};
+  const Error busy{Errc::conflict, fmt::format("{} runs here", words_of(work))};
   const Error full{Errc::no_space, "this node's disk has no room for checkpoints of others"};
-  if (sources_.runs_here(work) || pulling_->contains(work)) co_return busy;
+  if (sources_.runs_here(work)) co_return busy;
   if (!sources_.has_room()) co_return full;
   const auto here = co_await epoch_here(work);
   if (here >= epoch) co_return Result<>{};
@@ -189,23 +200,35 @@ asio::awaitable<Result<CheckpointFound>> CheckpointExchange::find(WorkName work,
   co_return decode_checkpoint_found(*answer);
 }
 
+/// One at a time: the one before may bring the same.
+asio::awaitable<bool> CheckpointExchange::may_pull(WorkName work) {
+  const MonoTime deadline = mono_now() + kOfferPatience;
+  asio::steady_timer pause{core_};
+  while (pulling_->contains(work) && mono_now() < deadline && !*stopped_) {
+    pause.expires_after(kPullPause);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  co_return !*stopped_ && !pulling_->contains(work);
+}
+
 asio::awaitable<Result<>> CheckpointExchange::pull(WorkName work, Offer offer) {
   const Error busy{Errc::conflict, fmt::format("{} is on its way", words_of(work))};
-  if (*stopped_) co_return stopping();
-  if (!pulling_->insert(work).second) co_return busy;
+  const bool may = co_await may_pull(work);
+  if (!may) co_return busy;
+  pulling_->insert(work);
   const auto release = [pulling = pulling_, work](void*) { pulling->erase(work); };
   const std::unique_ptr<void, decltype(release)> released{pulling_.get(),
-                                                          release};  // by a throw too
+                                                          release};  // or by a throw
+  const auto here = co_await epoch_here(work);
+  if (here >= offer.found.epoch) co_return Result<>{};
   const fs::path path = files_.path(work.study, work.trial);
   const fs::path pulled = files_.pulled_path(work.study, work.trial);
   auto done = co_await pull_pieces(work, offer, pulled);
-  if (done && !*stopped_) {
-    std::function<Result<>()> keep = [pulled, path, epoch = offer.found.epoch] {
-      return keep_pulled(pulled, path, epoch);
-    };
-    done = co_await node::on_disk(disk_, std::move(keep));
-  }
-  co_return done;
+  if (*stopped_) co_return stopping();
+  std::function<Result<>()> keep = [pulled, path, done, epoch = offer.found.epoch] {
+    return keep_pulled(done, pulled, path, epoch);
+  };
+  co_return co_await node::on_disk(disk_, std::move(keep));
 }
 
 asio::awaitable<Result<>> CheckpointExchange::pull_pieces(WorkName work,
@@ -274,28 +297,29 @@ asio::awaitable<void> CheckpointExchange::bring(WorkName work, std::optional<Nod
   if (last && *last != sources_.self && std::ranges::count(candidates, *last) == 0)
     candidates.insert(candidates.begin(), *last);
   if (*stopped_) co_return;
-  Offer best{.address = {}, .found = {}};
-  best.found.epoch = co_await epoch_here(work);
+  const auto here = co_await epoch_here(work);
+  std::multimap<std::uint32_t, Offer> offers;  // by epoch
   for (const NodeId candidate : candidates) {
     auto address = address_of(candidate);
     if (!address || *stopped_) continue;
     const auto found = co_await find(work, *address);
-    if (found && found->epoch > best.found.epoch) best = {std::move(*address), *found};
+    if (!found || found->epoch <= here) continue;
+    offers.emplace(found->epoch, Offer{.address = std::move(*address), .found = *found});
   }
-  if (best.address.empty() || *stopped_) co_return;
-  const auto epoch = best.found.epoch;
-  const std::string from = best.address;
-  const auto pulled = co_await pull(work, std::move(best));
-  if (pulled)
-    log_.info("goes on from a checkpoint of another node work={} epoch={} from={}",
-              words_of(work),
-              epoch,
-              from);
-  else
+  for (auto offer = offers.rbegin(); offer != offers.rend() && !*stopped_; ++offer) {
+    const auto pulled = co_await pull(work, offer->second);
+    if (pulled) {
+      log_.info("goes on from a checkpoint of another node work={} epoch={} from={}",
+                words_of(work),
+                offer->first,
+                offer->second.address);
+      co_return;
+    }
     log_.warn("a checkpoint of another node did not come work={} from={} why={}",
               words_of(work),
-              from,
+              offer->second.address,
               pulled.error().detail);
+  }
 }
 
 asio::awaitable<Result<>> CheckpointExchange::ask_to_yield(NodeId owner,

@@ -77,6 +77,7 @@ class CheckpointExchange {
   asio::awaitable<Result<Bytes>> answer_read(CheckpointRequest request);
   asio::awaitable<Result<>> take(WorkName work, std::string address, std::uint32_t epoch);
   asio::awaitable<Result<CheckpointFound>> find(WorkName work, std::string address);
+  asio::awaitable<bool> may_pull(WorkName work);
   asio::awaitable<Result<>> pull(WorkName work, Offer offer);
   asio::awaitable<Result<>> pull_pieces(WorkName work, Offer offer, std::filesystem::path file);
   asio::awaitable<std::uint32_t> epoch_here(WorkName work);

@@ -26,6 +26,7 @@ constexpr auto kSweepEvery = 1min;   // for checkpoints of trials that ended els
 constexpr auto kBeginPause = 100ms;  // between looks for memory that is not there
 constexpr auto kFetchPause = 1s;     // between tries to get a data set
 constexpr int kTriesPerLine = 60;    // in the log
+constexpr int kTriesForRoom = 10;    // on the disk, for data sets; then another node may try
 constexpr int kEpochsToObey = 3;     // the one it was in, and what was said of it meanwhile
 
 /// Private memory may exceed the prediction by this much before the kernel says no, where the
@@ -168,7 +169,8 @@ bool WorkHost::let_go(std::uint64_t token, std::optional<NodeId> to, const std::
   if (at == active_.end() || feature_level(*sources_.state()) < kMovesLevel) return false;
   const auto running = at->second;
   const bool may_go = running->is_trial && running->can_be_kept && running->has_task &&
-                      !running->is_unwanted && !running->is_let_go && !running->makes_way;
+                      running->channel && !running->is_unwanted && !running->is_let_go &&
+                      !running->makes_way;
   if (!may_go) return false;
   running->is_let_go = true;
   running->goes_to = to;
@@ -179,6 +181,7 @@ bool WorkHost::let_go(std::uint64_t token, std::optional<NodeId> to, const std::
 }
 
 asio::awaitable<void> WorkHost::tell_to_yield(std::shared_ptr<Running> running) {
+  if (!running->channel) co_return;
   WorkMessage word = WorkYield{};
   // If it has just ended, its result counts.
   static_cast<void>(co_await running->channel->write(std::move(word)));
@@ -294,8 +297,9 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
 }
 
 /// Waits for its data sets, and for memory: what was given may be more than there is at the moment,
-/// where a final came beside a trial. False: it was taken back meanwhile.
-asio::awaitable<bool> WorkHost::may_begin(std::uint64_t token, const Assignment& assignment) {
+/// where a final came beside a trial. Errors: `unavailable`, it was taken back meanwhile;
+/// `no_space`, the disk has no room for its data sets.
+asio::awaitable<Result<>> WorkHost::may_begin(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
   const auto most =
       static_cast<std::uint64_t>(kBeginShare * static_cast<double>(sources_.memory_mb));
@@ -304,15 +308,18 @@ asio::awaitable<bool> WorkHost::may_begin(std::uint64_t token, const Assignment&
   };
   for (int tries = 0;; ++tries) {
     const auto data = co_await fetch_datasets(assignment);
-    if (running->is_unwanted || is_stopped_) co_return false;
+    if (running->is_unwanted || is_stopped_)
+      co_return Error{Errc::unavailable, "taken back before it began"};
     if (data && has_memory()) break;
+    const bool is_full = !data && data.error().code == Errc::no_space;
+    if (is_full && tries >= kTriesForRoom) co_return data;
     if (!data && tries % kTriesPerLine == 0)
       log_.warn("an attempt waits for its data token={} why={}", token, data.error().detail);
     co_await pause(core_, data ? kBeginPause : kFetchPause);
   }
   running->reserved_mb = assignment.need_mb;
   reserved_mb_ += assignment.need_mb;
-  co_return true;
+  co_return Result<>{};
 }
 
 asio::awaitable<Result<>> WorkHost::fetch_datasets(const Assignment& assignment) {
@@ -336,8 +343,8 @@ std::uint64_t WorkHost::memory_cap(const Assignment& assignment) const {
 asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
   Ended taken_back{.done = Error{Errc::unavailable, "taken back before it began"}};
-  const bool begins = co_await may_begin(token, assignment);
-  if (!begins) co_return taken_back;
+  const auto begins = co_await may_begin(token, assignment);
+  if (!begins) co_return Ended{.done = begins.error(), .end = AttemptEnd::made_way};
   if (assignment.was_run && running->can_be_kept)
     co_await sources_.bring_checkpoint(assignment.name(), assignment.last);
   if (running->is_unwanted || is_stopped_) co_return taken_back;
@@ -447,7 +454,7 @@ void WorkHost::note_refusal(std::uint64_t token) {
 /// One at a time: a slow one leaves out those that were written meanwhile.
 void WorkHost::keep_copy(std::uint64_t token, WorkName work) {
   const auto running = active_.at(token);
-  if (running->is_copied) return;
+  if (running->is_copied || running->is_let_go) return;
   running->is_copied = true;
   node::spawn(core_, copy(running, std::move(work)));
 }
@@ -461,6 +468,8 @@ asio::awaitable<void> WorkHost::copy(std::shared_ptr<Running> running, WorkName 
 /// The checkpoint goes ahead, so that this node may be gone when it is needed.
 asio::awaitable<void> WorkHost::record_move(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
+  while (running->is_copied && !is_stopped_)  // an older one is still on its way
+    co_await pause(core_, kBeginPause);
   const auto copied = co_await sources_.copy_checkpoint(assignment.name(), running->goes_to);
   if (!copied) log_.warn("a checkpoint is here only token={} why={}", token, copied.error().detail);
   YieldTrial yield;

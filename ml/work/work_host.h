@@ -90,7 +90,7 @@ class WorkHost {
   asio::awaitable<void> run();
   void reconcile();
   asio::awaitable<void> run_attempt(std::uint64_t token, Assignment assignment);
-  asio::awaitable<bool> may_begin(std::uint64_t token, const Assignment& assignment);
+  asio::awaitable<Result<>> may_begin(std::uint64_t token, const Assignment& assignment);
   asio::awaitable<Result<>> fetch_datasets(const Assignment& assignment);
   asio::awaitable<Ended> work(std::uint64_t token, const Assignment& assignment);
   asio::awaitable<Ended> follow(std::uint64_t token,

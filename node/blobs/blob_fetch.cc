@@ -48,7 +48,8 @@ asio::awaitable<Result<>> BlobFetch::run(std::vector<std::string> from) {
   untried_.assign(from.begin(), from.end());
   auto fetched = co_await fetch_by_list();
   for (const std::string& source : older_) {
-    if (fetched || *parts_.is_stopped) break;
+    const bool is_full = !fetched && fetched.error().code == Errc::no_space;
+    if (fetched || is_full || *parts_.is_stopped) break;
     fetched = co_await fetch_whole(source);
   }
   co_return fetched;
@@ -72,8 +73,10 @@ asio::awaitable<Result<>> BlobFetch::fetch_by_list() {
   co_return last_error_;
 }
 
-/// A disk without room is not to be filled by what can be fetched again.
+/// A disk without room is not to be filled by what can be fetched again. A damaged copy may be the
+/// only one.
 void BlobFetch::drop_part() {
+  if (part_ && part_->had_some()) return;
   part_.reset();
   static_cast<void>(parts_.store.remove_part(hash_));
 }

@@ -155,8 +155,8 @@ Result<ChunkList> BlobStore::chunks(const ContentHash& hash) {
   const auto digest = digest_of(path(hash));
   if (!digest) return digest.error();
   if (digest->hash != hash) return damaged(hash, "has another hash");
-  const auto kept = write_file_atomically(stored, as_text(encode_chunk_list(digest->list)), 0600);
-  if (!kept) return kept.error();
+  // Where that fails, also because another thread does it, the list is made again.
+  static_cast<void>(write_file_atomically(stored, as_text(encode_chunk_list(digest->list)), 0600));
   return digest->list;
 }
 

@@ -27,6 +27,9 @@ class PartialBlob {
   /// When it was opened.
   const std::vector<std::size_t>& missing() const { return missing_; }
 
+  /// It was there in part when it was opened: a damaged copy, or an earlier fetch.
+  bool had_some() const { return missing_.size() < list_.chunks.size(); }
+
   /// Errors: `corrupt` if it is not that chunk, nothing is written then; `io`.
   Result<> put(std::size_t chunk, BytesView bytes);
 

@@ -154,6 +154,34 @@ TEST_F(CheckpointExchangeTest, TheNewestOfSeveralIsBrought) {
   EXPECT_EQ(peers_[0]->epoch(), 30U);
 }
 
+TEST_F(CheckpointExchangeTest, WhatIsOnItsWayIsWaitedFor) {
+  write_checkpoint_file(peers_[0]->path(), 20, 20 * kCheckpointPieceBytes);
+  int ended = 0;
+  for (int i = 0; i < 2; ++i) {
+    asio::co_spawn(loop_.io(),
+                   peers_[0]->exchange->copy_out(kTrial, peers_[1]->id),
+                   [&ended](std::exception_ptr, const Result<>& copied) {
+                     EXPECT_TRUE(copied);
+                     ++ended;
+                   });
+  }
+  bring(1, peers_[0]->id);
+  EXPECT_EQ(peers_[1]->epoch(), 20U);
+  EXPECT_TRUE(loop_.run_until([&ended] { return ended == 2; }));
+}
+
+TEST_F(CheckpointExchangeTest, ADamagedNewestDoesNotHideTheOneBefore) {
+  write_checkpoint_file(peers_[1]->path(), 40, 100);
+  write_checkpoint_file(peers_[2]->path(), 30, 100);
+  std::fstream damaged{peers_[1]->path(), std::ios::in | std::ios::out | std::ios::binary};
+  damaged.seekp(static_cast<std::streamoff>(std::filesystem::file_size(peers_[1]->path()) - 40));
+  damaged.put('!');
+  damaged.close();
+  bring(0);
+  EXPECT_EQ(peers_[0]->epoch(), 30U);
+  EXPECT_FALSE(fs::exists(peers_[0]->files.pulled_path(kTrial.study, kTrial.trial)));
+}
+
 TEST_F(CheckpointExchangeTest, WhatIsDamagedOrOlderIsLeftAlone) {
   write_checkpoint_file(peers_[0]->path(), 5, 100);
   write_checkpoint_file(peers_[1]->path(), 3, 100);

@@ -14,12 +14,12 @@ Json long_study() {
   const auto fixed = [](const Json& value) { return Json{{"type", "fixed"}, {"value", value}}; };
   return {{"target", "charges"},
           {"trials", 1},
-          {"epochs", 1500},
+          {"epochs", 6000},
           {"search_space",
            {{"family", fixed("mlp")},
             {"mlp.n_layers", fixed(3)},
             {"mlp.width", fixed(256)},
-            {"mlp.patience", fixed(1500)},
+            {"mlp.patience", fixed(6000)},
             {"mlp.learning_rate", fixed(0.0001)}}}};
 }
 
@@ -46,7 +46,8 @@ TEST(Moves, ATrialOfADrainedNodeGoesOnElsewhereToTheSameBits) {
   const auto id = swarm.start_study(client, kInsurance, long_study());
   ASSERT_TRUE(wait_until(60s, [&] {
     const auto trial = trial_of(client, id);
-    return trial.value("state", "") == "running" && trial["curve"].size() > 20;
+    return trial.value("state", "") == "running" && trial["curve"].size() > 20 &&
+           trial["curve"].back()["epoch"] > 1000;
   })) << swarm.logs();
   const auto owner = trial_of(client, id)["node"].get<std::string>();
   const Json draining{{"draining", true}};
