@@ -14,12 +14,13 @@ Json long_study() {
   const auto fixed = [](const Json& value) { return Json{{"type", "fixed"}, {"value", value}}; };
   return {{"target", "charges"},
           {"trials", 1},
-          {"epochs", 6000},
+          {"epochs", 3000},
+          {"patience", 3000},
           {"search_space",
            {{"family", fixed("mlp")},
-            {"mlp.n_layers", fixed(3)},
-            {"mlp.width", fixed(256)},
-            {"mlp.patience", fixed(6000)},
+            {"mlp.n_layers", fixed(2)},
+            {"mlp.width", fixed(128)},
+            {"mlp.patience", fixed(3000)},
             {"mlp.learning_rate", fixed(0.0001)}}}};
 }
 
@@ -47,7 +48,7 @@ TEST(Moves, ATrialOfADrainedNodeGoesOnElsewhereToTheSameBits) {
   ASSERT_TRUE(wait_until(60s, [&] {
     const auto trial = trial_of(client, id);
     return trial.value("state", "") == "running" && trial["curve"].size() > 20 &&
-           trial["curve"].back()["epoch"] > 1000;
+           trial["curve"].back()["epoch"] > 800;
   })) << swarm.logs();
   const auto owner = trial_of(client, id)["node"].get<std::string>();
   const Json draining{{"draining", true}};
