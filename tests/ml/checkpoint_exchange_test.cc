@@ -222,8 +222,9 @@ TEST_F(CheckpointExchangeTest, AThiefIsToldWhetherTheOwnerLetsGo) {
 }
 
 TEST(CheckpointPackets, AStudyThatNamesAnotherFileIsRefused) {
-  for (const std::string study :
-       {"", "../../etc/passwd", "s-1/..", "S-1", std::string(65, 'a').c_str()}) {
+  const std::vector<std::string> others{
+      "", "../../etc/passwd", "s-1/..", "S-1", std::string(65, 'a')};
+  for (const std::string& study : others) {
     CheckpointRequest request;
     request.work.study = study;
     EXPECT_EQ(decode_checkpoint_request(encode(request)).error().code, Errc::corrupt) << study;
