@@ -3,6 +3,7 @@
 #include "ml/study/study_state.h"
 #include "ml/study/swarm_members.h"
 #include "node/base/clock.h"
+#include "node/net/pause.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -19,11 +20,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kBreath = 100ms;  // between looks, however much is applied
 constexpr auto kReplicatePatience = 60s;
-
-std::string zone_of(const node::Member& member) {
-  const auto zone = member.facts.labels.find("zone");
-  return zone == member.facts.labels.end() ? std::string{} : zone->second;
-}
 
 }  // namespace
 
@@ -62,21 +58,25 @@ void BlobSync::wake() {
   alarm_.cancel();
 }
 
-asio::awaitable<void> BlobSync::pause(std::chrono::milliseconds time) {
-  asio::steady_timer timer{core_, time};
-  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
 asio::awaitable<void> BlobSync::keep_copies() {
   while (!stopped_) {
     is_woken_ = false;
     co_await fetch_missing();
-    co_await pause(kBreath);
+    co_await node::pause(kBreath);
     if (stopped_) co_return;
     if (is_woken_) continue;  // meanwhile
     alarm_.expires_after(timings_.look_again);
     co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
+}
+
+/// The members change while others are asked.
+std::vector<std::pair<NodeId, std::string>> BlobSync::addressed(
+    const std::vector<NodeId>& nodes) const {
+  std::vector<std::pair<NodeId, std::string>> found;
+  for (const NodeId node : nodes)
+    found.emplace_back(node, addresses_.at(node));
+  return found;
 }
 
 bool BlobSync::may_hold(const StateView& view, const node::Member& member) {
@@ -85,9 +85,8 @@ bool BlobSync::may_hold(const StateView& view, const node::Member& member) {
   if (is_there) gone_since_.erase(member.id);
   const MonoTime now = mono_now();
   const MonoTime since = is_there ? now : gone_since_.try_emplace(member.id, now).first->second;
-  const auto listed = ml::member_of(view, member.id);
-  return now - since < timings_.gone_after && listed && !listed->is_draining &&
-         !member.facts.disk_is_short;
+  return now - since < timings_.gone_after && ml::member_of(view, member.id) &&
+         !ml::is_draining(view, member.id) && !member.facts.disk_is_short;
 }
 
 void BlobSync::look_at_members() {
@@ -96,7 +95,7 @@ void BlobSync::look_at_members() {
   addresses_.clear();
   for (const auto& member : sources_.members()) {
     nodes.push_back({.id = member.id,
-                     .zone = zone_of(member),
+                     .domain = node::failure_domain(member.facts),
                      .is_alive = member.state == node::MemberState::alive,
                      .may_hold = may_hold(*view, member)});
     addresses_.emplace(member.id, member.facts.address);
@@ -131,8 +130,8 @@ asio::awaitable<Result<>> BlobSync::fetch_from_anyone(ContentHash blob,
                                                       std::uint64_t bytes_per_second) {
   look_at_members();
   std::vector<std::string> from;
-  for (const NodeId node : placement_.sources(blob, sources_.self))
-    from.push_back(addresses_.at(node));
+  for (auto& [node, address] : addressed(placement_.sources(blob, sources_.self)))
+    from.push_back(std::move(address));
   const auto asked = from.size();
   auto fetched = co_await exchange_.fetch(blob, std::move(from), bytes_per_second);
   if (fetched) log_.info("holds a blob now asked={} blob={}", asked, blob.hex());
@@ -189,10 +188,10 @@ asio::awaitable<Result<>> BlobSync::replicate_on_core(ContentHash blob) {
   for (;;) {
     const std::size_t needed = sources_.copies_to_seal();
     look_at_members();
-    for (const NodeId node : placement_.sources(blob, sources_.self)) {
+    for (const auto& [node, address] : addressed(placement_.sources(blob, sources_.self))) {
       if (holders.size() >= needed) break;
       if (holders.contains(node)) continue;
-      const auto pushed = co_await exchange_.push(blob, addresses_.at(node));
+      const auto pushed = co_await exchange_.push(blob, address);
       if (pushed)
         holders.insert(node);
       else
@@ -206,13 +205,13 @@ asio::awaitable<Result<>> BlobSync::replicate_on_core(ContentHash blob) {
                                   needed,
                                   last_error)};
     }
-    co_await pause(kBreath);
+    co_await node::pause(kBreath);
   }
 }
 
 asio::awaitable<void> BlobSync::keep_clean() {
   while (!stopped_) {
-    co_await pause(timings_.sweep_every);
+    co_await node::pause(timings_.sweep_every);
     if (!stopped_) co_await collect();
     if (!stopped_ && !sources_.has_room()) co_await make_room();
   }
@@ -241,7 +240,6 @@ asio::awaitable<void> BlobSync::collect() {
 
 /// Longest unused first; what was never used here before all. Models belong on every node.
 asio::awaitable<void> BlobSync::make_room() {
-  look_at_members();
   std::vector<std::pair<MonoTime, ContentHash>> spare;
   for (const auto& [blob, use] : ml::referenced_blobs(*sources_.state())) {
     if (use == ml::BlobUse::model) continue;
@@ -260,11 +258,12 @@ asio::awaitable<void> BlobSync::make_room() {
 
 /// Every node that should hold it says that it does, and this is none of them.
 asio::awaitable<bool> BlobSync::is_spare(ContentHash blob) {
-  const auto holders = placement_.holders(blob);
-  if (holders.size() < node::kBlobCopies) co_return false;
-  for (const NodeId holder : holders) {
-    if (holder == sources_.self) co_return false;
-    const bool has = co_await exchange_.peer_has(blob, addresses_.at(holder));
+  look_at_members();
+  const auto holders = addressed(placement_.holders(blob));
+  if (holders.size() < node::kBlobCopies || placement_.is_holder(blob, sources_.self))
+    co_return false;
+  for (const auto& [holder, address] : holders) {
+    const bool has = co_await exchange_.peer_has(blob, address);
     if (!has) co_return false;
   }
   co_return true;
@@ -278,7 +277,7 @@ asio::awaitable<void> BlobSync::keep_whole() {
       co_await exchange_.scrub(blob, timings_.scrub_bytes_per_second);
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - began);
-    co_await pause(std::max<std::chrono::milliseconds>(timings_.scrub_every - took, kBreath));
+    co_await node::pause(std::max<std::chrono::milliseconds>(timings_.scrub_every - took, kBreath));
   }
 }
 

@@ -2,7 +2,8 @@
 /// (node/blobs/blob_placement.h), models on every node, others where they are used.
 ///
 /// - A new blob is on a second disk before the log speaks of it; the third copy follows.
-/// - Each node fetches what it should hold and lacks, fewest copies first. When a holder is gone
+/// - Each node fetches what it should hold and lacks, first those whose
+///   holders are mostly out of reach. When a holder is gone
 ///   for `gone_after`, is drained or has no room, the next in its order takes its place.
 /// - What nobody refers to is removed `keep_unneeded` later, never before a leader has confirmed
 ///   that this node knows all that is committed. What is held beyond the three copies goes, longest
@@ -29,6 +30,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace starling::bootstrap {
 
@@ -91,10 +94,10 @@ class BlobSync {
   asio::awaitable<void> make_room();
   asio::awaitable<bool> is_spare(ContentHash blob);
   void look_at_members();
+  std::vector<std::pair<NodeId, std::string>> addressed(const std::vector<NodeId>& nodes) const;
   void note_used(const ContentHash& blob);
   MonoTime last_used(const ContentHash& blob);
   bool may_hold(const StateView& view, const node::Member& member);
-  asio::awaitable<void> pause(std::chrono::milliseconds time);
 
   asio::any_io_executor core_;
   node::BlobStore& store_;

@@ -26,8 +26,7 @@ NodeWork::NodeWork(Parts parts)
             parts_.blobs,
             host_sources(),
             Logger{"work", parts_.settings.name}),
-      checkpoints_(parts_.core,
-                   parts_.links,
+      checkpoints_(parts_.links,
                    host_.checkpoints(),
                    checkpoint_sources(),
                    Logger{"work", parts_.settings.name}),
@@ -54,18 +53,13 @@ ml::CheckpointSources NodeWork::checkpoint_sources() {
   return {.self = parts_.self,
           .own_address = parts_.settings.advertise,
           .members = [this] { return parts_.gossip.members(); },
-          .is_leaving = [this](NodeId node) { return is_draining(node); },
+          .is_leaving = [this](NodeId node) { return ml::is_draining(*parts_.group.view(), node); },
           .runs_here = [this](const ml::WorkName& work) { return host_.runs(work); },
           .has_room = [this] { return static_cast<bool>(parts_.disk.room_to_grow()); },
           .on_yield =
               [this](std::uint64_t token, NodeId thief) {
                 return host_.let_go(token, thief, "another node finishes it sooner");
               }};
-}
-
-bool NodeWork::is_draining(NodeId node) const {
-  const auto listed = ml::member_of(*parts_.group.view(), node);
-  return listed && listed->is_draining;
 }
 
 Result<> NodeWork::start() {
@@ -124,7 +118,7 @@ ml::WorkHostSources NodeWork::host_sources() {
   sources.copy_checkpoint = [this](ml::WorkName work, std::optional<NodeId> to) {
     return checkpoints_.copy_out(std::move(work), to);
   };
-  sources.is_draining = [this] { return is_draining(parts_.self); };
+  sources.is_draining = [this] { return ml::is_draining(*parts_.group.view(), parts_.self); };
   sources.replicate = [this](ContentHash blob) { return parts_.blob_sync.replicate(blob); };
   sources.report = [this](const ml::ProgressPoint& point) { report(point); };
   sources.oom_kills = [] { return node::memory_state().oom_kills; };
@@ -136,7 +130,7 @@ std::optional<ml::NodeRoom> NodeWork::own_room() const {
   const auto member = parts_.gossip.member(parts_.self);
   if (!member) return std::nullopt;
   auto room = ml::room_of(*member);
-  room.is_short = memory_.is_short() || is_draining(parts_.self);
+  room.is_short = memory_.is_short() || ml::is_draining(*parts_.group.view(), parts_.self);
   return room;
 }
 

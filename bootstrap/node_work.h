@@ -70,7 +70,6 @@ class NodeWork {
   ml::PlannerSources planner_sources();
   ml::MemoryWatchSources memory_sources();
   ml::CheckpointSources checkpoint_sources();
-  bool is_draining(NodeId node) const;
   asio::awaitable<bool> ask_to_move(ml::MoveHere move);
   std::optional<ml::NodeRoom> own_room() const;
   void report(const ml::ProgressPoint& point);

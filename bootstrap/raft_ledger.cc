@@ -5,9 +5,9 @@
 #include "ml/study/study_state.h"
 #include "ml/study/study_wire.h"
 #include "node/base/clock.h"
+#include "node/net/pause.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -41,11 +41,6 @@ bool grows(const ml::CommandBody& body) {
   return std::holds_alternative<ml::AddDataset>(body) ||
          std::holds_alternative<ml::CreateStudy>(body) || std::holds_alternative<ml::Adopt>(body) ||
          std::holds_alternative<ml::SetRegister>(body);
-}
-
-asio::awaitable<void> pause(milliseconds time) {
-  asio::steady_timer timer{co_await asio::this_coro::executor, time};
-  co_await timer.async_wait(asio::use_awaitable);
 }
 
 milliseconds left_until(MonoTime deadline) {
@@ -123,7 +118,7 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::append_on_core(ml::Command com
       }
       co_return Error{Errc::unavailable, recorded.error().detail};
     }
-    co_await pause(kRetryPause);
+    co_await node::pause(kRetryPause);
   }
 }
 
@@ -206,7 +201,7 @@ asio::awaitable<Result<LogIndex>> RaftLedger::read_index_on_core(milliseconds pa
     if (index || !may_try_again(index.error()) || left_until(deadline) <= kRetryPause ||
         has_lost_majority())
       co_return index;
-    co_await pause(kRetryPause);
+    co_await node::pause(kRetryPause);
   }
 }
 

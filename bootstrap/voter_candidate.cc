@@ -24,7 +24,6 @@ VoterCandidate candidate_of(const node::Member& member,
   const bool is_leader = member.id == leader;
   const bool remembers = !status.forgetful.contains(member.id);
   const auto match = status.match.find(member.id);
-  const auto zone = member.facts.labels.find("zone");
   VoterCandidate one;
   one.id = member.id;
   one.name = member.facts.name;
@@ -33,7 +32,7 @@ VoterCandidate candidate_of(const node::Member& member,
   one.is_caught_up = match != status.match.end() && match->second > LogIndex{} &&
                      match->second.value + kCaughtUpEntries >= status.commit.value;
   one.write_time = write_time(member, is_leader ? MonoTime{0} : round_trip);
-  if (zone != member.facts.labels.end()) one.domain = zone->second;
+  one.domain = node::failure_domain(member.facts);
   return one;
 }
 

@@ -16,13 +16,6 @@ double seconds_between(MonoTime from, MonoTime to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-/// Only the own engine's trials can be kept.
-bool can_move(const Trial& trial) {
-  const auto spec = family_spec_from(trial.params);
-  return trial.state == TrialState::running && engine_of(trial.params) == TrainingEngine::native &&
-         spec && std::holds_alternative<MlpSpec>(*spec);
-}
-
 std::uint32_t epochs_of(const Study& study, const Trial& trial) {
   const auto spec = family_spec_from(trial.params);
   const auto* network = spec ? std::get_if<MlpSpec>(&*spec) : nullptr;
@@ -76,8 +69,8 @@ std::optional<MoveHere> faster_here(const std::vector<ActiveStudy>& studies,
     if (active.study.status != StudyStatus::running || !may_run(active.study.spec, self)) continue;
     for (const Trial& trial : active.open) {
       const double speed_there = speed_of(others, trial.current.node);
-      if (!can_move(trial) || speed_there == 0 || !own.has_room_for(trial.predicted_peak_mb))
-        continue;
+      const bool can_move = trial.state == TrialState::running && has_checkpoints(trial.params);
+      if (!can_move || speed_there == 0 || !own.has_room_for(trial.predicted_peak_mb)) continue;
       const auto there = paces.seconds_left(trial.current.token, epochs_of(active.study, trial));
       if (!there) continue;
       const double here = *there * speed_there / self.speed + kWaySeconds;

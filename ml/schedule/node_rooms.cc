@@ -9,11 +9,6 @@ namespace {
 
 constexpr std::uint64_t kNodeOwnMb = 64;  // design section 11: a node without trials
 
-bool is_draining(const StateView& view, NodeId node) {
-  const auto listed = member_of(view, node);
-  return listed && listed->is_draining;
-}
-
 bool works(const StateView& view, const node::Member& member) {
   return member.state == node::MemberState::alive && !is_draining(view, member.id);
 }

@@ -70,6 +70,11 @@ std::vector<std::pair<std::string, Invite>> list_invites(const StateView& view) 
 
 }  // namespace
 
+bool is_draining(const StateView& view, NodeId node) {
+  const auto listed = member_of(view, node);
+  return listed && listed->is_draining;
+}
+
 std::vector<SwarmMember> list_members(const StateView& view) {
   std::vector<SwarmMember> all;
   view.scan(

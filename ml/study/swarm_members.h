@@ -24,6 +24,7 @@ inline constexpr std::size_t kWhyMax = 512;  ///< characters of a decision's rea
 /// Errors: `not_found`, with a sentence. By id, the first digits of it, or the name.
 Result<SwarmMember> find_member(const StateView& view, std::string_view id_or_name);
 std::optional<SwarmMember> member_of(const StateView& view, NodeId node);
+bool is_draining(const StateView& view, NodeId node);
 std::vector<SwarmMember> list_members(const StateView& view);  ///< by id
 
 node::Standing standing_of(const StateView& view, const node::PublicKey& key);

@@ -5,9 +5,8 @@
 #include "node/blobs/blob_files.h"
 #include "node/blobs/blob_placement.h"
 #include "node/net/on_disk.h"
+#include "node/net/pause.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -98,16 +97,11 @@ Result<> keep_pulled(const Result<>& came,
 
 }  // namespace
 
-CheckpointExchange::CheckpointExchange(asio::any_io_executor core,
-                                       node::PeerLinks& links,
+CheckpointExchange::CheckpointExchange(node::PeerLinks& links,
                                        const CheckpointFiles& files,
                                        CheckpointSources sources,
                                        Logger log)
-    : core_(std::move(core)),
-      links_(links),
-      files_(files),
-      sources_(std::move(sources)),
-      log_(std::move(log)) {}
+    : links_(links), files_(files), sources_(std::move(sources)), log_(std::move(log)) {}
 
 CheckpointExchange::~CheckpointExchange() {
   stop();
@@ -124,7 +118,7 @@ std::vector<NodeId> CheckpointExchange::keepers(const WorkName& work) const {
   for (const auto& member : sources_.members()) {
     const bool is_there = member.id != sources_.self && member.state == node::MemberState::alive;
     if (!is_there || sources_.is_leaving(member.id)) continue;
-    nodes.push_back({.id = member.id, .zone = ""});
+    nodes.push_back({.id = member.id, .domain = ""});
   }
   node::BlobPlacement placement;
   placement.set_nodes(std::move(nodes));
@@ -189,13 +183,19 @@ asio::awaitable<Result<>> CheckpointExchange::take(WorkName work,
   co_return co_await pull(std::move(work), std::move(offer));
 }
 
+asio::awaitable<Result<Bytes>> CheckpointExchange::ask(std::string address,
+                                                       CheckpointRequest request,
+                                                       std::chrono::milliseconds patience) {
+  Bytes body = encode(request);
+  co_return co_await links_.call(
+      std::move(address), node::Channel::work, std::move(body), patience);
+}
+
 asio::awaitable<Result<CheckpointFound>> CheckpointExchange::find(WorkName work,
                                                                   std::string address) {
   CheckpointRequest request;
   request.work = std::move(work);
-  Bytes body = encode(request);
-  const auto answer =
-      co_await links_.call(std::move(address), node::Channel::work, std::move(body), kFindPatience);
+  const auto answer = co_await ask(std::move(address), std::move(request), kFindPatience);
   if (!answer) co_return answer.error();
   co_return decode_checkpoint_found(*answer);
 }
@@ -203,11 +203,8 @@ asio::awaitable<Result<CheckpointFound>> CheckpointExchange::find(WorkName work,
 /// One at a time: the one before may bring the same.
 asio::awaitable<bool> CheckpointExchange::may_pull(WorkName work) {
   const MonoTime deadline = mono_now() + kOfferPatience;
-  asio::steady_timer pause{core_};
-  while (pulling_->contains(work) && mono_now() < deadline && !*stopped_) {
-    pause.expires_after(kPullPause);
-    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
+  while (pulling_->contains(work) && mono_now() < deadline && !*stopped_)
+    co_await node::pause(kPullPause);
   co_return !*stopped_ && !pulling_->contains(work);
 }
 
@@ -239,9 +236,7 @@ asio::awaitable<Result<>> CheckpointExchange::pull_pieces(WorkName work,
   request.work = std::move(work);
   request.hash = offer.found.hash;
   while (request.offset < offer.found.bytes) {
-    Bytes body = encode(request);
-    auto piece =
-        co_await links_.call(offer.address, node::Channel::work, std::move(body), kPiecePatience);
+    auto piece = co_await ask(offer.address, request, kPiecePatience);
     if (!piece) co_return piece.error();
     if (*stopped_) co_return stopping();
     const std::size_t size = piece->size();
@@ -285,9 +280,7 @@ asio::awaitable<Result<>> CheckpointExchange::offer(WorkName work,
   request.work = std::move(work);
   request.epoch = epoch;
   request.address = sources_.own_address;
-  Bytes body = encode(request);
-  const auto answer = co_await links_.call(
-      std::move(address), node::Channel::work, std::move(body), kOfferPatience);
+  const auto answer = co_await ask(std::move(address), std::move(request), kOfferPatience);
   if (!answer) co_return answer.error();
   co_return Result<>{};
 }
@@ -332,9 +325,7 @@ asio::awaitable<Result<>> CheckpointExchange::ask_to_yield(NodeId owner,
   request.work = std::move(work);
   request.token = token;
   request.thief = sources_.self;
-  Bytes body = encode(request);
-  const auto answer =
-      co_await links_.call(*address, node::Channel::work, std::move(body), kFindPatience);
+  const auto answer = co_await ask(*address, std::move(request), kFindPatience);
   if (!answer) co_return answer.error();
   co_return Result<>{};
 }

@@ -17,6 +17,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <set>
@@ -42,8 +43,7 @@ struct CheckpointSources {
 
 class CheckpointExchange {
  public:
-  CheckpointExchange(asio::any_io_executor core,
-                     node::PeerLinks& links,
+  CheckpointExchange(node::PeerLinks& links,
                      const CheckpointFiles& files,
                      CheckpointSources sources,
                      Logger log);
@@ -76,6 +76,9 @@ class CheckpointExchange {
   asio::awaitable<Result<Bytes>> answer_find(WorkName work);
   asio::awaitable<Result<Bytes>> answer_read(CheckpointRequest request);
   asio::awaitable<Result<>> take(WorkName work, std::string address, std::uint32_t epoch);
+  asio::awaitable<Result<Bytes>> ask(std::string address,
+                                     CheckpointRequest request,
+                                     std::chrono::milliseconds patience);
   asio::awaitable<Result<CheckpointFound>> find(WorkName work, std::string address);
   asio::awaitable<bool> may_pull(WorkName work);
   asio::awaitable<Result<>> pull(WorkName work, Offer offer);
@@ -84,7 +87,6 @@ class CheckpointExchange {
   std::vector<NodeId> keepers(const WorkName& work) const;
   std::optional<std::string> address_of(NodeId node) const;
 
-  asio::any_io_executor core_;
   node::PeerLinks& links_;
   const CheckpointFiles& files_;
   CheckpointSources sources_;

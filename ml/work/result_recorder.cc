@@ -1,11 +1,9 @@
 #include "ml/work/result_recorder.h"
 
 #include "ml/study/swarm_members.h"
+#include "node/net/pause.h"
 #include "node/net/spawn.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include <utility>
@@ -59,11 +57,6 @@ std::vector<std::uint64_t> ResultRecorder::say_kept(
   return tokens;
 }
 
-asio::awaitable<void> ResultRecorder::pause() {
-  asio::steady_timer timer{core_, kRecordPause};
-  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
 /// The state here may be older than the result, so only the swarm can say that it is too late.
 asio::awaitable<void> ResultRecorder::say_again(std::uint64_t token,
                                                 Command result,
@@ -81,7 +74,7 @@ asio::awaitable<void> ResultRecorder::regain(std::uint64_t token, Command result
   while (!is_stopped_) {
     recorded = co_await ledger_.append(result, kRecordPatience);
     if (recorded || !may_be_heard_later(recorded.error())) break;
-    co_await pause();
+    co_await node::pause(kRecordPause);
   }
   if (is_stopped_) co_return;
   const bool stands = recorded && !recorded->outcome.error;
@@ -123,7 +116,7 @@ asio::awaitable<void> ResultRecorder::record(Command result,
     }
     if (tries % kTriesPerLine == 0)
       log_.warn("a result waits to be recorded token={} why={}", token, recorded.error().detail);
-    co_await pause();
+    co_await node::pause(kRecordPause);
   }
   const bool is_result = !std::holds_alternative<YieldTrial>(result.body);
   if (is_recorded && is_result)

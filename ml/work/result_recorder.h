@@ -45,7 +45,6 @@ class ResultRecorder {
                                   std::function<void(std::uint64_t token)> on_said);
   asio::awaitable<void> regain(std::uint64_t token, Command result);
   asio::awaitable<void> report_lost(std::string what);
-  asio::awaitable<void> pause();
 
   asio::any_io_executor core_;
   Ledger& ledger_;

@@ -2,6 +2,7 @@
 
 #include "ml/schedule/pruning.h"
 #include "ml/work/task_data.h"
+#include "node/net/pause.h"
 #include "node/net/spawn.h"
 #include "node/process/host_resources.h"
 
@@ -37,11 +38,6 @@ constexpr std::uint64_t kCapLeastExtraMb = 64;
 constexpr std::uint64_t kTorchMappedMb = 128;  // LibTorch maps so much more than it touches
 constexpr double kBeginShare = 0.9;
 
-asio::awaitable<void> pause(asio::any_io_executor executor, std::chrono::milliseconds time) {
-  asio::steady_timer timer{executor, time};
-  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
 std::string to_sentence(const ChildExited& exited, bool was_out_of_memory) {
   if (was_out_of_memory)
     return fmt::format("the kernel ended the worker for lack of memory, at {} MB", exited.peak_mb);
@@ -66,21 +62,26 @@ void empty_but_for(const std::filesystem::path& folder, const std::filesystem::p
 }  // namespace
 
 struct WorkHost::Running {
+  /// It was told to stop at a checkpoint.
+  struct Leaving {
+    std::optional<NodeId> to;  ///< none: the leader chooses
+    std::string why;
+    int epochs = 0;  ///< that it has gone on since
+  };
+
+  WorkName name;
   std::unique_ptr<WorkerChannel> channel;
+  bool has_task = false;  ///< the channel's other end
   bool is_unwanted = false;
-  bool is_finished = false;  ///< by an earlier process; only its result is to be said
-  bool is_trial = false;
+  bool is_finished = false;              ///< by an earlier process; only its result is to be said
   std::uint64_t reserved_mb = 0;         ///< while its process runs
   std::optional<std::string> makes_way;  ///< why it was ended to free memory
   AttemptEnd way_end = AttemptEnd::made_way;
-  WorkName name;
   bool can_be_kept = false;
-  bool has_task = false;
-  int epochs_since_told = 0;
-  bool is_copied = false;         ///< its checkpoint is on its way to another node
-  bool is_let_go = false;         ///< it was told to stop at a checkpoint
-  std::optional<NodeId> goes_to;  ///< then; none: the leader chooses
-  std::string goes_because;
+  bool is_copied = false;  ///< its checkpoint is on its way to another node
+  std::optional<Leaving> leaves;
+
+  bool is_trial() const { return name.trial.has_value(); }
 };
 
 /// How an attempt ended: with what it brought or why it brought nothing.
@@ -143,7 +144,8 @@ bool WorkHost::make_way(const std::string& why) {
   const bool is_alone = std::ranges::count_if(active_, runs) == 1;
   for (auto at = active_.rbegin(); at != active_.rend(); ++at) {  // tokens grow: youngest first
     Running& running = *at->second;
-    if (!running.is_trial || !running.channel || running.makes_way || running.is_unwanted) continue;
+    if (!running.is_trial() || !running.channel || running.makes_way || running.is_unwanted)
+      continue;
     const std::uint64_t used_mb =
         node::private_bytes(static_cast<int>(running.channel->pid())) >> 20;
     const bool is_too_large =
@@ -168,13 +170,11 @@ bool WorkHost::let_go(std::uint64_t token, std::optional<NodeId> to, const std::
   const auto at = active_.find(token);
   if (at == active_.end() || feature_level(*sources_.state()) < kMovesLevel) return false;
   const auto running = at->second;
-  const bool may_go = running->is_trial && running->can_be_kept && running->has_task &&
-                      running->channel && !running->is_unwanted && !running->is_let_go &&
+  const bool may_go = running->is_trial() && running->can_be_kept && running->has_task &&
+                      running->channel && !running->is_unwanted && !running->leaves &&
                       !running->makes_way;
   if (!may_go) return false;
-  running->is_let_go = true;
-  running->goes_to = to;
-  running->goes_because = why;
+  running->leaves = Running::Leaving{.to = to, .why = why};
   log_.info("tells a trial to go on elsewhere token={} why={}", token, why);
   node::spawn(core_, tell_to_yield(running));
   return true;
@@ -267,9 +267,8 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   assignment.task.work_dir = attempt_dir(token).string();
   assignment.task.artifact_path = (attempt_dir(token) / "model.zip").string();
 
-  running->is_trial = !assignment.best;
   running->name = assignment.name();
-  running->can_be_kept = assignment.engine() == TrainingEngine::native;
+  running->can_be_kept = has_checkpoints(assignment.task.params);
   auto ended = co_await work(token, assignment);
   running->channel.reset();
   reserved_mb_ -= std::exchange(running->reserved_mb, 0);
@@ -315,7 +314,7 @@ asio::awaitable<Result<>> WorkHost::may_begin(std::uint64_t token, const Assignm
     if (is_full && tries >= kTriesForRoom) co_return data;
     if (!data && tries % kTriesPerLine == 0)
       log_.warn("an attempt waits for its data token={} why={}", token, data.error().detail);
-    co_await pause(core_, data ? kBeginPause : kFetchPause);
+    co_await node::pause(data ? kBeginPause : kFetchPause);
   }
   running->reserved_mb = assignment.need_mb;
   reserved_mb_ += assignment.need_mb;
@@ -423,8 +422,9 @@ asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
       keep_copy(token, assignment.name());
       continue;
     }
-    if (std::holds_alternative<WorkYielded>(*message)) {
-      const Error moved{Errc::unavailable, active_.at(token)->goes_because};
+    const auto& leaves = active_.at(token)->leaves;
+    if (leaves && std::holds_alternative<WorkYielded>(*message)) {
+      const Error moved{Errc::unavailable, leaves->why};
       co_return Ended{.done = moved, .end = AttemptEnd::moved};
     }
     if (auto* done = std::get_if<WorkDone>(&*message)) co_return Ended{.done = std::move(*done)};
@@ -446,15 +446,14 @@ asio::awaitable<void> WorkHost::record(Command command, std::uint64_t token) {
 /// One that was told to go and goes on all the same cannot be kept: it ends here.
 void WorkHost::note_refusal(std::uint64_t token) {
   Running& running = *active_.at(token);
-  if (!running.is_let_go || ++running.epochs_since_told <= kEpochsToObey) return;
-  running.is_let_go = false;
+  if (!running.leaves || ++running.leaves->epochs <= kEpochsToObey) return;
   running.can_be_kept = false;
 }
 
 /// One at a time: a slow one leaves out those that were written meanwhile.
 void WorkHost::keep_copy(std::uint64_t token, WorkName work) {
   const auto running = active_.at(token);
-  if (running->is_copied || running->is_let_go) return;
+  if (running->is_copied || running->leaves) return;
   running->is_copied = true;
   node::spawn(core_, copy(running, std::move(work)));
 }
@@ -469,15 +468,15 @@ asio::awaitable<void> WorkHost::copy(std::shared_ptr<Running> running, WorkName 
 asio::awaitable<void> WorkHost::record_move(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
   while (running->is_copied && !is_stopped_)  // an older one is still on its way
-    co_await pause(core_, kBeginPause);
-  const auto copied = co_await sources_.copy_checkpoint(assignment.name(), running->goes_to);
+    co_await node::pause(kBeginPause);
+  const auto copied = co_await sources_.copy_checkpoint(running->name, running->leaves->to);
   if (!copied) log_.warn("a checkpoint is here only token={} why={}", token, copied.error().detail);
   YieldTrial yield;
   yield.study = assignment.task.study;
   yield.number = assignment.task.number;
   yield.token = token;
-  yield.to = running->goes_to.value_or(NodeId{});
-  yield.why = running->goes_because;
+  yield.to = running->leaves->to.value_or(NodeId{});
+  yield.why = running->leaves->why;
   Command command;
   command.body = std::move(yield);
   co_await record(std::move(command), token);

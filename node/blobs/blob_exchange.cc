@@ -2,7 +2,7 @@
 
 #include "node/blobs/blob_fetch.h"
 #include "node/blobs/blob_packets.h"
-#include "node/net/spawn.h"
+#include "node/net/pause.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -234,9 +234,8 @@ asio::awaitable<Result<>> BlobExchange::scrub(ContentHash hash, std::uint64_t by
   const auto list = co_await on_disk(state->disk, std::move(look));
   Result<> whole = list ? Result<>{} : Result<>{list.error()};
   for (std::size_t chunk = 0; whole && chunk < list->chunks.size(); ++chunk) {
-    asio::steady_timer pause{state->core,
-                             std::chrono::milliseconds{kChunkBytes * 1000 / bytes_per_second}};
-    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    const std::chrono::milliseconds breath{kChunkBytes * 1000 / bytes_per_second};
+    co_await pause(breath);
     if (*state->stopped) co_return stopping();
     std::function<Result<>()> read = [&store, hash, chunk, list = *list] {
       return store.check_chunk(hash, list, chunk);

@@ -1,6 +1,7 @@
 #include "node/blobs/blob_fetch.h"
 
 #include "node/blobs/blob_exchange.h"
+#include "node/net/pause.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -240,9 +241,8 @@ asio::awaitable<Result<>> BlobFetch::append_pieces(std::string source, Writer wr
 asio::awaitable<void> BlobFetch::rest(std::uint64_t bytes) {
   if (bytes_per_second_ == 0) co_return;
   const std::uint64_t shared = bytes * std::max<std::size_t>(sources_.size(), 1);
-  asio::steady_timer pause{parts_.core,
-                           std::chrono::milliseconds{shared * 1000 / bytes_per_second_}};
-  co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+  const std::chrono::milliseconds share{shared * 1000 / bytes_per_second_};
+  co_await pause(share);
 }
 
 }  // namespace starling::node

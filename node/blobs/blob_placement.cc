@@ -27,13 +27,13 @@ std::vector<const BlobNode*> ranked(const ContentHash& blob, const std::vector<B
   return order;
 }
 
-/// The best of each zone first, then the others, each in their order.
+/// The best of each domain first, then the others, each in their order.
 std::vector<NodeId> spread(const std::vector<const BlobNode*>& order) {
   std::vector<NodeId> first;
   std::vector<NodeId> second;
-  std::set<std::string> zones;
+  std::set<std::string> domains;
   for (const BlobNode* node : order) {
-    const bool is_new = node->zone.empty() || zones.insert(node->zone).second;
+    const bool is_new = node->domain.empty() || domains.insert(node->domain).second;
     (is_new ? first : second).push_back(node->id);
   }
   first.insert(first.end(), second.begin(), second.end());

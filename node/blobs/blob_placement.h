@@ -23,7 +23,7 @@ inline constexpr std::size_t kBlobCopies = 3;
 /// A member as far as blobs are concerned.
 struct BlobNode {
   NodeId id;
-  std::string zone;      ///< what fails together; empty: only itself
+  std::string domain;    ///< what fails together; empty: only itself
   bool is_alive = true;  ///< can be asked now
   bool may_hold = true;  ///< is not gone for long, leaving, or out of disk
 
@@ -42,13 +42,14 @@ class BlobPlacement {
   /// In any order. What was computed is kept while they stay the same.
   void set_nodes(std::vector<BlobNode> nodes);
 
-  /// The `kBlobCopies` nodes, or all that may hold one, best first: in different zones where there
-  /// are so many.
+  /// The `kBlobCopies` nodes, or all that may hold one, best first: in different domains where
+  /// there are so many.
   const std::vector<NodeId>& holders(const ContentHash& blob);
 
   bool is_holder(const ContentHash& blob, NodeId node);
 
-  /// What `self` should hold and does not, fewest copies that can be asked first.
+  /// What `self` should hold and does not, first those of which the fewest holders can be
+  /// asked.
   std::vector<ContentHash> missing(NodeId self,
                                    const std::vector<BlobNeed>& needs,
                                    const std::function<bool(const ContentHash&)>& has);

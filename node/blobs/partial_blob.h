@@ -22,8 +22,6 @@ class PartialBlob {
   PartialBlob(const PartialBlob&) = delete;
   PartialBlob& operator=(const PartialBlob&) = delete;
 
-  const ChunkList& list() const { return list_; }
-
   /// When it was opened.
   const std::vector<std::size_t>& missing() const { return missing_; }
 

@@ -34,6 +34,9 @@ struct MemberFacts {
   friend bool operator==(const MemberFacts&, const MemberFacts&) = default;
 };
 
+/// What fails together with it, by its label `zone`; empty: only itself.
+std::string failure_domain(const MemberFacts& facts);
+
 inline constexpr std::size_t kMemberFactsBytesMax = 512;
 
 struct Member {

@@ -118,7 +118,7 @@ class BlobSyncTest : public testing::Test {
     std::vector<node::BlobNode> nodes;
     for (const auto& peer : peers_) {
       const bool may_hold = peer->state == node::MemberState::alive;
-      nodes.push_back({.id = peer->blobs.id, .zone = "", .is_alive = true, .may_hold = may_hold});
+      nodes.push_back({.id = peer->blobs.id, .domain = "", .is_alive = true, .may_hold = may_hold});
     }
     placement.set_nodes(std::move(nodes));
     return placement.holders(blob);

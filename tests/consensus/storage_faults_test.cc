@@ -31,6 +31,13 @@ std::uint64_t seeds() {
   return text == nullptr ? 40 : std::strtoull(text, nullptr, 10);
 }
 
+/// RocksDB's own list of files is not ours to mend: with a hole in its last, unsynced record the
+/// store says that it is damaged.
+bool is_torn_manifest(TornEnd end, const Error& error) {
+  return end == TornEnd::holes && error.code == Errc::corrupt &&
+         error.detail.find("MANIFEST") != std::string::npos;
+}
+
 /// Lives and crashes of one member. After each crash the store must hold what it held after one of
 /// the calls since the last one that was synced.
 class CrashingMember {
@@ -45,7 +52,10 @@ class CrashingMember {
     StoreMachine machine{image_};
     machine.disk.lose_power_at(1 + random_.below(400));
     const auto opened = machine.open();
-    if (!opened) return is_torn_manifest(opened.error());
+    if (!opened) {
+      EXPECT_TRUE(is_torn_manifest(end_, opened.error())) << "open: " << opened.error().detail;
+      return false;
+    }
     if (!check(*machine.store)) return false;
     for (int i = 0; i < 400 && !machine.disk.has_lost_power(); ++i) {
       const auto step = workload_.step(*machine.store);
@@ -64,15 +74,6 @@ class CrashingMember {
   int kept() const { return kept_; }
 
  private:
-  /// RocksDB's own list of files is not ours to mend: with a hole in its last, unsynced record the
-  /// store says that it is damaged.
-  bool is_torn_manifest(const Error& error) const {
-    const bool is_known = end_ == TornEnd::holes && error.code == Errc::corrupt &&
-                          error.detail.find("MANIFEST") != std::string::npos;
-    EXPECT_TRUE(is_known) << "open: " << error.detail;
-    return false;
-  }
-
   bool check(DiskLogStore& store) {
     const auto found = read_content(store);
     if (!found) {
@@ -209,8 +210,10 @@ TEST(StorageFaults, AppliedStateNeverLeadsTheLogWhenTwoThreadsWrite) {
     TwoThreads threads{*machine.store, machine.disk};
     threads.run();
     machine.store.reset();
-    StoreMachine after{machine.disk.crash(random, seed % 2 == 0 ? TornEnd::cut : TornEnd::holes)};
+    const TornEnd end = seed % 2 == 0 ? TornEnd::cut : TornEnd::holes;
+    StoreMachine after{machine.disk.crash(random, end)};
     const auto opened = after.open();
+    if (!opened && is_torn_manifest(end, opened.error())) continue;
     ASSERT_TRUE(opened) << opened.error().detail;
     const auto found = read_content(*after.store);
     ASSERT_TRUE(found) << found.error().detail;

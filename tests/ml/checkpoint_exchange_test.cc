@@ -52,7 +52,7 @@ class CheckpointExchangeTest : public testing::Test {
                                       return token == 7;
                                     }};
       exchange = std::make_unique<CheckpointExchange>(
-          loop.io().get_executor(), *links, files, std::move(sources), Logger{"work", "test"});
+          *links, files, std::move(sources), Logger{"work", "test"});
       links->on_request(node::Channel::work,
                         [this](NodeId, Bytes body) { return exchange->answer(std::move(body)); });
       links->start();

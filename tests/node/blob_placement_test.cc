@@ -25,7 +25,7 @@ ContentHash blob_of(std::size_t number) {
 std::vector<BlobNode> nodes_of(std::size_t count) {
   std::vector<BlobNode> nodes;
   for (std::size_t i = 0; i < count; ++i)
-    nodes.push_back({.id = node_of(i), .zone = ""});
+    nodes.push_back({.id = node_of(i), .domain = ""});
   return nodes;
 }
 
@@ -78,7 +78,7 @@ TEST(BlobPlacement, load_is_spread_and_one_more_node_moves_only_its_share) {
 TEST(BlobPlacement, copies_lie_in_different_zones_where_there_are_so_many) {
   auto nodes = nodes_of(12);
   for (std::size_t i = 0; i < nodes.size(); ++i)
-    nodes[i].zone = i < 10 ? "large" : i == 10 ? "b" : "c";
+    nodes[i].domain = i < 10 ? "large" : i == 10 ? "b" : "c";
   BlobPlacement placement;
   placement.set_nodes(nodes);
   for (std::size_t i = 0; i < 50; ++i) {
@@ -87,7 +87,7 @@ TEST(BlobPlacement, copies_lie_in_different_zones_where_there_are_so_many) {
     EXPECT_EQ(std::ranges::count(chosen, node_of(11)), 1);
   }
   for (auto& node : nodes)
-    node.zone = "one";
+    node.domain = "one";
   placement.set_nodes(nodes);
   EXPECT_EQ(placement.holders(blob_of(1)).size(), kBlobCopies);
 }
@@ -210,7 +210,7 @@ class BlobWorld {
       const bool news_has_come = peer.changed <= seen;
       const bool is_alive = peer.is_alive == news_has_come;
       const bool is_gone = !peer.is_alive && now_ - peer.changed >= kGoneAfter;
-      view.push_back({.id = node_of(i), .zone = "", .is_alive = is_alive, .may_hold = !is_gone});
+      view.push_back({.id = node_of(i), .domain = "", .is_alive = is_alive, .may_hold = !is_gone});
     }
     return view;
   }

@@ -73,9 +73,8 @@ asio::awaitable<Response> get_swarm(Call& call) {
   json["members"] = Json::array();
   const auto view = call.node().state();
   for (const MemberStatus& member : swarm.members) {
-    const auto listed = ml::member_of(*view, member.member.id);
     Json entry = member_json(member);
-    entry["draining"] = listed && listed->is_draining;
+    entry["draining"] = ml::is_draining(*view, member.member.id);
     json["members"].push_back(std::move(entry));
   }
   json["notes"] = swarm.notes;
