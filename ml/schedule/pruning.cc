@@ -33,4 +33,12 @@ std::vector<std::optional<double>> rung_cutoffs(const StateView& view,
   return cutoffs;
 }
 
+bool is_to_be_pruned(const StateView& view, const Study& study, const Trial& trial) {
+  const auto cutoffs = rung_cutoffs(view, study, trial.number);
+  const std::size_t reached = std::min(cutoffs.size(), trial.rungs.size());
+  for (std::size_t rung = 0; rung < reached; ++rung)
+    if (cutoffs[rung] && trial.rungs[rung] > *cutoffs[rung]) return true;
+  return false;
+}
+
 }  // namespace starling::ml

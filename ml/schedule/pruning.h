@@ -21,4 +21,7 @@ std::vector<std::optional<double>> rung_cutoffs(const StateView& view,
                                                 const Study& study,
                                                 std::uint32_t number);
 
+/// Whether what a trial of an outside program has reached at one of its rungs is too bad to go on.
+bool is_to_be_pruned(const StateView& view, const Study& study, const Trial& trial);
+
 }  // namespace starling::ml

@@ -32,6 +32,20 @@ void take_back(const std::vector<ActiveStudy>& studies,
   if (!expire.items.empty()) commands.emplace_back(std::move(expire));
 }
 
+void end_leases(const std::vector<ActiveStudy>& studies,
+                std::uint64_t now_ms,
+                std::vector<CommandBody>& commands) {
+  ExpireAttempts expire{.items = {}, .reason = "its program was not heard of within its lease"};
+  for (const auto& active : studies) {
+    for (const auto& trial : active.open) {
+      const bool is_over =
+          trial.state == TrialState::running && trial.lease_ms > 0 && now_ms >= trial.due_ms;
+      if (is_over) expire.items.push_back({active.study.id, trial.number, trial.current.token});
+    }
+  }
+  if (!expire.items.empty()) commands.emplace_back(std::move(expire));
+}
+
 // --- who gets a trial ----------------------------------------------------------------------------
 
 AttemptEnd last_end(const Trial& trial) {
@@ -74,8 +88,9 @@ NodeLoad* choose_queue(NodeLoads& loads, const ActiveStudy& active, const Trial&
   return best;
 }
 
-/// It waits at no node, or at one that cannot have it any more.
+/// It waits at no node, or at one that cannot have it any more; not for an outside program.
 bool needs_queue(const NodeLoads& loads, const ActiveStudy& active, const Trial& trial) {
+  if (is_outside(active.study.spec)) return false;
   const auto at = loads.find(trial.queued_at);
   return at == loads.end() || !at->second.could_hold(trial.predicted_peak_mb) ||
          !may_run(active.study.spec, at->second.room());
@@ -182,6 +197,7 @@ std::vector<CommandBody> plan(const SchedulerInput& input) {
   auto known = loads_of(input.away, {});
   known.insert(loads.begin(), loads.end());
   take_back(studies, input.gone, commands);
+  end_leases(studies, input.now_ms, commands);
   std::erase_if(studies, [&](const ActiveStudy& active) {
     if (!is_out_of_time(active.study, input.now_ms)) return false;
     commands.emplace_back(StopStudy{active.study.id, "time limit reached", true});

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace starling::ml {
 namespace {
@@ -83,6 +84,18 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
           .split = spec.split};
 }
 
+/// MB by formula; what an outside program needs is not the swarm's.
+using PredictsPeak = std::function<std::uint64_t(const Params&)>;
+
+Result<PredictsPeak> predictor_of(const StateView& view, const StudySpec& spec) {
+  if (is_outside(spec)) return PredictsPeak{[](const Params&) { return 0; }};
+  const auto profile = table_of(view, spec);
+  if (!profile) return profile.error();
+  return PredictsPeak{[size = size_of(*profile, spec)](const Params& params) {
+    return predicted_peak_mb(params, size);
+  }};
+}
+
 }  // namespace
 
 MemoryLesson::MemoryLesson(std::span<const Trial> trials) {
@@ -126,12 +139,8 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
   if (trials.size() >= until) return std::nullopt;
 
   const auto space = parse_search_space(study.spec.search_space_json);
-  const auto profile = table_of(view, study.spec);
-  if (!space || !profile) {
-    const auto& error = !space ? space.error() : profile.error();
-    return StopStudy{study.id, error.detail, true};
-  }
-  const TrialSize size = size_of(*profile, study.spec);
+  const auto predicts = space ? predictor_of(view, study.spec) : space.error();
+  if (!predicts) return StopStudy{study.id, predicts.error().detail, true};
   const bool learns = feature_level(view) >= kQueuesLevel;
   const auto seen = observations(std::span{trials}.first(final_prefix), study.spec.maximize);
   MemoryLesson lesson;  // from what the parameters come from, too
@@ -143,7 +152,7 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
     auto params = k < study.spec.initial.size()
                       ? study.spec.initial[k]
                       : draw(study.spec.seed, number, *space, std::span{seen}.first(known));
-    const std::uint64_t estimate_mb = predicted_peak_mb(params, size);
+    const std::uint64_t estimate_mb = (*predicts)(params);
     for (; learns && learnt < known; ++learnt)
       lesson.learn(trials[learnt]);
     const std::uint64_t peak_mb = lesson.corrected(params, estimate_mb);

@@ -26,6 +26,15 @@ std::optional<Need> need_of(const ActiveStudy& active) {
   return Need{.what = fmt::format("trial {}", next->number), .peak_mb = next->predicted_peak_mb};
 }
 
+/// Nothing while as many as may be are being computed.
+std::string reason_outside(const Study& study) {
+  if (study.counts.queued == 0 || study.counts.running > 0) return "";
+  return fmt::format(
+      "it waits for an outside program to ask for a trial: POST "
+      "/api/v1/studies/{}/ask",
+      study.id);
+}
+
 std::string labels_text(const StudySpec& spec) {
   std::vector<std::string> all;
   for (const auto& [key, value] : spec.required_labels)
@@ -73,6 +82,7 @@ std::string waiting_reason(const ActiveStudy& active, const SwarmSeen& seen) {
                : fmt::format("it is paused; starling study resume {}", study.id);
   }
   if (study.status == StudyStatus::queued) return "its first trials are being drawn";
+  if (is_outside(study.spec)) return reason_outside(study);
   const auto need = need_of(active);
   return need ? reason_of(*need, study.spec, seen.loads) : "";
 }

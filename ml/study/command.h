@@ -88,6 +88,14 @@ struct StartTrial {
   NodeId node;
 };
 
+/// An outside program asks for the next trial that waits in a study whose objective it is. It has
+/// to be heard of within the lease, again and again, or the trial is given out anew. The outcome's
+/// id is the trial's number, its number the token.
+struct AskTrial {
+  std::string study;
+  std::uint64_t lease_ms = 0;
+};
+
 /// A running attempt has stopped at a checkpoint, to go on elsewhere: its trial waits again, in the
 /// queue of `to`, or in none. Costs no attempt.
 struct YieldTrial {
@@ -256,11 +264,12 @@ using CommandBody = std::variant<AddToken,
                                  MoveTrials,
                                  PauseStudy,
                                  ExtendStudy,
-                                 YieldTrial>;
+                                 YieldTrial,
+                                 AskTrial>;
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 8;
+inline constexpr std::uint32_t kFeatureLevel = 9;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);
@@ -294,8 +303,11 @@ inline constexpr std::uint32_t kQueuesLevel = 7;  ///< nodes have queues, ends o
 
 inline constexpr std::uint32_t kMovesLevel = 8;  ///< running trials move
 
+inline constexpr std::uint32_t kOutsideLevel = 9;  ///< outside programs ask for trials
+
 inline constexpr std::uint32_t kAttemptsMax = 3;      ///< that crashed; below level 7 of any kind
 inline constexpr std::uint32_t kLossesMax = 10;       ///< nodes, or processes that were killed
+inline constexpr std::uint32_t kNotToldMax = 10;      ///< that an outside program left untold
 inline constexpr std::uint32_t kMemoryKillsMax = 12;  ///< each asks for half as much again
 inline constexpr std::size_t kIdempotencyKeysMax = 100'000;
 inline constexpr std::uint64_t kIdempotencyKeyLifeMs = 3'600'000;

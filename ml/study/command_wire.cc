@@ -65,6 +65,11 @@ void fill_body(wire::Command* out, const YieldTrial& body) {
   yield->set_why(body.why);
 }
 
+void fill_body(wire::Command* out, const AskTrial& body) {
+  out->mutable_ask_trial()->set_study(body.study);
+  out->mutable_ask_trial()->set_lease_ms(body.lease_ms);
+}
+
 void fill_body(wire::Command* out, const PauseStudy& body) {
   out->mutable_pause_study()->set_id(body.id);
   out->mutable_pause_study()->set_paused(body.paused);
@@ -390,6 +395,8 @@ std::optional<CommandBody> read_body(const wire::Command& in) {
     }
     case wire::Command::kMoveTrials: return read(in.move_trials());
     case wire::Command::kYieldTrial: return read(in.yield_trial());
+    case wire::Command::kAskTrial:
+      return AskTrial{in.ask_trial().study(), in.ask_trial().lease_ms()};
     case wire::Command::kPauseStudy:
       return PauseStudy{in.pause_study().id(), in.pause_study().paused()};
     case wire::Command::kExtendStudy:

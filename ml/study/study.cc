@@ -57,6 +57,7 @@ std::string_view to_string(AttemptEnd end) {
     case AttemptEnd::made_way: return "made_way";
     case AttemptEnd::killed: return "killed";
     case AttemptEnd::moved: return "moved";
+    case AttemptEnd::not_told: return "not_told";
   }
   return "unknown";
 }
@@ -69,12 +70,14 @@ std::uint32_t& count_of(AttemptEnds& ends, AttemptEnd end) {
     case AttemptEnd::made_way: return ends.made_way;
     case AttemptEnd::killed: return ends.killed;
     case AttemptEnd::moved: return ends.moved;
+    case AttemptEnd::not_told: return ends.not_told;
   }
   STARLING_ASSERT(false, "an attempt ends in one of the named ways");
   return ends.crashed;
 }
 
 std::vector<std::string> datasets_of(const StudySpec& spec) {
+  if (is_outside(spec)) return {};
   std::vector<std::string> ids{spec.dataset};
   if (spec.split.method != SplitMethod::datasets) return ids;
   ids.insert(ids.end(), spec.split.validation.begin(), spec.split.validation.end());

@@ -62,6 +62,7 @@ enum class AttemptEnd : std::uint8_t {
   made_way = 4,       ///< its node ran short of memory and ended it
   killed = 5,         ///< somebody killed its process, or the worker program died with it
   moved = 6,          ///< it goes on elsewhere, from where it was
+  not_told = 7,       ///< an outside program asked for it and said nothing in time
 };
 
 enum class FinalState : std::uint8_t {
@@ -94,12 +95,17 @@ enum class Pruner : std::uint8_t {
 
 std::string_view to_string(Pruner pruner);
 
+/// The task of a study whose objective is an outside program: it asks for trials and tells their
+/// values. No data set, target, split or final fit belongs to it, its metric is any name, and
+/// `epochs` is the last step that the program reports.
+inline constexpr std::string_view kOutsideTask = "outside";
+
 /// Everything a study's result depends on. Complete: nothing in it is left to be inferred.
 struct StudySpec {
   std::string name;
   std::string dataset;  ///< id
   std::string target;
-  std::string task;  ///< regression, binary or multiclass
+  std::string task;  ///< regression, binary, multiclass or outside
   std::string metric;
   bool maximize = false;
   std::uint32_t trials = 20;
@@ -122,7 +128,12 @@ struct StudySpec {
 
 inline constexpr std::int32_t kPriorityMax = 10;
 
-/// The ids of all data sets whose rows it uses: its own, then those that validate and test.
+inline bool is_outside(const StudySpec& spec) {
+  return spec.task == kOutsideTask;
+}
+
+/// The ids of all data sets whose rows it uses: its own, then those that validate and test. None of
+/// a study whose objective is outside.
 std::vector<std::string> datasets_of(const StudySpec& spec);
 
 /// Who may finish a piece of work. The token is the log index of the entry that started it, so a
@@ -154,6 +165,7 @@ struct AttemptEnds {
   std::uint32_t made_way = 0;
   std::uint32_t killed = 0;
   std::uint32_t moved = 0;
+  std::uint32_t not_told = 0;
 
   friend bool operator==(const AttemptEnds&, const AttemptEnds&) = default;
 };
@@ -242,6 +254,8 @@ struct Trial {
   Attempt current;  ///< of the running attempt, or of the last one
   std::uint32_t attempts = 0;
   NodeId queued_at;  ///< queued: the node in whose own queue it waits; none: it has none yet
+  std::uint64_t lease_ms = 0;  ///< within which an outside program is to be heard of; 0: a node's
+  std::uint64_t due_ms = 0;    ///< cluster time at which the lease is over
   AttemptEnds ends;
   std::vector<PastAttempt> past;  ///< the newest, in their order
   std::optional<double> value;

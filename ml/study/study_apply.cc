@@ -72,12 +72,14 @@ Result<> check_datasets(const StateView& view, const StudySpec& spec) {
 Outcome run(Transaction& tx, const CreateStudy& command) {
   if (tx.view().get(keys::study(command.id)))
     return refused(Errc::conflict, fmt::format("study {} exists already", command.id));
-  const auto dataset = find_dataset(tx.view(), command.spec.dataset);
-  if (!dataset) return refused(dataset.error());
   Study study;
   study.id = command.id;
   study.spec = command.spec;
-  study.spec.dataset = dataset->id;
+  if (!is_outside(command.spec)) {
+    const auto dataset = find_dataset(tx.view(), command.spec.dataset);
+    if (!dataset) return refused(dataset.error());
+    study.spec.dataset = dataset->id;
+  }
   if (auto there = check_datasets(tx.view(), study.spec); !there) return refused(there.error());
   study.created_ms = tx.wall_ms();
   tx.put(study);

@@ -98,17 +98,25 @@ Result<> set_task(const StudyRequest& request, const TableProfile& profile, Stud
   }
   spec.metric = to_string(metric);
   spec.maximize = direction_of(metric) == MetricDirection::maximize;
+  if (request.direction && (*request.direction == "maximize") != spec.maximize) {
+    return wrong(
+        "direction",
+        fmt::format(
+            "{} is to be {}d; leave it out", spec.metric, spec.maximize ? "maximize" : "minimize"));
+  }
   return {};
 }
 
-Result<> check_initial(const SearchSpace& space,
-                       const std::vector<Params>& initial,
-                       std::uint32_t trials) {
-  if (initial.size() > trials)
-    return wrong("initial", fmt::format("{} parameter sets for {} trials", initial.size(), trials));
+Result<> check_initial(const StudySpec& spec,
+                       const SearchSpace& space,
+                       const std::vector<Params>& initial) {
+  if (initial.size() > spec.trials)
+    return wrong("initial",
+                 fmt::format("{} parameter sets for {} trials", initial.size(), spec.trials));
   for (std::size_t i = 0; i < initial.size(); ++i) {
     if (auto ok = check_params(space, initial[i]); !ok)
       return wrong("initial", fmt::format("entry {}: {}", i, ok.error().detail));
+    if (is_outside(spec)) continue;
     const auto family = family_spec_from(conform(space, initial[i]));
     if (!family) return wrong("initial", fmt::format("entry {}: {}", i, family.error().detail));
   }
@@ -183,6 +191,22 @@ Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
   return {};
 }
 
+Result<> set_space(const StudyRequest& request, const SearchSpace& space, StudySpec& spec) {
+  if (auto ok = check_initial(spec, space, request.initial); !ok) return ok;
+  for (const Params& params : request.initial)
+    spec.initial.push_back(conform(space, params));
+  spec.search_space_json = to_json(space);
+  const auto complete = parse_search_space(spec.search_space_json);
+  return complete ? Result<>{} : wrong("search_space", complete.error().detail);
+}
+
+Result<> check_outside_metric(const std::string& metric) {
+  if (is_name(metric)) return {};
+  return wrong(
+      "metric",
+      fmt::format("\"{:.80}\" is not 1 to 64 of letters, digits, dot, dash, underscore", metric));
+}
+
 Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
   auto named = space_named(
       request.search_space_name.value_or("default"), profile.rows, numbers_in(profile, spec));
@@ -195,12 +219,33 @@ Result<> set_search(const StudyRequest& request, const TableProfile& profile, St
     space = std::move(*parsed);
   }
   if (auto ok = set_engine(request, space); !ok) return ok;
-  if (auto ok = check_initial(space, request.initial, spec.trials); !ok) return ok;
-  for (const Params& params : request.initial)
-    spec.initial.push_back(conform(space, params));
-  spec.search_space_json = to_json(space);
-  const auto complete = parse_search_space(spec.search_space_json);
-  return complete ? Result<>{} : wrong("search_space", complete.error().detail);
+  return set_space(request, space, spec);
+}
+
+/// Any names: only the program that asks knows what they mean.
+Result<> set_outside_search(const StudyRequest& request, StudySpec& spec) {
+  if (!request.search_space_json)
+    return wrong("search_space", "is needed and missing: an object of parameters and their ranges");
+  const auto space = parse_search_space(*request.search_space_json);
+  if (!space) return wrong("search_space", space.error().detail);
+  if (space->parameters.empty()) return wrong("search_space", "has no parameter");
+  return set_space(request, *space, spec);
+}
+
+Result<> set_outside_goal(const StudyRequest& request, StudySpec& spec) {
+  const std::pair<const char*, bool> strangers[] = {{"dataset", !request.dataset.empty()},
+                                                    {"target", !request.target.empty()},
+                                                    {"engine", request.engine.has_value()},
+                                                    {"split", request.split.has_value()},
+                                                    {"patience", request.patience.has_value()},
+                                                    {"requires", !request.required_labels.empty()}};
+  for (const auto& [field, is_given] : strangers) {
+    if (is_given) return wrong(field, "a study whose task is outside has none; leave it out");
+  }
+  spec.task = kOutsideTask;
+  spec.metric = request.metric.value_or("value");
+  spec.maximize = request.direction == "maximize";
+  return check_outside_metric(spec.metric);
 }
 
 Result<> set_split(const StudyRequest& request,
@@ -214,8 +259,8 @@ Result<> set_split(const StudyRequest& request,
   return {};
 }
 
-Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySpec& spec) {
-  spec.name = request.name.value_or(to_name(dataset.name));
+Result<> set_labels(const StudyRequest& request, std::string_view usual_name, StudySpec& spec) {
+  spec.name = request.name.value_or(to_name(usual_name));
   if (auto ok = check_name(spec.name); !ok) return ok;
   if (auto ok = check_labels(request.use_case, request.tags); !ok) return ok;
   spec.use_case = request.use_case;
@@ -223,6 +268,18 @@ Result<> set_labels(const StudyRequest& request, const Dataset& dataset, StudySp
   spec.priority = request.priority.value_or(0);
   spec.required_labels = request.required_labels;
   return check_service(spec);
+}
+
+Result<> check_goal(const StudySpec& spec) {
+  if (is_outside(spec)) return check_outside_metric(spec.metric);
+  const auto task = task_from_name(spec.task);
+  if (!task) return wrong("task", fmt::format("\"{}\" is none", spec.task));
+  const auto metric = metric_from_name(spec.metric);
+  if (!metric || !fits(*metric, *task))
+    return wrong("metric", fmt::format("\"{:.80}\" does not measure {}", spec.metric, spec.task));
+  if (spec.maximize != (direction_of(*metric) == MetricDirection::maximize))
+    return wrong("metric", fmt::format("{} is sought in the other direction", spec.metric));
+  return {};
 }
 
 Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec& spec) {
@@ -254,13 +311,22 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
   StudySpec spec;
   spec.dataset = dataset.id;
   spec.target = request.target;
-  if (auto ok = set_labels(request, dataset, spec); !ok) return ok.error();
+  if (auto ok = set_labels(request, dataset.name, spec); !ok) return ok.error();
   if (auto ok = set_numbers(request, slots, spec); !ok) return ok.error();
   if (auto ok = set_split(request, dataset, profile, find, spec); !ok) return ok.error();
   TableProfile learned = profile;
   set_key_aside(spec.split, learned);
   if (auto ok = set_task(request, learned, spec); !ok) return ok.error();
   if (auto ok = set_search(request, learned, spec); !ok) return ok.error();
+  return spec;
+}
+
+Result<StudySpec> complete_outside_spec(const StudyRequest& request, std::uint32_t slots) {
+  StudySpec spec;
+  if (auto ok = set_labels(request, kOutsideTask, spec); !ok) return ok.error();
+  if (auto ok = set_numbers(request, slots, spec); !ok) return ok.error();
+  if (auto ok = set_outside_goal(request, spec); !ok) return ok.error();
+  if (auto ok = set_outside_search(request, spec); !ok) return ok.error();
   return spec;
 }
 
@@ -273,16 +339,10 @@ bool is_dataset_name(std::string_view name, std::size_t most) {
 Result<> check_spec(const StudySpec& spec) {
   if (auto ok = check_name(spec.name); !ok) return ok;
   if (auto ok = check_numbers(spec); !ok) return ok;
-  const auto task = task_from_name(spec.task);
-  if (!task) return wrong("task", fmt::format("\"{}\" is none", spec.task));
-  const auto metric = metric_from_name(spec.metric);
-  if (!metric || !fits(*metric, *task))
-    return wrong("metric", fmt::format("\"{:.80}\" does not measure {}", spec.metric, spec.task));
-  if (spec.maximize != (direction_of(*metric) == MetricDirection::maximize))
-    return wrong("metric", fmt::format("{} is sought in the other direction", spec.metric));
+  if (auto ok = check_goal(spec); !ok) return ok;
   const auto space = parse_search_space(spec.search_space_json);
   if (!space) return wrong("search_space", space.error().detail);
-  if (auto ok = check_initial(*space, spec.initial, spec.trials); !ok) return ok;
+  if (auto ok = check_initial(spec, *space, spec.initial); !ok) return ok;
   if (auto ok = check_split(spec.split); !ok) return ok;
   if (auto ok = check_service(spec); !ok) return ok;
   return check_labels(spec.use_case, spec.tags);

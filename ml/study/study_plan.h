@@ -23,6 +23,7 @@ struct StudyRequest {
   std::optional<std::string> name;
   std::optional<std::string> task;
   std::optional<std::string> metric;
+  std::optional<std::string> direction;  ///< minimize or maximize
   std::optional<std::uint32_t> trials;
   std::optional<std::uint64_t> time_limit_s;
   std::optional<std::uint64_t> seed;
@@ -49,6 +50,10 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const TableProfile& profile,
                                 std::uint32_t slots,
                                 const FindDataset& find);
+
+/// Of a study whose objective is an outside program: its search space is given, with any names; its
+/// metric is any name. Errors: as above.
+Result<StudySpec> complete_outside_spec(const StudyRequest& request, std::uint32_t slots);
 
 inline constexpr std::size_t kDatasetNameMax = 128;  ///< bytes
 

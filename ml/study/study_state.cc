@@ -233,6 +233,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
     return std::max(level_of_table(dataset->dataset), packed);
   }
   const auto* study = std::get_if<CreateStudy>(&body);
+  if (study != nullptr && is_outside(study->spec)) return kOutsideLevel;
   if (study != nullptr && is_of_level_7(study->spec)) return kQueuesLevel;
   if (study != nullptr && is_of_level_6(study->spec)) return 6;
   if (study != nullptr && is_of_level_5(study->spec)) return 5;
@@ -242,6 +243,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
                             std::holds_alternative<ExtendStudy>(body);
   if (is_of_queues) return kQueuesLevel;
   if (std::holds_alternative<YieldTrial>(body)) return kMovesLevel;
+  if (std::holds_alternative<AskTrial>(body)) return kOutsideLevel;
   // What is adopted may hold such a dataset or study.
   return std::holds_alternative<Adopt>(body) ? kFeatureLevel : 1;
 }

@@ -216,6 +216,7 @@ void fill(wire::AttemptEnds* out, const AttemptEnds& ends) {
   out->set_made_way(ends.made_way);
   out->set_killed(ends.killed);
   out->set_moved(ends.moved);
+  out->set_not_told(ends.not_told);
 }
 
 AttemptEnds read(const wire::AttemptEnds& in) {
@@ -224,7 +225,8 @@ AttemptEnds read(const wire::AttemptEnds& in) {
           .out_of_memory = in.out_of_memory(),
           .made_way = in.made_way(),
           .killed = in.killed(),
-          .moved = in.moved()};
+          .moved = in.moved(),
+          .not_told = in.not_told()};
 }
 
 void fill(wire::PastAttempt* out, const PastAttempt& past) {
@@ -236,7 +238,7 @@ void fill(wire::PastAttempt* out, const PastAttempt& past) {
 
 std::optional<PastAttempt> read(const wire::PastAttempt& in) {
   PastAttempt past;
-  if (!from_number(in.end(), AttemptEnd::moved, past.end)) return std::nullopt;
+  if (!from_number(in.end(), AttemptEnd::not_told, past.end)) return std::nullopt;
   past.attempt = ml::read(in.attempt());
   past.peak_mb = in.peak_mb();
   past.why = in.why();
@@ -289,6 +291,8 @@ std::string encode(const Trial& trial) {
   fill(out.mutable_current(), trial.current);
   out.set_attempts(trial.attempts);
   if (!trial.queued_at.is_none()) out.set_queued_at(to_raw(trial.queued_at.bytes));
+  out.set_lease_ms(trial.lease_ms);
+  out.set_due_ms(trial.due_ms);
   if (trial.ends != AttemptEnds{}) fill(out.mutable_ends(), trial.ends);
   for (const auto& past : trial.past)
     fill(out.add_past(), past);
@@ -388,6 +392,8 @@ Result<Trial> decode_trial(std::string_view bytes) {
   trial.current = read(in.current());
   trial.attempts = in.attempts();
   from_raw(in.queued_at(), trial.queued_at.bytes);
+  trial.lease_ms = in.lease_ms();
+  trial.due_ms = in.due_ms();
   if (in.has_ends()) trial.ends = read(in.ends());
   for (const auto& each : in.past()) {
     auto past = read(each);

@@ -1,6 +1,7 @@
 // Each rule either says what it made or why the command is refused.
 #include "ml/study/trial_rules.h"
 
+#include "ml/search/pruner.h"
 #include "ml/study/register_model.h"
 #include "ml/study/study_state.h"
 #include "node/base/assert.h"
@@ -105,6 +106,8 @@ std::string last_straw(const AttemptEnds& ends, std::uint64_t need_mb, const std
     return fmt::format("{} nodes were lost while they ran it", kLossesMax);
   if (ends.killed >= kLossesMax)
     return fmt::format("was killed {} times; the last time: {}", kLossesMax, reason);
+  if (ends.not_told >= kNotToldMax)
+    return fmt::format("was asked for {} times and its value never told", kNotToldMax);
   if (ends.out_of_memory >= kMemoryKillsMax)
     return fmt::format(
         "ran out of memory {} times, the last time with {} MB reserved", kMemoryKillsMax, need_mb);
@@ -206,7 +209,7 @@ void end_as_said(Transaction& tx, Study& study, Trial& trial, const FinishTrial&
   trial.error = command.error;
   if (command.state == TrialState::completed && state == TrialState::failed)
     trial.error = "the value is not a finite number";
-  trial.rungs = command.rungs;
+  if (trial.lease_ms == 0) trial.rungs = command.rungs;
   const bool has_value = state == TrialState::completed ||
                          (state == TrialState::pruned && std::isfinite(command.value));
   if (has_value) {
@@ -231,8 +234,54 @@ void expire(Transaction& tx, const ExpireAttempts::Item& item, const std::string
   }
   auto trial = find_trial(tx.view(), item.study, *item.number);
   if (!trial || trial->state != TrialState::running || trial->current.token != item.token) return;
-  retry_or_fail(tx, *study, *trial, AttemptEnd::node_gone, reason);
+  const AttemptEnd end = trial->lease_ms > 0 ? AttemptEnd::not_told : AttemptEnd::node_gone;
+  retry_or_fail(tx, *study, *trial, end, reason);
   tx.put(*study);
+}
+
+/// A queued trial becomes a running one. Stores both.
+Outcome start(Transaction& tx, Study& study, Trial& trial, NodeId node, std::uint64_t lease_ms) {
+  move_trial(study, trial, TrialState::running);
+  trial.queued_at = {};
+  trial.current = {.token = tx.token(), .node = node};
+  trial.lease_ms = lease_ms;
+  trial.due_ms = lease_ms == 0 ? 0 : tx.now_ms() + lease_ms;
+  ++trial.attempts;
+  trial.started_ms = tx.wall_ms();
+  tx.erase(keys::curve(study.id, trial.number));
+  tx.put(trial);
+  tx.put(study);
+  tx.event("trial_started",
+           {{"study", study.id},
+            {"number", trial.number},
+            {"node", node.is_none() ? "" : node.hex()},
+            {"attempt", trial.attempts}});
+  return {.id = {}, .number = tx.token(), .error = {}};
+}
+
+/// Its program lives. What it reports first at or after a rung counts there.
+void hear_of(Transaction& tx, Trial& trial, CurvePoint point) {
+  const auto study = find_study(tx.view(), trial.study);
+  if (!study) return;
+  trial.due_ms = tx.now_ms() + trial.lease_ms;
+  trial.epochs = std::max(trial.epochs, point.epoch);
+  const auto rungs = rung_epochs(study->spec.epochs);
+  const double value = study->spec.maximize ? -point.value : point.value;
+  while (trial.rungs.size() < rungs.size() && rungs[trial.rungs.size()] <= point.epoch)
+    trial.rungs.push_back(value);
+  tx.put(trial);
+}
+
+/// What its process measured; of an outside program's, how long it was away.
+void take_measures(Transaction& tx, Trial& trial, const FinishTrial& command) {
+  if (trial.lease_ms > 0) {
+    trial.seconds =
+        static_cast<double>(tx.wall_ms() - std::min(trial.started_ms, tx.wall_ms())) / 1000;
+    return;
+  }
+  trial.seconds = command.seconds;
+  trial.epochs = command.epochs;
+  trial.peak_mb = command.peak_mb;
 }
 
 /// False if it no longer waits there.
@@ -265,6 +314,10 @@ void set_status(Transaction& tx, Study& study, StudyStatus status, std::string_v
 
 /// All trials are final: refit the best one, or end as failed if there is none.
 void finish_search(Transaction& tx, Study& study, std::string_view reason) {
+  if (study.best_number && is_outside(study.spec)) {
+    set_status(tx, study, StudyStatus::completed, reason);
+    return;
+  }
   if (study.best_number) {
     study.final_job.state = FinalState::queued;
     set_status(tx, study, StudyStatus::finishing, reason);
@@ -344,33 +397,43 @@ Outcome run(Transaction& tx, const StartTrial& command) {
   }
   if (study.status == StudyStatus::paused)
     return refused(Errc::conflict, fmt::format("study {} is paused", study.id));
-  move_trial(study, trial, TrialState::running);
-  trial.queued_at = {};
-  trial.current = {.token = tx.token(), .node = command.node};
-  ++trial.attempts;
-  trial.started_ms = tx.wall_ms();
-  tx.erase(keys::curve(command.study, command.number));
-  tx.put(trial);
-  tx.put(study);
-  tx.event("trial_started",
-           {{"study", study.id},
-            {"number", trial.number},
-            {"node", command.node.hex()},
-            {"attempt", trial.attempts}});
-  return {.id = {}, .number = tx.token(), .error = {}};
+  if (is_outside(study.spec))
+    return refused(Errc::conflict, fmt::format("an outside program runs study {}", study.id));
+  return start(tx, study, trial, command.node, 0);
+}
+
+Outcome run(Transaction& tx, const AskTrial& command) {
+  auto study = find_study(tx.view(), command.study);
+  if (!study) return refused(study.error());
+  if (!is_outside(study->spec) || command.lease_ms == 0)
+    return refused(Errc::conflict,
+                   fmt::format("study {} is trained by the swarm's nodes", study->id));
+  if (study->status != StudyStatus::running)
+    return refused(Errc::conflict,
+                   fmt::format("study {} is {}", study->id, to_string(study->status)));
+  auto open = open_trials(tx.view(), *study);
+  const auto next = std::ranges::find(open, TrialState::queued, &Trial::state);
+  if (next == open.end())
+    return refused(Errc::conflict, fmt::format("no trial of study {} waits", study->id));
+  next->rungs.clear();
+  next->epochs = 0;
+  auto started = start(tx, *study, *next, {}, command.lease_ms);
+  started.id = std::to_string(next->number);
+  return started;
 }
 
 Outcome run(Transaction& tx, const ReportProgress& command) {
   std::map<std::pair<std::string, std::uint32_t>, Curve> curves;
   std::map<std::pair<std::string, std::uint32_t>, CurvePoint> last;
   for (const auto& item : command.points) {
-    const auto trial = find_trial(tx.view(), item.study, item.number);
+    auto trial = find_trial(tx.view(), item.study, item.number);
     if (!trial || trial->state != TrialState::running || trial->current.token != item.token)
       continue;  // A late word of an attempt that is over.
     const auto key = std::pair{item.study, item.number};
     auto [at, is_new] = curves.try_emplace(key);
     if (is_new) at->second = find_curve(tx.view(), item.study, item.number);
     add_point(at->second, item.point);
+    if (trial->lease_ms > 0) hear_of(tx, *trial, item.point);
     last[key] = item.point;
   }
   for (const auto& [key, curve] : curves)
@@ -415,10 +478,8 @@ Outcome run(Transaction& tx, const FinishTrial& command) {
                                command.number,
                                trial.current.token));
   }
-  trial.seconds = command.seconds;
-  trial.epochs = command.epochs;
-  trial.peak_mb = command.peak_mb;
-  study.trial_seconds += command.seconds;
+  take_measures(tx, trial, command);
+  study.trial_seconds += trial.seconds;
   const bool brings_nothing = said_state(command) != TrialState::completed && command.may_retry;
   if (!brings_nothing)
     end_as_said(tx, study, trial, command);

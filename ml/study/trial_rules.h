@@ -12,7 +12,8 @@ namespace starling::ml {
 
 void set_status(Transaction& tx, Study& study, StudyStatus status, std::string_view reason);
 
-/// All trials are final: the best one is to be refitted, or the study fails if there is none.
+/// All trials are final: the best one is to be refitted, or the study fails if there is none. Where
+/// the objective is outside there is nothing to refit: the study is complete.
 void finish_search(Transaction& tx, Study& study, std::string_view reason);
 
 /// A running study whose trials are all final goes on to its end. To be called where one ended.
@@ -31,6 +32,9 @@ Outcome run(Transaction& tx, const MoveTrials& command);
 
 /// The outcome's number is the token.
 Outcome run(Transaction& tx, const StartTrial& command);
+
+/// Refusals: `conflict` if none waits, or the study's objective is not outside.
+Outcome run(Transaction& tx, const AskTrial& command);
 Outcome run(Transaction& tx, const ReportProgress& command);
 
 /// A repeat changes nothing. Refusals: `conflict` if the attempt is not the running one.

@@ -375,7 +375,8 @@ void write_commands() {
       MoveTrials{{{"s-1", 0, {}, node_number(3)}, {"s-1", 1, node_number(4), {}}}, "stolen"},
       PauseStudy{"s-1", true},
       ExtendStudy{"s-1", 5},
-      YieldTrial{"s-1", 4, 17, node_number(3), "drained"}};
+      YieldTrial{"s-1", 4, 17, node_number(3), "drained"},
+      AskTrial{"s-1", 600'000}};
   for (std::size_t i = 0; i < bodies.size(); ++i)
     write("command",
           fmt::format("kind_{:02}", i),

@@ -66,9 +66,13 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(YieldTrial{}), 8U);
   EXPECT_EQ(feature_level_of(PauseStudy{}), 7U);
   EXPECT_EQ(feature_level_of(ExtendStudy{}), 7U);
-  EXPECT_EQ(kFeatureLevel, 8U);
+  EXPECT_EQ(feature_level_of(AskTrial{}), 9U);
+  EXPECT_EQ(kFeatureLevel, 9U);
   CreateStudy study;
   EXPECT_EQ(feature_level_of(study), 1U);
+  study.spec.task = kOutsideTask;
+  EXPECT_EQ(feature_level_of(study), 9U);
+  study.spec.task = "regression";
   study.spec.split.method = SplitMethod::kfold;
   EXPECT_EQ(feature_level_of(study), 4U);
   study.spec.split = {};

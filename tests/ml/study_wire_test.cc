@@ -48,7 +48,8 @@ std::vector<std::string> encoded_commands() {
       MoveTrials{{{"s", 1, {}, node_of(2)}, {"s", 2, node_of(1), {}}}, "stolen"},
       PauseStudy{"s", true},
       ExtendStudy{"s", 5},
-      YieldTrial{"s", 4, 17, node_of(3), "drained"}};
+      YieldTrial{"s", 4, 17, node_of(3), "drained"},
+      AskTrial{"s", 60'000}};
   std::vector<std::string> all;
   for (const auto& body : bodies)
     all.push_back(encode(Command{"key", "hash", 9, 10, body}));

@@ -96,6 +96,79 @@ TEST(Yield, TheResultOfWhoHadGoneOnAllTheSameCounts) {
   EXPECT_EQ(swarm.run(StartTrial{"s-1", 0, node_of(2)}).error->code, Errc::conflict);
 }
 
+Swarm outside_swarm(std::uint32_t trials) {
+  Swarm swarm;
+  swarm.raise_level();
+  StudySpec spec;
+  spec.name = "outside";
+  spec.task = kOutsideTask;
+  spec.metric = "cost";
+  spec.trials = trials;
+  spec.parallelism = trials;
+  spec.search_space_json = R"({"x":{"type":"float","low":0,"high":1}})";
+  EXPECT_FALSE(swarm.run(CreateStudy{"s-1", spec}).error);
+  for (std::uint32_t number = 0; number < trials; ++number)
+    swarm.queue(number);
+  return swarm;
+}
+
+TEST(Outside, TrialsAreGivenOutInTurnAndNoNodeStartsOne) {
+  auto swarm = outside_swarm(2);
+  EXPECT_EQ(swarm.run(StartTrial{"s-1", 0, node_of(1)}).error->code, Errc::conflict);
+  for (const char* number : {"0", "1"}) {
+    const auto asked = swarm.run(AskTrial{"s-1", 1000});
+    EXPECT_FALSE(asked.error);
+    EXPECT_EQ(asked.id, number);
+    EXPECT_EQ(asked.number, swarm.index);
+  }
+  EXPECT_EQ(swarm.run(AskTrial{"s-1", 1000}).error->code, Errc::conflict);
+  EXPECT_EQ(swarm.trial(0).due_ms, swarm.now_ms + 1000);
+  EXPECT_TRUE(swarm.trial(0).current.node.is_none());
+  EXPECT_EQ(swarm_with(1).run(AskTrial{"s-1", 1000}).error->code, Errc::conflict)
+      << "nodes train that study";
+}
+
+TEST(Outside, AStepRenewsTheLeaseAndTimeIsWhatItWasAway) {
+  auto swarm = outside_swarm(1);
+  const auto token = swarm.run(AskTrial{"s-1", 1000}).number;
+  swarm.now_ms += 900;
+  EXPECT_FALSE(swarm.run(ReportProgress{{{"s-1", 0, token, {3, 0.5}}}}).error);
+  EXPECT_EQ(swarm.trial(0).due_ms, swarm.now_ms + 1000);
+  EXPECT_EQ(swarm.trial(0).epochs, 3U);
+  swarm.now_ms += 600;
+  EXPECT_FALSE(swarm.finish(0, token, 0.25).error);
+  EXPECT_EQ(swarm.trial(0).seconds, 1.5);
+  EXPECT_EQ(swarm.trial(0).epochs, 3U);
+  EXPECT_EQ(swarm.study().status, StudyStatus::completed);
+  EXPECT_EQ(swarm.study().final_job.state, FinalState::none);
+}
+
+TEST(Outside, WhatIsNeverToldFailsInTheEndAndALateWordCountsWhileNoneIsNewer) {
+  auto swarm = outside_swarm(2);
+  std::uint64_t token = 0;
+  for (std::uint32_t i = 1; i <= kNotToldMax; ++i) {
+    EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
+    token = swarm.run(AskTrial{"s-1", 1000}).number;
+    expire(swarm, 0, token);
+    EXPECT_EQ(swarm.trial(0).past.back().end, AttemptEnd::not_told);
+  }
+  EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
+  EXPECT_THAT(swarm.trial(0).error, HasSubstr("10 times"));
+  token = swarm.run(AskTrial{"s-1", 1000}).number;
+  expire(swarm, 1, token);
+  EXPECT_FALSE(swarm.finish(1, token, 2.0).error);
+  EXPECT_EQ(swarm.trial(1).state, TrialState::completed);
+  EXPECT_EQ(swarm.study().status, StudyStatus::completed);
+}
+
+TEST(Outside, APausedStudyGivesNothingOut) {
+  auto swarm = outside_swarm(1);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", true}).error);
+  EXPECT_EQ(swarm.run(AskTrial{"s-1", 1000}).error->code, Errc::conflict);
+  EXPECT_FALSE(swarm.run(PauseStudy{"s-1", false}).error);
+  EXPECT_FALSE(swarm.run(AskTrial{"s-1", 1000}).error);
+}
+
 TEST(LackOfMemory, AsksForHalfAsMuchAgainAndCostsNoAttempt) {
   auto swarm = swarm_with(1);
   EXPECT_FALSE(swarm.lack_memory(0, swarm.start(0)).error);

@@ -85,6 +85,7 @@ struct Api::State {
     for (const auto& group : {swarm_routes(),
                               dataset_routes(),
                               study_routes(),
+                              outside_routes(),
                               model_routes(),
                               event_routes(),
                               register_routes(),

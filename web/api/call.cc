@@ -90,7 +90,7 @@ std::optional<Committed> answered_before(const Call& call, ContentHash content) 
   const auto view = call.node().state();
   const auto answer = ml::recorded_answer(*view, command);
   if (!answer || answer->error) return std::nullopt;
-  return Committed{call.node().applied(), answer->id};
+  return Committed{call.node().applied(), answer->id, answer->number};
 }
 
 asio::awaitable<OrResponse<ml::Recorded>> record(Call& call,
@@ -147,7 +147,7 @@ asio::awaitable<OrResponse<Committed>> commit(Call& call,
   if (recorded->outcome.error) {
     co_return with_index(problem_from(*recorded->outcome.error), recorded->index);
   }
-  co_return Committed{recorded->index, recorded->outcome.id};
+  co_return Committed{recorded->index, recorded->outcome.id, recorded->outcome.number};
 }
 
 Response with_index(Response response, LogIndex index) {

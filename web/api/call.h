@@ -81,7 +81,8 @@ asio::awaitable<std::optional<Response>> see_all_committed(Call& call);
 
 struct Committed {
   LogIndex index;
-  std::string id;  ///< of what was created
+  std::string id;            ///< of what was created
+  std::uint64_t number = 0;  ///< as the command's outcome has it
 };
 
 /// Checks the form of the Idempotency-Key, before any work is done (400).

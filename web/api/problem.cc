@@ -7,14 +7,16 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::array<std::string_view, 34> kFields{
+constexpr std::array<std::string_view, 43> kFields{
     "dataset",  "target",       "name",          "task",        "metric",
     "trials",   "time_limit_s", "seed",          "parallelism", "search_space",
     "initial",  "epochs",       "patience",      "use_case",    "tags",
     "rows",     "version",      "allow_missing", "after",       "Idempotency-Key",
     "key",      "value",        "pairs",         "delimiter",   "decimal",
     "encoding", "header",       "skip",          "columns",     "engine",
-    "split",    "priority",     "requires",      "pruner"};
+    "split",    "priority",     "requires",      "pruner",      "direction",
+    "number",   "token",        "step",          "state",       "metrics",
+    "error",    "lease_s",      "wait_s"};
 
 unsigned status_of(Errc code) {
   switch (code) {

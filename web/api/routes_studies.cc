@@ -122,6 +122,8 @@ std::uint32_t slots_of(const SwarmStatus& swarm) {
 Result<ml::StudySpec> planned(const Call& call, const Json& body, bool& is_unknown) {
   const auto request = study_request_from(body);
   if (!request) return request.error();
+  if (request->task == ml::kOutsideTask)
+    return ml::complete_outside_spec(*request, slots_of(call.node().swarm()));
   const auto dataset = ml::find_dataset(*call.node().state(), request->dataset);
   is_unknown = !dataset;
   if (!dataset) return field_error("dataset", dataset.error().detail);
@@ -247,6 +249,13 @@ asio::awaitable<Response> reproduce_study(Call& call) {
                       fmt::format("study {} is {}: wait for its end, then reproduce it",
                                   study->id,
                                   to_string(study->status)));
+  }
+  if (ml::is_outside(study->spec)) {
+    co_return problem(409,
+                      "conflict",
+                      fmt::format("study {} was computed by an outside program, which the swarm "
+                                  "cannot run again",
+                                  study->id));
   }
   ml::CommandBody command = ml::CreateStudy{drawn_id("s"), spec_to_reproduce(*view, *study)};
   const auto done = co_await commit(call, std::move(command), hash);

@@ -13,10 +13,11 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 20> kFields{
+constexpr std::array<std::string_view, 21> kFields{
     "dataset",  "target",      "name",         "task",    "metric",   "trials",   "time_limit_s",
     "seed",     "parallelism", "search_space", "initial", "epochs",   "patience", "engine",
-    "use_case", "tags",        "split",        "pruner",  "priority", "requires"};
+    "use_case", "tags",        "split",        "pruner",  "priority", "requires", "direction"};
+constexpr std::array<std::string_view, 2> kDirections{"minimize", "maximize"};
 constexpr std::array<std::string_view, 9> kMetrics{
     "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
 
@@ -38,11 +39,19 @@ Result<std::string> required(const JsonFields& fields, std::string_view field) {
   return **text;
 }
 
+Result<std::string> optional_text(const JsonFields& fields, std::string_view field) {
+  auto text = fields.text(field, kReferenceMax);
+  if (!text) return text.error();
+  return std::move(*text).value_or("");
+}
+
 Result<> read_names(const JsonFields& fields, ml::StudyRequest& request) {
-  auto dataset = required(fields, "dataset");
+  const bool is_outside = request.task == ml::kOutsideTask;
+  const auto read = is_outside ? optional_text : required;
+  auto dataset = read(fields, "dataset");
   if (!dataset) return dataset.error();
   request.dataset = std::move(*dataset);
-  auto target = required(fields, "target");
+  auto target = read(fields, "target");
   if (!target) return target.error();
   request.target = std::move(*target);
   auto name = fields.text("name", kReferenceMax);
@@ -59,9 +68,13 @@ Result<> read_goal(const JsonFields& fields, ml::StudyRequest& request) {
   auto task = fields.text("task", kReferenceMax);  // Which tasks there are is the planner's to say.
   if (!task) return task.error();
   if (*task && **task != "auto") request.task = std::move(*task);
-  auto metric = fields.one_of("metric", kMetrics);
+  auto metric = request.task == ml::kOutsideTask ? fields.text("metric", kReferenceMax)
+                                                 : fields.one_of("metric", kMetrics);
   if (!metric) return metric.error();
   request.metric = std::move(*metric);
+  auto direction = fields.one_of("direction", kDirections);
+  if (!direction) return direction.error();
+  request.direction = std::move(*direction);
   auto engine = fields.text("engine", kReferenceMax);
   if (!engine) return engine.error();
   request.engine = std::move(*engine);
@@ -218,8 +231,8 @@ Result<ml::StudyRequest> study_request_from(const Json& body) {
   if (!fields) return fields.error();
 
   ml::StudyRequest request;
-  for (const auto read : {&read_names,
-                          &read_goal,
+  for (const auto read : {&read_goal,
+                          &read_names,
                           &read_numbers,
                           &read_search,
                           &read_words,

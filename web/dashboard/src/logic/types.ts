@@ -132,6 +132,9 @@ export interface Study {
   } | null;
 }
 
+/** Its trials are computed by a program outside the swarm, which asks for them. */
+export const isOutside = (study: Study) => study.task === "outside";
+
 export type TrialState =
   "queued" | "running" | "completed" | "pruned" | "failed" | "infeasible" | "cancelled";
 

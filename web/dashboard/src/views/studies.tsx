@@ -1,5 +1,6 @@
 import { useEvents, useResource, useTitle } from "../hooks";
 import { formatAgo, formatNumber, metricLabel } from "../logic/format";
+import { isOutside } from "../logic/types";
 import type { Study } from "../logic/types";
 import { Empty, Loading, Problem, State, TableBox } from "../parts/basics";
 import { TrialProgress } from "../parts/trial_progress";
@@ -72,8 +73,10 @@ function StudyTable({ studies }: { studies: Study[] }) {
                 <span class="sub">{metricLabel(study.metric)}</span>
               </td>
               <td class="wide-only">
-                {study.dataset_name}
-                <span class="sub">predicts {study.target}</span>
+                {isOutside(study) ? "an outside program" : study.dataset_name}
+                <span class="sub">
+                  {isOutside(study) ? `computes ${study.metric}` : `predicts ${study.target}`}
+                </span>
               </td>
               <td class="num wide-only">{formatAgo(study.created_ms, now.value)}</td>
             </tr>

@@ -15,6 +15,7 @@ import {
 import { splitSentence } from "../logic/forms";
 import { applyEvent, bestTrial, countTrials, mergeRead } from "../logic/trials";
 import type { Trials } from "../logic/trials";
+import { isOutside } from "../logic/types";
 import type { Params, Study, Trial } from "../logic/types";
 import { Empty, Loading, MetricTable, Problem, State, isMissing } from "../parts/basics";
 import { ObjectiveChart } from "../parts/objective_chart";
@@ -85,7 +86,7 @@ export function StudyPage({ id }: { id: string }) {
           />
         </section>
         <div class="side">
-          <ResultCard study={known} />
+          {!isOutside(known) && <ResultCard study={known} />}
           <BestCard study={known} />
         </div>
       </div>
@@ -132,15 +133,31 @@ function StudyHead({ study, reload }: { study: Study; reload: () => void }) {
           </span>
         </h1>
         <p class="quiet">
-          Predicts <b>{study.target}</b> from {study.dataset_name} ({study.task},{" "}
-          {metricLabel(study.metric)}). Seed <span class="num">{study.seed}</span>,{" "}
+          <Aim study={study} /> Seed <span class="num">{study.seed}</span>,{" "}
           {study.parallelism} in parallel, started {formatAgo(study.created_ms, now.value)},{" "}
-          {formatSeconds(study.cost.trial_seconds)} of training
+          {formatSeconds(study.cost.trial_seconds)} of {isOutside(study) ? "computing" : "training"}
           {kOpen.has(study.status) ? " so far" : ""}.
         </p>
       </div>
       <StudyActions study={study} done={reload} />
     </div>
+  );
+}
+
+function Aim({ study }: { study: Study }) {
+  if (isOutside(study)) {
+    return (
+      <>
+        A program outside the swarm computes <b>{study.metric}</b>, to{" "}
+        {study.direction === "maximize" ? "be great" : "be small"}.
+      </>
+    );
+  }
+  return (
+    <>
+      Predicts <b>{study.target}</b> from {study.dataset_name} ({study.task},{" "}
+      {metricLabel(study.metric)}).
+    </>
   );
 }
 
