@@ -163,6 +163,7 @@ ml::MemoryWatchSources NodeWork::memory_sources() {
                           .stalled_percent = state.stalled_percent};
   };
   return {.look = look,
+          .ease = [this](const std::string& why) { return host_.ease(why); },
           .make_way = [this](const std::string& why) { return host_.make_way(why); },
           .on_room = [this] { queue_.wake(); }};
 }

@@ -3,15 +3,19 @@
 /// Threads: none. Pure.
 #pragma once
 
-#include <algorithm>
+#include "node/base/clock.h"
+
 #include <cstdint>
+#include <optional>
 
 namespace starling::ml {
 
+/// From the least to the greatest.
 enum class MemoryCall : std::uint8_t {
   go_on,
   hold,      ///< begin nothing new
-  make_way,  ///< end the youngest trial, which goes on from its checkpoint when there is room
+  ease,      ///< the youngest of several trials goes on elsewhere, from the end of its epoch
+  make_way,  ///< end the youngest trial now, which goes on from its last checkpoint
 };
 
 /// What a node sees. Bytes.
@@ -23,19 +27,25 @@ struct MemorySeen {
   double stalled_percent = 0;  ///< of the last ten seconds (pressure stall information)
 };
 
-/// Hold below a tenth of the limit or 512 MB, whichever is less, and where a fifth of the time was
-/// lost to waiting for memory; make way below half as much. The same for the node's own budget,
-/// which may be far less than the machine has.
-inline MemoryCall memory_call(const MemorySeen& seen) {
-  static constexpr std::uint64_t kHoldMost = std::uint64_t{512} << 20;
-  constexpr double kStalledPercent = 20;
-  const auto least = [](std::uint64_t limit) { return std::min(limit / 10, kHoldMost); };
-  const std::uint64_t left = seen.budget - std::min(seen.budget, seen.used);
-  if (seen.free < least(seen.limit) / 2 || left < least(seen.budget) / 2)
-    return MemoryCall::make_way;
-  const bool is_short = seen.free < least(seen.limit) || left < least(seen.budget) ||
-                        seen.stalled_percent > kStalledPercent;
-  return is_short ? MemoryCall::hold : MemoryCall::go_on;
-}
+/// How bad it is: `hold` where a fifth of the time was lost to waiting for memory, `ease` below a
+/// tenth of the limit or 512 MB, whichever is less, `make_way` below half as much. The same for the
+/// node's own budget, which may be far less than the machine has.
+MemoryCall memory_call(const MemorySeen& seen);
+
+inline constexpr std::chrono::seconds kEaseAfter{2};      ///< short for so long: no passing peak
+inline constexpr std::chrono::seconds kBetweenEases{10};  ///< an epoch ends, its memory comes back
+inline constexpr std::chrono::seconds kBetweenEnds{2};
+
+/// What is to be done, look by look: one trial at a time, since its memory comes back a little
+/// later.
+class MemoryPressure {
+ public:
+  MemoryCall look(const MemorySeen& seen, MonoTime now);
+
+ private:
+  std::optional<MonoTime> short_since_;
+  std::optional<MonoTime> eased_;
+  std::optional<MonoTime> ended_;
+};
 
 }  // namespace starling::ml

@@ -1,5 +1,6 @@
 #include "ml/work/memory_watch.h"
 
+#include "node/base/clock.h"
 #include "node/net/spawn.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -12,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 500ms;
-constexpr auto kBetweenEnds = 2s;
 
 std::string sentence_of(const MemorySeen& seen) {
   return fmt::format(
@@ -47,14 +47,13 @@ asio::awaitable<void> MemoryWatch::run() {
 
 void MemoryWatch::look() {
   const MemorySeen seen = sources_.look();
-  const MemoryCall call = memory_call(seen);
+  const MemoryCall call = pressure_.look(seen, mono_now());
   const bool was_short = is_short_.exchange(call != MemoryCall::go_on);
   if (was_short != is_short_)
     log_.warn("{}: {}", is_short_ ? "begins no trials" : "has room again", sentence_of(seen));
   if (was_short && !is_short_) sources_.on_room();
-  const auto now = std::chrono::steady_clock::now();
-  if (call != MemoryCall::make_way || now < next_end_) return;
-  if (sources_.make_way(sentence_of(seen))) next_end_ = now + kBetweenEnds;
+  if (call == MemoryCall::ease) sources_.ease(sentence_of(seen));
+  if (call == MemoryCall::make_way) sources_.make_way(sentence_of(seen));
 }
 
 }  // namespace starling::ml

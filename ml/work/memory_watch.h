@@ -1,5 +1,5 @@
-/// Looks twice a second whether this node runs short of memory, and ends its youngest trial before
-/// the kernel ends something.
+/// Looks twice a second whether this node runs short of memory, and lets trials go, then ends its
+/// youngest one, before the kernel ends something.
 ///
 /// Threads: the core thread, except `is_short`, which any thread may call.
 #pragma once
@@ -12,7 +12,6 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <string>
 
@@ -22,6 +21,8 @@ namespace asio = boost::asio;
 
 struct MemoryWatchSources {
   std::function<MemorySeen()> look;
+  /// The youngest of several trials goes on elsewhere. False: none can.
+  std::function<bool(const std::string& why)> ease;
   /// Ends the youngest trial that runs here, for that reason. False: none runs.
   std::function<bool(const std::string& why)> make_way;
   std::function<void()> on_room;  ///< it is short no longer
@@ -44,7 +45,7 @@ class MemoryWatch {
   MemoryWatchSources sources_;
   Logger log_;
   asio::steady_timer alarm_;
-  std::chrono::steady_clock::time_point next_end_;  ///< memory comes back a little later
+  MemoryPressure pressure_;
   std::atomic<bool> is_short_{false};
   bool is_stopped_ = false;
 };

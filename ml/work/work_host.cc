@@ -137,12 +137,23 @@ void WorkHost::wake() {
   alarm_.cancel();
 }
 
+std::size_t WorkHost::processes() const {
+  const auto has_one = [](const auto& entry) { return entry.second->channel != nullptr; };
+  return static_cast<std::size_t>(std::ranges::count_if(active_, has_one));
+}
+
+bool WorkHost::ease(const std::string& why) {
+  if (processes() < 2) return false;
+  for (auto at = active_.rbegin(); at != active_.rend(); ++at)  // tokens grow: youngest first
+    if (at->second->leaves || let_go(at->first, std::nullopt, why)) return true;
+  return false;
+}
+
 /// One that uses more than was predicted, or fills the node alone, is too large for it; another
 /// only came at a bad time.
 bool WorkHost::make_way(const std::string& why) {
-  const auto runs = [](const auto& entry) { return entry.second->channel != nullptr; };
-  const bool is_alone = std::ranges::count_if(active_, runs) == 1;
-  for (auto at = active_.rbegin(); at != active_.rend(); ++at) {  // tokens grow: youngest first
+  const bool is_alone = processes() == 1;
+  for (auto at = active_.rbegin(); at != active_.rend(); ++at) {
     Running& running = *at->second;
     if (!running.is_trial() || !running.channel || running.makes_way || running.is_unwanted)
       continue;

@@ -72,6 +72,9 @@ class WorkHost {
   /// large for this node. False: none runs.
   bool make_way(const std::string& why);
 
+  /// The youngest of several trials that run here goes on elsewhere, as `let_go`. False: none can.
+  bool ease(const std::string& why);
+
   /// Tells a running trial to stop at a checkpoint and to go on at `to`, or wherever there is room.
   /// False: it does not run, or is of a kind that cannot be kept.
   bool let_go(std::uint64_t token, std::optional<NodeId> to, const std::string& why);
@@ -101,6 +104,7 @@ class WorkHost {
   asio::awaitable<void> copy(std::shared_ptr<Running> running, WorkName work);
   asio::awaitable<void> tell_to_yield(std::shared_ptr<Running> running);
   void let_go_of_all();
+  std::size_t processes() const;
   asio::awaitable<Ended> exited(std::uint64_t token, WorkerChannel& channel);
   bool takes_oom_kill();
   static Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);

@@ -1,7 +1,6 @@
 // What a node starts from its own queue, what it steals, and how the leader fills queues.
 #include "ml/schedule/own_queue.h"
 
-#include "ml/schedule/memory_call.h"
 #include "ml/schedule/pruning.h"
 #include "ml/schedule/scheduler.h"
 #include "ml/schedule/trial_drawing.h"
@@ -444,29 +443,6 @@ TEST(Pruning, APrunedTrialIsFinalWithItsValueAndNeverTheBest) {
   EXPECT_EQ(swarm.trial(1).state, TrialState::pruned);
   EXPECT_EQ(swarm.trial(1).value, 1);
   EXPECT_EQ(swarm.study().best_number, 0U);
-}
-
-constexpr std::uint64_t kMb = 1 << 20;
-
-TEST(MemoryCall, HoldsBelowATenthAndMakesWayBelowHalfOfThat) {
-  MemorySeen seen{.limit = 512 * kMb, .free = 60 * kMb, .budget = 512 * kMb, .used = 100 * kMb};
-  EXPECT_EQ(memory_call(seen), MemoryCall::go_on);
-  seen.free = 50 * kMb;
-  EXPECT_EQ(memory_call(seen), MemoryCall::hold);
-  seen.free = 25 * kMb;
-  EXPECT_EQ(memory_call(seen), MemoryCall::make_way);
-}
-
-TEST(MemoryCall, HeedsTheBudgetAndTheStalls) {
-  MemorySeen seen{.limit = 32'000 * kMb, .free = 9'000 * kMb, .budget = 512 * kMb, .used = 0};
-  EXPECT_EQ(memory_call(seen), MemoryCall::go_on) << "a large machine keeps half a gigabyte only";
-  seen.stalled_percent = 30;
-  EXPECT_EQ(memory_call(seen), MemoryCall::hold);
-  seen.stalled_percent = 0;
-  seen.used = 470 * kMb;
-  EXPECT_EQ(memory_call(seen), MemoryCall::hold);
-  seen.used = 600 * kMb;
-  EXPECT_EQ(memory_call(seen), MemoryCall::make_way);
 }
 
 }  // namespace
