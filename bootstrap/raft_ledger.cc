@@ -132,6 +132,8 @@ asio::awaitable<Result<ml::Recorded>> RaftLedger::try_once(ml::Command command,
                                                            milliseconds patience) {
   if (group_.status().role == consensus::Role::leader)
     co_return co_await propose_here(std::move(command), patience);
+  // An older leader would not know that it must not.
+  if (auto understood = is_understood(command.body); !understood) co_return understood.error();
   auto address = leader_address();
   if (!address) co_return address.error();
   auto request = append_request(patience, ml::encode(command));
@@ -155,6 +157,10 @@ Result<> RaftLedger::may_propose(const ml::CommandBody& body) const {
                  "it votes: drain it first (starling member drain), so that another can take its "
                  "place"};
   }
+  return is_understood(body);
+}
+
+Result<> RaftLedger::is_understood(const ml::CommandBody& body) const {
   const std::uint32_t needed = ml::feature_level_of(body);
   if (needed <= 1) return {};  // what every version understands
   const std::uint32_t level = ml::feature_level(*group_.view());

@@ -56,6 +56,7 @@ class RaftLedger : public ml::Ledger {
   bool has_lost_majority() const;
   std::string now_stamped(std::string_view command);
   Result<> may_propose(const ml::CommandBody& body) const;
+  Result<> is_understood(const ml::CommandBody& body) const;
 
   asio::any_io_executor core_;
   consensus::RaftGroup& group_;

@@ -1,6 +1,6 @@
 #include "consensus/raft/quorum.h"
 
-#include "consensus/raft/mutant.h"
+#include "node/base/mutant.h"
 
 #include <algorithm>
 #include <limits>

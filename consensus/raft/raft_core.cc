@@ -1,8 +1,8 @@
 #include "consensus/raft/raft_core.h"
 
-#include "consensus/raft/mutant.h"
 #include "consensus/raft/raft_wire.h"
 #include "node/base/assert.h"
+#include "node/base/mutant.h"
 
 #include <fmt/format.h>
 

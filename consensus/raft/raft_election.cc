@@ -1,9 +1,9 @@
 // Who leads: elections, votes, and the asking before them that keeps a lonely member from
 // disturbing the others.
-#include "consensus/raft/mutant.h"
 #include "consensus/raft/quorum.h"
 #include "consensus/raft/raft_core.h"
 #include "node/base/assert.h"
+#include "node/base/mutant.h"
 
 #include <fmt/format.h>
 

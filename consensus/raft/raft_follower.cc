@@ -1,7 +1,7 @@
 // Following: the log becomes the leader's, and nothing committed is ever lost on the way.
-#include "consensus/raft/mutant.h"
 #include "consensus/raft/raft_core.h"
 #include "node/base/assert.h"
+#include "node/base/mutant.h"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // Leading: replicate, count, commit, answer reads, hand over.
-#include "consensus/raft/mutant.h"
 #include "consensus/raft/quorum.h"
 #include "consensus/raft/raft_core.h"
 #include "node/base/assert.h"
+#include "node/base/mutant.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "consensus/raft/raft_log.h"
 
-#include "consensus/raft/mutant.h"
 #include "node/base/assert.h"
+#include "node/base/mutant.h"
 
 #include <algorithm>
 #include <utility>

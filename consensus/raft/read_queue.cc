@@ -1,6 +1,6 @@
 #include "consensus/raft/read_queue.h"
 
-#include "consensus/raft/mutant.h"
+#include "node/base/mutant.h"
 
 namespace starling::consensus {
 

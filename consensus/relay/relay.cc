@@ -1,7 +1,7 @@
 #include "consensus/relay/relay.h"
 
-#include "consensus/raft/mutant.h"
 #include "consensus/raft/raft_wire.h"
+#include "node/base/mutant.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #include "consensus/storage/memory_log_store.h"
 
-#include "consensus/raft/mutant.h"
+#include "node/base/mutant.h"
 #include "node/base/state_pairs.h"
 
 #include <utility>

@@ -2,6 +2,7 @@
 
 #include "ml/schedule/trial_memory.h"
 #include "ml/study/trial_rules.h"
+#include "node/base/mutant.h"
 
 #include <algorithm>
 #include <tuple>
@@ -73,7 +74,7 @@ void NodeLoad::add_queued(std::uint64_t peak_mb) {
 }
 
 std::uint32_t NodeLoad::free_slots() const {
-  return room_.slots - std::min(room_.slots, running_);
+  return room_.slots - std::min(room_.slots, STARLING_MUTANT(213) ? 0 : running_);
 }
 
 std::uint64_t NodeLoad::most_mb() const {
@@ -82,7 +83,7 @@ std::uint64_t NodeLoad::most_mb() const {
 
 /// A node that runs nothing may take a trial up to the refusal limit: nobody is disturbed.
 bool NodeLoad::admits(std::uint64_t taken_mb, std::uint64_t peak_mb) const {
-  if (taken_mb == 0) return could_hold(peak_mb);
+  if (taken_mb == 0 || STARLING_MUTANT(212)) return could_hold(peak_mb);
   return taken_mb + peak_mb <= share_of(room_.memory_budget_mb, kAdmitShare);
 }
 

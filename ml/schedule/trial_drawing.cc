@@ -9,6 +9,7 @@
 #include "ml/table/joined_profile.h"
 #include "ml/table/profile_json.h"
 #include "ml/table/task_inference.h"
+#include "node/base/mutant.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +20,7 @@ namespace {
 
 /// Committing is one round of fsyncs: drawing more at once than can start soon helps nobody.
 constexpr std::size_t kDrawnAtOnceMax = 64;
+constexpr std::size_t kDrawnBytesMax = 128 * 1024;  // of parameters; more would not fit an entry
 
 /// A trial that no node could hold has broken a constraint, the more so the larger its formula says
 /// it is: what was measured would differ from run to run.
@@ -84,6 +86,15 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
           .split = spec.split};
 }
 
+std::size_t bytes_of(const Params& params) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : params) {
+    const auto* text = std::get_if<std::string>(&value);
+    bytes += name.size() + (text == nullptr ? 16 : text->size());
+  }
+  return bytes;
+}
+
 /// MB by formula; what an outside program needs is not the swarm's.
 using PredictsPeak = std::function<std::uint64_t(const Params&)>;
 
@@ -145,13 +156,16 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
   const auto seen = observations(std::span{trials}.first(final_prefix), study.spec.maximize);
   MemoryLesson lesson;  // from what the parameters come from, too
   std::size_t learnt = 0;
+  std::size_t bytes = 0;
   QueueTrials queue{.study = study.id, .trials = {}};
-  for (std::size_t k = trials.size(); k < until; ++k) {
-    const std::size_t known = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;
+  for (std::size_t k = trials.size(); k < until && bytes < kDrawnBytesMax; ++k) {
+    const std::size_t behind = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;
+    const std::size_t known = STARLING_MUTANT(214) ? final_prefix : behind;
     const auto number = static_cast<std::uint32_t>(k);
     auto params = k < study.spec.initial.size()
                       ? study.spec.initial[k]
                       : draw(study.spec.seed, number, *space, std::span{seen}.first(known));
+    bytes += bytes_of(params);
     const std::uint64_t estimate_mb = (*predicts)(params);
     for (; learns && learnt < known; ++learnt)
       lesson.learn(trials[learnt]);

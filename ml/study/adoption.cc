@@ -170,7 +170,9 @@ bool adds_up(const Study& study, const TrialCounts& rows) {
 bool has_fitting_end(const Study& study) {
   const FinalState state = study.final_job.state;
   const bool is_completed = study.status == StudyStatus::completed;
-  if (is_outside(study.spec)) return state == FinalState::none && !study.result;
+  if (is_outside(study.spec)) {
+    return state == FinalState::none && !study.result && study.status != StudyStatus::finishing;
+  }
   if (study.result.has_value() != is_completed) return false;
   switch (study.status) {
     case StudyStatus::finishing: return state == FinalState::queued;

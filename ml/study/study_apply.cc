@@ -75,7 +75,8 @@ Outcome run(Transaction& tx, const CreateStudy& command) {
   Study study;
   study.id = command.id;
   study.spec = command.spec;
-  if (!is_outside(command.spec)) {
+  // An older node looks for the data set of whatever study it is given.
+  if (!is_outside(command.spec) || feature_level(tx.view()) < kOutsideLevel) {
     const auto dataset = find_dataset(tx.view(), command.spec.dataset);
     if (!dataset) return refused(dataset.error());
     study.spec.dataset = dataset->id;
@@ -228,7 +229,9 @@ Applied apply(const StateView& view, LogIndex index, const Command& command) {
   if (outcome.error) {
     // Refused: whatever a command had begun to write is dropped.
     Transaction record{view, index, now_ms, command.wall_ms};
-    if (!command.key.empty()) record_answer(record, command, outcome);
+    // Who found no trial may ask again.
+    const bool is_ask = std::holds_alternative<AskTrial>(command.body);
+    if (!command.key.empty() && !is_ask) record_answer(record, command, outcome);
     forget_internal_keys(record);
     return {record.take(), std::move(outcome)};
   }

@@ -41,6 +41,7 @@ std::string to_name(std::string_view text) {
 }
 
 constexpr std::uint64_t kTimeLimitMaxS = 604'800;
+constexpr std::size_t kOutsideParamsMax = 65'536;  // a trial must fit an entry of the log
 
 /// A time limit of 0 is none.
 Result<> check_numbers(const StudySpec& spec) {
@@ -222,6 +223,22 @@ Result<> set_search(const StudyRequest& request, const TableProfile& profile, St
   return set_space(request, space, spec);
 }
 
+/// Of one trial's names and words.
+std::size_t most_bytes(const SearchSpace& space) {
+  const auto size = [](const ParamValue& value) {
+    const auto* text = std::get_if<std::string>(&value);
+    return text == nullptr ? 0 : text->size();
+  };
+  std::size_t bytes = 0;
+  for (const auto& [name, parameter] : space.parameters) {
+    std::size_t longest = size(parameter.value);
+    for (const ParamValue& choice : parameter.choices)
+      longest = std::max(longest, size(choice));
+    bytes += name.size() + longest;
+  }
+  return bytes;
+}
+
 /// Any names: only the program that asks knows what they mean.
 Result<> set_outside_search(const StudyRequest& request, StudySpec& spec) {
   if (!request.search_space_json)
@@ -229,6 +246,11 @@ Result<> set_outside_search(const StudyRequest& request, StudySpec& spec) {
   const auto space = parse_search_space(*request.search_space_json);
   if (!space) return wrong("search_space", space.error().detail);
   if (space->parameters.empty()) return wrong("search_space", "has no parameter");
+  if (const std::size_t bytes = most_bytes(*space); bytes > kOutsideParamsMax)
+    return wrong("search_space",
+                 fmt::format("names and words of one trial could take {} bytes; the limit is {}",
+                             bytes,
+                             kOutsideParamsMax));
   return set_space(request, *space, spec);
 }
 

@@ -5,6 +5,7 @@
 #include "ml/study/register_model.h"
 #include "ml/study/study_state.h"
 #include "node/base/assert.h"
+#include "node/base/mutant.h"
 
 #include <fmt/format.h>
 
@@ -58,7 +59,7 @@ void pass_final_trials(Transaction& tx, Study& study) {
   if (!knows_queues(tx)) return;
   for (;; ++study.all_final_below) {
     const auto next = find_trial(tx.view(), study.id, study.all_final_below);
-    if (!next || !is_final(next->state)) return;
+    if (!next || (!is_final(next->state) && !STARLING_MUTANT(209))) return;
   }
 }
 
@@ -84,7 +85,7 @@ void end_trial(Transaction& tx, Study& study, Trial& trial, TrialState state) {
 
 void note_best(Transaction& tx, Study& study, const Trial& trial) {
   const double value = *trial.value;
-  const bool better = !study.best_number ||
+  const bool better = !study.best_number || STARLING_MUTANT(208) ||
                       (study.spec.maximize ? value > study.best_value : value < study.best_value);
   if (!better) return;
   study.best_number = trial.number;
@@ -93,7 +94,7 @@ void note_best(Transaction& tx, Study& study, const Trial& trial) {
 }
 
 Outcome refused_if_not_queued(const Trial& trial) {
-  if (trial.state == TrialState::queued) return {};
+  if (trial.state == TrialState::queued || STARLING_MUTANT(204)) return {};
   return refused(Errc::conflict,
                  fmt::format("trial {} is {}", trial.number, to_string(trial.state)));
 }
@@ -121,6 +122,7 @@ std::string last_straw_before_queues(std::uint32_t attempts, const std::string& 
 
 /// Half as much again. One that has to make way again and again is no guest for so small a node.
 bool needs_more(const AttemptEnds& ends, AttemptEnd end) {
+  if (STARLING_MUTANT(217)) return false;
   const bool made_way_often = end == AttemptEnd::made_way && ends.made_way % kMadeWayOften == 0;
   return end == AttemptEnd::out_of_memory || made_way_often;
 }
@@ -130,7 +132,7 @@ std::uint64_t half_more(std::uint64_t need_mb) {
 }
 
 void note_end(Trial& trial, AttemptEnd end, std::uint64_t peak_mb, const std::string& why) {
-  ++count_of(trial.ends, end);
+  ++count_of(trial.ends, STARLING_MUTANT(210) ? AttemptEnd::crashed : end);
   trial.past.push_back({trial.current, end, peak_mb, why});
   if (trial.past.size() > kPastAttemptsKept) trial.past.erase(trial.past.begin());
   if (needs_more(trial.ends, end)) trial.predicted_peak_mb = half_more(trial.predicted_peak_mb);
@@ -194,7 +196,8 @@ void add_point(Curve& curve, CurvePoint point) {
 
 /// Design section 5: the current attempt's word counts, and the last attempt's while none is newer.
 bool may_finish(const Trial& trial, std::uint64_t token) {
-  return !is_final(trial.state) && trial.current.token == token && token != 0;
+  if (is_final(trial.state) && !STARLING_MUTANT(202)) return false;
+  return token != 0 && (trial.current.token == token || STARLING_MUTANT(201));
 }
 
 /// What its word says it is, unless the value is none.
@@ -233,7 +236,9 @@ void expire(Transaction& tx, const ExpireAttempts::Item& item, const std::string
     return;
   }
   auto trial = find_trial(tx.view(), item.study, *item.number);
-  if (!trial || trial->state != TrialState::running || trial->current.token != item.token) return;
+  if (!trial || trial->state != TrialState::running) return;
+  if (trial->current.token != item.token && !STARLING_MUTANT(205)) return;
+  if (trial->lease_ms > 0 && tx.now_ms() < trial->due_ms) return;  // it was heard of meanwhile
   const AttemptEnd end = trial->lease_ms > 0 ? AttemptEnd::not_told : AttemptEnd::node_gone;
   retry_or_fail(tx, *study, *trial, end, reason);
   tx.put(*study);
@@ -289,8 +294,8 @@ bool move(Transaction& tx, const MoveTrials::Item& item, const std::string& why)
   auto found = find_trial_of(tx.view(), item.study, item.number);
   if (!found) return false;
   auto& trial = found->trial;
-  if (trial.state != TrialState::queued || trial.queued_at != item.from || item.from == item.to)
-    return false;
+  if (trial.state != TrialState::queued || item.from == item.to) return false;
+  if (trial.queued_at != item.from && !STARLING_MUTANT(207)) return false;
   trial.queued_at = item.to;
   tx.put(trial);
   tx.event("trial_moved",
@@ -349,7 +354,8 @@ Outcome run(Transaction& tx, const QueueTrials& command) {
   if (study->status != StudyStatus::queued && study->status != StudyStatus::running)
     return refused(Errc::conflict, fmt::format("study {} draws no more trials", command.study));
   for (const auto& queued : command.trials) {
-    if (queued.number != study->counts.drawn() || queued.number >= study->spec.trials) {
+    const bool is_next = queued.number == study->counts.drawn() || STARLING_MUTANT(206);
+    if (!is_next || queued.number >= study->spec.trials) {
       return refused(Errc::conflict,
                      fmt::format("trial {} is not the next of study {} (drawn {}, requested {})",
                                  queued.number,
@@ -391,7 +397,8 @@ Outcome run(Transaction& tx, const StartTrial& command) {
   if (!found) return refused(found.error());
   auto& [study, trial] = *found;
   if (auto not_queued = refused_if_not_queued(trial); not_queued.error) return not_queued;
-  if (!trial.queued_at.is_none() && trial.queued_at != command.node) {
+  const bool waits_here = trial.queued_at.is_none() || trial.queued_at == command.node;
+  if (!waits_here && !STARLING_MUTANT(203)) {
     return refused(Errc::conflict,
                    fmt::format("trial {} waits in the queue of another node", command.number));
   }
@@ -405,7 +412,8 @@ Outcome run(Transaction& tx, const StartTrial& command) {
 Outcome run(Transaction& tx, const AskTrial& command) {
   auto study = find_study(tx.view(), command.study);
   if (!study) return refused(study.error());
-  if (!is_outside(study->spec) || command.lease_ms == 0)
+  if (command.lease_ms == 0) return refused(Errc::invalid_argument, "lease_s: is 0");
+  if (!is_outside(study->spec))
     return refused(Errc::conflict,
                    fmt::format("study {} is trained by the swarm's nodes", study->id));
   if (study->status != StudyStatus::running)
@@ -452,7 +460,8 @@ Outcome run(Transaction& tx, const YieldTrial& command) {
   auto found = find_trial_of(tx.view(), command.study, command.number);
   if (!found) return refused(found.error());
   auto& [study, trial] = *found;
-  if (trial.state != TrialState::running || trial.current.token != command.token) {
+  const bool is_current = trial.current.token == command.token || STARLING_MUTANT(211);
+  if (trial.state != TrialState::running || !is_current) {
     const bool was_said = !trial.past.empty() && trial.past.back().end == AttemptEnd::moved &&
                           trial.past.back().attempt.token == command.token;
     if (was_said) return {};

@@ -139,6 +139,7 @@ asio::awaitable<void> Planner::one_round() {
     const auto recorded = co_await ledger_.append(std::move(command), kPatience);
     if (!recorded) {
       log_.debug("a planned command was not recorded why={}", recorded.error().detail);
+      if (recorded.error().code == Errc::too_large) continue;  // nothing of others waits for it
       co_return;  // look again: the state may have moved on
     }
     if (recorded->outcome.error)

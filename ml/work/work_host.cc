@@ -464,7 +464,8 @@ void WorkHost::note_refusal(std::uint64_t token) {
 /// One at a time: a slow one leaves out those that were written meanwhile.
 void WorkHost::keep_copy(std::uint64_t token, WorkName work) {
   const auto running = active_.at(token);
-  if (running->is_copied || running->leaves) return;
+  const bool goes = running->leaves && running->can_be_kept;  // its last one goes with it
+  if (running->is_copied || goes) return;
   running->is_copied = true;
   node::spawn(core_, copy(running, std::move(work)));
 }

@@ -1,7 +1,7 @@
 // A script that cannot fail proves nothing: with a bug planted in the core
-// (consensus/raft/mutant.h), the script that is about it must fail. 14, 18 and 22 are bugs of the
+// (node/base/mutant.h), the script that is about it must fail. 14, 18 and 22 are bugs of the
 // store, which scripts do not have.
-#include "consensus/raft/mutant.h"
+#include "tests/support/planted_bug.h"
 #include "tests/support/raft_script.h"
 #include "tests/support/script.h"
 
@@ -9,15 +9,8 @@
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <sys/wait.h>
-#include <unistd.h>
-
 namespace starling::tests {
 namespace {
-
-constexpr unsigned kPatience = 30;  ///< seconds; a core that never stops talking falls as well
 
 struct Planted {
   int mutant;  ///< as in simulate_mutants.cc
@@ -36,28 +29,14 @@ bool fails(const std::string& script) {
   return failures.size() > 0;
 }
 
-/// In a process of its own, since the core may abort. Returns: whether the script noticed.
-bool falls(const Planted& planted) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(kPatience);
-    ::unsetenv("STARLING_REWRITE");  // never write down what a broken core says
-    std::freopen("/dev/null", "w", stderr);
-    consensus::active_mutant = planted.mutant;
-    ::_exit(fails(planted.script) ? 1 : 0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) || WEXITSTATUS(status) == 1;
-}
-
 class ScriptMutants : public testing::TestWithParam<Planted> {};
 
 TEST_P(ScriptMutants, MakeTheScriptFail) {
   const Planted planted = GetParam();
-  EXPECT_FALSE(falls({0, planted.script})) << planted.script << " fails without any bug";
-  EXPECT_TRUE(falls(planted)) << "bug " << planted.mutant << " is not noticed by "
-                              << planted.script;
+  const auto notices = [&planted] { return fails(planted.script); };
+  EXPECT_FALSE(falls(0, notices)) << planted.script << " fails without any bug";
+  EXPECT_TRUE(falls(planted.mutant, notices))
+      << "bug " << planted.mutant << " is not noticed by " << planted.script;
 }
 
 INSTANTIATE_TEST_SUITE_P(Planted,

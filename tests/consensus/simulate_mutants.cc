@@ -1,7 +1,7 @@
 // simulate_mutants --gate | --mutant K [--seeds N]: runs virtual swarms whose Raft has a bug
 // planted in it, until a checker notices. A bug that no seed brings to light shows a hole in the
 // simulator.
-#include "consensus/raft/mutant.h"
+#include "node/base/mutant.h"
 #include "tests/support/swarm_run.h"
 
 #include <fmt/format.h>
@@ -83,7 +83,7 @@ void say(Finding& finding, const std::string& text) {
 
 /// Returns: whether a seed failed.
 bool run_seeds(int mutant, std::uint64_t first, std::uint64_t seeds, Finding& finding) {
-  consensus::active_mutant = mutant;
+  active_mutant = mutant;
   for (std::uint64_t i = 0; i < seeds; ++i) {
     SwarmOptions options;
     options.seed = finding.seed = first + i;

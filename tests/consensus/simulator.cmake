@@ -1,5 +1,5 @@
 # The simulator of Raft swarms, twice: over the code as it is, and over the same code with bugs that
-# can be switched on (consensus/raft/mutant.h).
+# can be switched on (node/base/mutant.h).
 add_library(starling_virtual_swarm_parts OBJECT
   raft_checker.cc
   ../support/fault_injector.cc
@@ -47,19 +47,8 @@ starling_test(virtual_swarm_test
   SOURCES virtual_swarm_test.cc USES starling_virtual_swarm)
 
 # Raft, the relay and the store of tests once more; not RocksDB's.
-set(mutant_sources)
-foreach(room raft relay storage)
-  get_target_property(sources starling_${room} SOURCES)
-  get_target_property(dir starling_${room} SOURCE_DIR)
-  list(FILTER sources EXCLUDE REGEX "disk_log_store|applied_state|segment_log")
-  list(TRANSFORM sources PREPEND ${dir}/)
-  list(APPEND mutant_sources ${sources})
-endforeach()
-add_library(starling_raft_mutants STATIC ${mutant_sources})
-target_compile_definitions(starling_raft_mutants PUBLIC STARLING_MUTANTS)
-target_include_directories(starling_raft_mutants PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(starling_raft_mutants
-  PUBLIC starling::base starling::raft_proto PRIVATE starling_warnings)
+starling_planted_bugs(starling_raft_mutants ROOMS raft relay storage
+  EXCLUDE "disk_log_store|applied_state|segment_log" USES starling::base starling::raft_proto)
 
 add_executable(simulate_mutants simulate_mutants.cc)
 target_link_libraries(simulate_mutants PRIVATE

@@ -149,16 +149,40 @@ TEST(Outside, WhatIsNeverToldFailsInTheEndAndALateWordCountsWhileNoneIsNewer) {
   for (std::uint32_t i = 1; i <= kNotToldMax; ++i) {
     EXPECT_EQ(swarm.trial(0).state, TrialState::queued);
     token = swarm.run(AskTrial{"s-1", 1000}).number;
+    swarm.now_ms += 999;
+    expire(swarm, 0, token);
+    EXPECT_EQ(swarm.trial(0).state, TrialState::running) << "its lease is not over";
+    swarm.now_ms += 1;
     expire(swarm, 0, token);
     EXPECT_EQ(swarm.trial(0).past.back().end, AttemptEnd::not_told);
   }
   EXPECT_EQ(swarm.trial(0).state, TrialState::failed);
   EXPECT_THAT(swarm.trial(0).error, HasSubstr("10 times"));
   token = swarm.run(AskTrial{"s-1", 1000}).number;
+  swarm.now_ms += 1000;
   expire(swarm, 1, token);
   EXPECT_FALSE(swarm.finish(1, token, 2.0).error);
   EXPECT_EQ(swarm.trial(1).state, TrialState::completed);
   EXPECT_EQ(swarm.study().status, StudyStatus::completed);
+}
+
+TEST(Outside, BelowItsLevelSuchAStudyIsRefusedAsAnOlderNodeWould) {
+  Swarm swarm;
+  EXPECT_FALSE(swarm.run(RaiseFeatureLevel{kMovesLevel}).error);
+  StudySpec spec;
+  spec.task = kOutsideTask;
+  EXPECT_EQ(swarm.run(CreateStudy{"s-1", spec}).error->code, Errc::not_found);
+}
+
+TEST(Outside, WhoFoundNoTrialMayAskAgainUnderTheSameKey) {
+  auto swarm = outside_swarm(1);
+  EXPECT_FALSE(swarm.run(AskTrial{"s-1", 1000}, "first").error);
+  EXPECT_TRUE(swarm.run(AskTrial{"s-1", 1000}, "mine").error);
+  swarm.now_ms += 1000;
+  expire(swarm, 0, swarm.trial(0).current.token);
+  const auto asked = swarm.run(AskTrial{"s-1", 1000}, "mine");
+  EXPECT_FALSE(asked.error);
+  EXPECT_EQ(swarm.run(AskTrial{"s-1", 1000}, "mine").number, asked.number);
 }
 
 TEST(Outside, APausedStudyGivesNothingOut) {

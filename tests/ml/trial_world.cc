@@ -2,10 +2,12 @@
 
 #include "ml/schedule/pruning.h"
 #include "ml/study/trial_rules.h"
+#include "tests/ml/trial_laws.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace starling::ml {
 namespace {
@@ -13,6 +15,7 @@ namespace {
 // A node that lives may be taken for dead, too.
 constexpr double kFaultChance = 0.01;
 constexpr double kRecoverChance = 0.1;
+constexpr int kGoneForGood = 2;  // of five
 
 /// What a trial will really use: some less than predicted, some up to three times as much.
 std::uint64_t true_need_mb(const Trial& trial) {
@@ -31,7 +34,51 @@ double value_of(const Trial& trial) {
   return value;
 }
 
+/// The best of the completed ones, or the first of equals.
+bool has_true_best(const WorldEnd& end) {
+  const auto& best = end.study.best_number;
+  return std::ranges::all_of(end.trials, [&](const Trial& trial) {
+    return trial.state != TrialState::completed || (best && *trial.value >= end.study.best_value);
+  });
+}
+
 }  // namespace
+
+std::vector<NodeRoom> five_nodes() {
+  std::vector<NodeRoom> rooms;
+  for (std::uint8_t digit = 1; digit <= 5; ++digit)
+    rooms.push_back({.id = node_of(digit), .slots = digit == 5 ? 3U : 1U, .memory_budget_mb = 30});
+  return rooms;
+}
+
+WorldOptions with_pruner(std::vector<NodeRoom> rooms, bool has_faults) {
+  return {.rooms = std::move(rooms),
+          .trials = 40,
+          .parallelism = 5,
+          .has_faults = has_faults,
+          .pruner = Pruner::asha};
+}
+
+std::vector<std::string> faults_of(const WorldEnd& end, const WorldEnd& calm) {
+  std::vector<std::string> faults = end.broken;
+  const auto expect = [&faults](bool holds, std::string sentence) {
+    if (!holds) faults.push_back(std::move(sentence));
+  };
+  expect(end.study.status == StudyStatus::completed, "the study did not complete");
+  expect(end.trials.size() == calm.trials.size(),
+         fmt::format("{} trials, not {}", end.trials.size(), calm.trials.size()));
+  expect(has_true_best(end), "the best trial is another one");
+  for (std::size_t i = 0; i < std::min(end.trials.size(), calm.trials.size()); ++i) {
+    const Trial& trial = end.trials[i];
+    const auto accepted = end.accepted.find(trial.number);
+    expect(trial.state == calm.trials[i].state,
+           fmt::format("trial {} is {}: {}", i, to_string(trial.state), trial.error));
+    expect(accepted != end.accepted.end() && accepted->second == 1,
+           fmt::format("trial {} has not one accepted result", i));
+    expect(trial.params == calm.trials[i].params, fmt::format("trial {} was drawn otherwise", i));
+  }
+  return faults;
+}
 
 TrialWorld::TrialWorld(std::uint64_t seed, WorldOptions options)
     : random_(seed), options_(std::move(options)) {
@@ -66,7 +113,20 @@ Outcome TrialWorld::say(CommandBody body) {
                   .wall_ms = swarm_.now_ms,
                   .body = body};
   log_.push_back(command);
-  return swarm_.run(std::move(body));
+  const auto outcome = swarm_.run(body);
+  auto now = list_trials(swarm_.view, "s-1");
+  for (const std::string& broken : broken_laws(trials_, body, outcome, now))
+    end_.broken.push_back(fmt::format("step {}: {}", step_, broken));
+  trials_ = std::move(now);
+  return outcome;
+}
+
+/// What a deposed leader had planned is committed all the same.
+void TrialWorld::say_late() {
+  for (auto& body : std::exchange(late_, {})) {
+    say(std::move(body));
+    ++end_.late_commands;
+  }
 }
 
 std::vector<NodeRoom> TrialWorld::rooms(bool up) const {
@@ -89,7 +149,7 @@ void TrialWorld::step() {
   if (random_.chance(0.3)) lead();
   Node& node = nodes_[random_.below(nodes_.size())];
   if (!node.is_up) {
-    if (random_.chance(kRecoverChance)) node.is_up = true;
+    if (!node.is_gone && random_.chance(kRecoverChance)) node.is_up = true;
     return;
   }
   if (options_.has_faults && random_.chance(kFaultChance)) return kill(node);
@@ -110,6 +170,11 @@ void TrialWorld::lead() {
                               .knows_all = true,
                               .gone = gone,
                               .now_ms = swarm_.now_ms});
+  if (!late_.empty() && random_.chance(0.3)) say_late();
+  if (options_.has_faults && random_.chance(0.1)) {
+    late_.insert(late_.end(), commands.begin(), commands.end());
+    return;
+  }
   for (const auto& body : commands)
     say(body);
   const FinalJob job = swarm_.study().final_job;
@@ -191,7 +256,8 @@ void TrialWorld::end_a_process(Node& node) {
   node.processes.erase(at);
 }
 
-/// At a checkpoint, for another node or for whoever has room. Sometimes its word is lost.
+/// At a checkpoint, for another node or for whoever has room. Sometimes its word is lost, or comes
+/// once more when the trial may run elsewhere.
 void TrialWorld::give_up_a_process(Node& node) {
   if (node.processes.empty()) return;
   const auto [token, name] = *node.processes.begin();
@@ -199,7 +265,9 @@ void TrialWorld::give_up_a_process(Node& node) {
   NodeId to;
   if (random_.chance(0.7)) to = nodes_[random_.below(nodes_.size())].room.id;
   if (random_.chance(0.1)) return;
-  if (!say(YieldTrial{name.first, name.second, token, to, "moves"}).error) ++end_.moved;
+  const YieldTrial yield{name.first, name.second, token, to, "moves"};
+  if (!say(yield).error) ++end_.moved;
+  if (random_.chance(0.3)) late_.emplace_back(yield);
 }
 
 /// Sometimes twice: the first answer was lost.
@@ -220,25 +288,26 @@ void TrialWorld::tell(Node& node) {
 void TrialWorld::kill(Node& node) {
   node.is_up = false;
   node.processes.clear();
+  const auto gone = std::ranges::count(nodes_, true, &Node::is_gone);
+  node.is_gone = gone < kGoneForGood && random_.chance(0.2);
   ++end_.lost_nodes;
 }
 
 void TrialWorld::check() {
   const Study study = swarm_.study();
-  const auto trials = list_trials(swarm_.view, "s-1");
   TrialCounts counts;
-  for (const Trial& trial : trials)
+  for (const Trial& trial : trials_)
     ++count_of(counts, trial.state);
   if (counts != study.counts) end_.broken.push_back(fmt::format("step {}: counts", step_));
-  if (trials.size() > options_.trials)
-    end_.broken.push_back(fmt::format("step {}: {} trials", step_, trials.size()));
-  for (const Trial& trial : trials)
+  if (trials_.size() > options_.trials)
+    end_.broken.push_back(fmt::format("step {}: {} trials", step_, trials_.size()));
+  for (const Trial& trial : trials_)
     if (trial.number < study.all_final_below && !is_final(trial.state))
       end_.broken.push_back(fmt::format("step {}: trial {} is open", step_, trial.number));
   for (const Node& node : nodes_) {
     std::uint64_t taken = 0;
     std::uint32_t running = 0;
-    for (const Trial& trial : trials) {
+    for (const Trial& trial : trials_) {
       if (trial.state != TrialState::running || trial.current.node != node.room.id) continue;
       taken += trial.predicted_peak_mb;
       ++running;

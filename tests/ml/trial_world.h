@@ -31,8 +31,18 @@ struct WorldEnd {
   int lost_nodes = 0;
   int memory_kills = 0;
   int late_results = 0;             ///< of attempts that had been taken back
+  int late_commands = 0;            ///< of deposed leaders
   std::vector<std::string> broken;  ///< invariants, with the step
 };
+
+std::vector<NodeRoom> five_nodes();  ///< of little memory; the last has three slots
+
+/// 40 trials that are pruned at one rung.
+WorldOptions with_pruner(std::vector<NodeRoom> rooms, bool has_faults);
+
+/// How `end` differs from what it should be: exactly N trials with one accepted result each, and
+/// the search of `calm`, where nothing went wrong.
+std::vector<std::string> faults_of(const WorldEnd& end, const WorldEnd& calm);
 
 class TrialWorld {
  public:
@@ -48,11 +58,13 @@ class TrialWorld {
     std::size_t applied = 0;  ///< entries of the log
     std::size_t said = 0;     ///< its own last entry
     bool is_up = true;
+    bool is_gone = false;                                                      ///< for good
     std::map<std::uint64_t, std::pair<std::string, std::uint32_t>> processes;  ///< by token
     std::vector<FinishTrial> outbox;  ///< survives its death
   };
 
   Outcome say(CommandBody body);
+  void say_late();
   void step();
   void lead();
   void act(Node& node);
@@ -70,6 +82,8 @@ class TrialWorld {
   WorldOptions options_;
   Swarm swarm_;  ///< where all is applied
   std::vector<Command> log_;
+  std::vector<Trial> trials_;      ///< as they are there
+  std::vector<CommandBody> late_;  ///< of a leader who was deposed meanwhile
   std::vector<Node> nodes_;
   WorldEnd end_;
   int step_ = 0;

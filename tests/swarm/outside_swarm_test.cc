@@ -38,7 +38,7 @@ class Program {
   int compute() {
     int taken = 0;
     for (int missed = 0; missed < 10;) {
-      const auto trial = ask(30);
+      const auto trial = ask(3);
       missed = trial ? 0 : missed + 1;
       if (!trial) continue;
       const double x = (*trial)["params"]["x"].get<double>();

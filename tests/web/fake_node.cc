@@ -77,6 +77,7 @@ Result<> FakeNode::room_to_grow() const {
 }
 
 std::shared_ptr<const StateView> FakeNode::state() const {
+  if (on_look) on_look();
   const std::scoped_lock lock{mutex_};
   return view_;
 }

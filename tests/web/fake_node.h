@@ -42,6 +42,7 @@ class FakeNode : public web::NodeView, public ml::Ledger {
   ml::Recorded apply(ml::CommandBody body);
 
   std::function<void(LogIndex)> on_applied;  ///< called after each command
+  std::function<void()> on_look;             ///< called before the state is given out
   std::optional<Error> ledger_error;         ///< what `append` answers instead of committing
   bool apply_twice = false;  ///< the answer is the second one, as after a lost first one
   std::optional<Error> not_ready;

@@ -3,6 +3,10 @@
 #include "ml/study/study_state.h"
 #include "tests/web/api_fixture.h"
 
+#include <latch>
+#include <mutex>
+#include <thread>
+
 namespace starling::tests {
 namespace {
 
@@ -107,6 +111,32 @@ TEST_F(OutsideTest, TwoProgramsNeverGetTheSameTrialAndOneKeyOnlyOne) {
   EXPECT_EQ(ask_one()["number"], 2);
 }
 
+TEST_F(OutsideTest, AValueThatDoesNotCountIsNotAnsweredAsIfItDid) {
+  start();
+  create();
+  const json first = ask_one();
+  const json second = ask_one();
+  EXPECT_EQ(tell(first, {{"value", 1}}).status, 200U);
+  const Reply other = tell(first, {{"value", 2}});
+  EXPECT_EQ(other.status, 409U);
+  EXPECT_NE(other.body.find("completed with 1"), std::string::npos) << other.body;
+  EXPECT_EQ(send("POST", path + "/cancel").status, 200U);
+  EXPECT_EQ(tell(second, {{"value", 1}}).status, 409U);
+  EXPECT_EQ(tell(second, {{"step", 1}, {"value", 1}}).status, 409U);
+}
+
+TEST_F(OutsideTest, ManyStepsAreFewEntriesOfTheLog) {
+  start();
+  create(R"(,"pruner":"asha","epochs":100)");
+  const json asked = ask_one();
+  const auto before = node.applied().value;
+  for (int step = 1; step <= 20; ++step)
+    EXPECT_EQ(tell(asked, {{"step", step}, {"value", step}}).status, 200U);
+  // The first, and the rungs after 5 and 20; one more for each second that this took.
+  EXPECT_GE(node.applied().value, before + 3);
+  EXPECT_LE(node.applied().value, before + 10);
+}
+
 TEST_F(OutsideTest, ATrialThatIsNotToldIsGivenOutAgainAndTheOldWordIsRefused) {
   start();
   create();
@@ -115,6 +145,8 @@ TEST_F(OutsideTest, ATrialThatIsNotToldIsGivenOutAgainAndTheOldWordIsRefused) {
   EXPECT_EQ(tell(lost, {{"step", 1}, {"value", 2}}).status, 200U);
   lead(asked_ms + 60'000);
   EXPECT_EQ(parsed(get(path + "/trials/0"))["state"], "running") << "a step renews the lease";
+  while (node.applied().value * 1000 < asked_ms + 61'000)  // so this node's clock goes
+    node.apply(ml::CommandBody{ml::AddToken{hash_of(to_bytes("x"))}});
   lead(asked_ms + 61'000);
   const json trial = parsed(get(path + "/trials/0"));
   EXPECT_EQ(trial["state"], "queued");
@@ -159,9 +191,16 @@ TEST_F(OutsideTest, WaitsUntilATrialIsDrawn) {
   ASSERT_EQ(made.status, 202U) << made.body;
   path = "/api/v1/studies/" + parsed(made).value("id", "");
   EXPECT_EQ(post_json(path + "/ask", R"({"wait_s":0})").status, 409U);
-  std::thread leader{[this] { lead(); }};
+  std::latch asked{1};
+  std::once_flag once;
+  node.on_look = [&] { std::call_once(once, [&asked] { asked.count_down(); }); };
+  std::thread leader{[this, &asked] {
+    asked.wait();
+    lead();
+  }};
   EXPECT_EQ(ask_one(R"({"wait_s":30})")["number"], 0);
   leader.join();
+  node.on_look = nullptr;
 }
 
 TEST_F(OutsideTest, RefusesWhatDoesNotBelongAndNamesTheField) {
@@ -208,6 +247,13 @@ TEST_F(OutsideTest, RefusesWhatDoesNotBelongAndNamesTheField) {
   EXPECT_EQ(tells({{"value", 1}, {"state", "running"}}), "state");
   EXPECT_EQ(tells({{"step", 1}}), "value");
   EXPECT_EQ(tells({{"step", 1}, {"value", 1}, {"state", "pruned"}}), "step");
+  EXPECT_EQ(tells({{"step", 1}, {"value", 1}, {"state", "completed"}}), "step");
+  EXPECT_EQ(post_json(path + "/tell", "{").status, 400U);
+  EXPECT_EQ(post_json(path + "/ask", "{").status, 400U);
+  const std::string words =
+      fmt::format(R"({{"x":{{"type":"fixed","value":"{}"}}}})", std::string(70'000, 'x'));
+  EXPECT_EQ(field("/api/v1/studies", R"({"task":"outside","search_space":)" + words + "}"),
+            "search_space");
   EXPECT_EQ(tells({{"value", 1}, {"metrics", {{"a", "b"}}}}), "metrics");
   EXPECT_EQ(parsed(get(path + "/trials/0"))["state"], "running") << "nothing of it was taken";
 }

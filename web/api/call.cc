@@ -67,6 +67,15 @@ asio::awaitable<OrResponse<std::string>> buffered_body(Call& call, std::uint64_t
   co_return problem_from(text.error());
 }
 
+asio::awaitable<OrResponse<ParsedJson>> object_body(Call& call, std::string& content) {
+  auto text = co_await buffered_body(call, kBufferedBodyMax);
+  if (!text) co_return text.error();
+  content = std::move(*text);
+  auto body = parse_json(content.empty() ? "{}" : content);
+  if (!body) co_return problem(400, "invalid_argument", body.error().detail);
+  co_return std::move(*body);
+}
+
 OrResponse<std::string> idempotency_key(const Call& call) {
   const auto key = call.request.header("Idempotency-Key");
   if (!key) return std::string{};

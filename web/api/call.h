@@ -9,6 +9,8 @@
 
 #include <boost/system/result.hpp>
 
+#include <map>
+
 namespace starling::web {
 
 inline constexpr std::uint64_t kBufferedBodyMax = std::uint64_t{16} << 20;
@@ -25,6 +27,7 @@ struct ApiCore {
   AppliedSignal signal;
   std::uint32_t commands_in_flight = 0;
   std::uint64_t bytes_buffered = 0;
+  std::map<std::uint64_t, MonoTime> steps_heard;  ///< of outside programs, by token
 };
 
 /// A value, or the answer that ends the call.
@@ -66,6 +69,9 @@ std::string media_type(const Request& request);
 
 /// The whole body, within the limits of one call and of all together (413, 429).
 asio::awaitable<OrResponse<std::string>> buffered_body(Call& call, std::uint64_t limit);
+
+/// The body as a JSON object, and in `content` its bytes; an absent one is empty. Not JSON: 400.
+asio::awaitable<OrResponse<ParsedJson>> object_body(Call& call, std::string& content);
 
 /// Commits `body`. What the state machine refused is in the outcome; otherwise this node has
 /// applied it. `content` stands for what the request says beside method and target, under its

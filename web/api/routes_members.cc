@@ -24,20 +24,10 @@ node::SwarmKey invite_secret(const Call& call) {
   return node::derive_key(used->key, fmt::format("invite {}", *idempotency));
 }
 
-/// An absent body is an empty object.
-asio::awaitable<OrResponse<ParsedJson>> object_of(Call& call, std::string& content) {
-  auto text = co_await buffered_body(call, kBufferedBodyMax);
-  if (!text) co_return text.error();
-  content = std::move(*text);
-  auto body = parse_json(content.empty() ? "{}" : content);
-  if (!body) co_return problem(400, "invalid_argument", body.error().detail);
-  co_return std::move(*body);
-}
-
 asio::awaitable<Response> add_invite(Call& call) {
   static constexpr std::array<std::string_view, 2> kFields{"uses", "expires_s"};
   std::string content;
-  const auto body = co_await object_of(call, content);
+  const auto body = co_await object_body(call, content);
   if (!body) co_return body.error();
   const auto fields = JsonFields::open(body->value, kFields);
   if (!fields) co_return problem_from(fields.error());
@@ -78,7 +68,7 @@ asio::awaitable<Response> rotate_key(Call& call) {
 asio::awaitable<Response> mark(Call& call, std::string_view field) {
   const std::array<std::string_view, 1> known{field};
   std::string content;
-  const auto body = co_await object_of(call, content);
+  const auto body = co_await object_body(call, content);
   if (!body) co_return body.error();
   const auto fields = JsonFields::open(body->value, known);
   if (!fields) co_return problem_from(fields.error());

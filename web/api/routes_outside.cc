@@ -1,12 +1,14 @@
 // Studies whose objective is an outside program: it asks for a trial's parameters and tells what
 // came of them.
 #include "ml/schedule/pruning.h"
+#include "ml/search/pruner.h"
 #include "ml/study/study_state.h"
 #include "node/base/clock.h"
 #include "web/api/routes.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -18,10 +20,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr milliseconds kLookEvery{1000};  // whether the client is still there
 constexpr std::uint64_t kLeaseUsualS = 600;
 constexpr std::uint64_t kLeaseMaxS = 604'800;
 constexpr std::uint64_t kWaitUsualS = 5;
 constexpr std::uint64_t kWaitMaxS = 30;
+constexpr std::size_t kStepsRemembered = 10'000;
+constexpr milliseconds kBetweenSteps{1000};  // of one trial, where nothing hangs on it
 constexpr std::uint64_t kStepMax = 1'000'000;
 constexpr std::uint64_t kTokenMax = std::uint64_t{1} << 53;
 constexpr std::size_t kErrorMax = 2'000;
@@ -52,11 +57,9 @@ struct Ask {
   std::uint64_t wait_s = kWaitUsualS;
 };
 
-Result<Ask> ask_from(std::string_view content) {
+Result<Ask> ask_from(const Json& body) {
   static constexpr std::array<std::string_view, 2> kFields{"lease_s", "wait_s"};
-  const auto body = parse_json(content.empty() ? "{}" : content);
-  if (!body) return body.error();
-  const auto fields = JsonFields::open(body->value, kFields);
+  const auto fields = JsonFields::open(body, kFields);
   if (!fields) return fields.error();
   const auto lease = fields->whole("lease_s", 1, kLeaseMaxS);
   if (!lease) return lease.error();
@@ -83,21 +86,16 @@ std::string why_none_waits(const ml::Study& study) {
                      study.spec.parallelism);
 }
 
-/// Returns nothing once one waits, as far as this node knows.
-asio::awaitable<std::optional<Response>> wait_for_trial(Call& call, std::string id, seconds wait) {
-  const MonoTime until = mono_now() + wait;
-  for (;;) {
-    const LogIndex applied = call.node().applied();
-    const auto study = ml::find_study(*call.node().state(), id);
-    if (!study) co_return problem_from(study.error());
-    if (const std::string why = why_never(*study); !why.empty())
-      co_return problem(409, "conflict", why);
-    const bool runs = study->status == ml::StudyStatus::running;
-    if (runs && study->counts.queued > 0) co_return std::nullopt;
-    const auto left = std::chrono::duration_cast<milliseconds>(until - mono_now());
-    if (left <= milliseconds{0}) co_return problem(409, "conflict", why_none_waits(*study));
-    co_await call.core.signal.wait_beyond(applied, left);
-  }
+/// Why there is nothing to ask for now; nothing if a trial waits, as far as this node knows.
+std::optional<Response> nothing_waits(const StateView& view, const std::string& id) {
+  const auto study = ml::find_study(view, id);
+  if (!study) return problem_from(study.error());
+  if (const std::string why = why_never(*study); !why.empty()) return problem(409, "conflict", why);
+  const bool runs = study->status == ml::StudyStatus::running;
+  if (runs && study->counts.queued > 0) return std::nullopt;
+  Response later = problem(409, "conflict", why_none_waits(*study));
+  later.set("Retry-After", "1");
+  return later;
 }
 
 Response asked(const Call& call, const Committed& done, const std::string& id, const Ask& ask) {
@@ -115,22 +113,38 @@ Response asked(const Call& call, const Committed& done, const std::string& id, c
   return with_index(json_response(200, json), done.index);
 }
 
+/// One look: a trial, or why there is none.
+asio::awaitable<Response> try_to_ask(Call& call, std::string id, Ask ask, ContentHash hash) {
+  if (const auto before = answered_before(call, hash)) co_return asked(call, *before, id, ask);
+  if (auto none = nothing_waits(*call.node().state(), id)) co_return std::move(*none);
+  if (!call.body.client_is_there()) co_return problem(409, "conflict", "the client is gone");
+  ml::CommandBody command = ml::AskTrial{id, ask.lease_s * 1000};
+  const auto done = co_await commit(call, std::move(command), hash);
+  if (!done) co_return done.error();
+  co_return asked(call, *done, id, ask);
+}
+
+/// Until there is one, the study can have none any more, or the patience ends.
 asio::awaitable<Response> ask_trial(Call& call) {
-  const auto content = co_await buffered_body(call, kBufferedBodyMax);
-  if (!content) co_return content.error();
-  const auto ask = ask_from(*content);
+  std::string content;
+  const auto body = co_await object_body(call, content);
+  if (!body) co_return body.error();
+  const auto ask = ask_from(body->value);
   if (!ask) co_return problem_from(ask.error());
   const auto study = co_await outside_study(call);
   if (!study) co_return study.error();
-  const ContentHash hash = hash_of(to_bytes(*content));
-  if (const auto before = answered_before(call, hash))
-    co_return asked(call, *before, study->id, *ask);
-  const seconds patience{ask->wait_s};
-  if (auto none = co_await wait_for_trial(call, study->id, patience)) co_return std::move(*none);
-  ml::CommandBody command = ml::AskTrial{study->id, ask->lease_s * 1000};
-  const auto done = co_await commit(call, std::move(command), hash);
-  if (!done) co_return done.error();
-  co_return asked(call, *done, study->id, *ask);
+  const ContentHash hash = hash_of(to_bytes(content));
+  const MonoTime until = mono_now() + seconds{ask->wait_s};
+  for (;;) {
+    const LogIndex applied = call.node().applied();
+    auto answer = co_await try_to_ask(call, study->id, *ask, hash);
+    const auto now = ml::find_study(*call.node().state(), study->id);
+    const bool may_come = answer.status == 409 && now && why_never(*now).empty();
+    const auto left = std::chrono::duration_cast<milliseconds>(until - mono_now());
+    if (!may_come || left <= milliseconds{0} || !call.body.client_is_there())
+      co_return std::move(answer);
+    co_await call.core.signal.wait_beyond(applied, std::min(left, kLookEvery));
+  }
 }
 
 // --- tell ----------------------------------------------------------------------------------------
@@ -141,6 +155,7 @@ struct Tell {
   std::uint64_t token = 0;
   std::optional<double> value;
   std::optional<std::uint32_t> step;  ///< none: the trial is over
+  bool has_state = false;
   ml::TrialState state = ml::TrialState::completed;
   ml::Metrics metrics;
   std::string error;
@@ -192,6 +207,7 @@ Result<> read_what(const JsonFields& fields, Tell& tell) {
   if (*step) tell.step = static_cast<std::uint32_t>(**step);
   const auto state = fields.one_of("state", kStates);
   if (!state) return state.error();
+  tell.has_state = state->has_value();
   if (*state == "pruned") tell.state = ml::TrialState::pruned;
   if (*state == "failed") tell.state = ml::TrialState::failed;
   auto error = fields.text("error", kErrorMax);
@@ -202,8 +218,7 @@ Result<> read_what(const JsonFields& fields, Tell& tell) {
 
 /// What does not go together.
 Result<> check(const Tell& tell) {
-  const bool is_end = tell.state != ml::TrialState::completed || !tell.metrics.empty();
-  if (tell.step && is_end)
+  if (tell.step && (tell.has_state || !tell.metrics.empty()))
     return field_error("step", "a step has a value and nothing else; leave step out at the end");
   const bool has_failed = tell.state == ml::TrialState::failed;
   if (has_failed && tell.value) return field_error("value", "a trial that failed has none");
@@ -214,12 +229,10 @@ Result<> check(const Tell& tell) {
   return {};
 }
 
-Result<Tell> tell_from(std::string_view content) {
+Result<Tell> tell_from(const Json& body) {
   static constexpr std::array<std::string_view, 7> kFields{
       "number", "token", "value", "step", "state", "metrics", "error"};
-  const auto body = parse_json(content);
-  if (!body) return body.error();
-  const auto fields = JsonFields::open(body->value, kFields);
+  const auto fields = JsonFields::open(body, kFields);
   if (!fields) return fields.error();
   Tell tell;
   for (const auto read : {&read_whose, &read_metrics, &read_what}) {
@@ -260,30 +273,65 @@ Response heard(const Call& call, const ml::Study& study, const Tell& tell, LogIn
   return with_index(json_response(200, json), index);
 }
 
+/// What was said counts, or had counted before; not where the trial had ended otherwise.
 Response told(const Call& call, const ml::Study& study, const Tell& tell, LogIndex index) {
   const auto trial = ml::find_trial(*call.node().state(), study.id, tell.number);
   if (!trial) return problem_from(trial.error());
-  return with_index(json_response(200, trial_json(*trial, {})), index);
+  const bool is_as_said = trial->state == tell.state && trial->value == tell.value;
+  if (is_as_said) return with_index(json_response(200, trial_json(*trial, {})), index);
+  return problem(409,
+                 "conflict",
+                 fmt::format("trial {} had ended before: it is {}{}",
+                             tell.number,
+                             to_string(trial->state),
+                             trial->value ? fmt::format(" with {}", *trial->value) : ""));
+}
+
+/// A step is worth an entry of the log if it reaches a rung, if it is the first that this node
+/// hears of, or if some time has passed: a program may say thousands a second.
+bool is_worth_an_entry(Call& call, const ml::Study& study, const Tell& tell) {
+  const MonoTime now = mono_now();
+  auto& heard = call.core.steps_heard;
+  if (heard.size() > kStepsRemembered) heard.clear();
+  const auto [last, is_new] = heard.try_emplace(tell.token, now);
+  const auto trial = ml::find_trial(*call.node().state(), study.id, tell.number);
+  if (!trial) return true;
+  const auto rungs = ml::rung_epochs(study.spec.epochs);
+  const std::size_t reached = trial->rungs.size();
+  const bool reaches_rung = reached < rungs.size() && rungs[reached] <= *tell.step;
+  const auto pause = std::min(milliseconds{trial->lease_ms / 4}, kBetweenSteps);
+  if (!is_new && !reaches_rung && now - last->second < pause) return false;
+  last->second = now;
+  return true;
+}
+
+asio::awaitable<Response> tell_step(Call& call, ml::Study study, Tell tell, ContentHash hash) {
+  if (!is_worth_an_entry(call, study, tell))
+    co_return heard(call, study, tell, call.node().applied());
+  const ml::CurvePoint point{*tell.step, *tell.value};
+  ml::ReportProgress report;
+  report.points.push_back({study.id, tell.number, tell.token, point});
+  ml::CommandBody command = std::move(report);
+  const auto done = co_await commit(call, std::move(command), hash);
+  if (!done) co_return done.error();
+  co_return heard(call, study, tell, done->index);
 }
 
 asio::awaitable<Response> tell_trial(Call& call) {
-  const auto content = co_await buffered_body(call, kBufferedBodyMax);
-  if (!content) co_return content.error();
-  const auto tell = tell_from(*content);
+  std::string content;
+  const auto body = co_await object_body(call, content);
+  if (!body) co_return body.error();
+  const auto tell = tell_from(body->value);
   if (!tell) co_return problem_from(tell.error());
   const auto study = co_await outside_study(call);
   if (!study) co_return study.error();
+  const ContentHash hash = hash_of(to_bytes(content));
+  if (tell->step) co_return co_await tell_step(call, *study, *tell, hash);
   ml::CommandBody command = finish_of(study->id, *tell);
-  if (tell->step) {
-    const ml::CurvePoint point{*tell->step, *tell->value};
-    ml::ReportProgress report;
-    report.points.push_back({study->id, tell->number, tell->token, point});
-    command = std::move(report);
-  }
-  const auto done = co_await commit(call, std::move(command), hash_of(to_bytes(*content)));
+  const auto done = co_await commit(call, std::move(command), hash);
   if (!done) co_return done.error();
-  co_return tell->step ? heard(call, *study, *tell, done->index)
-                       : told(call, *study, *tell, done->index);
+  call.core.steps_heard.erase(tell->token);
+  co_return told(call, *study, *tell, done->index);
 }
 
 }  // namespace

@@ -204,11 +204,9 @@ asio::awaitable<Response> resume_study(Call& call) {
   co_return co_await change_study(call, std::move(command), std::move(*content));
 }
 
-Result<std::uint32_t> trials_to_add(std::string_view content) {
+Result<std::uint32_t> trials_to_add(const Json& body) {
   static constexpr std::array<std::string_view, 1> kFields{"trials"};
-  const auto body = parse_json(content);
-  if (!body) return body.error();
-  const auto fields = JsonFields::open(body->value, kFields);
+  const auto fields = JsonFields::open(body, kFields);
   if (!fields) return fields.error();
   const auto trials = fields->whole("trials", 1, ml::kTrialsMax);
   if (!trials) return trials.error();
@@ -217,12 +215,13 @@ Result<std::uint32_t> trials_to_add(std::string_view content) {
 }
 
 asio::awaitable<Response> extend_study(Call& call) {
-  auto content = co_await buffered_body(call, kBufferedBodyMax);
-  if (!content) co_return content.error();
-  const auto trials = trials_to_add(*content);
+  std::string content;
+  const auto body = co_await object_body(call, content);
+  if (!body) co_return body.error();
+  const auto trials = trials_to_add(body->value);
   if (!trials) co_return problem_from(trials.error());
   ml::CommandBody command = ml::ExtendStudy{call.param("id"), *trials};
-  co_return co_await change_study(call, std::move(command), std::move(*content));
+  co_return co_await change_study(call, std::move(command), std::move(content));
 }
 
 /// The same search once more: all that was drawn, without a limit of time.

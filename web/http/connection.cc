@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <sys/socket.h>
 #include <vector>
 
 namespace starling::web {
@@ -83,6 +84,12 @@ class HttpConnection::Body : public BodyReader {
   }
 
   bool is_read() const { return parser_.is_done(); }
+
+  bool client_is_there() const override {
+    char next = 0;
+    const int socket = connection_.stream_.socket().native_handle();
+    return ::recv(socket, &next, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+  }
 
   asio::awaitable<Result<std::size_t>> read(std::span<char> into) override {
     if (parser_.is_done()) co_return 0;

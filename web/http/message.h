@@ -47,6 +47,9 @@ class BodyReader {
   /// Errors: `io` (client gone), `timed_out` (client too slow), `invalid_argument` (bad chunk).
   virtual asio::awaitable<Result<std::size_t>> read(std::span<char> into) = 0;
 
+  /// Whether the client has not closed its side yet.
+  virtual bool client_is_there() const = 0;
+
   /// The whole body. Errors: also `too_large`, naming `limit`.
   asio::awaitable<Result<std::string>> read_all(std::uint64_t limit);
 };

@@ -149,7 +149,7 @@ function Row({ trial, best }: { trial: Trial; best: boolean }) {
 /** Why it took more than one. */
 function pastSentence(trial: Trial): string {
   return (trial.past_attempts ?? [])
-    .map((past) => `${past.node_name || "a node that is gone"}: ${past.reason}`)
+    .map((past) => `${past.node_name || (past.cause === "not_told" ? "an outside program" : "a node that is gone")}: ${past.reason}`)
     .join("\n");
 }
 
