@@ -15,9 +15,13 @@ import pathlib
 import shutil
 import sys
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools"))
+
+from chaos_world.memory_cgroup import Cgroup, NoCgroup
+
 ROWS = 200  # of insurance.csv: what is large here is the networks
 NOTHING = 4  # MB: less is no difference
 SPACE = {"mlp.width": {"type": "int", "low": 32, "high": 4096, "log": True},
@@ -27,50 +31,9 @@ SPACE = {"mlp.width": {"type": "int", "low": 32, "high": 4096, "log": True},
 
 def load_chaos():
     loader = importlib.machinery.SourceFileLoader("chaos", str(ROOT / "tools" / "chaos"))
-    sys.dont_write_bytecode = True
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("chaos", loader))
     loader.exec_module(module)
     return module
-
-
-class NoCgroup(Exception):
-    """This user may not make one, or there are none."""
-
-
-class Cgroup:
-    """A memory cgroup with a limit."""
-
-    def __init__(self, name, megabytes):
-        v1 = pathlib.Path("/sys/fs/cgroup/memory")
-        self.is_v1 = (v1 / "memory.limit_in_bytes").exists()
-        self.folder = (v1 if self.is_v1 else pathlib.Path("/sys/fs/cgroup")) / name
-        try:
-            self.folder.mkdir()
-        except OSError as error:
-            raise NoCgroup(error) from error
-        try:
-            limit = "memory.limit_in_bytes" if self.is_v1 else "memory.max"
-            (self.folder / limit).write_text(str(megabytes << 20))
-        except OSError as error:
-            self.remove()
-            raise NoCgroup(error) from error
-
-    def kills(self):
-        text = (self.folder / ("memory.oom_control" if self.is_v1 else "memory.events")).read_text()
-        return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill "))
-
-    def peak_mb(self):
-        name = "memory.max_usage_in_bytes" if self.is_v1 else "memory.peak"
-        path = self.folder / name
-        return int(path.read_text()) >> 20 if path.exists() else None
-
-    def remove(self):
-        for _ in range(100):
-            try:
-                self.folder.rmdir()
-                return
-            except OSError:
-                time.sleep(0.05)  # Its processes are just ending.
 
 
 class Machines:
@@ -83,7 +46,7 @@ class Machines:
         for number, group in enumerate(groups, 1):
             node = chaos.Node(number, self.folder, build / "bin" / "starling")
             node.memory = None
-            node.cgroup = group.folder
+            node.cgroup = group
             self.nodes.append(node)
         self.client = chaos.Client(self.nodes)
 
