@@ -5,6 +5,7 @@
 #include "node/base/durable_file.h"
 #include "node/base/labels.h"
 #include "node/process/host_resources.h"
+#include "node/process/memory_state.h"
 
 #include <algorithm>
 #include <sstream>
@@ -31,9 +32,13 @@ FactsSource::FactsSource(const Settings& settings, std::string http_url) : data_
   const std::uint64_t budget = settings.memory.empty()
                                    ? node::memory_limit_bytes()
                                    : parse_size("--memory", settings.memory).value();
-  fixed_.memory_budget_mb = budget / kMegabyte;
+  budget_mb_ = budget / kMegabyte;
   fixed_.speed_mflops = static_cast<std::uint32_t>(ml::core_mflops());
   fixed_.labels = parse_labels(settings.labels, "--label").value();
+}
+
+std::uint64_t FactsSource::memory_budget_mb() const {
+  return std::min(budget_mb_, node::memory_state().limit_bytes / kMegabyte);
 }
 
 void FactsSource::note_sync_time(std::chrono::microseconds taken) {
@@ -49,6 +54,7 @@ node::MemberFacts FactsSource::now(std::uint32_t trials_running,
                                    bool memory_is_short,
                                    std::uint64_t key_generation) const {
   node::MemberFacts facts = fixed_;
+  facts.memory_budget_mb = memory_budget_mb();
   facts.key_generation = key_generation;
   facts.trials_running = trials_running;
   facts.memory_is_short = memory_is_short;

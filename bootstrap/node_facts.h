@@ -20,7 +20,8 @@ class FactsSource {
 
   const std::filesystem::path& data() const { return data_; }
 
-  std::uint64_t memory_budget_mb() const { return fixed_.memory_budget_mb; }
+  /// What it was given, or what its cgroup or machine has now if that is less.
+  std::uint64_t memory_budget_mb() const;
 
   /// How long this node's disk took to make a write durable. Published is the median of the last
   /// five times that this was measured: one bad moment says nothing.
@@ -34,6 +35,7 @@ class FactsSource {
  private:
   std::filesystem::path data_;
   node::MemberFacts fixed_;
+  std::uint64_t budget_mb_ = 0;
   std::deque<std::chrono::microseconds> sync_times_;  ///< the newest last
 };
 

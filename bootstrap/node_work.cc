@@ -108,7 +108,8 @@ ml::WorkHostSources NodeWork::host_sources() {
   sources.recovery_epoch = parts_.recovery_epoch;
   sources.work_dir = settings.data / "work";
   sources.disk_reserve = parse_size("--disk-reserve", settings.disk_reserve).value();
-  sources.memory_mb = ml::trial_memory_mb(parts_.memory_budget_mb);
+  sources.memory_mb = [this] { return ml::trial_memory_mb(parts_.facts.memory_budget_mb()); };
+  sources.disk_is_short = [this] { return !parts_.disk.room_to_grow(); };
   sources.outbox = settings.data / "outbox";
   sources.state = [this] { return parts_.group.view(); };
   sources.fetch = [this](ContentHash blob) { return parts_.blob_sync.fetch(blob); };
@@ -125,12 +126,13 @@ ml::WorkHostSources NodeWork::host_sources() {
   return sources;
 }
 
-/// Its own claim in gossip may be a second old where it is short of memory.
+/// Its own claim in gossip may be a second old where it is short of something.
 std::optional<ml::NodeRoom> NodeWork::own_room() const {
   const auto member = parts_.gossip.member(parts_.self);
   if (!member) return std::nullopt;
   auto room = ml::room_of(*member);
-  room.is_short = memory_.is_short() || ml::is_draining(*parts_.group.view(), parts_.self);
+  room.is_short = memory_.is_short() || !parts_.disk.room_to_grow() ||
+                  ml::is_draining(*parts_.group.view(), parts_.self);
   return room;
 }
 
@@ -158,7 +160,7 @@ ml::MemoryWatchSources NodeWork::memory_sources() {
     const auto state = node::memory_state();
     return ml::MemorySeen{.limit = state.limit_bytes,
                           .free = state.free_bytes,
-                          .budget = parts_.memory_budget_mb * kMegabyte,
+                          .budget = parts_.facts.memory_budget_mb() * kMegabyte,
                           .used = node::memory_used_bytes(),
                           .stalled_percent = state.stalled_percent};
   };

@@ -6,6 +6,7 @@
 
 #include "bootstrap/blob_sync.h"
 #include "bootstrap/disk_guard.h"
+#include "bootstrap/node_facts.h"
 #include "bootstrap/raft_ledger.h"
 #include "bootstrap/settings.h"
 #include "consensus/group/raft_group.h"
@@ -30,7 +31,7 @@ class NodeWork {
     NodeId self;
     std::uint64_t recovery_epoch = 0;
     const Settings& settings;
-    std::uint64_t memory_budget_mb = 0;
+    const FactsSource& facts;
     consensus::RaftGroup& group;
     RaftLedger& ledger;
     node::PeerLinks& links;

@@ -409,7 +409,7 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                              .self = identity_->node(),
                              .recovery_epoch = identity_->recovery_epoch(),
                              .settings = settings_,
-                             .memory_budget_mb = facts_->memory_budget_mb(),
+                             .facts = *facts_,
                              .group = *group_,
                              .ledger = *ledger_,
                              .links = *links_,

@@ -101,6 +101,21 @@ VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) {
   return input;
 }
 
+/// Empty if it may as well lead.
+std::string VoterKeeper::why_not_to_lead(const consensus::RaftStatus& status) const {
+  if (status.voters.size() > 1 && ml::is_draining(*group_.view(), self_))
+    return "this node is draining";
+  bool is_short = false;
+  bool has_better = false;
+  for (const auto& member : gossip_.members()) {
+    if (member.id == self_) is_short = member.facts.disk_is_short;
+    has_better = has_better || (member.id != self_ && member.state == node::MemberState::alive &&
+                                status.voters.contains(member.id) && !member.facts.disk_is_short);
+  }
+  // Here all that grows is refused, for every node that asks.
+  return is_short && has_better ? "this node's disk is low, and another voter's is not" : "";
+}
+
 asio::awaitable<void> VoterKeeper::one_look() {
   const auto status = group_.status();
   if (status.role != consensus::Role::leader || status.changing_voters) co_return;
@@ -110,10 +125,9 @@ asio::awaitable<void> VoterKeeper::one_look() {
     co_await change(std::move(*next));
     co_return;
   }
-  const auto own = ml::member_of(*group_.view(), self_);
-  const bool wants_out = own && own->is_draining && status.voters.size() > 1;
-  if (wants_out && mono_now() >= hand_over_at_) {
-    log_.info("hands leadership over why=this node is draining");
+  const std::string why = why_not_to_lead(status);
+  if (!why.empty() && mono_now() >= hand_over_at_) {
+    log_.info("hands leadership over why={}", why);
     hand_over_at_ = mono_now() + kHandOverPause;
     co_await group_.hand_over();
     co_return;

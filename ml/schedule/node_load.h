@@ -20,7 +20,7 @@ struct NodeRoom {
   std::uint32_t slots = 0;
   std::uint64_t memory_budget_mb = 0;  ///< for trials: budget of the node less its own use
   std::map<std::string, std::string> labels = {};
-  bool is_short = false;  ///< of memory: it begins nothing new
+  bool is_short = false;  ///< of memory or disk: it begins nothing new
   double speed = 0;       ///< of training, in whatever unit; 0: not known
 };
 

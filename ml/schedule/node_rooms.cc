@@ -25,7 +25,7 @@ NodeRoom room_of(const node::Member& member) {
           .slots = facts.slots,
           .memory_budget_mb = trial_memory_mb(facts.memory_budget_mb),
           .labels = facts.labels,
-          .is_short = facts.memory_is_short,
+          .is_short = facts.memory_is_short || facts.disk_is_short,
           .speed = static_cast<double>(facts.speed_mflops)};
 }
 
@@ -37,12 +37,27 @@ std::vector<NodeRoom> rooms_that_work(const StateView& view,
   return rooms;
 }
 
+std::optional<NodeRoom> AwayRooms::former_room(const node::Member& member, MonoTime now) {
+  NodeRoom room = room_of(member);
+  const Most now_there{room.memory_budget_mb, now};
+  Most& most = most_.try_emplace(member.id, now_there).first->second;
+  const bool is_over = now - most.seen >= kMayComeBack;
+  if (now_there.memory_budget_mb >= most.memory_budget_mb || is_over) most = now_there;
+  if (most.memory_budget_mb == room.memory_budget_mb) return std::nullopt;
+  room.memory_budget_mb = most.memory_budget_mb;
+  return room;
+}
+
 std::vector<NodeRoom> AwayRooms::look(const StateView& view,
                                       const std::vector<node::Member>& members,
                                       MonoTime now) {
   std::vector<NodeRoom> rooms;
   for (const auto& member : members) {
-    if (works(view, member) || member.state == node::MemberState::left) continue;
+    if (works(view, member)) {
+      if (auto former = former_room(member, now)) rooms.push_back(std::move(*former));
+      continue;
+    }
+    if (member.state == node::MemberState::left) continue;
     const bool is_dead = member.state == node::MemberState::dead;
     if (!is_dead) dead_since_.erase(member.id);
     const MonoTime since = is_dead ? dead_since_.try_emplace(member.id, now).first->second : now;

@@ -8,6 +8,7 @@
 #include "node/gossip/member.h"
 
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace starling::ml {
@@ -21,8 +22,8 @@ NodeRoom room_of(const node::Member& member);
 std::vector<NodeRoom> rooms_that_work(const StateView& view,
                                       const std::vector<node::Member>& members);
 
-/// Nodes that do not work now and may again: suspect, draining, or dead for less than
-/// `kMayComeBack`.
+/// What may be there again within `kMayComeBack`: nodes that are suspect, draining or dead for less
+/// than that, and nodes that work and had more memory than now.
 class AwayRooms {
  public:
   static constexpr MonoTime kMayComeBack = std::chrono::minutes{10};
@@ -31,10 +32,21 @@ class AwayRooms {
                              const std::vector<node::Member>& members,
                              MonoTime now);
 
-  void forget() { dead_since_.clear(); }
+  void forget() {
+    dead_since_.clear();
+    most_.clear();
+  }
 
  private:
+  struct Most {
+    std::uint64_t memory_budget_mb = 0;
+    MonoTime seen{0};
+  };
+
+  std::optional<NodeRoom> former_room(const node::Member& member, MonoTime now);
+
   std::map<NodeId, MonoTime> dead_since_;
+  std::map<NodeId, Most> most_;  ///< of nodes that work
 };
 
 }  // namespace starling::ml

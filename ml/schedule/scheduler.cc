@@ -57,19 +57,22 @@ AttemptEnd last_end(const Trial& trial) {
 /// Where training may go on from a checkpoint: the node that had it last.
 bool may_have_checkpoint(const NodeLoad& load, const Trial& trial) {
   const AttemptEnd end = last_end(trial);
-  const bool was_taken =
-      end == AttemptEnd::node_gone || end == AttemptEnd::made_way || end == AttemptEnd::killed;
+  const bool was_taken = end == AttemptEnd::node_gone || end == AttemptEnd::killed;
   return was_taken && trial.past.back().attempt.node == load.room().id;
 }
 
-bool has_crashed_there(const NodeLoad& load, const Trial& trial) {
-  return last_end(trial) == AttemptEnd::crashed && trial.past.back().attempt.node == load.room().id;
+/// It may be the node's fault.
+bool has_failed_there(const NodeLoad& load, const Trial& trial) {
+  if (trial.past.empty() || trial.past.back().attempt.node != load.room().id) return false;
+  const AttemptEnd end = last_end(trial);
+  return end == AttemptEnd::crashed || end == AttemptEnd::out_of_memory ||
+         end == AttemptEnd::made_way;
 }
 
 /// The greatest is the best.
 auto merit(const NodeLoad& load, const Trial& trial) {
   const bool starts_now = load.has_room_behind_queue(trial.predicted_peak_mb);
-  return std::tuple{!has_crashed_there(load, trial),
+  return std::tuple{!has_failed_there(load, trial),
                     starts_now,
                     starts_now && may_have_checkpoint(load, trial),
                     -load.share(),
@@ -172,8 +175,11 @@ void start_final(const ActiveStudy& active, NodeLoads& loads, std::vector<Comman
   const std::uint64_t most = most_of_any(active.study.spec, loads).value_or(0);
   const std::uint64_t wanted = final_need(active);
   const std::uint64_t need = active.trial_of_final_peak <= most ? std::min(wanted, most) : wanted;
-  const auto rank = [need](const NodeLoad& load) {
-    return std::tuple{load.has_room_behind_queue(need), -load.share(), load.free_mb()};
+  const auto& job = active.study.final_job;
+  const auto rank = [need, &job](const NodeLoad& load) {
+    const bool has_failed_there = job.attempts > 0 && job.current.node == load.room().id;
+    return std::tuple{
+        !has_failed_there, load.has_room_behind_queue(need), -load.share(), load.free_mb()};
   };
   NodeLoad* best = nullptr;
   for (auto& [id, load] : loads) {

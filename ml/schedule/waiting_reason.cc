@@ -59,7 +59,7 @@ std::string reason_of(const Need& need, const StudySpec& spec, const NodeLoads& 
   }
   std::erase_if(able, [&holds](const NodeLoad* load) { return !holds(load); });
   if (std::ranges::all_of(able, [](const NodeLoad* load) { return load->room().is_short; }))
-    return "every node that could run it is short of memory";
+    return "every node that could run it is short of memory or disk";
   if (std::ranges::all_of(able, [](const NodeLoad* load) { return load->free_slots() == 0; }))
     return fmt::format("all slots are taken by other studies; {} is next in turn", need.what);
   const auto starts = [&need](const NodeLoad* load) { return load->has_room_for(need.peak_mb); };

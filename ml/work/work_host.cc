@@ -74,6 +74,7 @@ struct WorkHost::Running {
   bool has_task = false;  ///< the channel's other end
   bool is_unwanted = false;
   bool is_finished = false;              ///< by an earlier process; only its result is to be said
+  bool is_over = false;                  ///< and recorded, which the state here does not show yet
   std::uint64_t reserved_mb = 0;         ///< while its process runs
   std::optional<std::string> makes_way;  ///< why it was ended to free memory
   AttemptEnd way_end = AttemptEnd::made_way;
@@ -253,6 +254,9 @@ void WorkHost::reconcile() {
                                 .checkpoints = checkpoints_,
                                 .disk_reserve = sources_.disk_reserve};
   auto given = assignments_of(*sources_.state(), sources_.self, places);
+  std::erase_if(active_, [&given](const auto& entry) {
+    return entry.second->is_over && !given.contains(entry.first);
+  });
   for (const auto& [token, running] : active_) {
     if (given.contains(token) || running->is_finished) continue;
     running->is_unwanted = true;
@@ -301,7 +305,7 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   std::filesystem::remove_all(attempt_dir(token), ignored);
   forget_columns();
   forget_checkpoints();
-  active_.erase(token);
+  running->is_over = true;
   --running_;
   wake();
 }
@@ -312,7 +316,7 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
 asio::awaitable<Result<>> WorkHost::may_begin(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
   const auto most =
-      static_cast<std::uint64_t>(kBeginShare * static_cast<double>(sources_.memory_mb));
+      static_cast<std::uint64_t>(kBeginShare * static_cast<double>(sources_.memory_mb()));
   const auto has_memory = [&] {
     return reserved_mb_ == 0 || reserved_mb_ + assignment.need_mb <= most;
   };
@@ -344,7 +348,8 @@ asio::awaitable<Result<>> WorkHost::fetch_datasets(const Assignment& assignment)
 std::uint64_t WorkHost::memory_cap(const Assignment& assignment) const {
   const std::uint64_t need = assignment.need_mb;
   const std::uint64_t others = reserved_mb_ - std::min(reserved_mb_, need);
-  const std::uint64_t left = sources_.memory_mb - std::min(sources_.memory_mb, others);
+  const std::uint64_t memory_mb = sources_.memory_mb();
+  const std::uint64_t left = memory_mb - std::min(memory_mb, others);
   const std::uint64_t cap =
       std::max(std::min(need * kCapFactor + kCapExtraMb, left), need + kCapLeastExtraMb);
   return assignment.engine() == TrainingEngine::torch ? cap + kTorchMappedMb : cap;
@@ -385,9 +390,11 @@ asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token, WorkerCha
   }
   const bool was_killed = how.signal == SIGKILL;
   const bool is_oom = was_killed && takes_oom_kill();
-  const AttemptEnd end = is_oom       ? AttemptEnd::out_of_memory
-                         : was_killed ? AttemptEnd::killed
-                                      : AttemptEnd::crashed;
+  const bool was_too_large = how.peak_mb >= running->reserved_mb;  // else its node has too little
+  const AttemptEnd end = is_oom && was_too_large ? AttemptEnd::out_of_memory
+                         : is_oom                ? AttemptEnd::made_way
+                         : was_killed            ? AttemptEnd::killed
+                                                 : AttemptEnd::crashed;
   co_return Ended{
       .done = Error{Errc::io, to_sentence(how, is_oom)}, .end = end, .peak_mb = how.peak_mb};
 }
@@ -407,7 +414,12 @@ WorkHost::Ended WorkHost::ended_by(const WorkFailed& failed, std::uint64_t cap_m
                           fmt::format("{} (it may have {} MB)", failed.message, cap_mb)},
             .end = AttemptEnd::out_of_memory};
   }
-  return {.done = to_error(failed), .may_retry = failed.kind == "internal"};
+  const bool is_internal = failed.kind == "internal";
+  if (is_internal && sources_.disk_is_short()) {
+    return {.done = Error{Errc::no_space, "its node has no room on its disk: " + failed.message},
+            .end = AttemptEnd::made_way};
+  }
+  return {.done = to_error(failed), .may_retry = is_internal};
 }
 
 asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,

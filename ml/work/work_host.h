@@ -31,11 +31,12 @@ namespace asio = boost::asio;
 /// What the host needs of its node.
 struct WorkHostSources {
   NodeId self;
-  std::uint64_t recovery_epoch = 0;  ///< how often the swarm was recovered by force
-  std::filesystem::path work_dir;    ///< scratch; emptied at start but for checkpoints
-  std::uint64_t disk_reserve = 0;    ///< bytes that checkpoints leave free
-  std::uint64_t memory_mb = 0;       ///< for trials; no process begins above nine tenths of it
-  std::filesystem::path outbox;      ///< of results that are not acknowledged yet
+  std::uint64_t recovery_epoch = 0;          ///< how often the swarm was recovered by force
+  std::filesystem::path work_dir;            ///< scratch; emptied at start but for checkpoints
+  std::uint64_t disk_reserve = 0;            ///< bytes that checkpoints leave free
+  std::function<std::uint64_t()> memory_mb;  ///< for trials, now; none begins above nine tenths
+  std::function<bool()> disk_is_short;
+  std::filesystem::path outbox;  ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
   /// Returns when this node holds the blob.
   std::function<asio::awaitable<Result<>>(ContentHash blob)> fetch;
@@ -107,7 +108,7 @@ class WorkHost {
   std::size_t processes() const;
   asio::awaitable<Ended> exited(std::uint64_t token, WorkerChannel& channel);
   bool takes_oom_kill();
-  static Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);
+  Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);
   std::uint64_t memory_cap(const Assignment& assignment) const;
   asio::awaitable<void> record_trial(std::uint64_t token,
                                      const Assignment& assignment,

@@ -1,5 +1,7 @@
 #include "node/blobs/blob_placement.h"
 
+#include "node/base/mutant.h"
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -19,7 +21,7 @@ std::array<std::uint8_t, 16> score(const ContentHash& blob, NodeId node) {
 std::vector<const BlobNode*> ranked(const ContentHash& blob, const std::vector<BlobNode>& nodes) {
   std::vector<std::pair<std::array<std::uint8_t, 16>, const BlobNode*>> scored;
   for (const BlobNode& node : nodes)
-    if (node.may_hold) scored.emplace_back(score(blob, node.id), &node);
+    if (node.may_hold || STARLING_MUTANT(301)) scored.emplace_back(score(blob, node.id), &node);
   std::ranges::sort(scored, std::ranges::greater{});
   std::vector<const BlobNode*> order;
   for (const auto& [points, node] : scored)
@@ -46,14 +48,14 @@ void BlobPlacement::set_nodes(std::vector<BlobNode> nodes) {
   std::ranges::sort(nodes, {}, &BlobNode::id);
   if (nodes == nodes_) return;
   nodes_ = std::move(nodes);
-  holders_.clear();
+  if (!STARLING_MUTANT(302)) holders_.clear();
 }
 
 const std::vector<NodeId>& BlobPlacement::holders(const ContentHash& blob) {
   const auto known = holders_.find(blob);
   if (known != holders_.end()) return known->second;
   auto chosen = spread(ranked(blob, nodes_));
-  chosen.resize(std::min(chosen.size(), kBlobCopies));
+  chosen.resize(std::min(chosen.size(), STARLING_MUTANT(305) ? 2 : kBlobCopies));
   return holders_.emplace(blob, std::move(chosen)).first->second;
 }
 
@@ -75,7 +77,9 @@ std::vector<ContentHash> BlobPlacement::missing(
   std::vector<std::pair<std::size_t, ContentHash>> lacking;
   for (const BlobNeed& need : needs) {
     if (!need.everywhere && !is_holder(need.blob, self)) continue;
-    if (!has(need.blob)) lacking.emplace_back(copies_within_reach(need.blob), need.blob);
+    const std::size_t copies = copies_within_reach(need.blob);
+    if (STARLING_MUTANT(303) && copies > 2) continue;
+    if (!has(need.blob)) lacking.emplace_back(copies, need.blob);
   }
   std::ranges::sort(lacking);
   std::vector<ContentHash> blobs;
@@ -91,7 +95,7 @@ std::vector<NodeId> BlobPlacement::sources(const ContentHash& blob, NodeId self)
     if (!node.is_alive || node.id == self) continue;
     (is_holder(blob, node.id) ? first : second).push_back(node.id);
   }
-  first.insert(first.end(), second.begin(), second.end());
+  if (!STARLING_MUTANT(304)) first.insert(first.end(), second.begin(), second.end());
   return first;
 }
 

@@ -6,7 +6,7 @@ starling_test(outbox_test SOURCES outbox_test.cc USES starling::work)
 starling_test(checkpoint_files_test SOURCES checkpoint_files_test.cc USES starling::work)
 starling_test(study_plan_test SOURCES study_plan_test.cc USES starling::study)
 starling_test(checkpoint_exchange_test SOURCES checkpoint_exchange_test.cc USES starling::work)
-starling_test(scheduler_test SOURCES memory_call_test.cc moving_test.cc own_queue_test.cc scheduler_test.cc trial_rules_test.cc USES starling::schedule)
+starling_test(scheduler_test SOURCES memory_call_test.cc moving_test.cc node_rooms_test.cc own_queue_test.cc scheduler_test.cc trial_rules_test.cc USES starling::schedule)
 starling_test(trial_world_test SOURCES trial_laws.cc trial_world.cc trial_world_test.cc USES starling::schedule)
 
 starling_planted_bugs(starling_trial_mutants ROOMS study schedule

@@ -7,6 +7,10 @@
   the second trained; drawing, starting, its process, reporting and recording.
 - idle: one node of two slots, trials of very uneven lengths, eight at a time: the share of slot time
   in which nothing ran.
+- steal: two nodes of one slot each, one with a long trial and another one behind it: from the end of the
+  other node's last trial until that runs there, as a follower of the events sees it.
+- torch: the overhead where LibTorch's worker trains, so with its start (a fork of a process that has
+  loaded it).
 - speed-up: two slots against one, and three nodes of one slot against one node of three.
 """
 import argparse
@@ -18,6 +22,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CALIFORNIA = ROOT.parent / "shared" / "data" / "california" / "california_rtdl.csv"
@@ -72,15 +77,64 @@ class Swarm:
         return self.client(path), self.client(f"{path}/trials")["trials"]
 
 
-def overhead(chaos, options):
+def percentiles(milliseconds):
+    return {"count": len(milliseconds), "p50_ms": round(statistics.median(milliseconds), 1),
+            "p95_ms": round(sorted(milliseconds)[int(0.95 * len(milliseconds))], 1)}
+
+
+def overhead(chaos, options, **fields):
     with Swarm(chaos, options, [1]) as swarm:
         for _ in range(2):  # the first study also writes the table's columns
             _, trials = swarm.study(options.data, options.target, trials=options.trials, epochs=3,
-                                    parallelism=1)
-    gaps = [after["ended_ms"] - before["ended_ms"] - 1000 * after["seconds"]
-            for before, after in zip(trials, trials[1:])]
-    return {"trials": len(gaps), "p50_ms": round(statistics.median(gaps), 1),
-            "p95_ms": round(sorted(gaps)[int(0.95 * len(gaps))], 1)}
+                                    parallelism=1, **fields)
+    return percentiles([after["ended_ms"] - before["ended_ms"] - 1000 * after["seconds"]
+                        for before, after in zip(trials, trials[1:])])
+
+
+def torch(chaos, options):
+    return overhead(chaos, options, engine="torch")
+
+
+class Arrivals:
+    """When each event came; a stream that the swarm's client follows."""
+
+    def __init__(self, chaos, client):
+        self.stream = chaos.Stream(client)
+        self.seen = []
+        take = self.stream.take
+        self.stream.take = lambda cursor, kind, data: (
+            take(cursor, kind, data), self.seen.append((time.monotonic(), kind, data)))
+        self.stream.start()
+
+    def steals(self):
+        """From the end of what the thief ran before to the start of what it stole, in ms."""
+        runs, idle_since, stolen, found = {}, {}, {}, []
+        for when, kind, data in self.seen:
+            trial = (data.get("study"), data.get("number"))
+            if kind == "trial_started":
+                runs[trial] = data["node"]
+                if stolen.pop(trial, None) == data["node"] and data["node"] in idle_since:
+                    found.append(1000 * (when - idle_since[data["node"]]))
+            elif kind == "trial_finished":
+                idle_since[runs.get(trial)] = when
+            elif kind == "trial_moved" and "stolen" in data["reason"]:
+                stolen[trial] = data["to"]
+        return found
+
+
+def steal(chaos, options):
+    wide = {"mlp.width": 512, "mlp.batch_size": 16}
+    narrow = {"mlp.width": 16, "mlp.batch_size": 256}
+    space = {"mlp.width": {"type": "int", "low": 16, "high": 512, "log": True},
+             "mlp.batch_size": {"type": "categorical", "choices": [16, 256]}}
+    with Swarm(chaos, options, [1, 1]) as swarm:
+        arrivals = Arrivals(chaos, swarm.client)
+        for seed in range(options.steals):
+            swarm.study(options.data, options.target, trials=4, epochs=20, patience=20, parallelism=4, seed=seed,
+                        search_space=space, initial=[wide, narrow, narrow, narrow])
+        found = arrivals.steals()
+        arrivals.stream.is_over = True
+    return percentiles(found)
 
 
 def busy_share(study, trials, slots):
@@ -133,10 +187,11 @@ def main():
     parser.add_argument("--data", default=str(ROOT / "data" / "insurance.csv"))
     parser.add_argument("--target", default="charges")
     parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--steals", type=int, default=25, help="studies in which one trial is stolen")
     options = parser.parse_args()
     chaos = load_chaos()
     report = {}
-    for part in (overhead, idle, speed_up):
+    for part in (overhead, torch, steal, idle, speed_up):
         print(f"{part.__name__} ...", file=sys.stderr)
         report[part.__name__] = part(chaos, options)
     print(json.dumps(report, indent=1))
