@@ -150,18 +150,15 @@ bool WorkHost::ease(const std::string& why) {
   return false;
 }
 
-/// One that uses more than was predicted, or fills the node alone, is too large for it; another
-/// only came at a bad time.
+/// One that uses more than was predicted is too large for it; another only came at a bad time.
 bool WorkHost::make_way(const std::string& why) {
-  const bool is_alone = processes() == 1;
   for (auto at = active_.rbegin(); at != active_.rend(); ++at) {
     Running& running = *at->second;
     if (!running.is_trial() || !running.channel || running.makes_way || running.is_unwanted)
       continue;
     const std::uint64_t used_mb =
         node::private_bytes(static_cast<int>(running.channel->pid())) >> 20;
-    const bool is_too_large =
-        used_mb > running.reserved_mb || (is_alone && used_mb * 4 > running.reserved_mb * 3);
+    const bool is_too_large = used_mb > running.reserved_mb;
     running.way_end = is_too_large ? AttemptEnd::out_of_memory : AttemptEnd::made_way;
     running.makes_way =
         fmt::format("ended at {} MB, {} were predicted: {}", used_mb, running.reserved_mb, why);
