@@ -109,6 +109,7 @@ ml::WorkHostSources NodeWork::host_sources() {
   sources.work_dir = settings.data / "work";
   sources.disk_reserve = parse_size("--disk-reserve", settings.disk_reserve).value();
   sources.memory_mb = [this] { return ml::trial_memory_mb(parts_.facts.memory_budget_mb()); };
+  sources.applied = [this] { return parts_.group.applied(); };
   sources.disk_is_short = [this] { return !parts_.disk.room_to_grow(); };
   sources.outbox = settings.data / "outbox";
   sources.state = [this] { return parts_.group.view(); };

@@ -101,19 +101,23 @@ VoterInput VoterKeeper::input_of(const consensus::RaftStatus& status) {
   return input;
 }
 
-/// Empty if it may as well lead.
-std::string VoterKeeper::why_not_to_lead(const consensus::RaftStatus& status) const {
-  if (status.voters.size() > 1 && ml::is_draining(*group_.view(), self_))
-    return "this node is draining";
+/// Why others should lead, and who; nobody if it may as well go on.
+VoterKeeper::HandOver VoterKeeper::hand_over_of(const consensus::RaftStatus& status) const {
+  const auto view = group_.view();
+  HandOver next;
   bool is_short = false;
-  bool has_better = false;
   for (const auto& member : gossip_.members()) {
     if (member.id == self_) is_short = member.facts.disk_is_short;
-    has_better = has_better || (member.id != self_ && member.state == node::MemberState::alive &&
-                                status.voters.contains(member.id) && !member.facts.disk_is_short);
+    const bool fits = member.id != self_ && member.state == node::MemberState::alive &&
+                      status.voters.contains(member.id) && !member.facts.disk_is_short &&
+                      !ml::is_draining(*view, member.id);
+    if (fits) next.to.insert(member.id);
   }
-  // Here all that grows is refused, for every node that asks.
-  return is_short && has_better ? "this node's disk is low, and another voter's is not" : "";
+  // With a short disk all that grows is refused, for every node that asks.
+  if (is_short && !next.to.empty())
+    next.why = "this node's disk is low, and another voter's is not";
+  if (ml::is_draining(*view, self_) && status.voters.size() > 1) next.why = "this node is draining";
+  return next;
 }
 
 asio::awaitable<void> VoterKeeper::one_look() {
@@ -125,11 +129,11 @@ asio::awaitable<void> VoterKeeper::one_look() {
     co_await change(std::move(*next));
     co_return;
   }
-  const std::string why = why_not_to_lead(status);
-  if (!why.empty() && mono_now() >= hand_over_at_) {
-    log_.info("hands leadership over why={}", why);
+  auto next = hand_over_of(status);
+  if (!next.why.empty() && mono_now() >= hand_over_at_) {
+    log_.info("hands leadership over why={}", next.why);
     hand_over_at_ = mono_now() + kHandOverPause;
-    co_await group_.hand_over();
+    co_await group_.hand_over(std::move(next.to));
     co_return;
   }
   co_await use_newest_key();

@@ -34,7 +34,13 @@ class VoterKeeper {
 
  private:
   asio::awaitable<void> run();
-  std::string why_not_to_lead(const consensus::RaftStatus& status) const;
+
+  struct HandOver {
+    std::string why;
+    std::set<NodeId> to;  ///< empty: anybody
+  };
+
+  HandOver hand_over_of(const consensus::RaftStatus& status) const;
   asio::awaitable<void> one_look();
   asio::awaitable<void> change(VoterChange change);
   asio::awaitable<void> use_newest_key();

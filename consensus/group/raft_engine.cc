@@ -358,13 +358,14 @@ Result<LogIndex> RaftEngine::change_config(const std::set<NodeId>& voters,
   return index;
 }
 
-std::shared_ptr<RaftEngine::Reached> RaftEngine::hand_over() {
+std::shared_ptr<RaftEngine::Reached> RaftEngine::hand_over(std::set<NodeId> among) {
   auto waiter = std::make_shared<Reached>(executor_);
   if (is_closed_ || core_.role() != Role::leader) {
     waiter->set({});
     return waiter;
   }
   handing_over_.push_back(waiter);
+  successors_ = std::move(among);
   try_hand_over();
   return waiter;
 }
@@ -373,7 +374,7 @@ std::shared_ptr<RaftEngine::Reached> RaftEngine::hand_over() {
 void RaftEngine::try_hand_over() {
   if (handing_over_.empty() || is_closed_ || core_.is_transferring() || core_.config().is_joint())
     return;
-  const auto successor = core_.best_successor();
+  const auto successor = core_.best_successor(successors_);
   bool has_begun = false;
   if (successor) {
     input([&](RaftCore& core, Effects& effects) {

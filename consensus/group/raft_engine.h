@@ -49,8 +49,8 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   std::shared_ptr<Reached> reach(LogIndex index);
   Result<LogIndex> change_config(const std::set<NodeId>& voters, const std::set<NodeId>& learners);
 
-  /// Set when the role is not leader any more, or never.
-  std::shared_ptr<Reached> hand_over();
+  /// Set when the role is not leader any more, or never. `among`: who may lead then; empty: any.
+  std::shared_ptr<Reached> hand_over(std::set<NodeId> among);
 
   /// Nobody waits for it any more: it is not tried again.
   void give_up_hand_over() { handing_over_.clear(); }
@@ -170,6 +170,7 @@ class RaftEngine : public std::enable_shared_from_this<RaftEngine> {
   std::map<std::uint64_t, std::shared_ptr<Read>> reads_;
   std::multimap<LogIndex, std::shared_ptr<Reached>> reached_;
   std::vector<std::shared_ptr<Reached>> handing_over_;
+  std::set<NodeId> successors_;  ///< of whom one may; empty: any
   std::uint64_t next_context_ = 1;
   std::function<void(LogIndex)> applied_handler_;
   std::function<void(const RaftStatus&)> role_handler_;

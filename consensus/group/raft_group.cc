@@ -81,7 +81,9 @@ class EngineGroup : public RaftGroup {
 
   LogIndex applied() const override { return engine_->applied(); }
 
-  asio::awaitable<void> hand_over() override { return hand_over_engine(engine_); }
+  asio::awaitable<void> hand_over(std::set<NodeId> among) override {
+    return hand_over_engine(engine_, std::move(among));
+  }
 
   asio::awaitable<void> stop() override {
     relay_->close();
@@ -113,16 +115,18 @@ class EngineGroup : public RaftGroup {
     }
   }
 
-  static asio::awaitable<void> hand_over_engine(std::shared_ptr<RaftEngine> engine) {
+  static asio::awaitable<void> hand_over_engine(std::shared_ptr<RaftEngine> engine,
+                                                std::set<NodeId> among) {
     constexpr std::chrono::milliseconds kPatience{3000};
-    const auto handed_over = engine->hand_over();
+    const auto handed_over = engine->hand_over(std::move(among));
     const auto ended =
         co_await RaftEngine::Reached::wait(handed_over, kPatience, "nobody took over");
     if (!ended) engine->give_up_hand_over();
   }
 
   static asio::awaitable<void> stop_engine(std::shared_ptr<RaftEngine> engine) {
-    co_await hand_over_engine(engine);
+    std::set<NodeId> anybody;
+    co_await hand_over_engine(engine, std::move(anybody));
     engine->close();
   }
 

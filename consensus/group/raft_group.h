@@ -123,8 +123,9 @@ class RaftGroup {
   /// The index that `view()` would have.
   virtual LogIndex applied() const = 0;
 
-  /// Returns when another voter leads, or none can take over. Does something only on the leader.
-  virtual asio::awaitable<void> hand_over() = 0;
+  /// Returns when another voter leads, one of `among` if it names any, or none can take over. Does
+  /// something only on the leader.
+  virtual asio::awaitable<void> hand_over(std::set<NodeId> among) = 0;
 
   /// Hands leadership over if this node leads, then stops; nothing is written afterwards.
   virtual asio::awaitable<void> stop() = 0;

@@ -226,8 +226,9 @@ class RaftCore {
   /// A received snapshot is not durable yet: the staging area must be left alone.
   bool is_installing() const { return install_.has_value(); }
 
-  /// The voter that is best placed to lead next, if this member leads and there is another.
-  std::optional<NodeId> best_successor() const;
+  /// The voter of `among` (empty: of all) that is best placed to lead next, if this member leads
+  /// and there is another.
+  std::optional<NodeId> best_successor(const std::set<NodeId>& among = {}) const;
 
   /// Stops the process if something that must always hold does not. Tests call it after each step.
   void check_invariants() const;

@@ -438,11 +438,12 @@ LogIndex RaftCore::compaction_point(MonoTime now, std::uint64_t entries_held_max
   return cut;
 }
 
-std::optional<NodeId> RaftCore::best_successor() const {
+std::optional<NodeId> RaftCore::best_successor(const std::set<NodeId>& among) const {
   std::optional<NodeId> best;
   LogIndex best_match;
   for (const auto& [peer, progress] : progress_) {
-    const bool fits = peer != self_ && config().voters.contains(peer) &&
+    const bool is_wanted = among.empty() || among.contains(peer);
+    const bool fits = is_wanted && peer != self_ && config().voters.contains(peer) &&
                       now_ - progress.last_ack <= timings_.election;
     if (!fits || (best && progress.match <= best_match)) continue;
     best = peer;

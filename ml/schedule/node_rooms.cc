@@ -37,31 +37,39 @@ std::vector<NodeRoom> rooms_that_work(const StateView& view,
   return rooms;
 }
 
-std::optional<NodeRoom> AwayRooms::former_room(const node::Member& member, MonoTime now) {
+void AwayRooms::note(const std::vector<node::Member>& members, MonoTime now) {
+  for (const auto& member : members) {
+    const Most now_there{room_of(member).memory_budget_mb, now};
+    Most& most = most_.try_emplace(member.id, now_there).first->second;
+    const bool is_over = now - most.seen >= kMayComeBack;
+    if (now_there.memory_budget_mb >= most.memory_budget_mb || is_over) most = now_there;
+  }
+}
+
+NodeRoom AwayRooms::greatest_room(const node::Member& member) const {
   NodeRoom room = room_of(member);
-  const Most now_there{room.memory_budget_mb, now};
-  Most& most = most_.try_emplace(member.id, now_there).first->second;
-  const bool is_over = now - most.seen >= kMayComeBack;
-  if (now_there.memory_budget_mb >= most.memory_budget_mb || is_over) most = now_there;
-  if (most.memory_budget_mb == room.memory_budget_mb) return std::nullopt;
-  room.memory_budget_mb = most.memory_budget_mb;
+  const auto most = most_.find(member.id);
+  if (most != most_.end()) room.memory_budget_mb = most->second.memory_budget_mb;
   return room;
 }
 
 std::vector<NodeRoom> AwayRooms::look(const StateView& view,
                                       const std::vector<node::Member>& members,
                                       MonoTime now) {
+  note(members, now);
   std::vector<NodeRoom> rooms;
   for (const auto& member : members) {
+    if (member.state == node::MemberState::left) continue;
+    auto room = greatest_room(member);
     if (works(view, member)) {
-      if (auto former = former_room(member, now)) rooms.push_back(std::move(*former));
+      if (room.memory_budget_mb > room_of(member).memory_budget_mb)
+        rooms.push_back(std::move(room));
       continue;
     }
-    if (member.state == node::MemberState::left) continue;
     const bool is_dead = member.state == node::MemberState::dead;
     if (!is_dead) dead_since_.erase(member.id);
     const MonoTime since = is_dead ? dead_since_.try_emplace(member.id, now).first->second : now;
-    if (now - since < kMayComeBack) rooms.push_back(room_of(member));
+    if (now - since < kMayComeBack) rooms.push_back(std::move(room));
   }
   for (const auto& member : members)
     if (member.state == node::MemberState::alive) dead_since_.erase(member.id);

@@ -32,10 +32,10 @@ class AwayRooms {
                              const std::vector<node::Member>& members,
                              MonoTime now);
 
-  void forget() {
-    dead_since_.clear();
-    most_.clear();
-  }
+  /// On every node, so that a new leader knows it, too.
+  void note(const std::vector<node::Member>& members, MonoTime now);
+
+  void forget() { dead_since_.clear(); }
 
  private:
   struct Most {
@@ -43,10 +43,10 @@ class AwayRooms {
     MonoTime seen{0};
   };
 
-  std::optional<NodeRoom> former_room(const node::Member& member, MonoTime now);
+  NodeRoom greatest_room(const node::Member& member) const;
 
   std::map<NodeId, MonoTime> dead_since_;
-  std::map<NodeId, Most> most_;  ///< of nodes that work
+  std::map<NodeId, Most> most_;
 };
 
 }  // namespace starling::ml

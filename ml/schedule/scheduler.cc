@@ -66,7 +66,7 @@ bool has_failed_there(const NodeLoad& load, const Trial& trial) {
   if (trial.past.empty() || trial.past.back().attempt.node != load.room().id) return false;
   const AttemptEnd end = last_end(trial);
   return end == AttemptEnd::crashed || end == AttemptEnd::out_of_memory ||
-         end == AttemptEnd::made_way;
+         end == AttemptEnd::made_way || end == AttemptEnd::moved || end == AttemptEnd::out_of_disk;
 }
 
 /// The greatest is the best.

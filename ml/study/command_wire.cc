@@ -228,14 +228,14 @@ std::optional<FinishTrial> read(const wire::FinishTrial& in) {
   finish.error = in.error();
   finish.rungs.assign(in.rungs().begin(), in.rungs().end());
   const bool has_cause = in.end() != 0;  // entries of before level 7 have none
-  if (has_cause && !from_number(in.end(), AttemptEnd::killed, finish.end)) return std::nullopt;
+  if (has_cause && !from_number(in.end(), AttemptEnd::out_of_disk, finish.end)) return std::nullopt;
   return finish;
 }
 
 std::optional<FinishFinal> read(const wire::FinishFinal& in) {
   FinishFinal finish;
   const bool has_cause = in.end() != 0;  // entries of before level 7 have none
-  if (has_cause && !from_number(in.end(), AttemptEnd::killed, finish.end)) return std::nullopt;
+  if (has_cause && !from_number(in.end(), AttemptEnd::out_of_disk, finish.end)) return std::nullopt;
   finish.study = in.study();
   finish.token = in.token();
   if (in.has_result()) finish.result = read(in.result());

@@ -58,6 +58,7 @@ std::string_view to_string(AttemptEnd end) {
     case AttemptEnd::killed: return "killed";
     case AttemptEnd::moved: return "moved";
     case AttemptEnd::not_told: return "not_told";
+    case AttemptEnd::out_of_disk: return "out_of_disk";
   }
   return "unknown";
 }
@@ -71,6 +72,7 @@ std::uint32_t& count_of(AttemptEnds& ends, AttemptEnd end) {
     case AttemptEnd::killed: return ends.killed;
     case AttemptEnd::moved: return ends.moved;
     case AttemptEnd::not_told: return ends.not_told;
+    case AttemptEnd::out_of_disk: return ends.out_of_disk;
   }
   STARLING_ASSERT(false, "an attempt ends in one of the named ways");
   return ends.crashed;

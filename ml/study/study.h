@@ -63,6 +63,7 @@ enum class AttemptEnd : std::uint8_t {
   killed = 5,         ///< somebody killed its process, or the worker program died with it
   moved = 6,          ///< it goes on elsewhere, from where it was
   not_told = 7,       ///< an outside program asked for it and said nothing in time
+  out_of_disk = 8,    ///< its node had no room on its disk; since level 9
 };
 
 enum class FinalState : std::uint8_t {
@@ -166,6 +167,7 @@ struct AttemptEnds {
   std::uint32_t killed = 0;
   std::uint32_t moved = 0;
   std::uint32_t not_told = 0;
+  std::uint32_t out_of_disk = 0;
 
   friend bool operator==(const AttemptEnds&, const AttemptEnds&) = default;
 };

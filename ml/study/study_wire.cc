@@ -217,6 +217,7 @@ void fill(wire::AttemptEnds* out, const AttemptEnds& ends) {
   out->set_killed(ends.killed);
   out->set_moved(ends.moved);
   out->set_not_told(ends.not_told);
+  out->set_out_of_disk(ends.out_of_disk);
 }
 
 AttemptEnds read(const wire::AttemptEnds& in) {
@@ -226,7 +227,8 @@ AttemptEnds read(const wire::AttemptEnds& in) {
           .made_way = in.made_way(),
           .killed = in.killed(),
           .moved = in.moved(),
-          .not_told = in.not_told()};
+          .not_told = in.not_told(),
+          .out_of_disk = in.out_of_disk()};
 }
 
 void fill(wire::PastAttempt* out, const PastAttempt& past) {
@@ -238,7 +240,7 @@ void fill(wire::PastAttempt* out, const PastAttempt& past) {
 
 std::optional<PastAttempt> read(const wire::PastAttempt& in) {
   PastAttempt past;
-  if (!from_number(in.end(), AttemptEnd::not_told, past.end)) return std::nullopt;
+  if (!from_number(in.end(), AttemptEnd::out_of_disk, past.end)) return std::nullopt;
   past.attempt = ml::read(in.attempt());
   past.peak_mb = in.peak_mb();
   past.why = in.why();

@@ -10,6 +10,11 @@
 namespace starling::ml {
 namespace {
 
+constexpr std::uint64_t kCapFactor = 2;
+constexpr std::uint64_t kCapExtraMb = 256;
+constexpr std::uint64_t kCapLeastExtraMb = 64;
+constexpr std::uint64_t kTorchMappedMb = 128;  // LibTorch maps so much more than it touches
+
 constexpr double kCheckpointS = 10;
 constexpr double kShortestCheckpointS = 0.5;
 
@@ -71,6 +76,12 @@ Assignment final_of(Assignment one,
 }
 
 }  // namespace
+
+std::uint64_t Assignment::cap_mb(std::uint64_t left_mb) const {
+  const std::uint64_t cap =
+      std::max(std::min(need_mb * kCapFactor + kCapExtraMb, left_mb), need_mb + kCapLeastExtraMb);
+  return engine() == TrainingEngine::torch ? cap + kTorchMappedMb : cap;
+}
 
 std::map<std::uint64_t, Assignment> assignments_of(const StateView& view,
                                                    NodeId self,

@@ -29,6 +29,10 @@ struct Assignment {
 
   TrainingEngine engine() const { return engine_of(task.params); }
 
+  /// What its process may have: as much more than predicted as `left_mb` has to spare, up to twice
+  /// as much and 256 MB; at least 64 MB more.
+  std::uint64_t cap_mb(std::uint64_t left_mb) const;
+
   WorkName name() const { return {task.study, best ? std::nullopt : std::optional{task.number}}; }
 };
 

@@ -64,6 +64,7 @@ asio::awaitable<void> Planner::run() {
     if (!sources_.is_leader()) {
       leader_since_ = MonoTime{0};
       away_.forget();
+      away_.note(sources_.members(), mono_now());
       pending_.clear();
       continue;
     }

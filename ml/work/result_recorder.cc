@@ -45,8 +45,7 @@ ResultRecorder::ResultRecorder(asio::any_io_executor core,
       recovery_epoch_(recovery_epoch),
       log_(std::move(log)) {}
 
-std::vector<std::uint64_t> ResultRecorder::say_kept(
-    std::function<void(std::uint64_t token)> on_said) {
+std::vector<std::uint64_t> ResultRecorder::say_kept(OnSaid on_said) {
   std::vector<std::uint64_t> tokens;
   for (auto&& [token, result] : outbox_.kept()) {
     tokens.push_back(token);
@@ -60,11 +59,11 @@ std::vector<std::uint64_t> ResultRecorder::say_kept(
 /// The state here may be older than the result, so only the swarm can say that it is too late.
 asio::awaitable<void> ResultRecorder::say_again(std::uint64_t token,
                                                 Command result,
-                                                std::function<void(std::uint64_t token)> on_said) {
+                                                OnSaid on_said) {
   log_.info("says a result of before its start again token={}", token);
   std::function<bool()> is_unwanted = [] { return false; };
-  co_await record(std::move(result), token, std::move(is_unwanted));
-  on_said(token);
+  const auto at = co_await record(std::move(result), token, std::move(is_unwanted));
+  on_said(token, at);
 }
 
 /// The swarm was recovered since this was acknowledged: what held it may be gone. If it is still
@@ -97,18 +96,20 @@ asio::awaitable<void> ResultRecorder::report_lost(std::string what) {
   if (!noted) log_.warn("that is not in the event log why={}", noted.error().detail);
 }
 
-asio::awaitable<void> ResultRecorder::record(Command result,
-                                             std::uint64_t token,
-                                             std::function<bool()> is_unwanted) {
+asio::awaitable<std::optional<LogIndex>> ResultRecorder::record(Command result,
+                                                                std::uint64_t token,
+                                                                std::function<bool()> is_unwanted) {
   if (auto kept = outbox_.keep(token, result); !kept)
     log_.error("a result is not safe yet token={} why={}", token, kept.error().detail);
   bool is_recorded = false;
+  std::optional<LogIndex> at;
   for (int tries = 0;; ++tries) {
     const auto recorded = co_await ledger_.append(result, kRecordPatience);
     is_recorded = recorded && !recorded->outcome.error;
+    if (recorded) at = recorded->index;
     if (recorded && recorded->outcome.error)
       log_.info("a result came too late token={} why={}", token, recorded->outcome.error->detail);
-    if (is_stopped_ && !recorded) co_return;
+    if (is_stopped_ && !recorded) co_return at;
     if (recorded || is_unwanted()) break;
     if (!may_be_heard_later(recorded.error())) {
       log_.error("a result is refused token={} why={}", token, recorded.error().detail);
@@ -123,6 +124,7 @@ asio::awaitable<void> ResultRecorder::record(Command result,
     outbox_.note_said(token, recovery_epoch_);
   else
     outbox_.forget(token);
+  co_return at;
 }
 
 }  // namespace starling::ml

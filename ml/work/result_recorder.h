@@ -12,6 +12,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace starling::ml {
@@ -20,6 +21,9 @@ namespace asio = boost::asio;
 
 class ResultRecorder {
  public:
+  /// `at`: as `record` returns it.
+  using OnSaid = std::function<void(std::uint64_t token, std::optional<LogIndex> at)>;
+
   /// `recovery_epoch`: how often the swarm was recovered by force.
   ResultRecorder(asio::any_io_executor core,
                  Ledger& ledger,
@@ -29,20 +33,18 @@ class ResultRecorder {
 
   /// Says again what an earlier process could not, `on_said` after each, and what a swarm that was
   /// recovered since may have lost. Returns the tokens of the former.
-  std::vector<std::uint64_t> say_kept(std::function<void(std::uint64_t token)> on_said);
+  std::vector<std::uint64_t> say_kept(OnSaid on_said);
 
   /// Returns when it is acknowledged or refused, is no longer wanted, or this stops; it stays in
-  /// the outbox then.
-  asio::awaitable<void> record(Command result,
-                               std::uint64_t token,
-                               std::function<bool()> is_unwanted);
+  /// the outbox then. The index at which the log has answered; nothing if it never did.
+  asio::awaitable<std::optional<LogIndex>> record(Command result,
+                                                  std::uint64_t token,
+                                                  std::function<bool()> is_unwanted);
 
   void stop() { is_stopped_ = true; }
 
  private:
-  asio::awaitable<void> say_again(std::uint64_t token,
-                                  Command result,
-                                  std::function<void(std::uint64_t token)> on_said);
+  asio::awaitable<void> say_again(std::uint64_t token, Command result, OnSaid on_said);
   asio::awaitable<void> regain(std::uint64_t token, Command result);
   asio::awaitable<void> report_lost(std::string what);
 

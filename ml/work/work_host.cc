@@ -32,10 +32,6 @@ constexpr int kEpochsToObey = 3;     // the one it was in, and what was said of 
 
 /// Private memory may exceed the prediction by this much before the kernel says no, where the
 /// node's budget has so much to spare; always by the least.
-constexpr std::uint64_t kCapFactor = 2;
-constexpr std::uint64_t kCapExtraMb = 256;
-constexpr std::uint64_t kCapLeastExtraMb = 64;
-constexpr std::uint64_t kTorchMappedMb = 128;  // LibTorch maps so much more than it touches
 constexpr double kBeginShare = 0.9;
 
 std::string to_sentence(const ChildExited& exited, bool was_out_of_memory) {
@@ -74,7 +70,7 @@ struct WorkHost::Running {
   bool has_task = false;  ///< the channel's other end
   bool is_unwanted = false;
   bool is_finished = false;              ///< by an earlier process; only its result is to be said
-  bool is_over = false;                  ///< and recorded, which the state here does not show yet
+  std::optional<LogIndex> over_at;       ///< it ended, as the state shows from there on
   std::uint64_t reserved_mb = 0;         ///< while its process runs
   std::optional<std::string> makes_way;  ///< why it was ended to free memory
   AttemptEnd way_end = AttemptEnd::made_way;
@@ -83,6 +79,8 @@ struct WorkHost::Running {
   std::optional<Leaving> leaves;
 
   bool is_trial() const { return name.trial.has_value(); }
+
+  bool is_leaving() const { return leaves && can_be_kept && channel; }
 };
 
 /// How an attempt ended: with what it brought or why it brought nothing.
@@ -114,8 +112,8 @@ void WorkHost::start() {
   std::error_code ignored;  // An absent folder is as empty as it gets.
   empty_but_for(sources_.work_dir, checkpoints_dir(sources_));
   std::filesystem::create_directories(columns_dir(), ignored);
-  const auto said = [this](std::uint64_t token) {
-    active_.erase(token);
+  const auto said = [this](std::uint64_t token, std::optional<LogIndex> at) {
+    end_at(token, at);
     wake();
   };
   for (const std::uint64_t token : results_.say_kept(said))
@@ -146,7 +144,7 @@ std::size_t WorkHost::processes() const {
 bool WorkHost::ease(const std::string& why) {
   if (processes() < 2) return false;
   for (auto at = active_.rbegin(); at != active_.rend(); ++at)  // tokens grow: youngest first
-    if (at->second->leaves || let_go(at->first, std::nullopt, why)) return true;
+    if (at->second->is_leaving() || let_go(at->first, std::nullopt, why)) return true;
   return false;
 }
 
@@ -250,9 +248,10 @@ void WorkHost::reconcile() {
   const AssignmentPlaces places{.columns_dir = columns_dir(),
                                 .checkpoints = checkpoints_,
                                 .disk_reserve = sources_.disk_reserve};
+  const LogIndex applied = sources_.applied();  // before the state, which may then be newer
   auto given = assignments_of(*sources_.state(), sources_.self, places);
-  std::erase_if(active_, [&given](const auto& entry) {
-    return entry.second->is_over && !given.contains(entry.first);
+  std::erase_if(active_, [applied](const auto& entry) {
+    return entry.second->over_at && *entry.second->over_at <= applied;
   });
   for (const auto& [token, running] : active_) {
     if (given.contains(token) || running->is_finished) continue;
@@ -284,6 +283,7 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   auto ended = co_await work(token, assignment);
   running->channel.reset();
   reserved_mb_ -= std::exchange(running->reserved_mb, 0);
+  std::optional<LogIndex> recorded;
   if (!running->is_unwanted && !is_stopped_) {
     const bool moves = !ended.done && ended.end == AttemptEnd::moved;
     if (!ended.done && !moves)
@@ -293,18 +293,25 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
                 token,
                 ended.done.error().detail);
     if (moves)
-      co_await record_move(token, assignment);
+      recorded = co_await record_move(token, assignment);
     else if (assignment.best)
-      co_await record_final(token, assignment, std::move(ended));
+      recorded = co_await record_final(token, assignment, std::move(ended));
     else
-      co_await record_trial(token, assignment, std::move(ended));
+      recorded = co_await record_trial(token, assignment, std::move(ended));
   }
   std::filesystem::remove_all(attempt_dir(token), ignored);
   forget_columns();
   forget_checkpoints();
-  running->is_over = true;
+  end_at(token, recorded);
   --running_;
   wake();
+}
+
+void WorkHost::end_at(std::uint64_t token, std::optional<LogIndex> at) {
+  if (at)
+    active_.at(token)->over_at = at;
+  else
+    active_.erase(token);
 }
 
 /// Waits for its data sets, and for memory: what was given may be more than there is at the moment,
@@ -312,9 +319,9 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
 /// `no_space`, the disk has no room for its data sets.
 asio::awaitable<Result<>> WorkHost::may_begin(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
-  const auto most =
-      static_cast<std::uint64_t>(kBeginShare * static_cast<double>(sources_.memory_mb()));
   const auto has_memory = [&] {
+    const auto most =
+        static_cast<std::uint64_t>(kBeginShare * static_cast<double>(sources_.memory_mb()));
     return reserved_mb_ == 0 || reserved_mb_ + assignment.need_mb <= most;
   };
   for (int tries = 0;; ++tries) {
@@ -341,22 +348,17 @@ asio::awaitable<Result<>> WorkHost::fetch_datasets(const Assignment& assignment)
   co_return Result<>{};
 }
 
-/// As much more than predicted as the budget has to spare, up to `kCapFactor` and `kCapExtraMb`.
 std::uint64_t WorkHost::memory_cap(const Assignment& assignment) const {
-  const std::uint64_t need = assignment.need_mb;
-  const std::uint64_t others = reserved_mb_ - std::min(reserved_mb_, need);
+  const std::uint64_t others = reserved_mb_ - std::min(reserved_mb_, assignment.need_mb);
   const std::uint64_t memory_mb = sources_.memory_mb();
-  const std::uint64_t left = memory_mb - std::min(memory_mb, others);
-  const std::uint64_t cap =
-      std::max(std::min(need * kCapFactor + kCapExtraMb, left), need + kCapLeastExtraMb);
-  return assignment.engine() == TrainingEngine::torch ? cap + kTorchMappedMb : cap;
+  return assignment.cap_mb(memory_mb - std::min(memory_mb, others));
 }
 
 asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
   Ended taken_back{.done = Error{Errc::unavailable, "taken back before it began"}};
   const auto begins = co_await may_begin(token, assignment);
-  if (!begins) co_return Ended{.done = begins.error(), .end = AttemptEnd::made_way};
+  if (!begins) co_return Ended{.done = begins.error(), .end = lack_of_disk()};
   if (assignment.was_run && running->can_be_kept)
     co_await sources_.bring_checkpoint(assignment.name(), assignment.last);
   if (running->is_unwanted || is_stopped_) co_return taken_back;
@@ -378,6 +380,11 @@ asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assig
   co_return co_await follow(token, assignment, *running->channel);
 }
 
+AttemptEnd WorkHost::lack_of_disk() const {
+  const bool is_known = feature_level(*sources_.state()) >= kOutsideLevel;
+  return is_known ? AttemptEnd::out_of_disk : AttemptEnd::made_way;
+}
+
 /// The kernel kills by signal 9 and counts it; who makes way kills and says so.
 asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token, WorkerChannel& channel) {
   const auto how = co_await channel.exited();
@@ -387,7 +394,8 @@ asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token, WorkerCha
   }
   const bool was_killed = how.signal == SIGKILL;
   const bool is_oom = was_killed && takes_oom_kill();
-  const bool was_too_large = how.peak_mb >= running->reserved_mb;  // else its node has too little
+  // Else its node has too little. A final gets no more than a node may give: it must end some time.
+  const bool was_too_large = !running->is_trial() || how.peak_mb >= running->reserved_mb;
   const AttemptEnd end = is_oom && was_too_large ? AttemptEnd::out_of_memory
                          : is_oom                ? AttemptEnd::made_way
                          : was_killed            ? AttemptEnd::killed
@@ -414,7 +422,7 @@ WorkHost::Ended WorkHost::ended_by(const WorkFailed& failed, std::uint64_t cap_m
   const bool is_internal = failed.kind == "internal";
   if (is_internal && sources_.disk_is_short()) {
     return {.done = Error{Errc::no_space, "its node has no room on its disk: " + failed.message},
-            .end = AttemptEnd::made_way};
+            .end = lack_of_disk()};
   }
   return {.done = to_error(failed), .may_retry = is_internal};
 }
@@ -456,11 +464,11 @@ asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
   }
 }
 
-asio::awaitable<void> WorkHost::record(Command command, std::uint64_t token) {
+asio::awaitable<std::optional<LogIndex>> WorkHost::record(Command command, std::uint64_t token) {
   std::function<bool()> is_unwanted = [running = active_.at(token)] {
     return running->is_unwanted;
   };
-  co_await results_.record(std::move(command), token, std::move(is_unwanted));
+  co_return co_await results_.record(std::move(command), token, std::move(is_unwanted));
 }
 
 /// One that was told to go and goes on all the same cannot be kept: it ends here.
@@ -473,8 +481,7 @@ void WorkHost::note_refusal(std::uint64_t token) {
 /// One at a time: a slow one leaves out those that were written meanwhile.
 void WorkHost::keep_copy(std::uint64_t token, WorkName work) {
   const auto running = active_.at(token);
-  const bool goes = running->leaves && running->can_be_kept;  // its last one goes with it
-  if (running->is_copied || goes) return;
+  if (running->is_copied || running->is_leaving()) return;  // its last one goes with it
   running->is_copied = true;
   node::spawn(core_, copy(running, std::move(work)));
 }
@@ -486,7 +493,8 @@ asio::awaitable<void> WorkHost::copy(std::shared_ptr<Running> running, WorkName 
 }
 
 /// The checkpoint goes ahead, so that this node may be gone when it is needed.
-asio::awaitable<void> WorkHost::record_move(std::uint64_t token, const Assignment& assignment) {
+asio::awaitable<std::optional<LogIndex>> WorkHost::record_move(std::uint64_t token,
+                                                               const Assignment& assignment) {
   const auto running = active_.at(token);
   while (running->is_copied && !is_stopped_)  // an older one is still on its way
     co_await node::pause(kBeginPause);
@@ -500,12 +508,12 @@ asio::awaitable<void> WorkHost::record_move(std::uint64_t token, const Assignmen
   yield.why = running->leaves->why;
   Command command;
   command.body = std::move(yield);
-  co_await record(std::move(command), token);
+  co_return co_await record(std::move(command), token);
 }
 
-asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
-                                             const Assignment& assignment,
-                                             Ended ended) {
+asio::awaitable<std::optional<LogIndex>> WorkHost::record_trial(std::uint64_t token,
+                                                                const Assignment& assignment,
+                                                                Ended ended) {
   const auto& done = ended.done;
   FinishTrial finish;
   finish.study = assignment.task.study;
@@ -529,12 +537,12 @@ asio::awaitable<void> WorkHost::record_trial(std::uint64_t token,
   }
   Command command;
   command.body = std::move(finish);
-  co_await record(std::move(command), token);
+  co_return co_await record(std::move(command), token);
 }
 
-asio::awaitable<void> WorkHost::record_final(std::uint64_t token,
-                                             const Assignment& assignment,
-                                             Ended ended) {
+asio::awaitable<std::optional<LogIndex>> WorkHost::record_final(std::uint64_t token,
+                                                                const Assignment& assignment,
+                                                                Ended ended) {
   const auto& done = ended.done;
   FinishFinal finish;
   finish.study = assignment.task.study;
@@ -566,7 +574,7 @@ asio::awaitable<void> WorkHost::record_final(std::uint64_t token,
   }
   Command command;
   command.body = std::move(finish);
-  co_await record(std::move(command), token);
+  co_return co_await record(std::move(command), token);
 }
 
 asio::awaitable<Result<ContentHash>> WorkHost::store_artifact(

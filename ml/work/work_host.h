@@ -36,6 +36,7 @@ struct WorkHostSources {
   std::uint64_t disk_reserve = 0;            ///< bytes that checkpoints leave free
   std::function<std::uint64_t()> memory_mb;  ///< for trials, now; none begins above nine tenths
   std::function<bool()> disk_is_short;
+  std::function<LogIndex()> applied;
   std::filesystem::path outbox;  ///< of results that are not acknowledged yet
   std::function<std::shared_ptr<const StateView>()> state;
   /// Returns when this node holds the blob.
@@ -106,18 +107,22 @@ class WorkHost {
   asio::awaitable<void> tell_to_yield(std::shared_ptr<Running> running);
   void let_go_of_all();
   std::size_t processes() const;
+  /// Until the state here shows that it is over it would be given anew. Never answered: it is.
+  void end_at(std::uint64_t token, std::optional<LogIndex> at);
+  AttemptEnd lack_of_disk() const;
   asio::awaitable<Ended> exited(std::uint64_t token, WorkerChannel& channel);
   bool takes_oom_kill();
   Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);
   std::uint64_t memory_cap(const Assignment& assignment) const;
-  asio::awaitable<void> record_trial(std::uint64_t token,
-                                     const Assignment& assignment,
-                                     Ended ended);
-  asio::awaitable<void> record_move(std::uint64_t token, const Assignment& assignment);
-  asio::awaitable<void> record_final(std::uint64_t token,
-                                     const Assignment& assignment,
-                                     Ended ended);
-  asio::awaitable<void> record(Command command, std::uint64_t token);
+  asio::awaitable<std::optional<LogIndex>> record_trial(std::uint64_t token,
+                                                        const Assignment& assignment,
+                                                        Ended ended);
+  asio::awaitable<std::optional<LogIndex>> record_move(std::uint64_t token,
+                                                       const Assignment& assignment);
+  asio::awaitable<std::optional<LogIndex>> record_final(std::uint64_t token,
+                                                        const Assignment& assignment,
+                                                        Ended ended);
+  asio::awaitable<std::optional<LogIndex>> record(Command command, std::uint64_t token);
   asio::awaitable<Result<ContentHash>> store_artifact(const std::filesystem::path& artifact);
   std::filesystem::path attempt_dir(std::uint64_t token) const;
   std::filesystem::path columns_dir() const;

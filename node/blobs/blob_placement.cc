@@ -77,9 +77,10 @@ std::vector<ContentHash> BlobPlacement::missing(
   std::vector<std::pair<std::size_t, ContentHash>> lacking;
   for (const BlobNeed& need : needs) {
     if (!need.everywhere && !is_holder(need.blob, self)) continue;
+    if (has(need.blob)) continue;
     const std::size_t copies = copies_within_reach(need.blob);
     if (STARLING_MUTANT(303) && copies > 2) continue;
-    if (!has(need.blob)) lacking.emplace_back(copies, need.blob);
+    lacking.emplace_back(copies, need.blob);
   }
   std::ranges::sort(lacking);
   std::vector<ContentHash> blobs;

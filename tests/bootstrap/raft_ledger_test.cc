@@ -66,7 +66,7 @@ class GullibleGroup : public consensus::RaftGroup {
 
   LogIndex applied() const override { return {}; }
 
-  asio::awaitable<void> hand_over() override { co_return; }
+  asio::awaitable<void> hand_over(std::set<NodeId>) override { co_return; }
 
   asio::awaitable<void> stop() override { co_return; }
 

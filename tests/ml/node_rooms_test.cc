@@ -46,6 +46,18 @@ TEST(AwayRooms, WhatANodeHadIsRememberedWhileItMayHaveItAgain) {
   EXPECT_TRUE(away.look(view, {member(1, 264)}, begin + 2h).empty());
 }
 
+TEST(AwayRooms, ANewLeaderKnowsItAndWhoIsAwayCountsWithWhatItHad) {
+  const MapView view;
+  AwayRooms away;
+  const MonoTime begin{1h};
+  away.note({member(1, 1064)}, begin);
+  auto suspect = member(1, 264);
+  suspect.state = node::MemberState::suspect;
+  const auto rooms = away.look(view, {suspect}, begin + 1s);
+  ASSERT_EQ(rooms.size(), 1U);
+  EXPECT_EQ(rooms[0].memory_budget_mb, 1000U);
+}
+
 Swarm swarm_with_one_trial() {
   Swarm swarm;
   swarm.raise_level();
@@ -78,7 +90,10 @@ const T* first(const std::vector<CommandBody>& commands) {
 }
 
 TEST(WhereItFailed, ATrialGoesToAnotherNodeAfterWhatMayBeTheNodesFault) {
-  for (const auto end : {AttemptEnd::crashed, AttemptEnd::out_of_memory, AttemptEnd::made_way}) {
+  for (const auto end : {AttemptEnd::crashed,
+                         AttemptEnd::out_of_memory,
+                         AttemptEnd::made_way,
+                         AttemptEnd::out_of_disk}) {
     auto swarm = swarm_with_one_trial();
     FinishTrial failed;
     failed.study = "s-1";

@@ -10,6 +10,12 @@
 
 namespace starling::tests {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kIsSanitized = true;
+#else
+inline constexpr bool kIsSanitized = false;
+#endif
+
 inline constexpr unsigned kBugPatience = 60;  ///< seconds; what never ends is noticed as well
 
 /// Whether `notices` says so with that bug switched on (0: none), or dies of it.

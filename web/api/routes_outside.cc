@@ -291,18 +291,15 @@ Response told(const Call& call, const ml::Study& study, const Tell& tell, LogInd
 /// hears of, or if some time has passed: a program may say thousands a second.
 bool is_worth_an_entry(Call& call, const ml::Study& study, const Tell& tell) {
   const MonoTime now = mono_now();
-  auto& heard = call.core.steps_heard;
-  if (heard.size() > kStepsRemembered) heard.clear();
-  const auto [last, is_new] = heard.try_emplace(tell.token, now);
+  const auto& heard = call.core.steps_heard;
+  const auto last = heard.find(tell.token);
   const auto trial = ml::find_trial(*call.node().state(), study.id, tell.number);
   if (!trial) return true;
   const auto rungs = ml::rung_epochs(study.spec.epochs);
   const std::size_t reached = trial->rungs.size();
   const bool reaches_rung = reached < rungs.size() && rungs[reached] <= *tell.step;
   const auto pause = std::min(milliseconds{trial->lease_ms / 4}, kBetweenSteps);
-  if (!is_new && !reaches_rung && now - last->second < pause) return false;
-  last->second = now;
-  return true;
+  return last == heard.end() || reaches_rung || now - last->second >= pause;
 }
 
 asio::awaitable<Response> tell_step(Call& call, ml::Study study, Tell tell, ContentHash hash) {
@@ -314,6 +311,9 @@ asio::awaitable<Response> tell_step(Call& call, ml::Study study, Tell tell, Cont
   ml::CommandBody command = std::move(report);
   const auto done = co_await commit(call, std::move(command), hash);
   if (!done) co_return done.error();
+  auto& steps = call.core.steps_heard;
+  if (steps.size() > kStepsRemembered) steps.clear();
+  steps[tell.token] = mono_now();
   co_return heard(call, study, tell, done->index);
 }
 

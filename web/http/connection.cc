@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <sys/socket.h>
 #include <vector>
@@ -88,7 +89,8 @@ class HttpConnection::Body : public BodyReader {
   bool client_is_there() const override {
     char next = 0;
     const int socket = connection_.stream_.socket().native_handle();
-    return ::recv(socket, &next, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+    const auto got = ::recv(socket, &next, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
   }
 
   asio::awaitable<Result<std::size_t>> read(std::span<char> into) override {
