@@ -155,10 +155,11 @@ struct Tell {
   std::uint64_t token = 0;
   std::optional<double> value;
   std::optional<std::uint32_t> step;  ///< none: the trial is over
-  bool has_state = false;
-  ml::TrialState state = ml::TrialState::completed;
+  std::optional<ml::TrialState> said_state;
   ml::Metrics metrics;
   std::string error;
+
+  ml::TrialState state() const { return said_state.value_or(ml::TrialState::completed); }
 };
 
 Result<std::optional<double>> finite(std::string_view field, const Json* json) {
@@ -207,9 +208,9 @@ Result<> read_what(const JsonFields& fields, Tell& tell) {
   if (*step) tell.step = static_cast<std::uint32_t>(**step);
   const auto state = fields.one_of("state", kStates);
   if (!state) return state.error();
-  tell.has_state = state->has_value();
-  if (*state == "pruned") tell.state = ml::TrialState::pruned;
-  if (*state == "failed") tell.state = ml::TrialState::failed;
+  if (*state == "completed") tell.said_state = ml::TrialState::completed;
+  if (*state == "pruned") tell.said_state = ml::TrialState::pruned;
+  if (*state == "failed") tell.said_state = ml::TrialState::failed;
   auto error = fields.text("error", kErrorMax);
   if (!error) return error.error();
   tell.error = std::move(*error).value_or("");
@@ -218,13 +219,13 @@ Result<> read_what(const JsonFields& fields, Tell& tell) {
 
 /// What does not go together.
 Result<> check(const Tell& tell) {
-  if (tell.step && (tell.has_state || !tell.metrics.empty()))
+  if (tell.step && (tell.said_state || !tell.metrics.empty()))
     return field_error("step", "a step has a value and nothing else; leave step out at the end");
-  const bool has_failed = tell.state == ml::TrialState::failed;
+  const bool has_failed = tell.state() == ml::TrialState::failed;
   if (has_failed && tell.value) return field_error("value", "a trial that failed has none");
   if (!has_failed && !tell.error.empty())
     return field_error("error", "only a trial whose state is \"failed\" has one");
-  if (tell.state == ml::TrialState::completed && !tell.value)
+  if (tell.state() == ml::TrialState::completed && !tell.value)
     return field_error("value", "is needed and missing");
   return {};
 }
@@ -247,7 +248,7 @@ ml::FinishTrial finish_of(const std::string& study, Tell tell) {
   finish.study = study;
   finish.number = tell.number;
   finish.token = tell.token;
-  finish.state = tell.state;
+  finish.state = tell.state();
   finish.value = tell.value.value_or(std::numeric_limits<double>::quiet_NaN());
   finish.metrics = std::move(tell.metrics);
   finish.error = std::move(tell.error);
@@ -277,7 +278,7 @@ Response heard(const Call& call, const ml::Study& study, const Tell& tell, LogIn
 Response told(const Call& call, const ml::Study& study, const Tell& tell, LogIndex index) {
   const auto trial = ml::find_trial(*call.node().state(), study.id, tell.number);
   if (!trial) return problem_from(trial.error());
-  const bool is_as_said = trial->state == tell.state && trial->value == tell.value;
+  const bool is_as_said = trial->state == tell.state() && trial->value == tell.value;
   if (is_as_said) return with_index(json_response(200, trial_json(*trial, {})), index);
   return problem(409,
                  "conflict",
