@@ -13,10 +13,22 @@ namespace {
 
 constexpr std::uint64_t kMegabyte = 1 << 20;
 
+std::optional<node::ProcessGroups> groups_for_trials(const std::string& name) {
+  const Logger log{"work", name};
+  auto groups = node::ProcessGroups::open();
+  if (groups) {
+    log.info("each trial has a memory cgroup of its own");
+    return std::move(*groups);
+  }
+  log.info("trials are limited by RLIMIT_DATA alone, no cgroups why={}", groups.error().detail);
+  return std::nullopt;
+}
+
 }  // namespace
 
 NodeWork::NodeWork(Parts parts)
     : parts_(std::move(parts)),
+      groups_(groups_for_trials(parts_.settings.name)),
       workers_(parts_.core, parts_.settings.worker),
       planner_(
           parts_.core, parts_.ledger, planner_sources(), Logger{"planner", parts_.settings.name}),
@@ -124,6 +136,7 @@ ml::WorkHostSources NodeWork::host_sources() {
   sources.replicate = [this](ContentHash blob) { return parts_.blob_sync.replicate(blob); };
   sources.report = [this](const ml::ProgressPoint& point) { report(point); };
   sources.oom_kills = [] { return node::memory_state().oom_kills; };
+  sources.groups = groups_ ? &*groups_ : nullptr;
   return sources;
 }
 

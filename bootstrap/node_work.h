@@ -18,6 +18,7 @@
 #include "ml/work/work_host.h"
 #include "node/gossip/gossip_service.h"
 #include "node/net/peer_links.h"
+#include "node/process/process_groups.h"
 
 namespace starling::bootstrap {
 
@@ -76,6 +77,7 @@ class NodeWork {
   void report(const ml::ProgressPoint& point);
 
   Parts parts_;
+  std::optional<node::ProcessGroups> groups_;  ///< of trials
   ml::WorkerPools workers_;
   ml::Planner planner_;
   ml::WorkHost host_;

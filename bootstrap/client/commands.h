@@ -48,6 +48,8 @@ std::FILE* people_file(const ClientOptions& options);
 
 void add_dataset_commands(CLI::App& app, Chosen& chosen);
 void add_study_commands(CLI::App& app, Chosen& chosen);
+/// Below `study`.
+void add_outside_commands(CLI::App& studies, Chosen& chosen);
 void add_model_commands(CLI::App& app, Chosen& chosen);
 void add_member_commands(CLI::App& app, Chosen& chosen);
 void add_adopt_command(CLI::App& app, Chosen& chosen);

@@ -1,4 +1,5 @@
 #include "bootstrap/client/commands.h"
+#include "bootstrap/client/demo_chaos.h"
 #include "bootstrap/client/insurance_csv.h"
 #include "bootstrap/client/interrupt.h"
 #include "bootstrap/client/local_swarm.h"
@@ -18,6 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLeaderboardRows = 5;
+constexpr std::uint64_t kSeedOfChaos = 1;
+constexpr std::chrono::milliseconds kChaosStep{200};
 
 struct DemoOptions {
   std::size_t nodes = 3;
@@ -119,16 +122,18 @@ std::string address_of(const LocalSwarm& local) {
   return fmt::format("{}/#token={}", local.url(), local.token());
 }
 
-void keep_running(const LocalSwarm& local, Screen& screen) {
-  screen.say(
-      fmt::format("\nDashboard  {}\nAPI        {}\nToken      {}\nFolder     {}\n\n"
-                  "The swarm runs until Ctrl-C. The folder stays.",
-                  address_of(local),
-                  local.url(),
-                  local.token(),
-                  local.folder().string()));
-  while (pause_for(std::chrono::seconds(1))) {
-  }
+void keep_running(LocalSwarm& local, Screen& screen) {
+  screen.say(fmt::format(
+      "\nDashboard  {}\nAPI        {}\nToken      {}\nFolder     {}\n\n"
+      "The swarm runs until Ctrl-C. The folder stays. The page \"Swarm\" can kill and stop "
+      "its nodes.",
+      address_of(local),
+      local.url(),
+      local.token(),
+      local.folder().string()));
+  DemoChaos chaos(local, kSeedOfChaos);
+  while (pause_for(kChaosStep))
+    chaos.step(Clock::now());
   screen.say("\nStopping the nodes.");
 }
 

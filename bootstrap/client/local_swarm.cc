@@ -23,6 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLook{20};
+constexpr const char* kAnyPort = "127.0.0.1:0";
 
 std::string content_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -36,6 +37,20 @@ std::string last_lines(const std::string& text, std::size_t lines) {
   while (from > 0 && lines > 0)
     if (text[--from] == '\n' && from + 1 < text.size()) --lines;
   return text.substr(from == 0 ? 0 : from + 1);
+}
+
+/// Of all its threads.
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> children;
+  std::error_code ignored;
+  const std::filesystem::path tasks = fmt::format("/proc/{}/task", parent);
+  std::filesystem::directory_iterator task{tasks, ignored};
+  for (; !ignored && task != std::filesystem::directory_iterator{}; task.increment(ignored)) {
+    std::istringstream list{content_of(task->path() / "children")};
+    for (pid_t child = 0; list >> child;)
+      children.push_back(child);
+  }
+  return children;
 }
 
 /// What each of `nodes` may use, in MiB: they share this machine, and leave some of it to others.
@@ -109,24 +124,24 @@ Result<> LocalSwarm::start_node(const std::string& found_or_join, const std::str
   node.data = folder() / node.name;
   // Beside the data directory, not in it: a node founds a swarm in an empty one only.
   node.log = folder() / (node.name + ".log");
-  const std::uint64_t share = memory_share_mib(plan_.nodes);
+  std::vector<std::string> more{"--listen", kAnyPort, "--http", kAnyPort, found_or_join};
+  if (!address.empty())
+    more.insert(more.end(), {address, "--secret-file", nodes_.front().data / "swarm-keys"});
+  const auto launched = launch(node, std::move(more));
+  if (launched) nodes_.push_back(std::move(node));
+  return launched;
+}
+
+Result<> LocalSwarm::launch(LocalNode& node, std::vector<std::string> more) const {
   std::vector<std::string> words = {"starling",
                                     "node",
                                     "--data",
                                     node.data,
                                     "--name",
                                     node.name,
-                                    "--listen",
-                                    "127.0.0.1:0",
-                                    "--http",
-                                    "127.0.0.1:0",
                                     "--memory",
-                                    fmt::format("{}M", share),
-                                    found_or_join};
-  if (!address.empty()) {
-    words.push_back(address);
-    words.insert(words.end(), {"--secret-file", nodes_.front().data / "swarm-keys"});
-  }
+                                    fmt::format("{}M", memory_share_mib(plan_.nodes))};
+  words.insert(words.end(), more.begin(), more.end());
   if (plan_.slots > 0) words.insert(words.end(), {"--slots", std::to_string(plan_.slots)});
   std::vector<char*> arguments;
   for (std::string& word : words)
@@ -139,8 +154,42 @@ Result<> LocalSwarm::start_node(const std::string& found_or_join, const std::str
     return Error{Errc::io,
                  fmt::format("{} cannot be started: {}", node.name, std::strerror(errno))};
   node.is_running = true;
-  nodes_.push_back(std::move(node));
   return {};
+}
+
+void LocalSwarm::kill_node(std::size_t node) {
+  LocalNode& killed = nodes_.at(node);
+  if (!killed.is_running) return;
+  kill(killed.pid, SIGKILL);
+  waitpid(killed.pid, nullptr, 0);
+  killed.is_running = false;
+  killed.is_stopped = false;
+}
+
+void LocalSwarm::stop_node(std::size_t node) {
+  LocalNode& stopped = nodes_.at(node);
+  stopped.is_stopped = stopped.is_running && kill(stopped.pid, SIGSTOP) == 0;
+}
+
+void LocalSwarm::continue_node(std::size_t node) {
+  LocalNode& stopped = nodes_.at(node);
+  if (stopped.is_running) kill(stopped.pid, SIGCONT);
+  stopped.is_stopped = false;
+}
+
+bool LocalSwarm::kill_trial(std::size_t node) {
+  const LocalNode& owner = nodes_.at(node);
+  if (!owner.is_running) return false;
+  for (const pid_t program : children_of(owner.pid))
+    for (const pid_t trial : children_of(program))
+      return kill(trial, SIGKILL) == 0;
+  return false;
+}
+
+Result<> LocalSwarm::restart_node(std::size_t node) {
+  LocalNode& ended = nodes_.at(node);
+  const std::string http = ended.http.substr(ended.http.find("//") + 2);
+  return launch(ended, {"--listen", ended.listen, "--http", http});
 }
 
 Result<> LocalSwarm::wait_until_listening(LocalNode& node, const Waiting& waiting) {
@@ -210,7 +259,10 @@ std::string LocalSwarm::ended_node() {
 
 void LocalSwarm::stop() {
   for (const LocalNode& node : nodes_)
-    if (node.is_running) kill(node.pid, SIGTERM);
+    if (node.is_running) {
+      kill(node.pid, SIGTERM);
+      kill(node.pid, SIGCONT);  // one that is stopped would not hear it
+    }
   const auto until = Clock::now() + plan_.grace;
   for (LocalNode& node : nodes_) {
     while (node.is_running) {

@@ -32,6 +32,7 @@ struct LocalNode {
   std::filesystem::path log;
   pid_t pid = 0;
   bool is_running = false;
+  bool is_stopped = false;  ///< by SIGSTOP
   std::string listen;
   std::string http;
 };
@@ -57,6 +58,15 @@ class LocalSwarm {
 
   const std::vector<LocalNode>& nodes() const { return nodes_; }
 
+  /// What may happen to a node, on purpose. `node` counts from 0.
+  void kill_node(std::size_t node);  ///< -9, while it runs; its workers end with it
+  void stop_node(std::size_t node);  ///< it hangs until it is continued
+  void continue_node(std::size_t node);
+  bool kill_trial(std::size_t node);  ///< the process of one that it runs; false: it runs none
+
+  /// On the data and the addresses that it had. Errors: `io`.
+  Result<> restart_node(std::size_t node);
+
   /// The folder stays when the swarm is gone.
   void keep_folder() { folder_->keep(); }
 
@@ -65,6 +75,7 @@ class LocalSwarm {
 
   Result<> start_all(const Waiting& waiting);
   Result<> start_node(const std::string& found_or_join, const std::string& address);
+  Result<> launch(LocalNode& node, std::vector<std::string> more) const;
   Result<> wait_until_listening(LocalNode& node, const Waiting& waiting);
   Result<> wait_until_together(const Waiting& waiting);
   Result<> wait_for(const std::string& what,

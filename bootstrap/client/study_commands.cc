@@ -267,6 +267,7 @@ void add_study_commands(CLI::App& app, Chosen& chosen) {
             ->required()
             ->check(CLI::Range(1, 10'000));
       });
+  add_outside_commands(*studies, chosen);
   CLI::App* trials = add_group(app, "trial", "What a study tried");
   add_command<StudyOptions>(*trials,
                             "list",

@@ -155,6 +155,12 @@ Result<Json> SwarmClient::post_bytes(const std::string& path, std::string bytes)
   return call_json(std::move(request), path);
 }
 
+Result<Json> SwarmClient::put(const std::string& path, std::string bytes) {
+  HttpCall request = command("PUT", "application/octet-stream");
+  request.body = std::move(bytes);
+  return call_json(std::move(request), path);
+}
+
 Result<Json> SwarmClient::put_new(const std::string& path, std::string bytes) {
   HttpCall request = command("PUT", "application/octet-stream");
   request.headers.emplace_back("If-None-Match: *");

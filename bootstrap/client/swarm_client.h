@@ -38,6 +38,8 @@ class SwarmClient {
   Result<Json> put_file(const std::string& path, const std::filesystem::path& file);
   Result<Json> post_bytes(const std::string& path, std::string bytes);
 
+  Result<Json> put(const std::string& path, std::string bytes);
+
   /// Only if nothing is there yet; otherwise `conflict`.
   Result<Json> put_new(const std::string& path, std::string bytes);
   Result<> download(const std::string& path,

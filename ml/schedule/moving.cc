@@ -69,7 +69,7 @@ std::optional<MoveHere> faster_here(const std::vector<ActiveStudy>& studies,
     if (active.study.status != StudyStatus::running || !may_run(active.study.spec, self)) continue;
     for (const Trial& trial : active.open) {
       const double speed_there = speed_of(others, trial.current.node);
-      const bool can_move = trial.state == TrialState::running && has_checkpoints(trial.params);
+      const bool can_move = trial.state == TrialState::running;
       if (!can_move || speed_there == 0 || !own.has_room_for(trial.predicted_peak_mb)) continue;
       const auto there = paces.seconds_left(trial.current.token, epochs_of(active.study, trial));
       if (!there) continue;

@@ -132,12 +132,6 @@ TrainingEngine engine_of(const Params& params) {
   return network == nullptr ? TrainingEngine::native : network->engine;
 }
 
-bool has_checkpoints(const Params& params) {
-  const auto spec = family_spec_from(params);
-  return spec && std::holds_alternative<MlpSpec>(*spec) &&
-         engine_of(params) == TrainingEngine::native;
-}
-
 Result<> check_values(const SearchSpace& space) {
   if (may_have_batch_norm(space) && may_be(space, "mlp.batch_size", std::int64_t{1}) &&
       !is_many(space, "mlp.members")) {

@@ -23,10 +23,6 @@ std::string family_of(const Params& params);
 /// Which program a trial needs. Parameters that are none need the native one, which refuses them.
 TrainingEngine engine_of(const Params& params);
 
-/// Whether a trial that runs can be kept as it is (ml/train/checkpoint.h): networks of the own
-/// engine can.
-bool has_checkpoints(const Params& params);
-
 /// Whether a trial could take what the space may give: of each parameter the ends of its range and
 /// one value inside, each choice, a fixed value; and whether no family is given another's
 /// parameter.

@@ -2,6 +2,8 @@
 
 #include "ml/train/native_model.h"
 #include "ml/train/tree_check.h"
+#include "ml/train/tree_segments.h"
+#include "ml/work/checkpoint_file.h"
 #include "node/base/random.h"
 
 #include <fmt/format.h>
@@ -9,8 +11,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <istream>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -186,6 +190,82 @@ std::span<const float> answer(const bst_ulong* sides, bst_ulong dimensions, cons
   return {values, count};
 }
 
+std::size_t groups_of(const TreeHead& head) {
+  return head.is_regression || head.outputs == 2 ? 1 : head.outputs;
+}
+
+/// Where boosting begins: `base_score`, which is no chance for several classes.
+float first_margin(const TreeHead& head) {
+  return groups_of(head) > 1 ? 0.5F : 0.0F;
+}
+
+Booster make_booster(void* cached) {
+  void* made = nullptr;
+  check(XGBoosterCreate(&cached, cached == nullptr ? 0 : 1, &made));
+  Booster booster{made};
+  check(XGBoosterSetParam(made, "nthread", "1"));
+  check(XGBoosterSetParam(made, "verbosity", "0"));
+  return booster;
+}
+
+Booster load_booster(std::string_view bytes) {
+  Booster booster = make_booster(nullptr);
+  check(XGBoosterLoadModelFromBuffer(booster.get(), bytes.data(), bytes.size()));
+  return booster;
+}
+
+std::string bytes_of(void* booster) {
+  const char* bytes = nullptr;
+  bst_ulong size = 0;
+  check(XGBoosterSaveModelToBuffer(booster, R"({"format":"json"})", &size, &bytes));
+  return {bytes, size};
+}
+
+enum class Said { values, margins };
+
+/// What all trees of `booster` say of rows; valid until it is asked again.
+std::span<const float> ask(void* booster, void* rows, Said said) {
+  const std::string config = fmt::format(
+      R"({{"type":{},"training":false,"iteration_begin":0,"iteration_end":0,"strict_shape":true}})",
+      said == Said::margins ? 1 : 0);
+  const bst_ulong* sides = nullptr;
+  bst_ulong dimensions = 0;
+  const float* values = nullptr;
+  check(XGBoosterPredictFromDMatrix(booster, rows, config.c_str(), &sides, &dimensions, &values));
+  return answer(sides, dimensions, values);
+}
+
+/// Rows as bins, and what the trees of the first `segments` segments make of them.
+struct BinnedRows {
+  MatrixHandle bins;
+  std::vector<float> margins;
+  std::size_t segments = 0;
+
+  /// Whoever is asked about the rows from now on begins at `margins`.
+  void begin_there(std::size_t groups) const {
+    const std::string from = array_of(margins.data(), margins.size() / groups, groups);
+    check(XGDMatrixSetInfoFromInterface(bins.get(), "base_margin", from.c_str()));
+  }
+};
+
+BinnedRows binned(MatrixHandle bins, std::size_t rows, const TreeHead& head) {
+  return {std::move(bins), std::vector<float>(rows * groups_of(head), first_margin(head))};
+}
+
+template <typename T>
+void put(std::ostream& out, const T* values, std::size_t count) {
+  out.write(reinterpret_cast<const char*>(values), static_cast<std::streamsize>(count * sizeof(T)));
+}
+
+template <typename T>
+void take(std::istream& in, T* values, std::size_t count) {
+  in.read(reinterpret_cast<char*>(values), static_cast<std::streamsize>(count * sizeof(T)));
+  if (!in) throw std::runtime_error("the state of training is cut off");
+}
+
+/// Each epoch has a booster of its own, which begins at the margins that those before it left. All
+/// that the library keeps to itself, such as the numbers by which it chooses columns, begins anew
+/// with it: so training can go on from any epoch.
 class TreeLearner : public Learner {
  public:
   TreeLearner(const XgboostSpec& spec,
@@ -193,59 +273,55 @@ class TreeLearner : public Learner {
               const FitData& data,
               std::uint64_t seed)
       : spec_(spec),
+        seed_(seed),
         head_(head_of(target)),
-        bins_(Batches{data.features, labels_of(data), data.weights}.quantiles(spec.max_bin,
-                                                                              nullptr)) {
-    void* booster = nullptr;
-    void* const cached[] = {bins_.get()};
-    check(XGBoosterCreate(cached, 1, &booster));
-    booster_.reset(booster);
-    set_parameters(seed);
-    check(XGBoosterSetAttr(booster_.get(), kAttribute, to_text(head_).c_str()));
-  }
+        learnt_(binned(
+            Batches{data.features, labels_of(data), data.weights}.quantiles(spec.max_bin, nullptr),
+            data.features.rows(),
+            head_)) {}
 
   double train_epoch() override;
   std::vector<float> predict(const EncodedRows& features) override;
 
-  void remember() override { best_rounds_ = rounds_; }
+  void remember() override { progress_.best = progress_.epochs; }
 
   void recall() override;
 
-  std::uint64_t state_bytes() const override { return 0; }
-
-  void save(std::ostream&) override {}
-
-  void restore(std::istream&) override {
-    throw std::runtime_error("trees cannot be continued: they are trained from the start");
-  }
-
+  std::uint64_t state_bytes() const override;
+  void save(std::ostream& out) override;
+  void restore(std::istream& in) override;
   std::string script() override;
 
  private:
-  void set_parameters(std::uint64_t seed);
+  struct Progress {
+    std::uint64_t epochs = 0, best = 0;
+  };
+
+  void set_parameters();
   void set(const char* name, const std::string& value);
   double loss();
+  void judge_anew(const EncodedRows& features);
+  std::vector<float> judge_by(std::size_t segment);
 
   XgboostSpec spec_;
+  std::uint64_t seed_;
   TreeHead head_;
-  MatrixHandle bins_;
-  Booster booster_;
-  const EncodedRows* judged_ = nullptr;  ///< whose bins are kept
-  MatrixHandle judged_bins_;
-  int rounds_ = 0;
-  int best_rounds_ = 0;
+  BinnedRows learnt_, judged_;
+  const EncodedRows* judged_rows_ = nullptr;
+  std::vector<float> said_;            ///< of them
+  std::vector<std::string> segments_;  ///< one for an epoch
+  Booster last_;                       ///< of the last of them, if it was trained here
+  Progress progress_;
 };
 
 void TreeLearner::set(const char* name, const std::string& value) {
-  check(XGBoosterSetParam(booster_.get(), name, value.c_str()));
+  check(XGBoosterSetParam(last_.get(), name, value.c_str()));
 }
 
-void TreeLearner::set_parameters(std::uint64_t seed) {
+void TreeLearner::set_parameters() {
   const bool is_binary = !head_.is_regression && head_.outputs == 2;
-  set("verbosity", "0");
-  set("nthread", "1");
   set("tree_method", "hist");
-  set("seed", fmt::format("{}", mix_seeds(seed, kSeedOfTrees) >> 33));
+  set("seed", fmt::format("{}", mix_seeds(seed_, kSeedOfTrees) >> 33));
   set("seed_per_iteration", "1");  // no other booster of this process moves its numbers
   set("eta", fmt::format("{}", spec_.learning_rate));
   set("max_depth", fmt::format("{}", spec_.max_depth));
@@ -265,17 +341,28 @@ void TreeLearner::set_parameters(std::uint64_t seed) {
 }
 
 double TreeLearner::train_epoch() {
-  for (std::uint32_t i = 0; i < kRoundsPerEpoch; ++i)
-    check(XGBoosterUpdateOneIter(booster_.get(), rounds_++, bins_.get()));
-  return loss();
+  learnt_.begin_there(groups_of(head_));
+  last_ = make_booster(learnt_.bins.get());
+  set_parameters();
+  check(XGBoosterSetAttr(last_.get(), kAttribute, to_text(head_).c_str()));
+  for (std::uint64_t i = 0; i < kRoundsPerEpoch; ++i) {
+    const auto round = static_cast<int>(progress_.epochs * kRoundsPerEpoch + i);
+    check(XGBoosterUpdateOneIter(last_.get(), round, learnt_.bins.get()));
+  }
+  const double mean = loss();
+  const auto margins = ask(last_.get(), learnt_.bins.get(), Said::margins);
+  learnt_.margins.assign(margins.begin(), margins.end());
+  segments_.push_back(bytes_of(last_.get()));
+  ++progress_.epochs;
+  return mean;
 }
 
 /// The library tells it as "[9]\ttrain-rmse:0.25".
 double TreeLearner::loss() {
-  void* matrices[] = {bins_.get()};
+  void* matrices[] = {learnt_.bins.get()};
   const char* names[] = {"train"};
   const char* told = nullptr;
-  check(XGBoosterEvalOneIter(booster_.get(), rounds_, matrices, names, 1, &told));
+  check(XGBoosterEvalOneIter(last_.get(), 0, matrices, names, 1, &told));
   const std::string_view text = told;
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) throw std::runtime_error("XGBoost told no loss");
@@ -285,59 +372,90 @@ double TreeLearner::loss() {
 
 std::vector<float> TreeLearner::predict(const EncodedRows& features) {
   if (features.rows() == 0) return {};
-  if (judged_ != &features) {
-    judged_bins_ = Batches{features, {}, {}}.quantiles(spec_.max_bin, bins_.get());
-    judged_ = &features;
-  }
-  const bst_ulong* sides = nullptr;
-  bst_ulong dimensions = 0;
-  const float* values = nullptr;
-  check(XGBoosterPredictFromDMatrix(
-      booster_.get(),
-      judged_bins_.get(),
-      R"({"type":0,"training":false,"iteration_begin":0,"iteration_end":0,"strict_shape":true})",
-      &sides,
-      &dimensions,
-      &values));
-  auto said = in_units(answer(sides, dimensions, values), head_);
-  if (said.size() != features.rows() * head_.outputs)
+  if (segments_.empty()) throw std::logic_error("trees are asked before there is one");
+  if (judged_rows_ != &features || judged_.segments > segments_.size()) judge_anew(features);
+  for (std::size_t i = judged_.segments; i < segments_.size(); ++i)
+    said_ = judge_by(i);
+  if (said_.size() != features.rows() * head_.outputs)
     throw std::runtime_error("the trees answer something else than was asked");
-  return said;
+  return said_;
 }
 
-/// The trees after the best epoch are dropped. Nothing is trained after this.
+void TreeLearner::judge_anew(const EncodedRows& features) {
+  MatrixHandle bins = judged_rows_ == &features
+                          ? std::move(judged_.bins)
+                          : Batches{features, {}, {}}.quantiles(spec_.max_bin, learnt_.bins.get());
+  judged_ = binned(std::move(bins), features.rows(), head_);
+  judged_rows_ = &features;
+}
+
+/// What the trees say up to this segment; it is the one after those that were asked.
+std::vector<float> TreeLearner::judge_by(std::size_t segment) {
+  judged_.begin_there(groups_of(head_));
+  const bool is_last = segment + 1 == segments_.size();
+  const Booster loaded = is_last && last_ ? nullptr : load_booster(segments_[segment]);
+  void* booster = loaded ? loaded.get() : last_.get();
+  const auto margins = ask(booster, judged_.bins.get(), Said::margins);
+  judged_.margins.assign(margins.begin(), margins.end());
+  judged_.segments = segment + 1;
+  return is_last ? in_units(ask(booster, judged_.bins.get(), Said::values), head_)
+                 : std::vector<float>{};
+}
+
+/// The trees after the best epoch are dropped.
 void TreeLearner::recall() {
-  if (best_rounds_ == rounds_ || best_rounds_ == 0) return;
-  void* sliced = nullptr;
-  check(XGBoosterSlice(booster_.get(), 0, best_rounds_, 1, &sliced));
-  booster_.reset(sliced);
-  rounds_ = best_rounds_;
-  set("nthread", "1");
+  if (progress_.best == 0 || progress_.best == segments_.size()) return;
+  segments_.resize(progress_.best);
+  last_.reset();
+}
+
+std::uint64_t TreeLearner::state_bytes() const {
+  std::uint64_t bytes = sizeof(Progress) + learnt_.margins.size() * sizeof(float);
+  for (const std::string& segment : segments_)
+    bytes += sizeof(std::uint64_t) + segment.size();
+  return bytes;
+}
+
+void TreeLearner::save(std::ostream& out) {
+  put(out, &progress_, 1);
+  put(out, learnt_.margins.data(), learnt_.margins.size());
+  for (const std::string& segment : segments_) {
+    const std::uint64_t size = segment.size();
+    put(out, &size, 1);
+    put(out, segment.data(), segment.size());
+  }
+}
+
+void TreeLearner::restore(std::istream& in) {
+  take(in, &progress_, 1);
+  take(in, learnt_.margins.data(), learnt_.margins.size());
+  for (std::uint64_t i = 0; i < progress_.epochs; ++i) {
+    std::uint64_t size = 0;
+    take(in, &size, 1);
+    if (size > kCheckpointBytesMax) throw std::runtime_error("a state of trees is too large");
+    std::string& segment = segments_.emplace_back(size, '\0');
+    take(in, segment.data(), segment.size());
+    if (const auto limits = check_trees(segment); !limits)
+      throw std::runtime_error(limits.error().detail);
+  }
 }
 
 std::string TreeLearner::script() {
-  const char* bytes = nullptr;
-  bst_ulong size = 0;
-  check(XGBoosterSaveModelToBuffer(booster_.get(), R"({"format":"json"})", &size, &bytes));
-  return {bytes, size};
+  auto whole = joined_trees(segments_);
+  if (!whole) throw std::runtime_error(whole.error().detail);
+  return std::move(*whole);
 }
 
 class ServedTrees : public ServedModel {
  public:
   explicit ServedTrees(std::string_view bytes) {
-    void* booster = nullptr;
-    check(XGBoosterCreate(nullptr, 0, &booster));
-    booster_.reset(booster);
-    check(XGBoosterSetParam(booster, "nthread", "1"));
-    check(XGBoosterSetParam(booster, "verbosity", "0"));
     const auto limits = check_trees(bytes);
     if (!limits) throw std::runtime_error(limits.error().detail);
-    check(XGBoosterLoadModelFromBuffer(booster, bytes.data(), bytes.size()));
-    head_ = read_head(booster);
-    check(XGBoosterGetNumFeature(booster, &inputs_));
-    const std::size_t groups = head_.is_regression || head_.outputs == 2 ? 1 : head_.outputs;
+    booster_ = load_booster(bytes);
+    head_ = read_head(booster_.get());
+    check(XGBoosterGetNumFeature(booster_.get(), &inputs_));
     if (static_cast<bst_ulong>(limits->columns) > inputs_ ||
-        static_cast<std::size_t>(limits->groups) != groups)
+        static_cast<std::size_t>(limits->groups) != groups_of(head_))
       throw std::runtime_error("the trees ask for other columns or outputs than their head says");
   }
 

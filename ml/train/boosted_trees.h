@@ -1,8 +1,9 @@
 /// Gradient-boosted trees by XGBoost, behind the same faces as networks. One thread.
 ///
 /// The rows to learn from become bins of one byte (a quantile matrix) batch by batch; no copy of
-/// them as floats is made. The same seed and rows give the same trees. Training cannot go on from a
-/// state: XGBoost 1.7 keeps the numbers by which it chooses columns to itself.
+/// them as floats is made. The same seed and rows give the same trees. Each epoch has a booster of
+/// its own that begins at the margins of those before it: XGBoost 1.7 keeps the numbers by which it
+/// chooses columns to itself, and so training can go on from any epoch to the same trees.
 ///
 /// A model's file is XGBoost's own (JSON), which any XGBoost opens; its attribute "starling" says
 /// {"format": 1, "task", "outputs", "scale", "shift", "log1p"}: a regression's output * scale +

@@ -3,12 +3,15 @@
 #include "ml/train/native_model.h"
 #include "ml/train/network_choice.h"
 #include "ml/train/torch_code.h"
+#include "node/base/random.h"
 
 #include <torch/cuda.h>
 #include <torch/script.h>
 #include <torch/utils.h>
 
 #include <cmath>
+#include <istream>
+#include <ostream>
 #include <stdexcept>
 
 namespace starling::ml {
@@ -55,29 +58,28 @@ class MlpLearner : public Learner {
 
   void remember() override {
     best_.copy_(average_);
-    best_moments_.clear();
-    for (const at::Tensor& moment : moments_)
-      best_moments_.push_back(moment.clone());
+    for (std::size_t i = 0; i < moments_.size(); ++i)
+      best_moments_[i].copy_(moments_[i]);
   }
 
   void recall() override {
     flat_.copy_(best_);
     average_.copy_(best_);
-    for (std::size_t i = 0; i < best_moments_.size(); ++i)
+    for (std::size_t i = 0; i < moments_.size(); ++i)
       moments_[i].copy_(best_moments_[i]);
   }
 
-  std::uint64_t state_bytes() const override { return 0; }
-
-  void save(std::ostream&) override {}
-
-  void restore(std::istream&) override {
-    throw std::runtime_error("LibTorch's training cannot be continued");
-  }
-
+  std::uint64_t state_bytes() const override;
+  void save(std::ostream& out) override;
+  void restore(std::istream& in) override;
   std::string script() override;
 
  private:
+  struct Progress {
+    std::int64_t epochs = 0, steps = 0;
+  };
+
+  std::vector<at::Tensor> state() const;
   void make_module(std::uint64_t seed);
   void set_bins(const NumberBins& bins);
   at::Tensor scores(const at::Tensor& x, bool is_training);
@@ -91,6 +93,7 @@ class MlpLearner : public Learner {
   at::Device device_ = torch::cuda::is_available() ? at::kCUDA : at::kCPU;
   MlpSpec spec_;
   TargetCoding target_;
+  std::uint64_t seed_;
   Matrix rows_;  ///< what `features_` shows
   at::Tensor features_, truth_, weights_;
   at::Tensor flat_, gradient_, first_moment_, second_moment_, average_, best_;
@@ -98,15 +101,14 @@ class MlpLearner : public Learner {
   TensorPlan tensors_;
   std::vector<at::Tensor> moments_, best_moments_;  ///< of batches; no parameters
   torch::jit::Module module_{"StarlingMlp"};        ///< its parameters are views of `flat_`
-  std::int64_t steps_ = 0;
+  Progress progress_;
 };
 
 MlpLearner::MlpLearner(const MlpSpec& spec,
                        const TargetCoding& target,
                        const FitData& data,
                        std::uint64_t seed)
-    : spec_(spec), target_(target) {
-  torch::manual_seed(seed);
+    : spec_(spec), target_(target), seed_(seed) {
   rows_ = data.features.dense();
   features_ = tensor_of(rows_).to(device_);
   const auto rows = static_cast<std::int64_t>(data.features.rows());
@@ -143,7 +145,10 @@ void MlpLearner::make_module(std::uint64_t seed) {
     at += tensor.values();
     if (tensor.offset >= tensors_.trained) {
       module_.register_buffer(tensor.name, first);
-      if (tensor.offset >= tensors_.fixed) moments_.push_back(first);
+      if (tensor.offset >= tensors_.fixed) {
+        moments_.push_back(first);
+        best_moments_.push_back(first.clone());
+      }
       continue;
     }
     const std::int64_t size = first.numel();
@@ -197,7 +202,9 @@ at::Tensor MlpLearner::losses_of(const at::Tensor& said, const at::Tensor& truth
   return at::mse_loss(numbers, truth, kEach);
 }
 
+/// Chance begins anew with each epoch, so that training can go on from any.
 double MlpLearner::train_epoch() {
+  torch::manual_seed(mix_seeds(seed_, static_cast<std::uint64_t>(progress_.epochs++)));
   const std::int64_t rows = features_.size(0);
   const at::Tensor order = at::randperm(rows, at::kLong).to(device_);
   double sum = 0;
@@ -217,9 +224,10 @@ void MlpLearner::step() {
   const at::NoGradGuard no_gradients;
   const double steps_per_epoch =
       std::ceil(static_cast<double>(features_.size(0)) / spec_.batch_size);
-  const double t = std::min(1.0, static_cast<double>(steps_) / (steps_per_epoch * spec_.epochs));
+  const double t =
+      std::min(1.0, static_cast<double>(progress_.steps) / (steps_per_epoch * spec_.epochs));
   const double rate = spec_.learning_rate * rate_at(spec_.schedule, t);
-  ++steps_;
+  ++progress_.steps;
   const double norm = gradient_.norm().item<double>();
   if (norm > spec_.grad_clip) gradient_.mul_(spec_.grad_clip / norm);
   if (spec_.optimizer == OptimizerKind::adamw)
@@ -232,15 +240,16 @@ void MlpLearner::step() {
   } else {
     move_by_adam(rate);
   }
-  const double reach = std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(steps_));
+  const double reach =
+      std::min(kAverageEpochs * steps_per_epoch, static_cast<double>(progress_.steps));
   average_.lerp_(flat_, 1 / reach);
 }
 
 void MlpLearner::move_by_adam(double rate) {
   first_moment_.mul_(spec_.beta1).add_(gradient_, 1 - spec_.beta1);
   second_moment_.mul_(kBeta2).addcmul_(gradient_, gradient_, 1 - kBeta2);
-  const double correction1 = 1 - std::pow(spec_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps_));
+  const double correction1 = 1 - std::pow(spec_.beta1, static_cast<double>(progress_.steps));
+  const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(progress_.steps));
   const at::Tensor scale = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(kEpsilon);
   flat_.addcdiv_(first_moment_, scale, -rate / correction1);
 }
@@ -263,6 +272,41 @@ std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
   }
   flat_.copy_(trained);
   return out;
+}
+
+/// All that training changes.
+std::vector<at::Tensor> MlpLearner::state() const {
+  std::vector<at::Tensor> all{flat_, first_moment_, second_moment_, average_, best_};
+  all.insert(all.end(), moments_.begin(), moments_.end());
+  all.insert(all.end(), best_moments_.begin(), best_moments_.end());
+  return all;
+}
+
+std::uint64_t MlpLearner::state_bytes() const {
+  std::uint64_t bytes = sizeof(Progress);
+  for (const at::Tensor& tensor : state())
+    bytes += tensor.nbytes();
+  return bytes;
+}
+
+void MlpLearner::save(std::ostream& out) {
+  out.write(reinterpret_cast<const char*>(&progress_), sizeof(Progress));
+  for (const at::Tensor& tensor : state()) {
+    const at::Tensor here = tensor.to(at::kCPU).contiguous();
+    out.write(static_cast<const char*>(here.data_ptr()),
+              static_cast<std::streamsize>(here.nbytes()));
+  }
+}
+
+void MlpLearner::restore(std::istream& in) {
+  const at::NoGradGuard no_gradients;
+  in.read(reinterpret_cast<char*>(&progress_), sizeof(Progress));
+  for (at::Tensor& tensor : state()) {
+    at::Tensor here = at::empty(tensor.sizes(), at::kFloat);
+    in.read(static_cast<char*>(here.data_ptr()), static_cast<std::streamsize>(here.nbytes()));
+    if (!in) throw std::runtime_error("the state of training is cut off");
+    tensor.copy_(here);
+  }
 }
 
 // The network as it is judged: its average. Nothing is trained after this.

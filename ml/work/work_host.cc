@@ -1,6 +1,7 @@
 #include "ml/work/work_host.h"
 
 #include "ml/schedule/pruning.h"
+#include "ml/work/attempt_outcome.h"
 #include "ml/work/task_data.h"
 #include "node/net/pause.h"
 #include "node/net/spawn.h"
@@ -22,25 +23,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLookEvery = 1s;      // without news
-constexpr auto kSweepEvery = 1min;   // for checkpoints of trials that ended elsewhere
-constexpr auto kBeginPause = 100ms;  // between looks for memory that is not there
-constexpr auto kFetchPause = 1s;     // between tries to get a data set
-constexpr int kTriesPerLine = 60;    // in the log
-constexpr int kTriesForRoom = 10;    // on the disk, for data sets; then another node may try
-constexpr int kEpochsToObey = 3;     // the one it was in, and what was said of it meanwhile
+constexpr auto kLookEvery = 1s;             // without news
+constexpr auto kSweepEvery = 1min;          // for checkpoints of trials that ended elsewhere
+constexpr auto kBeginPause = 100ms;         // between looks for memory that is not there
+constexpr auto kFetchPause = 1s;            // between tries to get a data set
+constexpr int kTriesPerLine = 60;           // in the log
+constexpr int kTriesForRoom = 10;           // on the disk, for data sets; then another node may try
+constexpr std::uint64_t kUncountedMb = 32;  // what RLIMIT_DATA does not count of a process
+constexpr int kEpochsToObey = 3;            // the one it was in, and what was said of it meanwhile
 
 /// Private memory may exceed the prediction by this much before the kernel says no, where the
 /// node's budget has so much to spare; always by the least.
 constexpr double kBeginShare = 0.9;
-
-std::string to_sentence(const ChildExited& exited, bool was_out_of_memory) {
-  if (was_out_of_memory)
-    return fmt::format("the kernel ended the worker for lack of memory, at {} MB", exited.peak_mb);
-  if (exited.signal == 9) return fmt::format("the worker was killed at {} MB", exited.peak_mb);
-  if (exited.signal != 0) return fmt::format("the worker crashed with signal {}", exited.signal);
-  return fmt::format("the worker ended with status {} before it was done", exited.status);
-}
 
 std::filesystem::path checkpoints_dir(const WorkHostSources& sources) {
   return sources.work_dir / "checkpoints";
@@ -74,21 +68,13 @@ struct WorkHost::Running {
   std::uint64_t reserved_mb = 0;         ///< while its process runs
   std::optional<std::string> makes_way;  ///< why it was ended to free memory
   AttemptEnd way_end = AttemptEnd::made_way;
-  bool can_be_kept = false;
-  bool is_copied = false;  ///< its checkpoint is on its way to another node
+  bool can_be_kept = true;  ///< until its process does not obey
+  bool is_copied = false;   ///< its checkpoint is on its way to another node
   std::optional<Leaving> leaves;
 
   bool is_trial() const { return name.trial.has_value(); }
 
   bool is_leaving() const { return leaves && can_be_kept && channel; }
-};
-
-/// How an attempt ended: with what it brought or why it brought nothing.
-struct WorkHost::Ended {
-  Result<WorkDone> done;
-  bool may_retry = true;
-  AttemptEnd end = AttemptEnd::crashed;
-  std::uint64_t peak_mb = 0;  ///< of one that was killed
 };
 
 WorkHost::WorkHost(asio::any_io_executor core,
@@ -279,8 +265,9 @@ asio::awaitable<void> WorkHost::run_attempt(std::uint64_t token, Assignment assi
   assignment.task.artifact_path = (attempt_dir(token) / "model.zip").string();
 
   running->name = assignment.name();
-  running->can_be_kept = has_checkpoints(assignment.task.params);
   auto ended = co_await work(token, assignment);
+  if (running->channel && sources_.groups != nullptr)
+    sources_.groups->release(static_cast<pid_t>(running->channel->pid()));
   running->channel.reset();
   reserved_mb_ -= std::exchange(running->reserved_mb, 0);
   std::optional<LogIndex> recorded;
@@ -354,54 +341,73 @@ std::uint64_t WorkHost::memory_cap(const Assignment& assignment) const {
   return assignment.cap_mb(memory_mb - std::min(memory_mb, others));
 }
 
-asio::awaitable<WorkHost::Ended> WorkHost::work(std::uint64_t token, const Assignment& assignment) {
+asio::awaitable<AttemptOutcome> WorkHost::work(std::uint64_t token, const Assignment& assignment) {
   const auto running = active_.at(token);
-  Ended taken_back{.done = Error{Errc::unavailable, "taken back before it began"}};
+  AttemptOutcome taken_back{.done = Error{Errc::unavailable, "taken back before it began"}};
   const auto begins = co_await may_begin(token, assignment);
-  if (!begins) co_return Ended{.done = begins.error(), .end = lack_of_disk()};
+  if (!begins) co_return AttemptOutcome{.done = begins.error(), .end = end_for_disk()};
   if (assignment.was_run && running->can_be_kept)
     co_await sources_.bring_checkpoint(assignment.name(), assignment.last);
   if (running->is_unwanted || is_stopped_) co_return taken_back;
   const bool needs_torch = assignment.engine() == TrainingEngine::torch;
   auto channel = co_await (needs_torch ? pools_.torch() : pools_.native()).spawn();
-  if (!channel) co_return Ended{.done = channel.error()};
+  if (!channel) co_return AttemptOutcome{.done = channel.error()};
   running->channel = std::move(*channel);
   if (running->is_unwanted) co_return taken_back;
   WorkTask task = assignment.task;
   task.memory_cap_mb = memory_cap(assignment);
+  confine(*running->channel, task.memory_cap_mb);
   if (const auto study = find_study(*sources_.state(), task.study); study && !assignment.best)
     task.rung_cutoffs = rung_cutoffs(*sources_.state(), *study, task.number);
   const auto put = put_datasets(assignment.datasets, blobs_, task);
-  if (!put) co_return Ended{.done = put.error()};
+  if (!put) co_return AttemptOutcome{.done = put.error()};
   WorkMessage message = std::move(task);
   const auto written = co_await running->channel->write(std::move(message));
-  if (!written) co_return Ended{.done = written.error()};
+  if (!written) co_return AttemptOutcome{.done = written.error()};
   running->has_task = true;
   co_return co_await follow(token, assignment, *running->channel);
 }
 
-AttemptEnd WorkHost::lack_of_disk() const {
+/// What a failure counts as where the disk of this node is short.
+std::optional<AttemptEnd> WorkHost::lack_of_disk() const {
+  if (!sources_.disk_is_short()) return std::nullopt;
+  return end_for_disk();
+}
+
+AttemptEnd WorkHost::end_for_disk() const {
   const bool is_known = feature_level(*sources_.state()) >= kOutsideLevel;
   return is_known ? AttemptEnd::out_of_disk : AttemptEnd::made_way;
 }
 
 /// The kernel kills by signal 9 and counts it; who makes way kills and says so.
-asio::awaitable<WorkHost::Ended> WorkHost::exited(std::uint64_t token, WorkerChannel& channel) {
+asio::awaitable<AttemptOutcome> WorkHost::exited(std::uint64_t token, WorkerChannel& channel) {
   const auto how = co_await channel.exited();
   const auto running = active_.at(token);
   if (running->makes_way) {
-    co_return Ended{.done = Error{Errc::no_space, *running->makes_way}, .end = running->way_end};
+    co_return AttemptOutcome{.done = Error{Errc::no_space, *running->makes_way},
+                             .end = running->way_end};
   }
-  const bool was_killed = how.signal == SIGKILL;
-  const bool is_oom = was_killed && takes_oom_kill();
+  const bool is_oom = how.signal == SIGKILL && was_ended_for_memory(channel);
   // Else its node has too little. A final gets no more than a node may give: it must end some time.
   const bool was_too_large = !running->is_trial() || how.peak_mb >= running->reserved_mb;
-  const AttemptEnd end = is_oom && was_too_large ? AttemptEnd::out_of_memory
-                         : is_oom                ? AttemptEnd::made_way
-                         : was_killed            ? AttemptEnd::killed
-                                                 : AttemptEnd::crashed;
-  co_return Ended{
-      .done = Error{Errc::io, to_sentence(how, is_oom)}, .end = end, .peak_mb = how.peak_mb};
+  co_return outcome_of_exit(how, {.is_oom = is_oom, .was_too_large = was_too_large});
+}
+
+/// The kernel counts by group where each trial has its own, else each count explains one process.
+bool WorkHost::was_ended_for_memory(const WorkerChannel& channel) {
+  const auto pid = static_cast<pid_t>(channel.pid());
+  if (sources_.groups != nullptr && sources_.groups->is_confined(pid))
+    return sources_.groups->oom_kills(pid) > 0;
+  return takes_oom_kill();
+}
+
+/// The kernel's limit lies above the one by which the trial refuses itself, so that it is the last
+/// word on what that one does not count: shared pages, stacks, page tables.
+void WorkHost::confine(const WorkerChannel& channel, std::uint64_t cap_mb) {
+  if (sources_.groups == nullptr) return;
+  const auto confined =
+      sources_.groups->confine(static_cast<pid_t>(channel.pid()), (cap_mb + kUncountedMb) << 20);
+  if (!confined) log_.warn("a trial has no cgroup of its own why={}", confined.error().detail);
 }
 
 /// Each that the kernel counts explains one killed process.
@@ -411,31 +417,15 @@ bool WorkHost::takes_oom_kill() {
   return true;
 }
 
-/// The same data and parameters would fail the same way; only the unexpected is worth a retry, and
-/// lack of memory with more of it.
-WorkHost::Ended WorkHost::ended_by(const WorkFailed& failed, std::uint64_t cap_mb) {
-  if (failed.kind == "out_of_memory") {
-    return {.done = Error{Errc::no_space,
-                          fmt::format("{} (it may have {} MB)", failed.message, cap_mb)},
-            .end = AttemptEnd::out_of_memory};
-  }
-  const bool is_internal = failed.kind == "internal";
-  if (is_internal && sources_.disk_is_short()) {
-    return {.done = Error{Errc::no_space, "its node has no room on its disk: " + failed.message},
-            .end = lack_of_disk()};
-  }
-  return {.done = to_error(failed), .may_retry = is_internal};
-}
-
-asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
-                                                  const Assignment& assignment,
-                                                  WorkerChannel& channel) {
+asio::awaitable<AttemptOutcome> WorkHost::follow(std::uint64_t token,
+                                                 const Assignment& assignment,
+                                                 WorkerChannel& channel) {
   for (;;) {
     auto message = co_await channel.read();
     if (!message) {
       if (message.error().code != Errc::corrupt) co_return co_await exited(token, channel);
       channel.kill();
-      co_return Ended{.done = message.error()};
+      co_return AttemptOutcome{.done = message.error()};
     }
     if (const auto* progress = std::get_if<WorkProgress>(&*message)) {
       note_refusal(token);
@@ -453,14 +443,16 @@ asio::awaitable<WorkHost::Ended> WorkHost::follow(std::uint64_t token,
     const auto& leaves = active_.at(token)->leaves;
     if (leaves && std::holds_alternative<WorkYielded>(*message)) {
       const Error moved{Errc::unavailable, leaves->why};
-      co_return Ended{.done = moved, .end = AttemptEnd::moved};
+      co_return AttemptOutcome{.done = moved, .end = AttemptEnd::moved};
     }
-    if (auto* done = std::get_if<WorkDone>(&*message)) co_return Ended{.done = std::move(*done)};
+    if (auto* done = std::get_if<WorkDone>(&*message))
+      co_return AttemptOutcome{.done = std::move(*done)};
     if (const auto* failed = std::get_if<WorkFailed>(&*message))
-      co_return ended_by(*failed, memory_cap(assignment));
+      co_return outcome_of_failure(
+          *failed, {.cap_mb = memory_cap(assignment), .lack_of_disk = lack_of_disk()});
     channel.kill();
     const Error out_of_turn{Errc::corrupt, "the worker said something out of turn"};
-    co_return Ended{.done = out_of_turn};
+    co_return AttemptOutcome{.done = out_of_turn};
   }
 }
 
@@ -500,80 +492,26 @@ asio::awaitable<std::optional<LogIndex>> WorkHost::record_move(std::uint64_t tok
     co_await node::pause(kBeginPause);
   const auto copied = co_await sources_.copy_checkpoint(running->name, running->leaves->to);
   if (!copied) log_.warn("a checkpoint is here only token={} why={}", token, copied.error().detail);
-  YieldTrial yield;
-  yield.study = assignment.task.study;
-  yield.number = assignment.task.number;
-  yield.token = token;
-  yield.to = running->leaves->to.value_or(NodeId{});
-  yield.why = running->leaves->why;
   Command command;
-  command.body = std::move(yield);
+  command.body = yield_of(assignment, token, running->leaves->to, running->leaves->why);
   co_return co_await record(std::move(command), token);
 }
 
 asio::awaitable<std::optional<LogIndex>> WorkHost::record_trial(std::uint64_t token,
                                                                 const Assignment& assignment,
-                                                                Ended ended) {
-  const auto& done = ended.done;
-  FinishTrial finish;
-  finish.study = assignment.task.study;
-  finish.number = assignment.task.number;
-  finish.token = token;
-  if (done) {
-    if (done->is_pruned) finish.state = TrialState::pruned;
-    if (assignment.prunes) finish.rungs = done->rungs;
-    finish.value = done->value;
-    finish.metrics = done->metrics;
-    finish.best_epoch = done->best_epoch;
-    finish.epochs = done->epochs;
-    finish.seconds = done->seconds;
-    finish.peak_mb = done->peak_mb;
-  } else {
-    finish.state = TrialState::failed;
-    finish.may_retry = ended.may_retry;
-    finish.end = ended.end;
-    finish.peak_mb = ended.peak_mb;
-    finish.error = done.error().detail;
-  }
+                                                                AttemptOutcome outcome) {
   Command command;
-  command.body = std::move(finish);
+  command.body = finish_of_trial(assignment, token, outcome);
   co_return co_await record(std::move(command), token);
 }
 
 asio::awaitable<std::optional<LogIndex>> WorkHost::record_final(std::uint64_t token,
                                                                 const Assignment& assignment,
-                                                                Ended ended) {
-  const auto& done = ended.done;
-  FinishFinal finish;
-  finish.study = assignment.task.study;
-  finish.token = token;
-  finish.may_retry = ended.may_retry;
-  finish.end = ended.end;
-  if (done) {
-    const auto artifact = co_await store_artifact(assignment.task.artifact_path);
-    if (artifact) {
-      FinalResult result;
-      result.validation = assignment.best->metrics;
-      result.test = done->test;
-      result.rows_train = done->split.train;
-      result.rows_validation = done->split.validation;
-      result.rows_test = done->split.test;
-      result.rows_dropped = done->split.dropped;
-      result.split_hash = done->split.hash;
-      result.artifact = *artifact;
-      result.artifact_bytes = done->artifact_bytes;
-      result.features_json = done->features_json;
-      result.classes = done->classes;
-      result.seconds = done->seconds;
-      finish.result = std::move(result);
-    } else {
-      finish.error = artifact.error().detail;
-    }
-  } else {
-    finish.error = done.error().detail;
-  }
+                                                                AttemptOutcome outcome) {
+  Result<ContentHash> artifact = Error{Errc::not_found, "it brought none"};
+  if (outcome.done) artifact = co_await store_artifact(assignment.task.artifact_path);
   Command command;
-  command.body = std::move(finish);
+  command.body = finish_of_final(assignment, token, outcome, artifact);
   co_return co_await record(std::move(command), token);
 }
 

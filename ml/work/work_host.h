@@ -10,10 +10,12 @@
 #include "ml/study/ledger.h"
 #include "ml/study/study_state.h"
 #include "ml/work/assignments.h"
+#include "ml/work/attempt_outcome.h"
 #include "ml/work/result_recorder.h"
 #include "ml/work/worker_pools.h"
 #include "node/base/log.h"
 #include "node/blobs/blob_store.h"
+#include "node/process/process_groups.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -51,6 +53,7 @@ struct WorkHostSources {
   std::function<void(const ProgressPoint& point)> report;
   /// How often the kernel has ended a process for lack of memory here.
   std::function<std::uint64_t()> oom_kills;
+  node::ProcessGroups* groups = nullptr;  ///< for each trial; none: the kernel lets it make none
 };
 
 class WorkHost {
@@ -90,17 +93,16 @@ class WorkHost {
 
  private:
   struct Running;
-  struct Ended;
 
   asio::awaitable<void> run();
   void reconcile();
   asio::awaitable<void> run_attempt(std::uint64_t token, Assignment assignment);
   asio::awaitable<Result<>> may_begin(std::uint64_t token, const Assignment& assignment);
   asio::awaitable<Result<>> fetch_datasets(const Assignment& assignment);
-  asio::awaitable<Ended> work(std::uint64_t token, const Assignment& assignment);
-  asio::awaitable<Ended> follow(std::uint64_t token,
-                                const Assignment& assignment,
-                                WorkerChannel& channel);
+  asio::awaitable<AttemptOutcome> work(std::uint64_t token, const Assignment& assignment);
+  asio::awaitable<AttemptOutcome> follow(std::uint64_t token,
+                                         const Assignment& assignment,
+                                         WorkerChannel& channel);
   void note_refusal(std::uint64_t token);
   void keep_copy(std::uint64_t token, WorkName work);
   asio::awaitable<void> copy(std::shared_ptr<Running> running, WorkName work);
@@ -109,19 +111,21 @@ class WorkHost {
   std::size_t processes() const;
   /// Until the state here shows that it is over it would be given anew. Never answered: it is.
   void end_at(std::uint64_t token, std::optional<LogIndex> at);
-  AttemptEnd lack_of_disk() const;
-  asio::awaitable<Ended> exited(std::uint64_t token, WorkerChannel& channel);
+  std::optional<AttemptEnd> lack_of_disk() const;
+  AttemptEnd end_for_disk() const;
+  asio::awaitable<AttemptOutcome> exited(std::uint64_t token, WorkerChannel& channel);
+  bool was_ended_for_memory(const WorkerChannel& channel);
   bool takes_oom_kill();
-  Ended ended_by(const WorkFailed& failed, std::uint64_t cap_mb);
+  void confine(const WorkerChannel& channel, std::uint64_t cap_mb);
   std::uint64_t memory_cap(const Assignment& assignment) const;
   asio::awaitable<std::optional<LogIndex>> record_trial(std::uint64_t token,
                                                         const Assignment& assignment,
-                                                        Ended ended);
+                                                        AttemptOutcome outcome);
   asio::awaitable<std::optional<LogIndex>> record_move(std::uint64_t token,
                                                        const Assignment& assignment);
   asio::awaitable<std::optional<LogIndex>> record_final(std::uint64_t token,
                                                         const Assignment& assignment,
-                                                        Ended ended);
+                                                        AttemptOutcome outcome);
   asio::awaitable<std::optional<LogIndex>> record(Command command, std::uint64_t token);
   asio::awaitable<Result<ContentHash>> store_artifact(const std::filesystem::path& artifact);
   std::filesystem::path attempt_dir(std::uint64_t token) const;

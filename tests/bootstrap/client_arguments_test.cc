@@ -124,6 +124,45 @@ TEST(ClientArguments, json_is_one_line_on_stdout_and_nothing_else) {
   EXPECT_EQ(ran.err, "");
 }
 
+TEST(ClientArguments, an_outside_program_asks_and_tells_by_commands) {
+  FakeServer server([](const FakeRequest& request) {
+    if (request.target.ends_with("/ask"))
+      return FakeAnswer{.body = R"({"number":3,"token":117,"params":{"x":0.5}})"};
+    return FakeAnswer{.body = R"({"number":3})"};
+  });
+  const auto call = [&](const std::string& command, std::vector<std::string> more) {
+    std::vector<std::string> words{"study", command, "s-1a2b3c4d", "--url", server.url()};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const auto said = [&] { return Json::parse(server.requests().back().body); };
+  const Ran asked = call("ask", {"--lease", "60", "--wait", "5"});
+  EXPECT_EQ(asked.out, "{\"number\":3,\"params\":{\"x\":0.5},\"token\":117}\n");
+  EXPECT_EQ(said(), (Json{{"lease_s", 60}, {"wait_s", 5}}));
+  EXPECT_EQ(server.requests().back().target, "/api/v1/studies/s-1a2b3c4d/ask");
+  const std::vector<std::string> trial{"--number", "3", "--attempt", "117"};
+  const auto told = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), trial.begin(), trial.end());
+    return call("tell", more).code;
+  };
+  Json whole{{"number", 3}, {"token", 117}};
+  EXPECT_EQ(told({"--value", "-0.25"}), kDone);
+  whole["value"] = -0.25;
+  EXPECT_EQ(said(), whole);
+  EXPECT_EQ(told({"--value", "-0.25", "--step", "7"}), kDone);
+  whole["step"] = 7;
+  EXPECT_EQ(said(), whole);
+  EXPECT_EQ(told({"--failed", "no license"}), kDone);
+  EXPECT_EQ(said()["error"], "no license");
+  const auto before = server.requests().size();
+  EXPECT_EQ(told({}), kFailed);
+  EXPECT_EQ(told({"--pruned", "--step", "7"}), kFailed);
+  EXPECT_EQ(told({"--failed", "why", "--value", "1"}), kFailed);
+  EXPECT_EQ(call("tell", {"--value", "1"}).code, kUsage);
+  EXPECT_EQ(call("ask", {"--lease", "0"}).code, kUsage);
+  EXPECT_EQ(server.requests().size(), before) << "nothing was sent";
+}
+
 TEST(ClientArguments, predictions_are_rows_or_json) {
   const std::string rows = testing::TempDir() + "/client_rows.csv";
   std::ofstream(rows) << "age,smoker\n19,yes\n";

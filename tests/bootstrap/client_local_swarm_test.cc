@@ -49,6 +49,27 @@ TEST(LocalSwarm, a_node_that_ends_is_named_with_its_last_words) {
       << swarm.error().detail;
 }
 
+TEST(LocalSwarm, nodes_are_killed_stopped_and_started_again) {
+  auto started = LocalSwarm::start(plan(), {});
+  ASSERT_TRUE(started) << started.error().detail;
+  LocalSwarm& swarm = **started;
+  const pid_t first = swarm.nodes()[1].pid;
+  swarm.kill_node(1);
+  EXPECT_TRUE(is_gone(first));
+  EXPECT_FALSE(swarm.nodes()[1].is_running);
+  EXPECT_FALSE(swarm.kill_trial(1));
+  ASSERT_TRUE(swarm.restart_node(1));
+  EXPECT_TRUE(swarm.nodes()[1].is_running);
+  EXPECT_NE(swarm.nodes()[1].pid, first);
+  swarm.stop_node(2);
+  EXPECT_TRUE(swarm.nodes()[2].is_stopped);
+  EXPECT_FALSE(swarm.kill_trial(2)) << "the fake node has no workers";
+  const auto nodes = swarm.nodes();
+  started->reset();  // one is still stopped
+  for (const auto& node : nodes)
+    EXPECT_TRUE(is_gone(node.pid)) << node.name;
+}
+
 TEST(LocalSwarm, a_program_that_cannot_run_is_said) {
   auto broken = plan();
   broken.program = "/nowhere/starling";

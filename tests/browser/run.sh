@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts three real nodes, drives the dashboard of one in headless Chromium, then kills that node.
+# Starts three real nodes, drives the dashboard of one in headless Chromium, then kills that node;
+# then a demo, whose nodes are killed by the buttons of its page.
 # Usage: run.sh PATH_OF_STARLING [FOLDER_FOR_SCREENSHOTS]
 set -euo pipefail
 starling=$1
@@ -7,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
 pids=()
 finish() {
+  [ -z "${demo:-}" ] || { kill "$demo" && wait "$demo"; } 2>/dev/null || true
   for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
   rm -rf "$folder"
 }
@@ -40,3 +42,17 @@ export STARLING_TOKEN=$(cat "$folder/node-1/admin-token")
 export STARLING_CSV="$here/../../data/insurance.csv"
 [ $# -lt 2 ] || export STARLING_SCREENSHOTS=$2
 node --test dashboard.test.mjs
+
+"$starling" demo --keep --json --trials 3 >"$folder/demo.json" 2>"$folder/demo.err" &
+demo=$!
+for _ in $(seq 600); do
+  [ ! -s "$folder/demo.json" ] || break
+  sleep 0.1
+done
+[ -s "$folder/demo.json" ] || { cat "$folder/demo.err" >&2; exit 1; }
+export STARLING_URL=$(sed 's/.*"dashboard":"\([^"]*\)".*/\1/' "$folder/demo.json")
+node --test chaos.test.mjs
+kept=$(sed -n 's/^Folder *//p' "$folder/demo.err")
+kill "$demo" && wait "$demo" || true
+demo=
+rm -rf "$kept"

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 namespace starling::ml {
 namespace {
@@ -270,6 +271,36 @@ TEST(BothEngines, LearnTheSameThing) {
   }
   EXPECT_LT(losses[0], 0.05);
   EXPECT_LT(losses[1], 0.05);
+}
+
+TEST(TorchTraining, GoesOnFromAnyEpochToTheSameWeights) {
+  const FitData data = data_for(TaskKind::multiclass, 500);
+  const TargetCoding target = target_of(TaskKind::multiclass);
+  MlpSpec spec;
+  spec.dropout = 0.3;
+  spec.norm = Norm::batch;
+  spec.width = 32;
+  TorchEngine torch;
+  torch.prepare(1);
+  const auto undisturbed = torch.make_learner(spec, target, data, 1);
+  std::stringstream state;
+  for (int epoch = 0; epoch < 6; ++epoch) {
+    undisturbed->train_epoch();
+    if (epoch == 1) undisturbed->remember();
+    if (epoch != 2) continue;
+    undisturbed->save(state);
+    EXPECT_EQ(state.str().size(), undisturbed->state_bytes());
+  }
+  const auto resumed = torch.make_learner(spec, target, data, 1);
+  std::istringstream cut(state.str().substr(0, state.str().size() - 1));
+  EXPECT_THROW(torch.make_learner(spec, target, data, 1)->restore(cut), std::runtime_error);
+  resumed->restore(state);
+  for (int epoch = 3; epoch < 6; ++epoch)
+    resumed->train_epoch();
+  EXPECT_EQ(resumed->predict(data.features), undisturbed->predict(data.features));
+  for (Learner* learner : {undisturbed.get(), resumed.get()})
+    learner->recall();
+  EXPECT_EQ(resumed->script(), undisturbed->script());
 }
 
 }  // namespace

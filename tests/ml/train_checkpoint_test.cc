@@ -302,11 +302,18 @@ TEST_F(CheckpointTest, AStateOfAnotherNetworkIsCorruptAndTheTrialBeginsAgain) {
   EXPECT_EQ(read_checkpoint(path_, identity(), small.learners).error().code, Errc::corrupt);
 }
 
-TEST_F(CheckpointTest, TreesAreTrainedFromTheStart) {
-  task_.params = {{"family", "xgboost"}};
-  const Story story = run(task_);
-  ASSERT_TRUE(story.done);
-  EXPECT_TRUE(fs::is_empty(path_.parent_path())) << "nor is anything left of the try";
+TEST_F(CheckpointTest, TreesGoOnToTheSameEnd) {
+  task_.params = {{"family", "xgboost"}, {"xgb.subsample", 0.6}, {"xgb.colsample_bylevel", 0.5}};
+  task_.patience = 4;
+  for (const SplitMethod method : {SplitMethod::holdout, SplitMethod::kfold}) {
+    task_.split.method = method;
+    task_.split.folds = method == SplitMethod::kfold ? 3 : 1;
+    const Story undisturbed = run(without_checkpoint());
+    end_after(3);
+    end_after(5);
+    expect_resumed(run(task_), undisturbed);
+    remove_checkpoint(path_);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <vector>
 #include <xgboost/c_api.h>
 
@@ -102,6 +103,8 @@ TEST_P(Trees, AreThoseOfTheLibrary) {
     XgboostSpec spec;
     spec.max_depth = 5;
     spec.reg_alpha = 0.1;
+    spec.subsample = 1;
+    spec.colsample_bylevel = 1;
     TargetCoding target = target_of(GetParam());
     target.mean = 0;
     target.std = 1;
@@ -182,6 +185,40 @@ TEST_P(Trees, AreTheSameForTheSameSeedWhateverElseIsTrained) {
   EXPECT_EQ(trained(1, nullptr), alone);
   EXPECT_EQ(trained(1, beside.get()), alone);
   EXPECT_NE(trained(2, nullptr), alone);
+}
+
+TEST_P(Trees, GoOnFromAnyEpochToTheSameTrees) {
+  const FitData data = data_for(GetParam(), 1000);
+  const FitData others = data_for(GetParam(), 300);
+  XgboostSpec spec;
+  spec.subsample = 0.5;
+  spec.colsample_bylevel = 0.4;
+  const auto undisturbed = make_tree_learner(spec, target_of(GetParam()), data, 1);
+  std::vector<double> losses;
+  std::stringstream state;
+  for (int epoch = 0; epoch < 6; ++epoch) {
+    losses.push_back(undisturbed->train_epoch());
+    if (epoch == 1) undisturbed->remember();
+    if (epoch != 2) continue;
+    undisturbed->save(state);
+    EXPECT_EQ(state.str().size(), undisturbed->state_bytes());
+  }
+  const auto resumed = make_tree_learner(spec, target_of(GetParam()), data, 1);
+  resumed->restore(state);
+  for (std::size_t epoch = 3; epoch < 6; ++epoch)
+    EXPECT_EQ(resumed->train_epoch(), losses[epoch]);
+  EXPECT_EQ(resumed->script(), undisturbed->script());
+  EXPECT_EQ(resumed->predict(others.features), undisturbed->predict(others.features));
+  for (Learner* learner : {undisturbed.get(), resumed.get()})
+    learner->recall();
+  EXPECT_EQ(resumed->predict(others.features), undisturbed->predict(others.features));
+  EXPECT_EQ(resumed->script(), undisturbed->script());
+  const std::string kept = state.str();
+  for (std::size_t size = 0; size < kept.size(); size += 1 + kept.size() / 20) {
+    std::istringstream cut(kept.substr(0, size));
+    const auto learner = make_tree_learner(spec, target_of(GetParam()), data, 1);
+    EXPECT_THROW(learner->restore(cut), std::runtime_error) << "cut at " << size;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,11 +1,17 @@
 // Limits, what is left below them, and what the kernel has done, from files as kernels write them.
 #include "node/process/memory_state.h"
 
+#include "node/process/process_groups.h"
 #include "tests/support/scratch_folder.h"
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstring>
 #include <fstream>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace starling::node {
 namespace {
@@ -89,6 +95,114 @@ TEST(MemoryState, OfThisMachineIsPlausible) {
   EXPECT_GT(state.limit_bytes, 64 * kMb);
   EXPECT_GT(state.free_bytes, 0U);
   EXPECT_LE(state.free_bytes, state.limit_bytes);
+}
+
+/// Plain files take the place of the kernel's: they show what would be written where.
+class GroupFilesTest : public MemoryFiles {
+ protected:
+  std::string content(const std::string& name) const {
+    std::ifstream file{folder_.path() / name};
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  /// The kernel makes these with a group; here they must be there before.
+  void prepare_child(const std::string& group, const std::string& limit) {
+    write(group + "/" + limit, "");
+    write(group + "/cgroup.procs", "");
+  }
+};
+
+TEST_F(GroupFilesTest, OfVersion2AreMadeBesideTheLeafThatThisProcessMovesInto) {
+  write("groups", "0::/unit\n");
+  write("v2/unit/memory.max", "max\n");
+  write("v2/unit/cgroup.controllers", "cpu memory pids\n");
+  write("v2/unit/cgroup.subtree_control", "");
+  write("v2/unit/cgroup.procs", "");
+  prepare_child("v2/unit/starling-node", "memory.max");
+  prepare_child("v2/unit/starling-trial-17", "memory.max");
+  auto groups = ProcessGroups::open(sources_);
+  ASSERT_TRUE(groups) << groups.error().detail;
+  EXPECT_EQ(content("v2/unit/starling-node/cgroup.procs"), std::to_string(::getpid()));
+  EXPECT_EQ(content("v2/unit/cgroup.subtree_control"), "+memory");
+  EXPECT_FALSE(groups->is_confined(17));
+  ASSERT_TRUE(groups->confine(17, 64 * kMb));
+  EXPECT_TRUE(groups->is_confined(17));
+  EXPECT_EQ(content("v2/unit/starling-trial-17/memory.max"), std::to_string(64 * kMb));
+  EXPECT_EQ(content("v2/unit/starling-trial-17/cgroup.procs"), "17");
+  EXPECT_EQ(groups->oom_kills(17), 0U);
+  write("v2/unit/starling-trial-17/memory.events", "low 0\noom 1\noom_kill 1\n");
+  EXPECT_EQ(groups->oom_kills(17), 1U);
+  EXPECT_EQ(groups->oom_kills(18), 0U);
+  groups->release(17);
+  EXPECT_FALSE(groups->is_confined(17));
+
+  // The same program started anew in place is in the leaf already.
+  write("groups", "0::/unit/starling-node\n");
+  auto again = ProcessGroups::open(sources_);
+  ASSERT_TRUE(again) << again.error().detail;
+  prepare_child("v2/unit/starling-trial-18", "memory.max");
+  ASSERT_TRUE(again->confine(18, kMb));
+  EXPECT_EQ(content("v2/unit/starling-trial-18/cgroup.procs"), "18");
+}
+
+TEST_F(GroupFilesTest, WhereNoneCanBeMadeItSaysWhyAndThisProcessStaysWhereItIs) {
+  EXPECT_EQ(ProcessGroups::open(sources_).error().code, Errc::unsupported);
+  write("groups", "0::/unit\n");
+  write("v2/unit/memory.max", "max\n");
+  write("v2/unit/cgroup.controllers", "cpu pids\n");
+  auto none = ProcessGroups::open(sources_);
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().detail.find("no memory controller"), std::string::npos);
+
+  // Another process shares the group: the kernel refuses controllers for its children.
+  write("v2/unit/cgroup.controllers", "memory\n");
+  write("v2/unit/cgroup.procs", "");
+  prepare_child("v2/unit/starling-node", "memory.max");
+  none = ProcessGroups::open(sources_);
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().detail.find("subtree_control"), std::string::npos);
+  EXPECT_EQ(content("v2/unit/cgroup.procs"), std::to_string(::getpid()));
+
+  write("groups", "4:memory:/\n");
+  write("v1/memory.limit_in_bytes", "9223372036854771712\n");
+  none = ProcessGroups::open(sources_);
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().detail.find("root"), std::string::npos);
+  write("groups", "4:memory:/unit\n");
+  write("v1/unit/memory.limit_in_bytes", "9223372036854771712\n");
+  write("v1/unit/memory.use_hierarchy", "0\n");
+  none = ProcessGroups::open(sources_);
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().detail.find("hierarchical"), std::string::npos);
+}
+
+/// A real child in a real group: the kernel ends it and says so.
+TEST(ProcessGroupsTest, TheKernelEndsWhatTakesMoreAndCountsItThere) {
+  auto groups = ProcessGroups::open();
+  if (!groups) GTEST_SKIP() << "no cgroups can be made here: " << groups.error().detail;
+  int gate[2];
+  ASSERT_EQ(::pipe(gate), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char word = 0;
+    if (::read(gate[0], &word, 1) != 1) ::_exit(1);
+    constexpr std::size_t kTaken = 96 * kMb;
+    void* taken =
+        ::mmap(nullptr, kTaken, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (taken == MAP_FAILED) ::_exit(2);
+    std::memset(taken, 1, kTaken);
+    ::_exit(0);
+  }
+  const auto confined = groups->confine(child, 32 * kMb);
+  EXPECT_TRUE(confined) << confined.error().detail;
+  EXPECT_EQ(::write(gate[1], "!", 1), 1);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  EXPECT_EQ(groups->oom_kills(child), 1U);
+  groups->release(child);
+  ::close(gate[0]);
+  ::close(gate[1]);
 }
 
 }  // namespace

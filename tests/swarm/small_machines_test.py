@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -23,6 +24,19 @@ sys.path.insert(0, str(ROOT / "tools"))
 from chaos_world.memory_cgroup import Cgroup, NoCgroup
 
 ROWS = 200  # of insurance.csv: what is large here is the networks
+LONG = {"mlp.width": {"type": "int", "low": 190, "high": 200},
+        "mlp.n_layers": {"type": "int", "low": 3, "high": 4}}
+LEFT_MB = 34  # below a tenth of 512, above a twentieth, where a trial is ended at once
+STEP_MB = 4
+TAKER = f"""
+import sys
+taken = []
+while True:
+    sys.stdout.write(".")
+    sys.stdout.flush()
+    if not sys.stdin.read(1): break
+    taken.append(b"x" * ({STEP_MB} << 20))
+"""
 NOTHING = 4  # MB: less is no difference
 SPACE = {"mlp.width": {"type": "int", "low": 32, "high": 4096, "log": True},
          "mlp.n_layers": {"type": "int", "low": 1, "high": 4},
@@ -51,9 +65,15 @@ class Machines:
         self.client = chaos.Client(self.nodes)
 
     def start(self):
+        self.found()
+        self.join()
+
+    def found(self):
+        self.nodes[0].start(["--found"])
+        self.nodes[0].wait_until_listening()
+
+    def join(self):
         first = self.nodes[0]
-        first.start(["--found"])
-        first.wait_until_listening()
         for node in self.nodes[1:]:
             node.start(["--join", first.addresses["listen"],
                         "--secret-file", first.data / "swarm-keys"])
@@ -64,15 +84,27 @@ class Machines:
         return sum(one["state"] == "alive" for one in self.client("/api/v1/swarm")["members"])
 
     def study(self, trials):
+        study = self.begin_study({"trials": trials, "epochs": 2, "parallelism": 4,
+                                  "search_space": SPACE})
+        return self.end_of(study), self.trials_of(study)
+
+    def begin_study(self, request):
         table = "".join(open(ROOT / "data" / "insurance.csv").readlines()[:ROWS + 1]).encode()
         dataset = self.client("/api/v1/datasets?name=table", table, "text/csv")["id"]
-        request = {"dataset": dataset, "target": "charges", "trials": trials, "epochs": 2,
-                   "parallelism": 4, "search_space": SPACE}
-        study = self.client("/api/v1/studies", json.dumps(request).encode())["id"]
+        request = {"dataset": dataset, "target": "charges", **request}
+        return self.client("/api/v1/studies", json.dumps(request).encode())["id"]
+
+    def end_of(self, study):
         self.chaos.Chaos.wait("the study to end", lambda: self.client(
             f"/api/v1/studies/{study}")["status"] in self.chaos.ENDED, 600)
-        return (self.client(f"/api/v1/studies/{study}"),
-                self.client(f"/api/v1/studies/{study}/trials")["trials"])
+        return self.client(f"/api/v1/studies/{study}")
+
+    def trials_of(self, study):
+        return self.client(f"/api/v1/studies/{study}/trials")["trials"]
+
+    def moves_of(self, study):
+        return [past for trial in self.trials_of(study) for past in trial["past_attempts"]
+                if past["cause"] == "moved"]
 
     def stop(self):
         for node in self.nodes:
@@ -84,6 +116,11 @@ class Machines:
 def is_close(trial):
     predicted, peak = trial["predicted_peak_mb"], trial["peak_mb"]
     return abs(predicted - peak) <= NOTHING or peak / 1.25 <= predicted <= peak * 1.25
+
+
+def ended_by_kernel(trials):
+    return sum("the kernel ended" in past["reason"] for trial in trials
+               for past in trial["past_attempts"])
 
 
 def explained(trials):
@@ -104,7 +141,7 @@ def one_small(chaos, build, trials, report):
         study, all_trials = machines.study(trials)
         node_died = not machines.nodes[0].is_up
         peak_mb = group.peak_mb()
-        kills = group.kills()
+        kills = group.kills() + ended_by_kernel(all_trials)
     finally:
         machines.stop()
         group.remove()
@@ -137,7 +174,7 @@ def small_and_large(chaos, build, trials, report):
     try:
         machines.start()
         study, all_trials = machines.study(trials)
-        kills = sum(group.kills() for group in groups)
+        kills = sum(group.kills() for group in groups) + ended_by_kernel(all_trials)
     finally:
         machines.stop()
         for group in groups:
@@ -157,6 +194,61 @@ def small_and_large(chaos, build, trials, report):
     return findings
 
 
+class Taker:
+    """A process that takes memory until it is ended."""
+
+    def __init__(self):
+        self.process = None
+
+    def take_all_but(self, left_mb, group):
+        self.process = subprocess.Popen([sys.executable, "-c", TAKER], preexec_fn=group.enter,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process.stdout.read(1)
+        while group.free_mb() > left_mb + STEP_MB:
+            self.process.stdin.write(b"!")
+            self.process.stdin.flush()
+            self.process.stdout.read(1)
+
+    def end(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def short_of_memory(chaos, build, _, report):
+    """Something else takes the memory beside a node: it lets a trial go on at another one."""
+    groups = [Cgroup(f"starling-{name}-{os.getpid()}", 512) for name in ("short", "roomy")]
+    machines = Machines(chaos, build, groups)
+    taker = Taker()
+    findings = []
+    try:
+        machines.found()
+        study = machines.begin_study({"trials": 2, "epochs": 3000, "patience": 3000,
+                                      "parallelism": 2, "search_space": LONG})
+        chaos.Chaos.wait("two trials to run", lambda: sum(
+            trial["state"] == "running" for trial in machines.trials_of(study)) == 2)
+        machines.join()
+        taker.take_all_but(LEFT_MB, groups[0])
+        chaos.Chaos.wait("a trial to move", lambda: machines.moves_of(study))
+        taker.end()
+        ended = machines.end_of(study)
+        trials = machines.trials_of(study)
+        moved = machines.moves_of(study)
+        kills = sum(group.kills() for group in groups) + ended_by_kernel(trials)
+    finally:
+        taker.end()
+        machines.stop()
+        for group in groups:
+            group.remove()
+    report["short_of_memory"] = {"moved": moved, "oom_kills": kills}
+    check(findings, ended["status"] == "completed", f"the study is {ended['status']}")
+    check(findings, "memory" in moved[0]["reason"], f"one moved: {moved[0]['reason']}")
+    check(findings, kills == 0, f"the kernel ended {kills} processes")
+    check(findings, all(trial["state"] == "completed" for trial in trials), "both completed")
+    return findings
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build", type=pathlib.Path)
@@ -167,7 +259,7 @@ def main():
     report = {}
     findings = []
     try:
-        for part in (one_small, small_and_large):
+        for part in (one_small, small_and_large, short_of_memory):
             findings += [f"{part.__name__}: {line}"
                          for line in part(chaos, options.build, options.trials, report)]
     except NoCgroup as error:

@@ -29,7 +29,7 @@ export function authorization(): Record<string, string> {
 }
 
 interface Call {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
   key?: string;
   signal?: AbortSignal;

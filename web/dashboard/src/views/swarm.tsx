@@ -6,6 +6,7 @@ import { capital, formatCount, formatMegabytes } from "../logic/format";
 import type { Member } from "../logic/types";
 import { Copyable, Loading, Meter, State, TableBox } from "../parts/basics";
 import { MemberLink } from "../parts/member_link";
+import { ChaosPanel } from "./chaos";
 
 export function SwarmPage() {
   useTitle("Swarm");
@@ -91,6 +92,7 @@ export function SwarmPage() {
           </tbody>
         </table>
       </TableBox>
+      <ChaosPanel />
     </>
   );
 }
