@@ -88,7 +88,7 @@ Result<Json> search(SwarmClient& swarm,
   const auto created = swarm.post("/api/v1/studies", request);
   if (!created) return created.error();
   screen.say(phase("Search",
-                   fmt::format("{} of neural networks, spread over the nodes",
+                   fmt::format("{} of linear models, trees and networks, spread over the nodes",
                                plural_text(options.trials, "trial")),
                    screen));
   return watch_study(swarm, text_field(*created, "id"), screen);

@@ -105,7 +105,7 @@ std::string leaderboard_text(const Json& study,
     below = fmt::format("\n  trial {}: {}\n",
                         value_text(field(best[0], "number")),
                         params_text(field(best[0], "params"), style));
-    parameters.clear();
+    std::erase_if(parameters, [](const std::string& name) { return name != "family"; });
   }
   best.resize(std::min(best.size(), rows));
   TextTable table;

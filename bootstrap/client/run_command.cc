@@ -4,6 +4,7 @@
 #include "bootstrap/client/report_text.h"
 #include "bootstrap/client/split_flags.h"
 #include "bootstrap/client/study_session.h"
+#include "ml/search/family_spec.h"
 #include "node/base/labels.h"
 
 #include <fmt/format.h>
@@ -25,6 +26,7 @@ struct RunOptions : ClientOptions {
   std::string name;
   std::string use_case;
   std::string engine;
+  std::vector<std::string> families;
   std::string space;
   std::string pruner;
   std::string out;
@@ -62,6 +64,7 @@ Json study_request(const RunOptions& options,
   if (!options.metric.empty()) request["metric"] = options.metric;
   if (!options.use_case.empty()) request["use_case"] = options.use_case;
   if (!options.engine.empty()) request["engine"] = options.engine;
+  if (!options.families.empty()) request["families"] = options.families;
   if (!options.space.empty()) request["search_space"] = options.space;
   if (!options.pruner.empty()) request["pruner"] = options.pruner;
   if (options.seed) request["seed"] = *options.seed;
@@ -235,6 +238,12 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
                         options.engine,
                         "What trains networks: native (the own kernels), or torch (LibTorch)")
             ->check(CLI::IsMember({"native", "torch"}));
+        command
+            .add_option("--families",
+                        options.families,
+                        "What to try, of baseline, linear, xgboost, mlp (default: all)")
+            ->delimiter(',')
+            ->check(CLI::IsMember(ml::kFamilyNames));
         command
             .add_option("--space",
                         options.space,

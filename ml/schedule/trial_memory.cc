@@ -23,6 +23,8 @@ constexpr double kTreeRowBytes = 36;        // gradients, margins, label and pla
 constexpr double kHistogramBytes = 16;      // of a node's bin: two sums
 constexpr double kTreeNodeBytes = 250;      // as text: in segments, in all, and as it is joined
 constexpr double kSketchedPerBin = 32;
+constexpr double kMinimumVectors = 28;  // of L-BFGS: ten pairs, point, slope, best and their copies
+constexpr double kOrderBytes = 8;       // a row's place in the order
 constexpr double kNumberSketchBytes = 64;  // of a sketched value, where values differ
 constexpr double kFlagSketchBytes = 16;    // where they do not
 constexpr double kJudgedBytes = 24;        // an output of a row to judge: said, true and compared
@@ -57,6 +59,23 @@ double model_bytes(const MlpSpec& spec, const TrialSize& size, double fit, doubl
 }
 
 /// Rows to learn from that a leaf must have at least decide how many leaves there can be.
+double plain_bytes(const TrialSize& size, double fit, double vectors) {
+  const MlpShape shape =
+      plain_shape(size.features, size.outputs, size.outputs == 1, static_cast<std::size_t>(fit));
+  const auto weights = static_cast<double>((shape.net.inputs + 1) * size.outputs);
+  return static_cast<double>(Mlp::slab_bytes(shape)) + 8 * vectors * weights +
+         4 * static_cast<double>(shape.net.inputs * shape.batch) + kOrderBytes * fit;
+}
+
+/// Its point, slope, trials and what it learned of the curvature, in double.
+double model_bytes(const LinearSpec&, const TrialSize& size, double fit, double) {
+  return plain_bytes(size, fit, kMinimumVectors);
+}
+
+double model_bytes(const BaselineSpec&, const TrialSize& size, double fit, double) {
+  return plain_bytes(size, fit, 2);
+}
+
 double leaves_of(const XgboostSpec& spec, double fit) {
   const double rows = fit * spec.subsample / std::max(2.0, spec.min_child_weight);
   return std::clamp(rows, 1.0, std::exp2(spec.max_depth));

@@ -4,8 +4,10 @@
 #include "ml/search/param_fields.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,11 +33,29 @@ std::vector<ParamValue> values_to_check(const Distribution& parameter) {
           from_number(parameter, parameter.high)};
 }
 
+template <auto read>
+Result<FamilySpec> read_as(const Params& params) {
+  auto spec = read(params);
+  return spec ? Result<FamilySpec>{*spec} : spec.error();
+}
+
+struct Family {
+  std::string_view name;
+  std::string_view prefix;  ///< of its parameters
+  Result<FamilySpec> (*read)(const Params& params);
+};
+
+constexpr std::array<Family, kFamilyNames.size()> kFamilies{
+    {{kFamilyNames[0], "baseline.", &read_as<baseline_spec_from>},
+     {kFamilyNames[1], "linear.", &read_as<linear_spec_from>},
+     {kFamilyNames[2], "xgb.", &read_as<xgboost_spec_from>},
+     {kFamilyNames[3], "mlp.", &read_as<mlp_spec_from>}}};
+
 /// Nothing for a parameter of every family.
 std::optional<std::string> family_named_by(std::string_view name) {
-  if (name.starts_with("mlp.")) return "mlp";
-  if (name.starts_with("xgb.")) return "xgboost";
-  return std::nullopt;
+  const auto owns = [name](const Family& family) { return name.starts_with(family.prefix); };
+  const auto* found = std::ranges::find_if(kFamilies, owns);
+  return found == kFamilies.end() ? std::nullopt : std::optional<std::string>{found->name};
 }
 
 Result<> check_value(const std::string& name, const ParamValue& value) {
@@ -106,18 +126,17 @@ bool is_many(const SearchSpace& space, std::string_view name) {
 }  // namespace
 
 Result<FamilySpec> family_spec_from(const Params& params) {
-  const auto family = params.find("family");
-  const bool is_mlp = family == params.end() || family->second == ParamValue{"mlp"};
-  if (!is_mlp && family->second != ParamValue{"xgboost"}) {
-    return Error{Errc::invalid_argument,
-                 fmt::format("family must be mlp or xgboost, not {}", to_text(family->second))};
-  }
-  if (is_mlp) {
-    const auto spec = mlp_spec_from(params);
-    return spec ? Result<FamilySpec>{*spec} : spec.error();
-  }
-  const auto spec = xgboost_spec_from(params);
-  return spec ? Result<FamilySpec>{*spec} : spec.error();
+  const auto wanted = params.find(std::string{kFamily});
+  if (wanted == params.end()) return read_as<mlp_spec_from>(params);
+  const auto is_it = [&](const Family& family) {
+    return wanted->second == ParamValue{std::string{family.name}};
+  };
+  const auto* found = std::ranges::find_if(kFamilies, is_it);
+  if (found != kFamilies.end()) return found->read(params);
+  return Error{Errc::invalid_argument,
+               fmt::format("family must be one of {}, not {}",
+                           fmt::join(kFamilyNames, ", "),
+                           to_text(wanted->second))};
 }
 
 std::string family_of(const Params& params) {

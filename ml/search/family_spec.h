@@ -3,17 +3,25 @@
 /// Threads: none. Pure.
 #pragma once
 
+#include "ml/search/linear_spec.h"
 #include "ml/search/mlp_spec.h"
 #include "ml/search/search_space.h"
 #include "ml/search/xgboost_spec.h"
 
+#include <array>
+#include <string>
+#include <string_view>
 #include <variant>
 
 namespace starling::ml {
 
-using FamilySpec = std::variant<MlpSpec, XgboostSpec>;
+using FamilySpec = std::variant<MlpSpec, XgboostSpec, LinearSpec, BaselineSpec>;
 
-/// `family`: "mlp" (also if it is absent) or "xgboost".
+/// What `family` may be.
+inline constexpr std::array<std::string_view, 4> kFamilyNames{
+    "baseline", "linear", "xgboost", "mlp"};
+
+/// `family`: one of `kFamilyNames`; "mlp" if it is absent.
 /// Errors: `invalid_argument` names the parameter, its value and its limits.
 Result<FamilySpec> family_spec_from(const Params& params);
 

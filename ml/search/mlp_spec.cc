@@ -140,16 +140,12 @@ std::vector<HiddenLayer> layers_of(const MlpSpec& spec) {
 }
 
 Result<MlpSpec> mlp_spec_from(const Params& params) {
-  MlpSpec spec;
-  for (const auto& [name, value] : params) {
-    if (name == "family" || is_encoding_param(name)) continue;
-    const auto applied = fields().apply(name, value, spec);
-    if (!applied) return applied.error();
-  }
-  const auto layers = layers_of(spec);
+  const auto spec = fields().spec_from(params);
+  if (!spec) return spec;
+  const auto layers = layers_of(*spec);
   const bool has_batch_norm =
       std::ranges::find(layers, Norm::batch, &HiddenLayer::norm) != layers.end();
-  if (has_batch_norm && spec.batch_size * spec.members < 2)
+  if (has_batch_norm && spec->batch_size * spec->members < 2)
     return Error{Errc::invalid_argument, "mlp.norm batch needs mlp.batch_size to be 2 or more"};
   return spec;
 }

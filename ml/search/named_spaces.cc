@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <utility>
@@ -74,6 +75,23 @@ void add_nexusops_layer(const NexusopsRanges& ranges, std::int64_t layer, Search
   add("dropout", real(ranges.dropout_min, ranges.dropout_max, false));
 }
 
+/// Ranges around the defaults of XGB-TD, as the studies of Grinsztajn et al. (2022) and Holzmüller
+/// et al. (2024) search them, the number of trees left to the patience.
+SearchSpace xgboost_space() {
+  return {{{"xgb.learning_rate", real(0.01, 0.3, true)},
+           {"xgb.max_depth", integer(3, 10, false)},
+           {"xgb.min_child_weight", real(1, 100, true)},
+           {"xgb.subsample", real(0.5, 1, false)},
+           {"xgb.colsample_bylevel", real(0.5, 1, false)},
+           {"xgb.reg_lambda", real(1e-3, 100, true)}}};
+}
+
+SearchSpace networks_only(SearchSpace space) {
+  std::erase_if(space.parameters,
+                [](const auto& parameter) { return !parameter.first.starts_with("mlp."); });
+  return space;
+}
+
 }  // namespace
 
 SearchSpace nexusops_space(std::size_t rows) {
@@ -130,6 +148,32 @@ SearchSpace default_space(std::size_t numbers) {
   return space;
 }
 
+SearchSpace families_space(std::span<const std::string> families, std::size_t numbers) {
+  SearchSpace space;
+  const auto add_family = [&](const std::string& family, const SearchSpace& own) {
+    if (std::ranges::find(families, family) == families.end()) return;
+    for (auto [name, parameter] : own.parameters) {
+      parameter.when.insert_or_assign("family", std::vector<ParamValue>{family});
+      space.parameters.emplace_back(name, std::move(parameter));
+    }
+  };
+  const bool has_one = families.size() == 1;
+  if (has_one && families.front() == "mlp") return default_space(numbers);
+  space.parameters.emplace_back(
+      "family", has_one ? fixed(families.front()) : one_of({families.begin(), families.end()}));
+  add_family("linear", SearchSpace{{{"linear.l2", real(1e-6, 10, true)}}});
+  add_family("xgboost", xgboost_space());
+  add_family("mlp", networks_only(default_space(numbers)));
+  std::vector<ParamValue> scaled;  // what numbers become matters to these
+  for (const std::string& family : families)
+    if (family == "linear" || family == "mlp") scaled.emplace_back(family);
+  if (scaled.empty()) return space;
+  Distribution encoding = one_of({"robust", "quantile"});
+  encoding.when = {{"family", scaled}};
+  space.parameters.emplace_back("encode.numbers", std::move(encoding));
+  return space;
+}
+
 Params default_params() {
   return {{"mlp.learning_rate", 3e-3},
           {"mlp.n_layers", std::int64_t{2}},
@@ -140,6 +184,21 @@ Params default_params() {
           {"mlp.activation", "relu"},
           {"mlp.embedding", "piecewise"},
           {"encode.numbers", "robust"}};
+}
+
+std::vector<Params> default_portfolio() {
+  Params network = default_params();
+  network["family"] = "mlp";
+  return {{{"family", "baseline"}},
+          {{"family", "linear"}, {"linear.l2", 1e-3}, {"encode.numbers", "robust"}},
+          {{"family", "xgboost"},
+           {"xgb.learning_rate", 0.05},
+           {"xgb.max_depth", std::int64_t{6}},
+           {"xgb.min_child_weight", 2.0},
+           {"xgb.subsample", 0.7},
+           {"xgb.colsample_bylevel", 0.9},
+           {"xgb.reg_lambda", 1.0}},
+          std::move(network)};
 }
 
 }  // namespace starling::ml

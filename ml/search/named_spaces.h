@@ -7,7 +7,10 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace starling::ml {
 
@@ -32,7 +35,16 @@ inline constexpr std::array<std::string_view, 2> kSpaceNames{"default", "nexusop
 /// Errors: `invalid_argument` names those that there are.
 Result<SearchSpace> space_named(std::string_view name, std::size_t rows, std::size_t numbers);
 
-/// A good first trial of `default_space()`; of another, as far as it names them.
+/// Of these families, at least one of `kFamilyNames` and none twice, for rows with so many inputs
+/// that are numbers: `family` chooses, and each has the parameters of its own default space. Of
+/// "mlp" alone it is `default_space`.
+SearchSpace families_space(std::span<const std::string> families, std::size_t numbers);
+
+/// A good first network of `default_space()`.
 Params default_params();
+
+/// A good first trial of each family, the quickest first. Trees: XGB-TD of Holzmüller et al.,
+/// "Better by Default" (2024).
+std::vector<Params> default_portfolio();
 
 }  // namespace starling::ml

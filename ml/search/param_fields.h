@@ -3,6 +3,7 @@
 /// Threads: none. Pure.
 #pragma once
 
+#include "ml/search/encoding_spec.h"
 #include "ml/search/param_value.h"
 #include "node/base/error.h"
 
@@ -43,6 +44,9 @@ struct ParamFields {
   /// Errors: `invalid_argument` names the parameter, its value and its limits; or says that there
   ///         is no such parameter.
   Result<> apply(const std::string& name, const ParamValue& value, Spec& spec) const;
+
+  /// All of them but `family` and those of encoding_spec.h. Errors: as `apply`.
+  Result<Spec> spec_from(const Params& params) const;
 };
 
 /// NaN for a word.
@@ -96,6 +100,17 @@ Result<> ParamFields<Spec>::apply(const std::string& name,
   const auto number = std::ranges::find(numbers, name, &NumberField<Spec>::name);
   if (number != numbers.end()) return apply_number(*number, value, spec);
   return Error{Errc::invalid_argument, fmt::format("there is no parameter \"{}\"", name)};
+}
+
+template <class Spec>
+Result<Spec> ParamFields<Spec>::spec_from(const Params& params) const {
+  Spec spec;
+  for (const auto& [name, value] : params) {
+    if (name == "family" || is_encoding_param(name)) continue;
+    const auto applied = apply(name, value, spec);
+    if (!applied) return applied.error();
+  }
+  return spec;
 }
 
 }  // namespace starling::ml

@@ -188,15 +188,33 @@ void TpeDraw::draw_group(const Group& group) {
     drawn_[group[i]] = candidates[best][i];
 }
 
-/// `default_params()` as far as the space names them, or nothing if they do not make a trial of it.
-std::optional<Params> defaults_in(const SearchSpace& space) {
+/// Whether trials of the space may be of that family; those of one that names none are networks.
+bool has_family(const SearchSpace& space, const ParamValue& family) {
+  const Distribution* chosen = space.find("family");
+  if (chosen == nullptr) return family == ParamValue{"mlp"};
+  return chosen->kind == Kind::fixed
+             ? chosen->value == family
+             : std::ranges::find(chosen->choices, family) != chosen->choices.end();
+}
+
+/// A first trial as far as the space names its parameters, or nothing if they make no trial of it.
+std::optional<Params> as_trial_of(const SearchSpace& space, const Params& first) {
+  if (!has_family(space, first.at("family"))) return std::nullopt;
   Params params;
-  for (const auto& [name, value] : default_params()) {
+  for (const auto& [name, value] : first) {
     const Distribution* parameter = space.find(name);
     if (parameter != nullptr && parameter->kind != Kind::fixed) params[name] = value;
   }
   if (params.empty() || !check_params(space, params)) return std::nullopt;
   return conform(space, std::move(params));
+}
+
+/// The first trials that make sense in the space.
+std::vector<Params> portfolio_of(const SearchSpace& space) {
+  std::vector<Params> portfolio;
+  for (const Params& first : default_portfolio())
+    if (auto trial = as_trial_of(space, first)) portfolio.push_back(std::move(*trial));
+  return portfolio;
 }
 
 }  // namespace
@@ -227,9 +245,8 @@ Params draw(std::uint64_t study_seed,
             const SearchSpace& space,
             std::span<const Observation> observations,
             const TpeOptions& options) {
-  if (trial_number == 0) {
-    if (auto defaults = defaults_in(space)) return std::move(*defaults);
-  }
+  auto portfolio = portfolio_of(space);
+  if (trial_number < portfolio.size()) return std::move(portfolio[trial_number]);
   return sample_tpe(space, observations, mix_seeds(study_seed, trial_number), options);
 }
 

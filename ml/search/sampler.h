@@ -57,8 +57,8 @@ Params sample_tpe(const SearchSpace& space,
                   std::uint64_t seed,
                   const TpeOptions& options = {});
 
-/// Trial `trial_number` of a study: trial 0 is `default_params()` where they fit the space, all
-/// others come from `sample_tpe` with a seed of their own.
+/// Trial `trial_number` of a study: the first are those of `default_portfolio()` that fit the
+/// space, all others come from `sample_tpe` with a seed of their own.
 Params draw(std::uint64_t study_seed,
             std::uint64_t trial_number,
             const SearchSpace& space,

@@ -1,6 +1,5 @@
 #include "ml/search/xgboost_spec.h"
 
-#include "ml/search/encoding_spec.h"
 #include "ml/search/param_fields.h"
 
 namespace starling::ml {
@@ -23,13 +22,7 @@ const ParamFields<XgboostSpec>& fields() {
 }  // namespace
 
 Result<XgboostSpec> xgboost_spec_from(const Params& params) {
-  XgboostSpec spec;
-  for (const auto& [name, value] : params) {
-    if (name == "family" || is_encoding_param(name)) continue;
-    const auto applied = fields().apply(name, value, spec);
-    if (!applied) return applied.error();
-  }
-  return spec;
+  return fields().spec_from(params);
 }
 
 }  // namespace starling::ml

@@ -7,6 +7,7 @@
 #include "node/base/labels.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -208,19 +209,51 @@ Result<> check_outside_metric(const std::string& metric) {
       fmt::format("\"{:.80}\" is not 1 to 64 of letters, digits, dot, dash, underscore", metric));
 }
 
-Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
-  auto named = space_named(
-      request.search_space_name.value_or("default"), profile.rows, numbers_in(profile, spec));
-  if (!named) return wrong("search_space", named.error().detail);
-  SearchSpace space = std::move(*named);
+Result<> check_families(const StudyRequest& request) {
+  if (request.search_space_json || request.search_space_name)
+    return wrong("families", "search_space says it, too: leave one of them out");
+  for (const std::string& family : request.families) {
+    if (std::ranges::find(kFamilyNames, family) == kFamilyNames.end())
+      return wrong("families",
+                   fmt::format("\"{:.40}\" is none of {}", family, fmt::join(kFamilyNames, ", ")));
+    if (std::ranges::count(request.families, family) > 1)
+      return wrong("families", fmt::format("{} is there twice", family));
+  }
+  return {};
+}
+
+/// As it was asked for: by families, in full, or by name; all families if nothing is said. An
+/// engine is for networks.
+Result<SearchSpace> space_of(const StudyRequest& request,
+                             const TableProfile& profile,
+                             const StudySpec& spec) {
+  if (!request.families.empty()) {
+    if (auto ok = check_families(request); !ok) return ok.error();
+    return families_space(request.families, numbers_in(profile, spec));
+  }
+  const bool says_nothing =
+      !request.search_space_json && !request.search_space_name && !request.engine;
+  if (says_nothing) {
+    const std::vector<std::string> all{kFamilyNames.begin(), kFamilyNames.end()};
+    return families_space(all, numbers_in(profile, spec));
+  }
   if (request.search_space_json) {
     auto parsed = parse_search_space(*request.search_space_json);
     if (!parsed) return wrong("search_space", parsed.error().detail);
     if (auto ok = check_values(*parsed); !ok) return wrong("search_space", ok.error().detail);
-    space = std::move(*parsed);
+    return parsed;
   }
-  if (auto ok = set_engine(request, space); !ok) return ok;
-  return set_space(request, space, spec);
+  auto named = space_named(
+      request.search_space_name.value_or("default"), profile.rows, numbers_in(profile, spec));
+  if (!named) return wrong("search_space", named.error().detail);
+  return named;
+}
+
+Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
+  auto space = space_of(request, profile, spec);
+  if (!space) return space.error();
+  if (auto ok = set_engine(request, *space); !ok) return ok;
+  return set_space(request, *space, spec);
 }
 
 /// Of one trial's names and words.
@@ -258,6 +291,7 @@ Result<> set_outside_goal(const StudyRequest& request, StudySpec& spec) {
   const std::pair<const char*, bool> strangers[] = {{"dataset", !request.dataset.empty()},
                                                     {"target", !request.target.empty()},
                                                     {"engine", request.engine.has_value()},
+                                                    {"families", !request.families.empty()},
                                                     {"split", request.split.has_value()},
                                                     {"patience", request.patience.has_value()},
                                                     {"requires", !request.required_labels.empty()}};

@@ -69,6 +69,7 @@ class Work {
  private:
   /// Predictions of all rounds, in their order.
   std::vector<float> said();
+  bool have_converged() const;
   std::optional<WorkFailed> train_epoch(std::uint32_t epoch, double& loss);
   void limit(FamilySpec& spec);
   void make_learners(const FamilySpec& spec);
@@ -231,13 +232,18 @@ std::optional<WorkFailed> Work::train_epoch(std::uint32_t epoch, double& loss) {
                   epoch)};
 }
 
+bool Work::have_converged() const {
+  return std::ranges::all_of(learners_, [](const auto& one) { return one->has_converged(); });
+}
+
 WorkMessage Work::run_trial() {
   std::uint32_t& best_epoch = now_.best_epoch;
   double& best = now_.best;
   auto epoch = static_cast<std::uint32_t>(now_.progress.size());
   bool is_pruned = is_to_be_pruned(epoch);
   const auto goes_on = [&] {
-    return !is_pruned && epoch < task_.epochs_max && epoch - best_epoch < task_.patience;
+    return !is_pruned && epoch < task_.epochs_max && epoch - best_epoch < task_.patience &&
+           !(epoch > 0 && have_converged());
   };
   while (goes_on()) {
     ++epoch;

@@ -31,6 +31,9 @@ class Learner {
   /// One pass over the rows in a new order. Returns the mean loss.
   virtual double train_epoch() = 0;
 
+  /// Whether another epoch would change nothing.
+  virtual bool has_converged() const { return false; }
+
   /// Regression: one value per row in original units. Classes: probabilities, row by row. What a
   /// learner makes of the rows it may keep by their address: they stay as they are while it lives.
   virtual std::vector<float> predict(const EncodedRows& features) = 0;

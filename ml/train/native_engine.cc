@@ -3,8 +3,10 @@
 #include "ml/engine/mlp.h"
 #include "ml/serve/artifact.h"
 #include "ml/train/boosted_trees.h"
+#include "ml/train/linear_model.h"
 #include "ml/train/native_model.h"
 #include "ml/train/network_choice.h"
+#include "ml/train/network_model.h"
 #include "ml/train/row_order.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
@@ -41,12 +43,8 @@ class NativeLearner : public Learner {
                  kernels,
                  seed),
         seed_(mix_seeds(seed, 1)),
-        order_(data.features.rows()) {
-    const std::size_t batch = network_.shape().batch;
-    rows_.resize(batch * data.features.columns());
-    numbers_.resize(data.numbers.empty() ? 0 : batch);
-    classes_.resize(data.classes.empty() ? 0 : batch);
-    weights_.resize(data.weights.empty() ? 0 : batch);
+        order_(data.features.rows()),
+        batches_(data, network_.shape().batch) {
     if (const auto bins = bins_of(network_.shape().net.embedding, data.features))
       network_.set_bins(bins->low, bins->inverse);
   }
@@ -70,7 +68,6 @@ class NativeLearner : public Learner {
   };
 
   void shuffle();
-  MlpBatch gathered(std::size_t from, std::size_t count);
   MlpRates rates();
 
   MlpSpec spec_;
@@ -79,28 +76,9 @@ class NativeLearner : public Learner {
   Mlp network_;
   std::uint64_t seed_;
   std::vector<std::size_t> order_;
-  std::vector<float> rows_;
-  std::vector<float> numbers_;
-  std::vector<std::int64_t> classes_;
-  std::vector<float> weights_;
+  RowBatches batches_;
   Progress progress_;
 };
-
-MlpBatch NativeLearner::gathered(std::size_t from, std::size_t count) {
-  const std::size_t columns = data_.features.columns();
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t row = order_[from + i];
-    data_.features.spread(row, rows_.data() + i * columns);
-    if (!numbers_.empty()) numbers_[i] = data_.numbers[row];
-    if (!classes_.empty()) classes_[i] = data_.classes[row];
-    if (!weights_.empty()) weights_[i] = data_.weights[row];
-  }
-  return {.features = rows_,
-          .numbers = numbers_,
-          .classes = classes_,
-          .weights = weights_,
-          .rows = count};
-}
 
 MlpRates NativeLearner::rates() {
   const double steps_per_epoch = std::ceil(static_cast<double>(order_.size()) / spec_.batch_size);
@@ -128,24 +106,13 @@ double NativeLearner::train_epoch() {
   for (std::size_t from = 0; from < order_.size(); from += network_.shape().batch) {
     const std::size_t count = std::min(network_.shape().batch, order_.size() - from);
     if (from > 0 && !can_learn_from(network_.shape().net, count)) break;
-    sum += network_.step(gathered(from, count), rates());
+    sum += network_.step(batches_.of(std::span{order_}.subspan(from, count)), rates());
   }
   return sum / static_cast<double>(order_.size());
 }
 
 std::vector<float> NativeLearner::predict(const EncodedRows& features) {
-  const std::size_t batch = network_.shape().batch;
-  std::vector<float> out;
-  out.reserve(features.rows() * network_.shape().net.outputs);
-  for (std::size_t from = 0; from < features.rows(); from += batch) {
-    const std::size_t count = std::min(batch, features.rows() - from);
-    for (std::size_t i = 0; i < count; ++i)
-      features.spread(from + i, rows_.data() + i * features.columns());
-    network_.predict(std::span{rows_}.first(count * features.columns()), count, out);
-  }
-  if (target_.task == TaskKind::regression)
-    scale_outputs(out, target_.std, target_.mean, target_.is_log);
-  return out;
+  return answers_of(network_, batches_, features, target_);
 }
 
 void NativeLearner::save(std::ostream& out) {
@@ -160,16 +127,7 @@ void NativeLearner::restore(std::istream& in) {
 
 // The network as it is judged: its average.
 std::string NativeLearner::script() {
-  NativeModel model;
-  model.net = network_.shape().net;
-  model.is_regression = target_.task == TaskKind::regression;
-  model.scale = model.is_regression ? target_.std : 1;
-  model.shift = model.is_regression ? target_.mean : 0;
-  model.is_log = target_.is_log;
-  model.weights = network_.averaged_weights();
-  auto bytes = to_torchscript(model);
-  if (!bytes) throw std::runtime_error(bytes.error().detail);
-  return std::move(*bytes);
+  return script_of(network_, target_);
 }
 
 class NativeServedModel : public ServedModel {
@@ -210,6 +168,10 @@ std::unique_ptr<Learner> NativeEngine::make_learner(const FamilySpec& spec,
                                                     std::uint64_t seed) {
   if (const auto* trees = std::get_if<XgboostSpec>(&spec))
     return make_tree_learner(*trees, target, data, seed);
+  if (const auto* linear = std::get_if<LinearSpec>(&spec))
+    return make_linear_learner(*linear, target, data, kernels_);
+  if (std::holds_alternative<BaselineSpec>(spec))
+    return make_baseline_learner(target, data, kernels_);
   return std::make_unique<NativeLearner>(std::get<MlpSpec>(spec), target, data, seed, kernels_);
 }
 

@@ -42,6 +42,8 @@ InputEmbedding embedding_of(const MlpSpec& spec, std::span<const EncodedRows::Fe
   return embedding;
 }
 
+constexpr std::size_t kPlainBatch = 1024;  // rows that a linear model looks at at once
+
 constexpr std::size_t kBinRowsMax = 20'000;  // that bins are found from
 
 /// Quantiles of a number in the rows to learn from, the edges of its bins: bins of one width hold
@@ -84,6 +86,18 @@ MlpShape shape_of(const MlpSpec& spec,
           .optimizer = optimizer_of(spec.optimizer),
           .beta1 = spec.optimizer == OptimizerKind::sgd ? spec.momentum : spec.beta1,
           .init = spec.init};
+}
+
+MlpShape plain_shape(std::span<const EncodedRows::Feature> features,
+                     std::size_t outputs,
+                     bool is_regression,
+                     std::size_t rows) {
+  MlpShape shape;
+  if (!features.empty()) shape.net.inputs = features.back().offset + features.back().width;
+  shape.net.outputs = outputs;
+  shape.batch = std::clamp<std::size_t>(rows, 1, kPlainBatch);
+  shape.loss = is_regression ? MlpLoss::squared : MlpLoss::cross_entropy;
+  return shape;
 }
 
 std::optional<NumberBins> bins_of(const InputEmbedding& embedding, const EncodedRows& rows) {

@@ -28,6 +28,12 @@ MlpShape shape_of(const MlpSpec& spec,
                   bool is_regression,
                   std::size_t rows);
 
+/// A network without hidden layers: linear or logistic regression.
+MlpShape plain_shape(std::span<const EncodedRows::Feature> features,
+                     std::size_t outputs,
+                     bool is_regression,
+                     std::size_t rows);
+
 /// Whether so many rows make a batch: a norm over them needs two. The last batch of an epoch that
 /// is too small is left out.
 inline bool can_learn_from(const NetworkShape& net, std::size_t rows) {

@@ -1,10 +1,12 @@
 // What draws must keep whatever the history: range, conditions, repeatability, and Optuna's split.
+#include "ml/search/family_spec.h"
 #include "ml/search/named_spaces.h"
 #include "ml/search/sampler.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -173,6 +175,46 @@ TEST(Draw, StaysTheSameAcrossVersions) {
       text,
       "mlp.batch_size=32 mlp.dropout=0.4343292618 mlp.learning_rate=0.0005555359916 mlp.n_layers=1 "
       "mlp.weight_decay=5.750052293e-05 mlp.width=42 ");
+}
+
+TEST(Draw, BeginsWithAGoodTrialOfEachFamily) {
+  const std::vector<std::string> all{kFamilyNames.begin(), kFamilyNames.end()};
+  const SearchSpace space = families_space(all, 1);
+  const auto portfolio = default_portfolio();
+  ASSERT_EQ(portfolio.size(), all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Params first = draw(9, i, space, {});
+    EXPECT_EQ(family_of(first), all[i]);
+    EXPECT_EQ(first, portfolio[i]);
+    EXPECT_TRUE(family_spec_from(first));
+  }
+  EXPECT_NE(draw(9, 4, space, {}), portfolio[3]);
+
+  const std::vector<std::string> two{"linear", "xgboost"};
+  EXPECT_EQ(family_of(draw(9, 0, families_space(two, 1), {})), "linear");
+  EXPECT_EQ(family_of(draw(9, 1, families_space(two, 1), {})), "xgboost");
+  const std::vector<std::string> one{"xgboost"};
+  EXPECT_EQ(draw(9, 0, families_space(one, 1), {}).at("xgb.max_depth"),
+            ParamValue{std::int64_t{6}});
+  EXPECT_NE(draw(9, 1, families_space(one, 1), {}), draw(9, 0, families_space(one, 1), {}));
+}
+
+TEST(FamiliesSpace, GivesEachFamilyItsOwnParametersOnly) {
+  for (unsigned chosen = 1; chosen < 16; ++chosen) {
+    std::vector<std::string> families;
+    for (std::size_t i = 0; i < kFamilyNames.size(); ++i)
+      if ((chosen >> i & 1U) != 0) families.emplace_back(kFamilyNames[i]);
+    const SearchSpace space = families_space(families, 1);
+    ASSERT_TRUE(check_values(space)) << check_values(space).error().detail;
+    EXPECT_EQ(parse_search_space(to_json(space)).value(), space);
+    Random random{chosen};
+    for (int i = 0; i < 50; ++i) {
+      const Params params = sample_random(space, random);
+      ASSERT_TRUE(family_spec_from(params));
+      EXPECT_EQ(std::ranges::count(families, family_of(params)), 1);
+    }
+  }
+  EXPECT_EQ(families_space(std::vector<std::string>{"mlp"}, 1), default_space(1));
 }
 
 TEST(Draw, BeginsWithTheDefaultsWhereTheyFit) {

@@ -167,7 +167,7 @@ TEST(FamilySpecParams, ChooseTheModel) {
   EXPECT_EQ(spec.subsample, 0.5);
   EXPECT_EQ(spec.reg_alpha, XgboostSpec{}.reg_alpha);
   EXPECT_THAT(family_spec_from({{"family", std::string{"ridge"}}}).error().detail,
-              HasSubstr("family must be mlp or xgboost, not"));
+              HasSubstr("family must be one of baseline, linear, xgboost, mlp, not"));
   EXPECT_THAT(family_spec_from({{"xgb.max_depth", std::int64_t{3}}}).error().detail,
               HasSubstr("no parameter \"xgb.max_depth\""));
 }
@@ -187,7 +187,7 @@ TEST(CheckValues, FindsWhatATrialCouldNotTake) {
       "encode.numbers":{"type":"fixed","value":"robust"}})"),
             "none");
   EXPECT_THAT(complaint(R"({"family":{"type":"categorical","choices":["mlp","ridge"]}})"),
-              HasSubstr("family must be mlp or xgboost"));
+              HasSubstr("family must be one of baseline, linear, xgboost, mlp"));
   EXPECT_THAT(complaint(R"({"mlp.widht":{"type":"int","low":3,"high":9}})"),
               HasSubstr("no parameter \"mlp.widht\""));
   EXPECT_THAT(complaint(R"({"mlp.width":{"type":"int","low":3,"high":9000}})"),

@@ -91,6 +91,20 @@ INSTANTIATE_TEST_SUITE_P(
                   r.initial = {{{"x", 1.0}}};
                 },
                 "initial: entry 0"},
+        BadCase{"families",
+                [](auto& r) { r.families = {"forest"}; },
+                "families: \"forest\" is none of baseline, linear, xgboost, mlp"},
+        BadCase{"families_twice",
+                [](auto& r) {
+                  r.families = {"mlp", "mlp"};
+                },
+                "families: mlp is there twice"},
+        BadCase{"families_and_space",
+                [](auto& r) {
+                  r.families = {"mlp"};
+                  r.search_space_name = "nexusops";
+                },
+                "families: search_space says it, too"},
         BadCase{"engine", [](auto& r) { r.engine = "jax"; }, "engine: \"jax\" is none of native"},
         BadCase{
             "widht",

@@ -7,7 +7,7 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::array<std::string_view, 43> kFields{
+constexpr std::array<std::string_view, 44> kFields{
     "dataset",  "target",       "name",          "task",        "metric",
     "trials",   "time_limit_s", "seed",          "parallelism", "search_space",
     "initial",  "epochs",       "patience",      "use_case",    "tags",
@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 43> kFields{
     "encoding", "header",       "skip",          "columns",     "engine",
     "split",    "priority",     "requires",      "pruner",      "direction",
     "number",   "token",        "step",          "state",       "metrics",
-    "error",    "lease_s",      "wait_s"};
+    "error",    "lease_s",      "wait_s",        "families"};
 
 unsigned status_of(Errc code) {
   switch (code) {

@@ -1,9 +1,12 @@
 #include "web/api/study_request_json.h"
 
+#include "ml/search/family_spec.h"
 #include "node/base/labels.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -13,10 +16,11 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 21> kFields{
-    "dataset",  "target",      "name",         "task",    "metric",   "trials",   "time_limit_s",
-    "seed",     "parallelism", "search_space", "initial", "epochs",   "patience", "engine",
-    "use_case", "tags",        "split",        "pruner",  "priority", "requires", "direction"};
+constexpr std::array<std::string_view, 22> kFields{
+    "dataset",      "target",   "name",        "task",         "metric",  "trials",
+    "time_limit_s", "seed",     "parallelism", "search_space", "initial", "epochs",
+    "patience",     "engine",   "use_case",    "tags",         "split",   "pruner",
+    "priority",     "requires", "direction",   "families"};
 constexpr std::array<std::string_view, 2> kDirections{"minimize", "maximize"};
 constexpr std::array<std::string_view, 9> kMetrics{
     "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
@@ -134,6 +138,22 @@ Result<ml::Params> params_of(const Json& object) {
   return params;
 }
 
+Result<> read_families(const JsonFields& fields, ml::StudyRequest& request) {
+  const Json* families = fields.find("families");
+  if (families == nullptr) return {};
+  const bool is_list = families->is_array() && !families->empty() &&
+                       families->size() <= ml::kFamilyNames.size() &&
+                       std::ranges::all_of(*families, &Json::is_string);
+  if (!is_list) {
+    return field_error("families",
+                       fmt::format("must be a list of some of {}, not {}",
+                                   fmt::join(ml::kFamilyNames, ", "),
+                                   shown(*families)));
+  }
+  request.families = families->get<std::vector<std::string>>();
+  return {};
+}
+
 Result<> read_search(const JsonFields& fields, ml::StudyRequest& request) {
   if (const Json* space = fields.find("search_space")) {
     if (!space->is_object() && !space->is_string()) {
@@ -145,6 +165,7 @@ Result<> read_search(const JsonFields& fields, ml::StudyRequest& request) {
     else
       request.search_space_json = dump(*space);
   }
+  if (auto ok = read_families(fields, request); !ok) return ok;
   auto pruner = fields.text("pruner", kReferenceMax);
   if (!pruner) return pruner.error();
   request.pruner = std::move(*pruner);
