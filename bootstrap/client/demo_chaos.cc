@@ -1,7 +1,5 @@
 #include "bootstrap/client/demo_chaos.h"
 
-#include "bootstrap/client/swarm_client.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +15,7 @@ constexpr const char* kWish = "/api/v1/registers/demo-chaos-wish";
 constexpr auto kDeadFor = 1500ms;
 constexpr auto kStoppedFor = 4s;
 constexpr auto kStorm = 30s;
+constexpr std::chrono::milliseconds kPatience{1500};
 constexpr auto kBetweenFaults = 1200ms;
 constexpr std::size_t kLogMax = 24;  // a register holds 4 KB
 constexpr std::array<const char*, 3> kFaults{"kill", "stop", "worker"};
@@ -26,22 +25,39 @@ std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-/// Who can be asked: none that hangs, which would let us wait. Nothing is said twice; the next step
-/// says what is true then.
-std::optional<SwarmClient> client_of(const LocalSwarm& swarm) {
-  for (const LocalNode& node : swarm.nodes())
-    if (node.is_running && !node.is_stopped)
-      return SwarmClient{node.http, swarm.token(), {.attempts = 1, .pause = {}}};
-  return std::nullopt;
-}
-
 }  // namespace
 
+/// The nodes in turn, but for one that hangs, until one answers: nothing is said twice, and the
+/// next step says what is true then.
+template <class Ask>
+auto DemoChaos::ask(const Ask& asking) -> decltype(asking(std::declval<SwarmClient&>())) {
+  Error why{Errc::unavailable, "no node answers"};
+  for (const LocalNode& node : swarm_.nodes()) {
+    if (!node.is_running || node.is_stopped) continue;
+    SwarmClient client{
+        node.http, swarm_.token(), {.attempts = 1, .pause = {}, .timeout = kPatience}};
+    auto answer = asking(client);
+    if (answer || answer.error().code == Errc::not_found) return answer;
+    why = answer.error();
+  }
+  return why;
+}
+
 void DemoChaos::step(Time now) {
+  notice_ended(now);
   mend(now);
   hear_wish(now);
   storm(now);
   tell(now);
+}
+
+/// Killed by hand, for example.
+void DemoChaos::notice_ended(Time now) {
+  for (std::size_t i = 0; i < swarm_.nodes().size(); ++i) {
+    if (!swarm_.has_ended(i)) continue;
+    note(swarm_.nodes()[i].name + " has ended");
+    troubles_[i] = {.until = now + kDeadFor, .is_killed = true};
+  }
 }
 
 void DemoChaos::mend(Time now) {
@@ -56,7 +72,7 @@ void DemoChaos::mend(Time now) {
       swarm_.continue_node(node);
       note(name + " goes on");
     } else if (const auto started = swarm_.restart_node(node); started) {
-      note(name + " is started again");
+      note(name + " starts again");
     } else {
       note(fmt::format("{} cannot be started again: {}", name, started.error().detail));
     }
@@ -65,12 +81,10 @@ void DemoChaos::mend(Time now) {
 }
 
 void DemoChaos::hear_wish(Time now) {
-  auto client = client_of(swarm_);
-  const auto wish = client ? client->get(kWish) : Error{Errc::unavailable, "no node answers"};
+  const auto wish = ask([](SwarmClient& client) { return client.get(kWish); });
   if (!wish) return;  // none yet, or nobody can tell now
   const std::string id = text_field(*wish, "id");
-  if (id.empty() || id == last_wish_) return;
-  last_wish_ = id;
+  if (id.empty() || !heard_.insert(id).second) return;
   const std::string fault = text_field(*wish, "fault");
   if (fault == "storm" || fault == "calm") {
     storm_until_.reset();
@@ -95,23 +109,41 @@ void DemoChaos::storm(Time now) {
 }
 
 void DemoChaos::make(const std::string& fault, const std::string& node, Time now) {
-  const auto chosen = victim(node);
+  const auto chosen = victim(fault, node);
   if (!chosen) {
-    if (!storm_until_) note("nothing is done: a majority of the nodes must work");
+    if (!storm_until_)
+      note(fault == "worker" ? "nothing is done: no trial runs there"
+                             : "nothing is done: a majority of the nodes must work");
     return;
   }
   if (hurt(*chosen, fault, now)) ++counts_[fault];
 }
 
-/// One that works, if one more may be in trouble.
-std::optional<std::size_t> DemoChaos::victim(const std::string& name) {
+/// One that works, and runs a trial if that is to be killed; else if one more may be in trouble.
+std::optional<std::size_t> DemoChaos::victim(const std::string& fault, const std::string& name) {
   const auto& nodes = swarm_.nodes();
-  if (troubles_.size() >= std::max<std::size_t>(1, (nodes.size() - 1) / 2)) return std::nullopt;
+  const bool is_trial = fault == "worker";
+  const std::size_t most = std::max<std::size_t>(1, (nodes.size() - 1) / 2);
+  if (!is_trial && troubles_.size() >= most) return std::nullopt;
+  const auto busy = is_trial ? names_of_busy() : std::set<std::string>{};
   std::vector<std::size_t> works;
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    if (!troubles_.contains(i) && (name.empty() || nodes[i].name == name)) works.push_back(i);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const bool is_meant = name.empty() || nodes[i].name == name;
+    if (is_meant && !troubles_.contains(i) && (!is_trial || busy.contains(nodes[i].name)))
+      works.push_back(i);
+  }
   if (works.empty()) return std::nullopt;
   return works[random_.below(works.size())];
+}
+
+/// Who runs trials, as gossip has it.
+std::set<std::string> DemoChaos::names_of_busy() {
+  std::set<std::string> names;
+  const auto swarm = ask([](SwarmClient& client) { return client.get("/api/v1/swarm"); });
+  if (!swarm) return names;
+  for (const Json& member : field(*swarm, "members"))
+    if (count_field(member, "trials_running") > 0) names.insert(text_field(member, "name"));
+  return names;
 }
 
 bool DemoChaos::hurt(std::size_t node, const std::string& fault, Time now) {
@@ -119,7 +151,6 @@ bool DemoChaos::hurt(std::size_t node, const std::string& fault, Time now) {
   if (fault == "worker") {
     const bool was_there = swarm_.kill_trial(node);
     if (was_there) note(fmt::format("killed a trial's process on {} (signal 9)", name));
-    if (!was_there && !storm_until_) note(name + " runs no trial");
     return was_there;
   }
   const bool is_kill = fault == "kill";
@@ -150,8 +181,8 @@ Json DemoChaos::story(Time now) const {
 
 void DemoChaos::tell(Time now) {
   if (!has_news_) return;
-  auto client = client_of(swarm_);
-  if (client && client->put(kStory, story(now).dump())) has_news_ = false;
+  const std::string told = story(now).dump();
+  if (ask([&](SwarmClient& client) { return client.put(kStory, told); })) has_news_ = false;
 }
 
 }  // namespace starling::bootstrap

@@ -16,13 +16,16 @@
 
 #include "bootstrap/client/json_access.h"
 #include "bootstrap/client/local_swarm.h"
+#include "bootstrap/client/swarm_client.h"
 #include "node/base/random.h"
 
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace starling::bootstrap {
@@ -43,12 +46,16 @@ class DemoChaos {
     bool is_killed = false;  ///< else stopped
   };
 
+  template <class Ask>
+  auto ask(const Ask& asking) -> decltype(asking(std::declval<SwarmClient&>()));
+  void notice_ended(Time now);
   void mend(Time now);
   void hear_wish(Time now);
   void storm(Time now);
   void tell(Time now);
   void make(const std::string& fault, const std::string& node, Time now);
-  std::optional<std::size_t> victim(const std::string& name);
+  std::optional<std::size_t> victim(const std::string& fault, const std::string& name);
+  std::set<std::string> names_of_busy();
   bool hurt(std::size_t node, const std::string& fault, Time now);
   void note(const std::string& what);
   Json story(Time now) const;
@@ -58,7 +65,7 @@ class DemoChaos {
   std::map<std::size_t, Trouble> troubles_;  ///< by node
   std::map<std::string, std::uint64_t> counts_;
   std::vector<Json> log_;
-  std::string last_wish_;
+  std::set<std::string> heard_;  ///< wishes, by id: a node that was away may show an old one
   std::optional<Time> storm_until_;
   Time next_fault_;
   bool has_news_ = true;

@@ -18,6 +18,7 @@ namespace starling::bootstrap {
 namespace {
 
 constexpr std::size_t kAnswerBytesMax = 256 << 20;
+constexpr std::chrono::milliseconds kTimeout{30'000};
 constexpr long kConnectTimeoutMs = 3'000;
 
 struct FileCloser {
@@ -149,7 +150,7 @@ void set_body(CURL* curl, const HttpCall& call, Exchange& exchange) {
 
 void set_limits(CURL* curl, const HttpCall& call) {
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-  const auto timeout = static_cast<long>(call.timeout.count());
+  const auto timeout = static_cast<long>(call.timeout.value_or(kTimeout).count());
   if (call.upload.empty() && call.download.empty()) {
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout);
     return;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct HttpCall {
   std::filesystem::path upload;    ///< Streamed as the body instead of `body`.
   std::filesystem::path download;  ///< Where the body of a 2xx answer goes.
   Transferred transferred;
-  std::chrono::milliseconds timeout{30'000};  ///< Files: the longest time without a byte.
+  std::optional<std::chrono::milliseconds> timeout;  ///< 30 s; files: without a byte.
 };
 
 struct HttpAnswer {

@@ -180,10 +180,20 @@ void LocalSwarm::continue_node(std::size_t node) {
 bool LocalSwarm::kill_trial(std::size_t node) {
   const LocalNode& owner = nodes_.at(node);
   if (!owner.is_running) return false;
+  pid_t youngest = 0;  // a model that is served has an older one
   for (const pid_t program : children_of(owner.pid))
-    for (const pid_t trial : children_of(program))
-      return kill(trial, SIGKILL) == 0;
-  return false;
+    for (const pid_t child : children_of(program))
+      youngest = std::max(youngest, child);
+  return youngest > 0 && kill(youngest, SIGKILL) == 0;
+}
+
+bool LocalSwarm::has_ended(std::size_t node) {
+  LocalNode& looked_at = nodes_.at(node);
+  if (!looked_at.is_running || waitpid(looked_at.pid, nullptr, WNOHANG) != looked_at.pid)
+    return false;
+  looked_at.is_running = false;
+  looked_at.is_stopped = false;
+  return true;
 }
 
 Result<> LocalSwarm::restart_node(std::size_t node) {

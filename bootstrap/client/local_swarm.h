@@ -62,7 +62,8 @@ class LocalSwarm {
   void kill_node(std::size_t node);  ///< -9, while it runs; its workers end with it
   void stop_node(std::size_t node);  ///< it hangs until it is continued
   void continue_node(std::size_t node);
-  bool kill_trial(std::size_t node);  ///< the process of one that it runs; false: it runs none
+  bool kill_trial(std::size_t node);  ///< its youngest worker process; false: it has none
+  bool has_ended(std::size_t node);   ///< though nobody here killed it; said once
 
   /// On the data and the addresses that it had. Errors: `io`.
   Result<> restart_node(std::size_t node);

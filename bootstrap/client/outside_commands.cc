@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -22,7 +23,7 @@ struct CreateOptions : ClientOptions {
 struct AskOptions : ClientOptions {
   std::string study;
   std::uint64_t lease_s = 600;
-  std::uint64_t wait_s = 0;
+  std::uint64_t wait_s = 5;
 };
 
 struct TellOptions : ClientOptions {
@@ -60,7 +61,9 @@ Ending create(const CreateOptions& options) {
 }
 
 Ending ask(const AskOptions& options) {
-  auto swarm = client_of(options);
+  RetryPlan plan;
+  plan.timeout += std::chrono::seconds(options.wait_s);
+  auto swarm = client_of(options, plan);
   if (!swarm) return swarm.error();
   const auto id = find_study_id(*swarm, options.study);
   if (!id) return id.error();

@@ -77,6 +77,7 @@ bool SwarmClient::move_on() {
 }
 
 Result<HttpAnswer> SwarmClient::call(HttpCall request, const std::string& path) {
+  if (!request.timeout) request.timeout = plan_.timeout;
   if (!token_.empty()) request.headers.push_back("Authorization: Bearer " + token_);
   if (request.method == "GET" && written_index_ > 0)
     request.headers.push_back(fmt::format("Starling-Min-Index: {}", written_index_));

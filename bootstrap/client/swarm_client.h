@@ -14,7 +14,8 @@ namespace starling::bootstrap {
 
 struct RetryPlan {
   int attempts = 4;
-  std::chrono::milliseconds pause{200};  ///< Doubles with every attempt.
+  std::chrono::milliseconds pause{200};       ///< Doubles with every attempt.
+  std::chrono::milliseconds timeout{30'000};  ///< For an answer.
 };
 
 class SwarmClient {

@@ -335,10 +335,15 @@ asio::awaitable<Result<>> WorkHost::fetch_datasets(const Assignment& assignment)
   co_return Result<>{};
 }
 
-std::uint64_t WorkHost::memory_cap(const Assignment& assignment) const {
+/// What the other attempts leave of the budget.
+std::uint64_t WorkHost::left_mb(const Assignment& assignment) const {
   const std::uint64_t others = reserved_mb_ - std::min(reserved_mb_, assignment.need_mb);
   const std::uint64_t memory_mb = sources_.memory_mb();
-  return assignment.cap_mb(memory_mb - std::min(memory_mb, others));
+  return memory_mb - std::min(memory_mb, others);
+}
+
+std::uint64_t WorkHost::memory_cap(const Assignment& assignment) const {
+  return assignment.cap_mb(left_mb(assignment));
 }
 
 asio::awaitable<AttemptOutcome> WorkHost::work(std::uint64_t token, const Assignment& assignment) {
@@ -356,7 +361,7 @@ asio::awaitable<AttemptOutcome> WorkHost::work(std::uint64_t token, const Assign
   if (running->is_unwanted) co_return taken_back;
   WorkTask task = assignment.task;
   task.memory_cap_mb = memory_cap(assignment);
-  confine(*running->channel, task.memory_cap_mb);
+  confine(assignment, *running->channel);
   if (const auto study = find_study(*sources_.state(), task.study); study && !assignment.best)
     task.rung_cutoffs = rung_cutoffs(*sources_.state(), *study, task.number);
   const auto put = put_datasets(assignment.datasets, blobs_, task);
@@ -401,12 +406,14 @@ bool WorkHost::was_ended_for_memory(const WorkerChannel& channel) {
   return takes_oom_kill();
 }
 
-/// The kernel's limit lies above the one by which the trial refuses itself, so that it is the last
-/// word on what that one does not count: shared pages, stacks, page tables.
-void WorkHost::confine(const WorkerChannel& channel, std::uint64_t cap_mb) {
+/// RLIMIT_DATA holds its private memory to what was predicted and some; the group, which counts
+/// pages of files too, to what the others leave of the node's budget: where that is large, a large
+/// table stays in memory.
+void WorkHost::confine(const Assignment& assignment, const WorkerChannel& channel) {
   if (sources_.groups == nullptr) return;
+  const std::uint64_t most = std::max(memory_cap(assignment), left_mb(assignment));
   const auto confined =
-      sources_.groups->confine(static_cast<pid_t>(channel.pid()), (cap_mb + kUncountedMb) << 20);
+      sources_.groups->confine(static_cast<pid_t>(channel.pid()), (most + kUncountedMb) << 20);
   if (!confined) log_.warn("a trial has no cgroup of its own why={}", confined.error().detail);
 }
 

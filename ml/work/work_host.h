@@ -81,7 +81,7 @@ class WorkHost {
   bool ease(const std::string& why);
 
   /// Tells a running trial to stop at a checkpoint and to go on at `to`, or wherever there is room.
-  /// False: it does not run, or is of a kind that cannot be kept.
+  /// False: it does not run, or goes already.
   bool let_go(std::uint64_t token, std::optional<NodeId> to, const std::string& why);
 
   bool runs(const WorkName& work) const;
@@ -116,7 +116,8 @@ class WorkHost {
   asio::awaitable<AttemptOutcome> exited(std::uint64_t token, WorkerChannel& channel);
   bool was_ended_for_memory(const WorkerChannel& channel);
   bool takes_oom_kill();
-  void confine(const WorkerChannel& channel, std::uint64_t cap_mb);
+  void confine(const Assignment& assignment, const WorkerChannel& channel);
+  std::uint64_t left_mb(const Assignment& assignment) const;
   std::uint64_t memory_cap(const Assignment& assignment) const;
   asio::awaitable<std::optional<LogIndex>> record_trial(std::uint64_t token,
                                                         const Assignment& assignment,

@@ -43,6 +43,16 @@ std::optional<double> stalled_in(const std::filesystem::path& file) {
   return std::strtod(text.c_str() + kStart.size(), nullptr);
 }
 
+/// The most that a group from this one up to the root is stalled: trials have groups beside it.
+double most_stalled(Cgroup group) {
+  double most = 0;
+  for (;;) {
+    most = std::max(most, stalled_in(group.dir() / "memory.pressure").value_or(0));
+    if (group.name.size() <= 1) return most;
+    group.name.resize(group.name.rfind('/'));
+  }
+}
+
 }  // namespace
 
 std::uint64_t cgroup_limit_bytes(const MemorySources& sources) {
@@ -68,8 +78,7 @@ MemoryState memory_state(const MemorySources& sources) {
     state.free_bytes = std::min(state.free_bytes, room.free);
     if (const auto known = field_in(group.dir() / group.files->kills_file, "oom_kill"))
       kills = kills.value_or(0) + *known;
-    if (const auto known = stalled_in(group.dir() / "memory.pressure"))
-      state.stalled_percent = std::max(state.stalled_percent, *known);
+    state.stalled_percent = std::max(state.stalled_percent, most_stalled(group));
   }
   state.oom_kills = kills ? *kills : field_in(sources.vmstat, "oom_kill").value_or(0);
   return state;

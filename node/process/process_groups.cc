@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <string>
@@ -16,8 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kOwnGroup = "starling-node";
-constexpr const char* kChildGroup = "starling-trial-";
+constexpr const char* kOwnGroup = "starling-node-";
+constexpr const char* kChildGroup = "starling-trial-";  // then who made it, and whose it is
 constexpr const char* kProcesses = "cgroup.procs";
 
 /// The kernel's answer to a write decides, so it is not buffered.
@@ -42,20 +44,34 @@ bool remove_group(const fs::path& group) {
   return ::rmdir(group.c_str()) == 0 || errno == ENOENT;
 }
 
-/// Groups that hold nothing; the kernel refuses to remove others.
+std::string own_group() {
+  return fmt::format("{}{}", kOwnGroup, ::getpid());
+}
+
+std::string child_group(pid_t child) {
+  return fmt::format("{}{}-{}", kChildGroup, ::getpid(), child);
+}
+
+/// Groups that hold nothing, of processes that are gone or once were this one. The kernel refuses
+/// to remove others.
 void remove_empty_children(const fs::path& parent) {
   std::error_code ignored;
   fs::directory_iterator entry{parent, ignored};
-  for (; !ignored && entry != fs::directory_iterator{}; entry.increment(ignored))
-    if (entry->path().filename().string().starts_with(kChildGroup)) remove_group(entry->path());
+  for (; !ignored && entry != fs::directory_iterator{}; entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(kChildGroup)) continue;
+    const auto maker = static_cast<pid_t>(std::atoi(name.c_str() + std::strlen(kChildGroup)));
+    const bool is_gone = maker <= 0 || (::kill(maker, 0) != 0 && errno == ESRCH);
+    if (is_gone || maker == ::getpid()) remove_group(entry->path());
+  }
 }
 
 /// Where groups may be made: this process's own, which it leaves for a leaf of it.
 Result<fs::path> parent_in_version2(const fs::path& own) {
-  if (own.filename() == kOwnGroup) return own.parent_path();  // this program, started anew in place
+  if (own.filename() == own_group()) return own.parent_path();  // it was started anew in place
   if (content_of(own / "cgroup.controllers").find("memory") == std::string::npos)
     return Error{Errc::unsupported, "its cgroup has no memory controller"};
-  const fs::path leaf = own / kOwnGroup;
+  const fs::path leaf = own / own_group();
   const std::string self = std::to_string(::getpid());
   auto done = make_group(leaf);
   if (done) done = put(leaf / kProcesses, self);
@@ -70,7 +86,7 @@ Result<fs::path> parent_in_version1(const Cgroup& own) {
   if (own.name.size() <= 1) return Error{Errc::unsupported, "it is in the root cgroup"};
   if (number_in(own.dir() / "memory.use_hierarchy", 1) != 1)
     return Error{Errc::unsupported, "its cgroup is not hierarchical"};
-  const fs::path probe = own.dir() / fmt::format("{}probe", kChildGroup);
+  const fs::path probe = own.dir() / child_group(0);
   if (auto made = make_group(probe); !made) return Error{Errc::unsupported, made.error().detail};
   remove_group(probe);
   return own.dir();
@@ -95,15 +111,38 @@ Result<ProcessGroups> ProcessGroups::open(const MemorySources& sources) {
 
 Result<> ProcessGroups::confine(pid_t pid, std::uint64_t limit_bytes) {
   remove_left();
-  const fs::path group = parent_ / fmt::format("{}{}", kChildGroup, pid);
+  const fs::path group = parent_ / child_group(pid);
+  remove_group(group);  // of a process that had this number before
   if (auto made = make_group(group); !made) return made;
-  auto done = put(group / files_->limit, std::to_string(limit_bytes));
-  if (done) done = put(group / kProcesses, std::to_string(pid));
+  auto done = fill(group, pid, limit_bytes);
   if (done)
     groups_[pid] = group;
   else
     remove_group(group);
   return done;
+}
+
+/// Without swap, else the kernel would move there what is too much.
+Result<> ProcessGroups::fill(const fs::path& group, pid_t pid, std::uint64_t limit_bytes) const {
+  const bool is_version2 = files_ == &kCgroupVersion2;
+  const fs::path swap = group / (is_version2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  const std::string limit = std::to_string(limit_bytes);
+  auto done = put(group / files_->limit, limit);
+  if (done && fs::exists(swap)) done = put(swap, is_version2 ? "0" : limit);
+  if (done) done = put(group / kProcesses, std::to_string(pid));
+  return done;
+}
+
+/// In version 2 this process goes back to where it was found, as far as nobody else minds.
+ProcessGroups::~ProcessGroups() {
+  if (parent_.empty()) return;  // moved from
+  for (auto& [pid, group] : groups_)
+    left_.insert(std::move(group));
+  remove_left();
+  const fs::path leaf = parent_ / own_group();
+  if (files_ != &kCgroupVersion2 || !left_.empty()) return;
+  if (!put(parent_ / "cgroup.subtree_control", "-memory")) return;
+  if (put(parent_ / kProcesses, std::to_string(::getpid()))) remove_group(leaf);
 }
 
 std::uint64_t ProcessGroups::oom_kills(pid_t pid) const {

@@ -3,8 +3,9 @@
 ///
 /// They lie beside or below this process's own group, so every limit around that counts for them as
 /// well. Version 2: this process must be alone in its group and may make groups there (systemd:
-/// `Delegate=memory`); it moves into one named "starling-node", since only leaves may hold
-/// processes. Version 1: its group must not be the root, be hierarchical, and be writable.
+/// `Delegate=memory`); it moves into one named "starling-node-PID", since only leaves may hold
+/// processes, and back when it ends. Version 1: its group must not be the root, be hierarchical,
+/// and be writable. Swap is not given.
 ///
 /// Threads: one at a time.
 #pragma once
@@ -24,7 +25,7 @@ struct CgroupFiles;
 
 class ProcessGroups {
  public:
-  /// Removes empty groups that an earlier process left.
+  /// Removes empty groups of processes that are gone.
   /// Errors: `unsupported` says why this process may make none.
   static Result<ProcessGroups> open(const MemorySources& sources = {});
 
@@ -40,15 +41,15 @@ class ProcessGroups {
   /// The process ends or has ended: its group goes with it.
   void release(pid_t pid);
 
-  ProcessGroups(ProcessGroups&&) = default;
-  ProcessGroups& operator=(ProcessGroups&&) = default;
-
-  ~ProcessGroups() { remove_left(); }
+  ProcessGroups(ProcessGroups&&) noexcept = default;
+  ProcessGroups& operator=(ProcessGroups&&) = delete;
+  ~ProcessGroups();
 
  private:
   ProcessGroups(std::filesystem::path parent, const CgroupFiles& files)
       : parent_(std::move(parent)), files_(&files) {}
 
+  Result<> fill(const std::filesystem::path& group, pid_t pid, std::uint64_t limit_bytes) const;
   void remove_left();
 
   std::filesystem::path parent_;

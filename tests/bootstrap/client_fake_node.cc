@@ -1,5 +1,5 @@
-// Stands in for `starling node`: it listens, says where, and knows its members. A node called like
-// the variable FAKE_NODE_FAILS ends at once.
+// Stands in for `starling node`: it listens, says where, knows its members and has registers. A
+// node called like the variable FAKE_NODE_FAILS ends at once.
 #include "bootstrap/client/json_access.h"
 #include "tests/bootstrap/client_fake_server.h"
 
@@ -30,6 +30,21 @@ std::string swarm_body(const std::filesystem::path& data) {
   return Json({{"leader", "aa"}, {"members", members}}).dump();
 }
 
+/// Registers are files beside the nodes' folders: what one node took, all have.
+starling::tests::FakeAnswer answer_to(const starling::tests::FakeRequest& request,
+                                      const std::filesystem::path& data) {
+  const std::string registers = "/api/v1/registers/";
+  if (!request.target.starts_with(registers)) return {.body = swarm_body(data)};
+  const auto file = data.parent_path() / request.target.substr(registers.size());
+  if (request.method == "PUT") {
+    write_atomically(file, request.body);
+    return {};
+  }
+  std::ifstream in(file);
+  if (!in) return {.status = 404, .body = R"({"code":"not_found","detail":"there is none"})"};
+  return {.body = {std::istreambuf_iterator<char>(in), {}}};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,9 +67,8 @@ int main(int argc, char** argv) {
   sigaddset(&stop, SIGTERM);
   sigprocmask(SIG_BLOCK, &stop, nullptr);
   std::filesystem::create_directories(data);
-  const starling::tests::FakeServer server([&](const starling::tests::FakeRequest&) {
-    return starling::tests::FakeAnswer{.body = swarm_body(data)};
-  });
+  const starling::tests::FakeServer server(
+      [&](const starling::tests::FakeRequest& request) { return answer_to(request, data); });
   if (founds) write_atomically(data / "admin-token", "secret\n");
   write_atomically(
       data / "addresses.json",

@@ -1,13 +1,19 @@
+#include "bootstrap/client/demo_chaos.h"
 #include "bootstrap/client/local_swarm.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 #include <signal.h>
+#include <unistd.h>
 
 namespace starling::bootstrap {
 namespace {
+
+using namespace std::chrono_literals;
 
 LocalSwarmPlan plan() {
   LocalSwarmPlan plan;
@@ -68,6 +74,88 @@ TEST(LocalSwarm, nodes_are_killed_stopped_and_started_again) {
   started->reset();  // one is still stopped
   for (const auto& node : nodes)
     EXPECT_TRUE(is_gone(node.pid)) << node.name;
+}
+
+/// A demo whose page is this test.
+class DemoChaosTest : public testing::Test {
+ protected:
+  using Time = DemoChaos::Time;
+
+  DemoChaosTest() : swarm_(LocalSwarm::start(plan(), {}).value()), chaos_(*swarm_, 1) {}
+
+  void wish(const std::string& id, const std::string& fault, const std::string& node) {
+    std::ofstream(swarm_->folder() / "demo-chaos-wish")
+        << Json{{"id", id}, {"fault", fault}, {"node", node}};
+  }
+
+  void step(std::chrono::milliseconds later) { chaos_.step(now_ += later); }
+
+  std::vector<std::string> log() const {
+    std::ifstream in(swarm_->folder() / "demo-chaos");
+    std::vector<std::string> all;
+    const Json story = Json::parse(in);
+    for (const Json& entry : story.at("log"))
+      all.push_back(entry.at("what"));
+    return all;
+  }
+
+  std::unique_ptr<LocalSwarm> swarm_;
+  DemoChaos chaos_;
+  Time now_{};
+};
+
+TEST_F(DemoChaosTest, does_each_wish_once_and_mends_what_it_did) {
+  step(200ms);
+  EXPECT_TRUE(log().empty());
+  wish("a", "kill", "node-2");
+  step(200ms);
+  EXPECT_FALSE(swarm_->nodes()[1].is_running);
+  wish("b", "stop", "node-3");
+  step(200ms);
+  EXPECT_FALSE(swarm_->nodes()[2].is_stopped) << "a majority must work";
+  step(1500ms);
+  EXPECT_TRUE(swarm_->nodes()[1].is_running);
+  wish("c", "stop", "node-3");
+  step(200ms);
+  EXPECT_TRUE(swarm_->nodes()[2].is_stopped);
+  wish("a", "kill", "node-2");  // a node that was away shows what was before
+  step(4000ms);
+  EXPECT_FALSE(swarm_->nodes()[2].is_stopped);
+  EXPECT_TRUE(swarm_->nodes()[1].is_running);
+  EXPECT_EQ(log(),
+            (std::vector<std::string>{"killed node-2 (signal 9)",
+                                      "nothing is done: a majority of the nodes must work",
+                                      "node-2 starts again",
+                                      "stopped node-3 (it hangs)",
+                                      "node-3 goes on"}));
+}
+
+TEST_F(DemoChaosTest, a_node_that_ends_otherwise_starts_again) {
+  const pid_t first = swarm_->nodes()[0].pid;
+  kill(first, SIGKILL);
+  for (int looks = 0; looks < 1000 && swarm_->nodes()[0].is_running; ++looks) {
+    step(1ms);
+    usleep(1000);
+  }
+  EXPECT_FALSE(swarm_->nodes()[0].is_running);
+  step(1600ms);
+  EXPECT_TRUE(swarm_->nodes()[0].is_running);
+  EXPECT_NE(swarm_->nodes()[0].pid, first);
+}
+
+TEST_F(DemoChaosTest, a_storm_ends_and_leaves_a_majority_at_every_time) {
+  wish("a", "storm", "");
+  std::size_t faults = 0;
+  for (int i = 0; i < 200; ++i) {
+    step(200ms);
+    const auto& nodes = swarm_->nodes();
+    const auto works = std::ranges::count_if(
+        nodes, [](const auto& node) { return node.is_running && !node.is_stopped; });
+    ASSERT_GE(works, 2);
+    faults += works < 3 ? 1 : 0;
+  }
+  EXPECT_GT(faults, 20U);
+  EXPECT_EQ(std::ranges::count(log(), "the storm is over"), 1);
 }
 
 TEST(LocalSwarm, a_program_that_cannot_run_is_said) {

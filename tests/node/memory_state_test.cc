@@ -105,6 +105,12 @@ class GroupFilesTest : public MemoryFiles {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
+  static std::string leaf() { return "starling-node-" + std::to_string(::getpid()); }
+
+  static std::string child(int pid) {
+    return "starling-trial-" + std::to_string(::getpid()) + "-" + std::to_string(pid);
+  }
+
   /// The kernel makes these with a group; here they must be there before.
   void prepare_child(const std::string& group, const std::string& limit) {
     write(group + "/" + limit, "");
@@ -118,62 +124,59 @@ TEST_F(GroupFilesTest, OfVersion2AreMadeBesideTheLeafThatThisProcessMovesInto) {
   write("v2/unit/cgroup.controllers", "cpu memory pids\n");
   write("v2/unit/cgroup.subtree_control", "");
   write("v2/unit/cgroup.procs", "");
-  prepare_child("v2/unit/starling-node", "memory.max");
-  prepare_child("v2/unit/starling-trial-17", "memory.max");
+  prepare_child("v2/unit/" + leaf(), "memory.max");
+  prepare_child("v2/unit/" + child(17), "memory.max");
   auto groups = ProcessGroups::open(sources_);
   ASSERT_TRUE(groups) << groups.error().detail;
-  EXPECT_EQ(content("v2/unit/starling-node/cgroup.procs"), std::to_string(::getpid()));
+  EXPECT_EQ(content("v2/unit/" + leaf() + "/cgroup.procs"), std::to_string(::getpid()));
   EXPECT_EQ(content("v2/unit/cgroup.subtree_control"), "+memory");
   EXPECT_FALSE(groups->is_confined(17));
   ASSERT_TRUE(groups->confine(17, 64 * kMb));
   EXPECT_TRUE(groups->is_confined(17));
-  EXPECT_EQ(content("v2/unit/starling-trial-17/memory.max"), std::to_string(64 * kMb));
-  EXPECT_EQ(content("v2/unit/starling-trial-17/cgroup.procs"), "17");
+  EXPECT_EQ(content("v2/unit/" + child(17) + "/memory.max"), std::to_string(64 * kMb));
+  EXPECT_EQ(content("v2/unit/" + child(17) + "/cgroup.procs"), "17");
   EXPECT_EQ(groups->oom_kills(17), 0U);
-  write("v2/unit/starling-trial-17/memory.events", "low 0\noom 1\noom_kill 1\n");
+  write("v2/unit/" + child(17) + "/memory.events", "low 0\noom 1\noom_kill 1\n");
   EXPECT_EQ(groups->oom_kills(17), 1U);
   EXPECT_EQ(groups->oom_kills(18), 0U);
   groups->release(17);
   EXPECT_FALSE(groups->is_confined(17));
 
   // The same program started anew in place is in the leaf already.
-  write("groups", "0::/unit/starling-node\n");
+  write("groups", "0::/unit/" + leaf() + "\n");
   auto again = ProcessGroups::open(sources_);
   ASSERT_TRUE(again) << again.error().detail;
-  prepare_child("v2/unit/starling-trial-18", "memory.max");
+  prepare_child("v2/unit/" + child(18), "memory.max");
   ASSERT_TRUE(again->confine(18, kMb));
-  EXPECT_EQ(content("v2/unit/starling-trial-18/cgroup.procs"), "18");
+  EXPECT_EQ(content("v2/unit/" + child(18) + "/cgroup.procs"), "18");
 }
 
 TEST_F(GroupFilesTest, WhereNoneCanBeMadeItSaysWhyAndThisProcessStaysWhereItIs) {
+  const auto why = [&] {
+    const auto none = ProcessGroups::open(sources_);
+    EXPECT_FALSE(none);
+    return none ? std::string{} : none.error().detail;
+  };
   EXPECT_EQ(ProcessGroups::open(sources_).error().code, Errc::unsupported);
   write("groups", "0::/unit\n");
   write("v2/unit/memory.max", "max\n");
   write("v2/unit/cgroup.controllers", "cpu pids\n");
-  auto none = ProcessGroups::open(sources_);
-  ASSERT_FALSE(none);
-  EXPECT_NE(none.error().detail.find("no memory controller"), std::string::npos);
+  EXPECT_NE(why().find("no memory controller"), std::string::npos);
 
   // Another process shares the group: the kernel refuses controllers for its children.
   write("v2/unit/cgroup.controllers", "memory\n");
   write("v2/unit/cgroup.procs", "");
-  prepare_child("v2/unit/starling-node", "memory.max");
-  none = ProcessGroups::open(sources_);
-  ASSERT_FALSE(none);
-  EXPECT_NE(none.error().detail.find("subtree_control"), std::string::npos);
+  prepare_child("v2/unit/" + leaf(), "memory.max");
+  EXPECT_NE(why().find("subtree_control"), std::string::npos);
   EXPECT_EQ(content("v2/unit/cgroup.procs"), std::to_string(::getpid()));
 
   write("groups", "4:memory:/\n");
   write("v1/memory.limit_in_bytes", "9223372036854771712\n");
-  none = ProcessGroups::open(sources_);
-  ASSERT_FALSE(none);
-  EXPECT_NE(none.error().detail.find("root"), std::string::npos);
+  EXPECT_NE(why().find("root"), std::string::npos);
   write("groups", "4:memory:/unit\n");
   write("v1/unit/memory.limit_in_bytes", "9223372036854771712\n");
   write("v1/unit/memory.use_hierarchy", "0\n");
-  none = ProcessGroups::open(sources_);
-  ASSERT_FALSE(none);
-  EXPECT_NE(none.error().detail.find("hierarchical"), std::string::npos);
+  EXPECT_NE(why().find("hierarchical"), std::string::npos);
 }
 
 /// A real child in a real group: the kernel ends it and says so.

@@ -35,6 +35,7 @@ class Adopt : public testing::Test {
                     {"trials", 2},
                     {"epochs", 400},
                     {"patience", 400},
+                    {"families", Json::array({"mlp"})},
                     {"name", "slow"}};
     const auto made = client.post("/api/v1/studies", slow);
     ASSERT_TRUE(made) << made.error().detail;

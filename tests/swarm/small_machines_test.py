@@ -229,6 +229,7 @@ def short_of_memory(chaos, build, _, report):
         chaos.Chaos.wait("two trials to run", lambda: sum(
             trial["state"] == "running" for trial in machines.trials_of(study)) == 2)
         machines.join()
+        own_groups = [len(list(group.folder.rglob("starling-trial-*"))) for group in groups]
         taker.take_all_but(LEFT_MB, groups[0])
         chaos.Chaos.wait("a trial to move", lambda: machines.moves_of(study))
         taker.end()
@@ -243,6 +244,7 @@ def short_of_memory(chaos, build, _, report):
             group.remove()
     report["short_of_memory"] = {"moved": moved, "oom_kills": kills}
     check(findings, ended["status"] == "completed", f"the study is {ended['status']}")
+    check(findings, own_groups[0] == 2, f"{own_groups[0]} trials have groups of their own")
     check(findings, "memory" in moved[0]["reason"], f"one moved: {moved[0]['reason']}")
     check(findings, kills == 0, f"the kernel ended {kills} processes")
     check(findings, all(trial["state"] == "completed" for trial in trials), "both completed")

@@ -1,5 +1,5 @@
 // Faults at will in a demo's swarm (bootstrap/client/demo_chaos.h), and what must hold meanwhile.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { call, randomKey, sentence } from "../client";
 import { useEvents, useResource } from "../hooks";
 import { formatCount } from "../logic/format";
@@ -111,16 +111,34 @@ function Invariants() {
   );
 }
 
-function StudyInvariants({ study }: { study: Study }) {
-  const read = useResource<{ trials: Trial[] }>(`/studies/${study.id}/trials`);
-  useTicks(read.reload, true);
+interface Look {
+  trials: Trial[];
+  found: Findings;
+}
+
+/** Looks every second, at what the leader says: a node that was away shows what was before. */
+function useLooks(id: string): Look | null {
+  const [look, setLook] = useState<Look | null>(null);
   const watch = useRef(new ResultWatch());
-  const trials = read.data?.trials;
-  const found = useMemo(
-    () => (trials ? watch.current.look(study.trials.requested, trials) : null),
-    [trials, study.trials.requested],
-  );
-  if (!trials || !found) return null;
+  const react = useCallback(async () => {
+    try {
+      const path = `/studies/${id}`;
+      const { trials } = await call<{ trials: Trial[] }>(`${path}/trials?consistency=linearizable`);
+      // Read after the trials: it asks for as many at least.
+      const study = await call<Study>(`${path}?consistency=linearizable`);
+      setLook({ trials, found: watch.current.look(study.trials.requested, trials) });
+    } catch {
+      // Nobody leads just now: the next look tells.
+    }
+  }, [id]);
+  useTicks(react, true);
+  return look;
+}
+
+function StudyInvariants({ study }: { study: Study }) {
+  const look = useLooks(study.id);
+  if (!look) return null;
+  const { trials, found } = look;
   const waiting = Math.max(0, found.asked - trials.length);
   return (
     <>
