@@ -7,6 +7,7 @@ const kFiles = [
   ["/app.js", "app.js", "text/javascript; charset=utf-8"],
   ["/style.css", "style.css", "text/css; charset=utf-8"],
   ["/favicon.svg", "favicon.svg", "image/svg+xml"],
+  ["/client.py", "client.py", "text/x-python; charset=utf-8"],
 ];
 const kLine = 96;
 
