@@ -15,6 +15,7 @@ using Kind = Distribution::Kind;
 using State = Observation::State;
 
 constexpr std::size_t kGoodTrialsMax = 25;
+constexpr int kDrawnAgainMax = 20;
 
 double random_number(const Distribution& parameter, Random& random) {
   if (parameter.kind == Kind::categorical)
@@ -247,7 +248,16 @@ Params draw(std::uint64_t study_seed,
             const TpeOptions& options) {
   auto portfolio = portfolio_of(space);
   if (trial_number < portfolio.size()) return std::move(portfolio[trial_number]);
-  return sample_tpe(space, observations, mix_seeds(study_seed, trial_number), options);
+  const auto is_known = [&](const Params& params) {
+    return std::ranges::find(portfolio, params) != portfolio.end() ||
+           std::ranges::find(observations, params, &Observation::params) != observations.end();
+  };
+  const std::uint64_t seed = mix_seeds(study_seed, trial_number);
+  Params params = sample_tpe(space, observations, seed, options);
+  Random random{seed};
+  for (int again = 0; again < kDrawnAgainMax && is_known(params); ++again)
+    params = sample_random(space, random);
+  return params;
 }
 
 std::size_t tpe_gamma(std::size_t finished) {

@@ -58,7 +58,8 @@ Params sample_tpe(const SearchSpace& space,
                   const TpeOptions& options = {});
 
 /// Trial `trial_number` of a study: the first are those of `default_portfolio()` that fit the
-/// space, all others come from `sample_tpe` with a seed of their own.
+/// space, all others come from `sample_tpe` with a seed of their own. One that is there already is
+/// drawn again at random, a few times: a small space may have no other.
 Params draw(std::uint64_t study_seed,
             std::uint64_t trial_number,
             const SearchSpace& space,

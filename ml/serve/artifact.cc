@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kScript = "predict.py";  // for people without Starling
+constexpr const char* kReport = "report.json";
 constexpr const char* kNetwork = "model.pt";
 constexpr const char* kTrees = "model.json";
 using PartNames = std::array<std::pair<const char*, std::string ArtifactParts::*>, 4>;
@@ -44,6 +45,8 @@ std::string manifest_of(const ArtifactParts& parts) {
   for (const auto& [name, part] : parts_of(parts)) {
     manifest["parts"][name] = {{"bytes", (parts.*part).size()}, {"hash", checksum(parts.*part)}};
   }
+  if (!parts.report.empty())
+    manifest["parts"][kReport] = {{"bytes", parts.report.size()}, {"hash", checksum(parts.report)}};
   const std::string_view script = predict_script();
   manifest["parts"][kScript] = {{"bytes", script.size()}, {"hash", checksum(script)}};
   return manifest.dump(2);
@@ -113,6 +116,33 @@ Result<> check_part(const Json& manifest,
   return {};
 }
 
+struct Opened {
+  Zip zip;
+  Json manifest;
+};
+
+Result<Opened> open_zip(const std::filesystem::path& path) {
+  int code = 0;
+  Zip zip{zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code)};
+  if (!zip && code == ZIP_ER_NOENT) return zip_failure(path, "there is no such file");
+  if (!zip) return corrupt(path, "it is not a whole zip file");
+
+  const auto manifest_text = read_part(zip.get(), path, kManifest);
+  if (!manifest_text) return manifest_text.error();
+  Json manifest = Json::parse(*manifest_text, nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("format")) {
+    return corrupt(path, "the manifest cannot be read");
+  }
+  if (manifest["format"] != kArtifactFormat) {
+    return Error{Errc::unsupported,
+                 fmt::format("{} has format {}; this version reads format {}",
+                             path.filename().string(),
+                             manifest["format"].dump(),
+                             kArtifactFormat)};
+  }
+  return Opened{std::move(zip), std::move(manifest)};
+}
+
 }  // namespace
 
 Result<std::uint64_t> write_artifact(const std::filesystem::path& path,
@@ -125,6 +155,8 @@ Result<std::uint64_t> write_artifact(const std::filesystem::path& path,
   for (const auto& [name, part] : parts_of(parts)) {
     if (!add_part(zip.get(), name, parts.*part)) return zip_failure(path, zip_strerror(zip.get()));
   }
+  if (!parts.report.empty() && !add_part(zip.get(), kReport, parts.report))
+    return zip_failure(path, zip_strerror(zip.get()));
   if (!add_part(zip.get(), kScript, predict_script()))
     return zip_failure(path, zip_strerror(zip.get()));
   if (!add_part(zip.get(), kManifest, manifest)) return zip_failure(path, zip_strerror(zip.get()));
@@ -138,24 +170,9 @@ Result<std::uint64_t> write_artifact(const std::filesystem::path& path,
 }
 
 Result<Artifact> open_artifact(const std::filesystem::path& path) {
-  int code = 0;
-  Zip zip{zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code)};
-  if (!zip && code == ZIP_ER_NOENT) return zip_failure(path, "there is no such file");
-  if (!zip) return corrupt(path, "it is not a whole zip file");
-
-  const auto manifest_text = read_part(zip.get(), path, kManifest);
-  if (!manifest_text) return manifest_text.error();
-  const Json manifest = Json::parse(*manifest_text, nullptr, false);
-  if (!manifest.is_object() || !manifest.contains("format")) {
-    return corrupt(path, "the manifest cannot be read");
-  }
-  if (manifest["format"] != kArtifactFormat) {
-    return Error{Errc::unsupported,
-                 fmt::format("{} has format {}; this version reads format {}",
-                             path.filename().string(),
-                             manifest["format"].dump(),
-                             kArtifactFormat)};
-  }
+  auto opened = open_zip(path);
+  if (!opened) return opened.error();
+  const auto& [zip, manifest] = *opened;
   ArtifactParts parts;
   const bool has_trees = zip_name_locate(zip.get(), kTrees, 0) >= 0;
   for (const auto& [name, part] : parts_with(has_trees ? kTrees : kNetwork)) {
@@ -178,6 +195,18 @@ Result<Artifact> open_artifact(const std::filesystem::path& path) {
                   std::move(parts.schema),
                   std::move(parts.metrics),
                   std::move(parts.model)};
+}
+
+Result<std::string> report_in(const std::filesystem::path& path) {
+  const auto opened = open_zip(path);
+  if (!opened) return opened.error();
+  const auto& [zip, manifest] = *opened;
+  if (zip_name_locate(zip.get(), kReport, 0) < 0)
+    return Error{Errc::not_found, "this model has no report: it was made before there were any"};
+  auto report = read_part(zip.get(), path, kReport);
+  if (!report) return report;
+  if (auto checked = check_part(manifest, path, kReport, *report); !checked) return checked.error();
+  return report;
 }
 
 }  // namespace starling::ml

@@ -5,6 +5,8 @@
 ///     preprocessing.json  the fitted encoder (ml/table/encoder_json.h)
 ///     schema.json         columns, types, levels, target, task, classes
 ///     metrics.json        what was measured, on which rows
+///     report.json         what the model shows on the test rows (ml/report/evidence_json.h); may
+///                         be absent
 ///     predict.py          predicts with PyTorch or XGBoost alone, for people without Starling
 ///     manifest.json       format version and the BLAKE2b-256 of each other part
 ///
@@ -29,6 +31,7 @@ struct ArtifactParts {
   std::string preprocessing;
   std::string schema;
   std::string metrics;
+  std::string report = {};  ///< empty: there is none
 };
 
 /// Whether a model is trees in XGBoost's own form, and no TorchScript.
@@ -51,5 +54,8 @@ struct Artifact {
 /// Errors: `io` if it cannot be read; `corrupt` names the part that is missing, fails its checksum
 ///         or cannot be understood; `unsupported` if its format is newer.
 Result<Artifact> open_artifact(const std::filesystem::path& path);
+
+/// Its report.json alone. Errors: as above; `not_found`: it has none.
+Result<std::string> report_in(const std::filesystem::path& path);
 
 }  // namespace starling::ml

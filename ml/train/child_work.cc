@@ -4,6 +4,7 @@
 #include "ml/serve/artifact.h"
 #include "ml/table/encoder_json.h"
 #include "ml/train/checkpoint.h"
+#include "ml/train/final_evidence.h"
 #include "ml/train/trial_data.h"
 
 #include <fmt/format.h>
@@ -83,7 +84,9 @@ class Work {
   bool keep();
   WorkMessage run_trial();
   WorkMessage run_final();
-  Result<std::uint64_t> write_model(const std::map<std::string, double>& test);
+  Result<std::uint64_t> write_model(const Judged& outcome,
+                                    const std::map<std::string, double>& test);
+  std::string evidence_of(const Judged& outcome, const std::string& model);
   WorkDone done(std::uint32_t best_epoch, std::uint32_t epochs) const;
 
   ChildChannel& channel_;
@@ -285,7 +288,7 @@ WorkMessage Work::run_final() {
   const Judged outcome = judged(data_->truth, said());
   result.test = all_scores(outcome);
   result.value = score(data_->metric, outcome);
-  const auto bytes = write_model(result.test);
+  const auto bytes = write_model(outcome, result.test);
   if (!bytes) return failed_from(bytes.error());
   result.artifact_bytes = *bytes;
   const Encoder& encoder = data_->rounds.front().encoder;
@@ -295,7 +298,19 @@ WorkMessage Work::run_final() {
   return result;
 }
 
-Result<std::uint64_t> Work::write_model(const std::map<std::string, double>& test) {
+/// A model without a report is a model: what goes wrong with the report is said, and that is all.
+std::string Work::evidence_of(const Judged& outcome, const std::string& model) {
+  if (outcome.rows() == 0) return "";
+  try {
+    return final_evidence(task_, *data_, outcome, model, engine_);
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "no report of study {}: {}\n", task_.study, e.what());
+    return "";
+  }
+}
+
+Result<std::uint64_t> Work::write_model(const Judged& outcome,
+                                        const std::map<std::string, double>& test) {
   const Encoder& encoder = data_->rounds.front().encoder;
   const TargetCoding& target = encoder.target();
   const Split& split = data_->split;
@@ -320,6 +335,7 @@ Result<std::uint64_t> Work::write_model(const std::map<std::string, double>& tes
                        {"epochs", task_.fixed_epochs},
                        {"params", params_json(task_.params)}}
                       .dump(2);
+  parts.report = evidence_of(outcome, parts.model);
   return write_artifact(task_.artifact_path, parts);
 }
 

@@ -199,6 +199,23 @@ TEST(Draw, BeginsWithAGoodTrialOfEachFamily) {
   EXPECT_NE(draw(9, 1, families_space(one, 1), {}), draw(9, 0, families_space(one, 1), {}));
 }
 
+TEST(Draw, RepeatsATrialOnlyWhereThereIsNoOther) {
+  const std::vector<std::string> two{"baseline", "linear"};
+  const SearchSpace space = families_space(two, 1);
+  std::vector<Observation> trials;
+  for (std::uint64_t number = 0; number < 12; ++number) {
+    const Params params = draw(9, number, space, trials);
+    EXPECT_EQ(std::ranges::find(trials, params, &Observation::params), trials.end()) << number;
+    EXPECT_EQ(family_of(params), number == 0 ? "baseline" : "linear");
+    Observation& trial = trials.emplace_back();
+    trial.number = number;
+    trial.params = params;
+    trial.value = 1;
+  }
+  const std::vector<std::string> one{"baseline"};
+  EXPECT_EQ(family_of(draw(9, 3, families_space(one, 1), {})), "baseline");
+}
+
 TEST(FamiliesSpace, GivesEachFamilyItsOwnParametersOnly) {
   for (unsigned chosen = 1; chosen < 16; ++chosen) {
     std::vector<std::string> families;

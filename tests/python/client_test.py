@@ -110,6 +110,15 @@ class ClientTest(unittest.TestCase):
         with self.assertRaises(starling.StarlingError):
             study.predict([{"age": 19}])
         study.predict([{"age": 19}], allow_missing=True)
+        report = study.report()
+        families = {one["family"]: one for one in report["families"]}
+        self.assertLess(families["linear"]["best"]["value"], families["baseline"]["best"]["value"])
+        evidence = report["evidence"]
+        self.assertEqual(evidence["importance"]["columns"][0]["name"], "smoker")
+        rmse = evidence["scores"]["rmse"]
+        self.assertAlmostEqual(rmse["value"], study.result["test"]["rmse"], 6)
+        self.assertLess(rmse["low"], rmse["value"])
+        self.assertLess(rmse["value"], rmse["high"])
         with self.assertRaises(starling.StarlingError) as none:
             study.predict_proba([PERSON])
         self.assertEqual(none.exception.status, 409)

@@ -304,6 +304,10 @@ class Study:
         pandas = _pandas()
         return pandas.DataFrame(rows) if pandas else rows
 
+    def report(self):
+        """What was tried by family, and what the model shows on the test rows, as a dict."""
+        return self._swarm._call("GET", self._path + "/report")
+
     def predict(self, rows, allow_missing=False):
         """What the model says of each row: a list, or of a DataFrame a Series with its index."""
         said = [answer for piece in self._answers(rows, allow_missing)

@@ -90,6 +90,7 @@ struct Api::State {
                               event_routes(),
                               register_routes(),
                               member_routes(),
+                              report_routes(),
                               adoption_routes()}) {
       for (const RouteEntry& route : group) {
         router.add(route.method, route.pattern, static_cast<int>(functions.size()));

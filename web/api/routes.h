@@ -17,6 +17,7 @@ std::vector<RouteEntry> swarm_routes();
 std::vector<RouteEntry> dataset_routes();
 std::vector<RouteEntry> study_routes();
 std::vector<RouteEntry> outside_routes();
+std::vector<RouteEntry> report_routes();
 std::vector<RouteEntry> model_routes();
 std::vector<RouteEntry> event_routes();
 std::vector<RouteEntry> register_routes();

@@ -7,7 +7,7 @@
 namespace starling::web {
 
 struct PageFile {
-  std::string_view path;  ///< as requested: "/", "/app.js", "/style.css", "/favicon.svg", "/client.py"
+  std::string_view path;  ///< "/", "/app.js", "/style.css", "/favicon.svg", "/client.py"
   std::string_view content_type;
   std::string_view body;
 };

@@ -21,6 +21,7 @@ import { Empty, Loading, MetricTable, Problem, State, isMissing } from "../parts
 import { ObjectiveChart } from "../parts/objective_chart";
 import { TrialProgress } from "../parts/trial_progress";
 import { now } from "../session";
+import { ReportCards } from "./report";
 import { StudyActions } from "./study_actions";
 import { TrialTable } from "./trial_table";
 
@@ -90,6 +91,7 @@ export function StudyPage({ id }: { id: string }) {
           <BestCard study={known} />
         </div>
       </div>
+      {known.result?.model && <ReportCards study={known} />}
       <section class="card flush">
         <h2>Trials</h2>
         {read.error !== null && <Problem error={read.error} retry={read.reload} />}

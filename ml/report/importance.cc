@@ -1,0 +1,78 @@
+#include "ml/report/importance.h"
+
+#include "node/base/random.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace starling::ml {
+namespace {
+
+constexpr std::size_t kPredictionsMax = 200'000;
+constexpr std::size_t kRowsMin = 100;
+constexpr std::size_t kRowsMax = 2'000;
+constexpr std::size_t kFloatsMax = 4 << 20;
+
+double score_of(ImportanceTask& task, const Matrix& rows) {
+  const auto said = task.predict(rows);
+  auto& filled =
+      task.truth.task == TaskKind::regression ? task.truth.values : task.truth.probabilities;
+  filled.assign(said.begin(), said.end());
+  return score(task.metric, task.truth);
+}
+
+/// Deals the values of one column out to other rows.
+void deal(const Matrix& from, const ColumnPlace& column, Random& random, Matrix& to) {
+  std::vector<std::size_t> order(from.rows);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = order.size(); i-- > 1;)
+    std::swap(order[i], order[random.below(i + 1)]);
+  for (std::size_t row = 0; row < from.rows; ++row) {
+    const float* source = from.values.data() + order[row] * from.columns + column.offset;
+    std::copy_n(source, column.width, to.values.data() + row * from.columns + column.offset);
+  }
+}
+
+ColumnImportance summary(const std::string& name, const std::vector<double>& losses) {
+  const auto count = static_cast<double>(losses.size());
+  const double mean = std::accumulate(losses.begin(), losses.end(), 0.0) / count;
+  double squares = 0;
+  for (const double loss : losses)
+    squares += (loss - mean) * (loss - mean);
+  return {name, mean, std::sqrt(squares / std::max(count - 1, 1.0))};
+}
+
+}  // namespace
+
+std::size_t importance_rows(std::size_t rows, std::size_t columns, std::size_t width) {
+  const std::size_t by_work =
+      kPredictionsMax / (kImportanceRepeats * std::max<std::size_t>(columns, 1));
+  const std::size_t by_memory =
+      std::max<std::size_t>(kFloatsMax / std::max<std::size_t>(width, 1), 1);
+  return std::min({rows, std::clamp(by_work, kRowsMin, kRowsMax), by_memory});
+}
+
+std::vector<ColumnImportance> importance_of(ImportanceTask task) {
+  const double sign = direction_of(task.metric) == MetricDirection::minimize ? 1 : -1;
+  const double whole = score_of(task, task.rows);
+  std::vector<ColumnImportance> all;
+  Random random{task.seed};
+  Matrix changed = task.rows;
+  for (const ColumnPlace& column : task.columns) {
+    std::vector<double> losses;
+    for (std::size_t i = 0; i < kImportanceRepeats; ++i) {
+      deal(task.rows, column, random, changed);
+      losses.push_back(sign * (score_of(task, changed) - whole));
+    }
+    all.push_back(summary(column.name, losses));
+    for (std::size_t row = 0; row < changed.rows; ++row) {
+      const std::size_t at = row * changed.columns + column.offset;
+      std::copy_n(task.rows.values.data() + at, column.width, changed.values.data() + at);
+    }
+  }
+  std::ranges::stable_sort(all, std::ranges::greater{}, &ColumnImportance::mean);
+  return all;
+}
+
+}  // namespace starling::ml

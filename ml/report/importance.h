@@ -1,0 +1,51 @@
+/// What a model's score loses when the values of a column are dealt out to other rows: permutation
+/// importance.
+///
+/// A column that says the same as another loses little although both matter; rows may come about
+/// that cannot be. Source: Breiman, "Random Forests" (2001), section 10; Fisher, Rudin and
+/// Dominici (2019).
+///
+/// Deterministic: what is drawn follows from the seed. Threads: none. Pure.
+#pragma once
+
+#include "ml/table/encoded_rows.h"
+#include "ml/table/metrics.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace starling::ml {
+
+/// A column as people know it, and where its floats are in a spread row.
+struct ColumnPlace {
+  std::string name;
+  std::size_t offset = 0, width = 0;
+};
+
+struct ColumnImportance {
+  std::string name;
+  double mean = 0;    ///< of the loss in the metric, above 0: it matters
+  double spread = 0;  ///< standard deviation over the repeats
+};
+
+struct ImportanceTask {
+  Matrix rows;   ///< spread; at most as `importance_rows` says
+  Judged truth;  ///< of these rows; what was said is filled in here
+  Metric metric = Metric::rmse;
+  std::vector<ColumnPlace> columns;
+  std::function<std::vector<float>(const Matrix& rows)> predict;  ///< as `ServedModel::predict`
+  std::uint64_t seed = 0;
+};
+
+inline constexpr std::size_t kImportanceRepeats = 5;
+
+/// Of how many rows: so that all is a few hundred thousand predictions, and 16 MB.
+std::size_t importance_rows(std::size_t rows, std::size_t columns, std::size_t width);
+
+/// The most important first.
+std::vector<ColumnImportance> importance_of(ImportanceTask task);
+
+}  // namespace starling::ml
