@@ -10,7 +10,7 @@
 namespace starling::ml {
 namespace {
 
-constexpr std::size_t kRowsDrawnMax = 2'000'000;  // over all samples
+constexpr std::size_t kFloatsDrawnMax = 4'000'000;  // over all samples
 constexpr std::size_t kSamplesMin = 20;
 constexpr std::size_t kSamplesMax = 200;
 constexpr std::size_t kPointsMax = 300;
@@ -35,6 +35,7 @@ Judged drawn(const Judged& judged, Random& random) {
   Judged sample;
   sample.task = judged.task;
   sample.class_count = judged.class_count;
+  sample.probabilities.reserve(judged.probabilities.size());
   for (std::size_t i = 0; i < judged.rows(); ++i)
     add_row(judged, random.below(judged.rows()), sample);
   return sample;
@@ -63,7 +64,10 @@ std::map<std::string, ScoreInterval> score_intervals(const Judged& judged, std::
   std::map<std::string, ScoreInterval> intervals;
   for (const auto& [name, value] : all_scores(judged))
     intervals[name].value = value;
-  const std::size_t samples = std::clamp(kRowsDrawnMax / judged.rows(), kSamplesMin, kSamplesMax);
+  const std::size_t samples =
+      std::clamp(kFloatsDrawnMax / (judged.rows() * std::max<std::size_t>(judged.class_count, 2)),
+                 kSamplesMin,
+                 kSamplesMax);
   std::map<std::string, std::vector<double>> scores;
   Random random{seed};
   for (std::size_t i = 0; i < samples; ++i)

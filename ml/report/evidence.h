@@ -21,8 +21,8 @@ struct ScoreInterval {
 };
 
 /// Every metric that fits, by name, with the fifth and the ninety-fifth percentile over rows drawn
-/// with replacement, as often as there are: 200 times, less often of more than 10,000 rows, 20
-/// times at least. There must be a row.
+/// with replacement, as often as there are: 200 times, less often of more than 10,000 rows or of
+/// many classes, 20 times at least. There must be a row; rows must not lean on each other.
 /// Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
 std::map<std::string, ScoreInterval> score_intervals(const Judged& judged, std::uint64_t seed);
 

@@ -2,6 +2,7 @@
 
 #include "ml/report/evidence.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace starling::ml {
@@ -10,9 +11,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kConfusedClassesMax = 30;
+constexpr std::size_t kIntervalFloatsMax = 10'000'000;  // more would take minutes
 
-Json scores_json(const Judged& judged, std::uint64_t seed) {
+Json scores_json(const Judged& judged, std::uint64_t seed, bool has_intervals) {
   Json scores = Json::object();
+  if (!has_intervals) {
+    for (const auto& [name, value] : all_scores(judged))
+      scores[name] = Json{{"value", value}};
+    return scores;
+  }
   for (const auto& [name, score] : score_intervals(judged, seed))
     scores[name] = {{"value", score.value}, {"low", score.low}, {"high", score.high}};
   return scores;
@@ -24,7 +31,7 @@ Json importance_json(const ImportanceTask& task) {
     columns.push_back({{"name", column.name}, {"mean", column.mean}, {"spread", column.spread}});
   return {{"metric", to_string(task.metric)},
           {"rows", task.rows.rows},
-          {"repeats", kImportanceRepeats},
+          {"repeats", importance_repeats(task.columns.size())},
           {"columns", columns}};
 }
 
@@ -57,12 +64,16 @@ void add_classes(const Judged& judged, const std::vector<std::string>& classes, 
 
 std::string evidence_json(const Judged& judged,
                           const std::vector<std::string>& classes,
-                          const ImportanceTask& importance) {
-  Json evidence{{"format", 1},
-                {"metric", to_string(importance.metric)},
-                {"rows", judged.rows()},
-                {"scores", scores_json(judged, importance.seed)},
-                {"importance", importance_json(importance)}};
+                          const ImportanceTask& importance,
+                          bool are_independent) {
+  const std::size_t floats = judged.rows() * std::max<std::size_t>(judged.class_count, 1);
+  Json evidence{
+      {"format", 1},
+      {"metric", to_string(importance.metric)},
+      {"rows", judged.rows()},
+      {"scores",
+       scores_json(judged, importance.seed, are_independent && floats <= kIntervalFloatsMax)},
+      {"importance", importance_json(importance)}};
   if (judged.task == TaskKind::regression)
     add_numbers(judged, evidence);
   else

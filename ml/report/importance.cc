@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kPredictionsMax = 200'000;
 constexpr std::size_t kRowsMin = 100;
+constexpr std::size_t kRepeatsMax = 5;
 constexpr std::size_t kRowsMax = 2'000;
 constexpr std::size_t kFloatsMax = 4 << 20;
 
@@ -45,9 +46,14 @@ ColumnImportance summary(const std::string& name, const std::vector<double>& los
 
 }  // namespace
 
+std::size_t importance_repeats(std::size_t columns) {
+  return std::clamp<std::size_t>(
+      kPredictionsMax / (kRowsMin * std::max<std::size_t>(columns, 1)), 1, kRepeatsMax);
+}
+
 std::size_t importance_rows(std::size_t rows, std::size_t columns, std::size_t width) {
   const std::size_t by_work =
-      kPredictionsMax / (kImportanceRepeats * std::max<std::size_t>(columns, 1));
+      kPredictionsMax / (importance_repeats(columns) * std::max<std::size_t>(columns, 1));
   const std::size_t by_memory =
       std::max<std::size_t>(kFloatsMax / std::max<std::size_t>(width, 1), 1);
   return std::min({rows, std::clamp(by_work, kRowsMin, kRowsMax), by_memory});
@@ -61,7 +67,7 @@ std::vector<ColumnImportance> importance_of(ImportanceTask task) {
   Matrix changed = task.rows;
   for (const ColumnPlace& column : task.columns) {
     std::vector<double> losses;
-    for (std::size_t i = 0; i < kImportanceRepeats; ++i) {
+    for (std::size_t i = 0; i < importance_repeats(task.columns.size()); ++i) {
       deal(task.rows, column, random, changed);
       losses.push_back(sign * (score_of(task, changed) - whole));
     }

@@ -40,9 +40,10 @@ struct ImportanceTask {
   std::uint64_t seed = 0;
 };
 
-inline constexpr std::size_t kImportanceRepeats = 5;
+/// How often each column is dealt out: five times, of very many less often.
+std::size_t importance_repeats(std::size_t columns);
 
-/// Of how many rows: so that all is a few hundred thousand predictions, and 16 MB.
+/// Of how many rows: so that all is a few hundred thousand predictions, and the rows 16 MB.
 std::size_t importance_rows(std::size_t rows, std::size_t columns, std::size_t width);
 
 /// The most important first.

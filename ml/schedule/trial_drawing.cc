@@ -162,9 +162,11 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
     const std::size_t behind = k >= study.spec.parallelism ? k - study.spec.parallelism + 1 : 0;
     const std::size_t known = STARLING_MUTANT(214) ? final_prefix : behind;
     const auto number = static_cast<std::uint32_t>(k);
-    auto params = k < study.spec.initial.size()
-                      ? study.spec.initial[k]
-                      : draw(study.spec.seed, number, *space, std::span{seen}.first(known));
+    const auto& given = study.spec.initial;
+    auto params =
+        k < given.size()
+            ? given[k]
+            : draw(study.spec.seed, number, *space, std::span{seen}.first(known), {}, given.size());
     bytes += bytes_of(params);
     const std::uint64_t estimate_mb = (*predicts)(params);
     for (; learns && learnt < known; ++learnt)

@@ -145,6 +145,12 @@ std::string family_of(const Params& params) {
   return named == nullptr ? "mlp" : *named;
 }
 
+std::string family_told_by(const Params& params) {
+  for (const auto& [name, value] : params)
+    if (const auto family = family_named_by(name)) return *family;
+  return "mlp";
+}
+
 TrainingEngine engine_of(const Params& params) {
   const auto spec = family_spec_from(params);
   const auto* network = spec ? std::get_if<MlpSpec>(&*spec) : nullptr;

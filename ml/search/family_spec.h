@@ -28,6 +28,9 @@ Result<FamilySpec> family_spec_from(const Params& params);
 /// Its name; "mlp" where the parameters do not say.
 std::string family_of(const Params& params);
 
+/// The family whose parameters are named; "mlp" if there are none.
+std::string family_told_by(const Params& params);
+
 /// Which program a trial needs. Parameters that are none need the native one, which refuses them.
 TrainingEngine engine_of(const Params& params);
 

@@ -189,16 +189,16 @@ Params default_params() {
 std::vector<Params> default_portfolio() {
   Params network = default_params();
   network["family"] = "mlp";
-  return {{{"family", "baseline"}},
-          {{"family", "linear"}, {"linear.l2", 1e-3}, {"encode.numbers", "robust"}},
-          {{"family", "xgboost"},
+  return {{{"family", "xgboost"},
            {"xgb.learning_rate", 0.05},
            {"xgb.max_depth", std::int64_t{6}},
            {"xgb.min_child_weight", 2.0},
            {"xgb.subsample", 0.7},
            {"xgb.colsample_bylevel", 0.9},
            {"xgb.reg_lambda", 1.0}},
-          std::move(network)};
+          std::move(network),
+          {{"family", "linear"}, {"linear.l2", 1e-3}, {"encode.numbers", "robust"}},
+          {{"family", "baseline"}}};
 }
 
 }  // namespace starling::ml

@@ -43,8 +43,8 @@ SearchSpace families_space(std::span<const std::string> families, std::size_t nu
 /// A good first network of `default_space()`.
 Params default_params();
 
-/// A good first trial of each family, the quickest first. Trees: XGB-TD of Holzmüller et al.,
-/// "Better by Default" (2024).
+/// A good first trial of each family, the best first: a study may have one trial only. Trees:
+/// XGB-TD of Holzmüller et al., "Better by Default" (2024).
 std::vector<Params> default_portfolio();
 
 }  // namespace starling::ml

@@ -15,7 +15,7 @@ using Kind = Distribution::Kind;
 using State = Observation::State;
 
 constexpr std::size_t kGoodTrialsMax = 25;
-constexpr int kDrawnAgainMax = 20;
+const std::string kFamily = "family";
 
 double random_number(const Distribution& parameter, Random& random) {
   if (parameter.kind == Kind::categorical)
@@ -191,7 +191,7 @@ void TpeDraw::draw_group(const Group& group) {
 
 /// Whether trials of the space may be of that family; those of one that names none are networks.
 bool has_family(const SearchSpace& space, const ParamValue& family) {
-  const Distribution* chosen = space.find("family");
+  const Distribution* chosen = space.find(kFamily);
   if (chosen == nullptr) return family == ParamValue{"mlp"};
   return chosen->kind == Kind::fixed
              ? chosen->value == family
@@ -200,7 +200,7 @@ bool has_family(const SearchSpace& space, const ParamValue& family) {
 
 /// A first trial as far as the space names its parameters, or nothing if they make no trial of it.
 std::optional<Params> as_trial_of(const SearchSpace& space, const Params& first) {
-  if (!has_family(space, first.at("family"))) return std::nullopt;
+  if (!has_family(space, first.at(kFamily))) return std::nullopt;
   Params params;
   for (const auto& [name, value] : first) {
     const Distribution* parameter = space.find(name);
@@ -208,6 +208,30 @@ std::optional<Params> as_trial_of(const SearchSpace& space, const Params& first)
   }
   if (params.empty() || !check_params(space, params)) return std::nullopt;
   return conform(space, std::move(params));
+}
+
+/// Whether trials of a family can differ in more than that.
+bool has_choices(const SearchSpace& space, const ParamValue& family) {
+  const Params alone{{kFamily, family}};
+  return std::ranges::any_of(space.parameters, [&](const auto& named) {
+    const auto& [name, parameter] = named;
+    return name != kFamily && parameter.kind != Kind::fixed && is_active(parameter, alone);
+  });
+}
+
+/// The space without families of which there is one trial only, which has been tried first: else
+/// that one would be drawn again and again, above all where nothing is to be learned. Nothing if
+/// all families, or none, are such.
+std::optional<SearchSpace> without_exhausted(const SearchSpace& space) {
+  const Distribution* chosen = space.find(kFamily);
+  if (chosen == nullptr || chosen->kind != Kind::categorical) return std::nullopt;
+  const auto is_exhausted = [&](const ParamValue& family) { return !has_choices(space, family); };
+  const auto exhausted = std::ranges::count_if(chosen->choices, is_exhausted);
+  if (exhausted == 0 || exhausted == std::ssize(chosen->choices)) return std::nullopt;
+  SearchSpace open = space;
+  for (auto& [name, parameter] : open.parameters)
+    if (name == kFamily) std::erase_if(parameter.choices, is_exhausted);
+  return open;
 }
 
 /// The first trials that make sense in the space.
@@ -245,19 +269,18 @@ Params draw(std::uint64_t study_seed,
             std::uint64_t trial_number,
             const SearchSpace& space,
             std::span<const Observation> observations,
-            const TpeOptions& options) {
+            const TpeOptions& options,
+            std::uint64_t given) {
   auto portfolio = portfolio_of(space);
-  if (trial_number < portfolio.size()) return std::move(portfolio[trial_number]);
-  const auto is_known = [&](const Params& params) {
-    return std::ranges::find(portfolio, params) != portfolio.end() ||
-           std::ranges::find(observations, params, &Observation::params) != observations.end();
-  };
+  const std::uint64_t own = trial_number - std::min<std::uint64_t>(given, trial_number);
+  if (own < portfolio.size()) return std::move(portfolio[own]);
   const std::uint64_t seed = mix_seeds(study_seed, trial_number);
-  Params params = sample_tpe(space, observations, seed, options);
-  Random random{seed};
-  for (int again = 0; again < kDrawnAgainMax && is_known(params); ++again)
-    params = sample_random(space, random);
-  return params;
+  const auto open = without_exhausted(space);
+  if (!open) return sample_tpe(space, observations, seed, options);
+  std::vector<Observation> of_open;
+  for (const Observation& trial : observations)
+    if (has_family(*open, trial.params.at(kFamily))) of_open.push_back(trial);
+  return sample_tpe(*open, of_open, seed, options);
 }
 
 std::size_t tpe_gamma(std::size_t finished) {

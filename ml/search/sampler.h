@@ -57,14 +57,15 @@ Params sample_tpe(const SearchSpace& space,
                   std::uint64_t seed,
                   const TpeOptions& options = {});
 
-/// Trial `trial_number` of a study: the first are those of `default_portfolio()` that fit the
-/// space, all others come from `sample_tpe` with a seed of their own. One that is there already is
-/// drawn again at random, a few times: a small space may have no other.
+/// Trial `trial_number` of a study whose first `given` ones a person gave: the next are those of
+/// `default_portfolio()` that fit the space, all others come from `sample_tpe` with a seed of their
+/// own. A family without parameters is tried in the portfolio only.
 Params draw(std::uint64_t study_seed,
             std::uint64_t trial_number,
             const SearchSpace& space,
             std::span<const Observation> observations,
-            const TpeOptions& options = {});
+            const TpeOptions& options = {},
+            std::uint64_t given = 0);
 
 /// The trials TPE wants more of and less of, each by trial number.
 struct TrialSplit {

@@ -202,7 +202,7 @@ Result<std::string> report_in(const std::filesystem::path& path) {
   if (!opened) return opened.error();
   const auto& [zip, manifest] = *opened;
   if (zip_name_locate(zip.get(), kReport, 0) < 0)
-    return Error{Errc::not_found, "this model has no report: it was made before there were any"};
+    return Error{Errc::not_found, "this model has no report"};
   auto report = read_part(zip.get(), path, kReport);
   if (!report) return report;
   if (auto checked = check_part(manifest, path, kReport, *report); !checked) return checked.error();

@@ -269,7 +269,7 @@ using CommandBody = std::variant<AddToken,
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 9;
+inline constexpr std::uint32_t kFeatureLevel = 10;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);
@@ -302,6 +302,8 @@ inline Outcome refused(Errc code, std::string sentence) {
 inline constexpr std::uint32_t kQueuesLevel = 7;  ///< nodes have queues, ends of attempts causes
 
 inline constexpr std::uint32_t kMovesLevel = 8;  ///< running trials move
+
+inline constexpr std::uint32_t kFamiliesLevel = 10;  ///< linear models and the baseline
 
 inline constexpr std::uint32_t kOutsideLevel = 9;  ///< outside programs ask for trials
 

@@ -193,9 +193,18 @@ Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
   return {};
 }
 
+/// Of which family a set of parameters is may be told by their names alone.
+std::vector<Params> with_families(const SearchSpace& space, std::vector<Params> initial) {
+  for (Params& params : initial)
+    if (space.find("family") != nullptr && !params.contains("family"))
+      params["family"] = family_told_by(params);
+  return initial;
+}
+
 Result<> set_space(const StudyRequest& request, const SearchSpace& space, StudySpec& spec) {
-  if (auto ok = check_initial(spec, space, request.initial); !ok) return ok;
-  for (const Params& params : request.initial)
+  const auto initial = with_families(space, request.initial);
+  if (auto ok = check_initial(spec, space, initial); !ok) return ok;
+  for (const Params& params : initial)
     spec.initial.push_back(conform(space, params));
   spec.search_space_json = to_json(space);
   const auto complete = parse_search_space(spec.search_space_json);
@@ -231,8 +240,9 @@ Result<SearchSpace> space_of(const StudyRequest& request,
     if (auto ok = check_families(request); !ok) return ok.error();
     return families_space(request.families, numbers_in(profile, spec));
   }
+  const bool is_for_networks = request.engine && *request.engine != "native";
   const bool says_nothing =
-      !request.search_space_json && !request.search_space_name && !request.engine;
+      !request.search_space_json && !request.search_space_name && !is_for_networks;
   if (says_nothing) {
     const std::vector<std::string> all{kFamilyNames.begin(), kFamilyNames.end()};
     return families_space(all, numbers_in(profile, spec));

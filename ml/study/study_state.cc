@@ -172,6 +172,11 @@ bool is_of_level_7(const StudySpec& spec) {
 }
 
 /// Parameters and choices that workers of a lower feature level do not know.
+bool is_of_families_level(const StudySpec& spec) {
+  constexpr std::array kValues{"\"linear", "\"baseline\""};
+  return names_any(spec, kValues);
+}
+
 bool is_of_level_6(const StudySpec& spec) {
   constexpr std::array kParams{"\"mlp.width_",
                                "\"mlp.activation_",
@@ -234,6 +239,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
   }
   const auto* study = std::get_if<CreateStudy>(&body);
   if (study != nullptr && is_outside(study->spec)) return kOutsideLevel;
+  if (study != nullptr && is_of_families_level(study->spec)) return kFamiliesLevel;
   if (study != nullptr && is_of_level_7(study->spec)) return kQueuesLevel;
   if (study != nullptr && is_of_level_6(study->spec)) return 6;
   if (study != nullptr && is_of_level_5(study->spec)) return 5;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
 
 namespace starling::ml {
 namespace {
@@ -46,7 +47,10 @@ std::string final_evidence(const WorkTask& task,
                            const std::string& model,
                            Engine& engine) {
   const auto path = std::filesystem::path{task.work_dir} / "evidence.model";
-  std::ofstream(path, std::ios::binary) << model;
+  std::ofstream file(path, std::ios::binary);
+  file << model;
+  file.close();
+  if (!file) throw std::runtime_error("there is no room for a copy of the model");
   const std::shared_ptr<ServedModel> served = engine.load(path.string());
   const TrialRound& round = data.rounds.front();
   ImportanceTask importance;
@@ -58,7 +62,9 @@ std::string final_evidence(const WorkTask& task,
     return served->predict(rows, columns);
   };
   take_rows(round.judge_features, outcome, importance);
-  return evidence_json(outcome, round.encoder.target().classes, importance);
+  const SplitMethod method = task.split.method;
+  const bool is_independent = method != SplitMethod::group && method != SplitMethod::time;
+  return evidence_json(outcome, round.encoder.target().classes, importance, is_independent);
 }
 
 }  // namespace starling::ml

@@ -170,22 +170,27 @@ TEST(Importance, LooksAtAsManyRowsAsItCanAfford) {
   EXPECT_EQ(importance_rows(100'000, 100, 100), 400U);
   EXPECT_EQ(importance_rows(100'000, 5'000, 5'000), 100U);
   EXPECT_EQ(importance_rows(100'000, 10, 1 << 20), 4U);
+  EXPECT_EQ(importance_repeats(10), 5U);
+  EXPECT_EQ(importance_repeats(1'000), 2U);
+  EXPECT_EQ(importance_repeats(5'000), 1U);
 }
 
 TEST(EvidenceJson, HasWhatItsTaskHas) {
   const ImportanceTask task = importance_task();
   const auto of_numbers =
-      nlohmann::json::parse(evidence_json(numbers({1, 2, 3}, {1.1, 2.1, 2.8}), {}, task));
+      nlohmann::json::parse(evidence_json(numbers({1, 2, 3}, {1.1, 2.1, 2.8}), {}, task, true));
   EXPECT_EQ(of_numbers["format"], 1);
   EXPECT_EQ(of_numbers["rows"], 3);
   EXPECT_EQ(of_numbers["importance"]["columns"][0]["name"], "much");
   EXPECT_TRUE(of_numbers["scores"].contains("mae"));
   EXPECT_TRUE(of_numbers.contains("residuals"));
   EXPECT_FALSE(of_numbers.contains("confusion"));
-  const auto of_classes =
-      nlohmann::json::parse(evidence_json(two_classes({0, 1}, {0.1, 0.9}), {"no", "yes"}, task));
+  const auto of_classes = nlohmann::json::parse(
+      evidence_json(two_classes({0, 1}, {0.1, 0.9}), {"no", "yes"}, task, false));
   EXPECT_EQ(of_classes["classes"], (nlohmann::json{"no", "yes"}));
   EXPECT_TRUE(of_classes.contains("roc"));
+  EXPECT_TRUE(of_numbers["scores"]["mae"].contains("low"));
+  EXPECT_FALSE(of_classes["scores"]["accuracy"].contains("low")) << "rows lean on each other";
   EXPECT_FALSE(of_classes.contains("points"));
 }
 

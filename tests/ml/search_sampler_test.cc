@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace starling::ml {
 namespace {
@@ -177,43 +178,68 @@ TEST(Draw, StaysTheSameAcrossVersions) {
       "mlp.weight_decay=5.750052293e-05 mlp.width=42 ");
 }
 
-TEST(Draw, BeginsWithAGoodTrialOfEachFamily) {
-  const std::vector<std::string> all{kFamilyNames.begin(), kFamilyNames.end()};
-  const SearchSpace space = families_space(all, 1);
-  const auto portfolio = default_portfolio();
-  ASSERT_EQ(portfolio.size(), all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const Params first = draw(9, i, space, {});
-    EXPECT_EQ(family_of(first), all[i]);
-    EXPECT_EQ(first, portfolio[i]);
-    EXPECT_TRUE(family_spec_from(first));
-  }
-  EXPECT_NE(draw(9, 4, space, {}), portfolio[3]);
-
-  const std::vector<std::string> two{"linear", "xgboost"};
-  EXPECT_EQ(family_of(draw(9, 0, families_space(two, 1), {})), "linear");
-  EXPECT_EQ(family_of(draw(9, 1, families_space(two, 1), {})), "xgboost");
-  const std::vector<std::string> one{"xgboost"};
-  EXPECT_EQ(draw(9, 0, families_space(one, 1), {}).at("xgb.max_depth"),
-            ParamValue{std::int64_t{6}});
-  EXPECT_NE(draw(9, 1, families_space(one, 1), {}), draw(9, 0, families_space(one, 1), {}));
+SearchSpace all_families() {
+  return families_space(std::vector<std::string>{kFamilyNames.begin(), kFamilyNames.end()}, 1);
 }
 
-TEST(Draw, RepeatsATrialOnlyWhereThereIsNoOther) {
-  const std::vector<std::string> two{"baseline", "linear"};
-  const SearchSpace space = families_space(two, 1);
+TEST(Draw, BeginsWithAGoodTrialOfEachFamily) {
+  const SearchSpace space = all_families();
+  const auto portfolio = default_portfolio();
+  ASSERT_EQ(portfolio.size(), kFamilyNames.size());
+  std::set<std::string> families;
+  for (std::size_t i = 0; i < portfolio.size(); ++i) {
+    const Params first = draw(9, i, space, {});
+    EXPECT_EQ(first, portfolio[i]);
+    EXPECT_TRUE(family_spec_from(first));
+    families.insert(family_of(first));
+    EXPECT_EQ(draw(9, i + 3, space, {}, {}, 3), first) << "after three that were given";
+  }
+  EXPECT_EQ(families.size(), kFamilyNames.size());
+  EXPECT_EQ(family_of(portfolio[0]), "xgboost") << "a study of one trial has a good model";
+
+  const std::vector<std::string> two{"linear", "xgboost"};
+  EXPECT_EQ(family_of(draw(9, 0, families_space(two, 1), {})), "xgboost");
+  EXPECT_EQ(family_of(draw(9, 1, families_space(two, 1), {})), "linear");
+  const SearchSpace one = families_space(std::vector<std::string>{"xgboost"}, 1);
+  EXPECT_EQ(draw(9, 0, one, {}).at("xgb.max_depth"), ParamValue{std::int64_t{6}});
+  EXPECT_NE(draw(9, 1, one, {}), draw(9, 0, one, {}));
+}
+
+/// A whole study in which one family is better than the others, and what does best in it is known.
+std::vector<Params> study_where_best(const std::string& best, std::size_t count) {
+  const SearchSpace space = all_families();
   std::vector<Observation> trials;
-  for (std::uint64_t number = 0; number < 12; ++number) {
-    const Params params = draw(9, number, space, trials);
-    EXPECT_EQ(std::ranges::find(trials, params, &Observation::params), trials.end()) << number;
-    EXPECT_EQ(family_of(params), number == 0 ? "baseline" : "linear");
+  std::vector<Params> drawn;
+  for (std::uint64_t number = 0; number < count; ++number) {
     Observation& trial = trials.emplace_back();
     trial.number = number;
-    trial.params = params;
-    trial.value = 1;
+    trial.params = draw(3, number, space, std::span{trials}.first(number));
+    const std::string family = family_of(trial.params);
+    trial.value = family == best ? 1 : family == "baseline" ? 3 : 2;
+    if (family == "xgboost")
+      *trial.value += std::abs(std::get<double>(trial.params.at("xgb.subsample")) - 0.9);
+    drawn.push_back(trial.params);
   }
-  const std::vector<std::string> one{"baseline"};
-  EXPECT_EQ(family_of(draw(9, 3, families_space(one, 1), {})), "baseline");
+  return drawn;
+}
+
+TEST(Draw, KeepsToTheFamilyThatIsBestAndTriesTheBaselineOnce) {
+  for (const char* best : {"xgboost", "mlp", "linear"}) {
+    const auto drawn = study_where_best(best, 60);
+    const auto of = [&](const std::string& family) {
+      return std::ranges::count(drawn, family, [](const Params& p) { return family_of(p); });
+    };
+    EXPECT_GT(of(best), 30) << best;
+    EXPECT_EQ(of("baseline"), 1) << best;
+  }
+  const auto trees = study_where_best("xgboost", 60);
+  double late = 0;
+  for (std::size_t i = 40; i < 60; ++i)
+    if (family_of(trees[i]) == "xgboost")
+      late += std::abs(std::get<double>(trees[i].at("xgb.subsample")) - 0.9) / 20;
+  EXPECT_LT(late, 0.12) << "its parameters are learned, too: by chance 0.17";
+  EXPECT_EQ(family_of(draw(9, 3, families_space(std::vector<std::string>{"baseline"}, 1), {})),
+            "baseline");
 }
 
 TEST(FamiliesSpace, GivesEachFamilyItsOwnParametersOnly) {

@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -150,6 +151,10 @@ class ClientTest(unittest.TestCase):
         self.assertTrue(said.index.equals(frame.index))
         self.assertGreater(said.corr(frame["charges"]), 0.8)
         self.assertIsInstance(study.leaderboard(), pandas.DataFrame)
+        frame["bmi"] *= 1e-13
+        tiny = self.swarm.fit(frame, "charges", **QUICK)
+        self.assertEqual(list(tiny.predict(frame)), tiny.predict(frame.to_dict("records")))
+        self.assertGreater(tiny.predict(frame).nunique(), 300)
         chances = self.swarm.fit(frame, "smoker", **QUICK).predict_proba(frame)
         self.assertTrue(chances.index.equals(frame.index))
         self.assertAlmostEqual(float(chances.iloc[0].sum()), 1, 5)
@@ -178,7 +183,7 @@ class ClientTest(unittest.TestCase):
 
         def objective(x, kind, trial):
             calls.append(trial.number)
-            if len(calls) == 3:
+            if trial.number == 2:
                 raise ValueError("no license")
             trial.report(1, x)
             return (x - 2) ** 2 + (1 if kind == "b" else 0)
@@ -214,6 +219,48 @@ class ClientTest(unittest.TestCase):
         trial.tell(trial.params["x"])
         self.assertEqual(study.wait(quiet=True).best["value"], trial.params["x"])
         self.assertIsNone(study.ask())
+
+    def test_what_was_lost_or_cancelled_ends_nothing_else(self):
+        space = {"x": {"type": "float", "low": 0, "high": 1}}
+        slow = []
+
+        def objective(x, trial):
+            if trial.number == 0 and not slow:
+                slow.append(trial.number)
+                time.sleep(3)  # the lease ends, and somebody else gets it
+            return x
+
+        study = self.swarm.minimize(objective, space, trials=4, parallel=2, lease_s=1)
+        self.assertEqual({trial["state"] for trial in study.trials()}, {"completed"})
+        self.assertEqual(len(study.trials()), 4)
+
+        def cancelling(x):
+            study.cancel()
+            return x
+
+        study = self.swarm.create_study({"task": "outside", "search_space": space, "trials": 9})
+        study.work(cancelling)
+        self.assertEqual(study.status, "cancelled")
+
+    def test_a_report_that_is_no_number_advises_to_give_up(self):
+        def objective(x, trial):
+            if trial.report(1, float("nan")):
+                raise starling.GiveUp(float("nan"))
+            return x
+
+        study = self.swarm.minimize(objective, {"x": {"type": "float", "low": 0, "high": 1}},
+                                    trials=2)
+        self.assertEqual({trial["state"] for trial in study.trials()}, {"pruned"})
+
+    def test_a_node_that_hangs_costs_a_third_of_the_patience(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            swarm = starling.connect(f"http://127.0.0.1:{silent.getsockname()[1]}",
+                                     token_file=self.nodes.token_file, patience=3)
+            swarm._urls.append(self.url)
+            self.assertTrue(swarm.members())
+            with self.assertRaises(starling.NoAnswer):
+                swarm._urls = swarm._urls[-1:] * 2
+                swarm.members()
 
     def test_a_value_that_is_none_fails_its_trial(self):
         study = self.swarm.minimize(lambda x: float("nan"),

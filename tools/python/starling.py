@@ -59,7 +59,8 @@ def connect(url=None, token=None, token_file=None, patience=30.0):
     """The swarm that the node at `url` belongs to. Nothing is asked yet.
 
     token, token_file: one of them, or neither for nodes without authentication.
-    patience: seconds that a call may take over all members.
+    patience: seconds that a call may take over all members; a node that takes a third of it without
+    a word is left for the next one.
     """
     url = url or os.environ.get("STARLING_URL", "http://127.0.0.1:8400")
     if token is None and token_file is None:
@@ -183,9 +184,13 @@ class Swarm:
         until = time.monotonic() + patience
         why = "it was not asked"
         while True:
-            for url in self._members():
+            members = self._members()
+            for url in members:
+                left = min(until - time.monotonic(), patience / min(len(members), 3))
+                if left <= 0:
+                    break
                 try:
-                    answer = self._ask(url + path, method, headers, body, patience, raw)
+                    answer = self._ask(url + path, method, headers, body, left, raw)
                     self._prefer(url)
                     return answer
                 except StarlingError as error:
@@ -352,7 +357,7 @@ class Study:
         try:
             given = self._swarm._call("POST", self._path + "/ask",
                                       {"lease_s": lease_s, "wait_s": wait_s},
-                                      patience=self._swarm._patience + wait_s)
+                                      patience=self._swarm._patience + 3 * wait_s)
         except StarlingError as error:
             if error.status != 409:
                 raise
@@ -408,18 +413,34 @@ class Trial:
 
     def give_up(self, value=None):
         """As `report` advised."""
-        return self._say({"state": "pruned", **({} if value is None else {"value": float(value)})})
+        known = value is not None and math.isfinite(value)
+        return self._say({"state": "pruned", **({"value": float(value)} if known else {})})
 
     def report(self, step, value):
-        """How far it has come. True: others were better by then, it had better give up."""
+        """How far it has come. True: others were better by then, it had better give up.
+
+        A value that is no number is not reported: there is nothing to be hoped for.
+        """
+        if not math.isfinite(value):
+            return True
         return self._say({"step": int(step), "value": float(value)})["should_prune"]
 
     def compute(self, objective, wants_trial=False):
         more = {"trial": self} if wants_trial else {}
         try:
+            return self._end(objective, more)
+        except StarlingError as error:
+            if error.status != 409:
+                raise
+            return None  # it is somebody else's by now, or the study was cancelled
+
+    def _end(self, objective, more):
+        try:
             value = float(objective(**self.params, **more))
         except GiveUp as pruned:
             return self.give_up(pruned.value)
+        except StarlingError:
+            raise  # of a report: not the objective's failure
         except Exception as error:  # pylint: disable=broad-except; the study says what it was
             return self.fail(f"{type(error).__name__}: {error}")
         return self.tell(value) if math.isfinite(value) else self.fail(f"it returned {value}")
@@ -468,8 +489,8 @@ def _csv_of(table):
 
 
 def _records_of(rows):
-    if _is_frame(rows):
-        return json.loads(rows.to_json(orient="records", date_format="iso"))
+    if _is_frame(rows):  # to_json would round
+        rows = rows.to_dict("records")
     if isinstance(rows, dict):
         raise TypeError("rows is a list of dicts; for one row: [row]")
     return [{name: _plain(value) for name, value in row.items()} for row in rows]
@@ -478,7 +499,12 @@ def _records_of(rows):
 def _plain(value):
     """As JSON has it: NumPy's numbers too, and what is none as missing."""
     value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, (bool, int, str)) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return None if text in ("NaT", "<NA>") else text
 
 
 def _like(rows, said):
@@ -513,7 +539,9 @@ class _opened:
         if isinstance(self._body, pathlib.Path):
             self._file = self._body.open("rb")
             return self._file, os.fstat(self._file.fileno()).st_size
-        data = self._body if isinstance(self._body, bytes) else json.dumps(self._body).encode()
+        data = self._body
+        if not isinstance(data, bytes):
+            data = json.dumps(data, allow_nan=False).encode()
         return data, None
 
     def __exit__(self, *_):

@@ -120,7 +120,7 @@ std::uint32_t slots_of(const SwarmStatus& swarm) {
 
 /// `is_unknown`: a data set that it names is not known here.
 Result<ml::StudySpec> planned(const Call& call, const Json& body, bool& is_unknown) {
-  const auto request = study_request_from(body);
+  auto request = study_request_from(body);
   if (!request) return request.error();
   if (request->task == ml::kOutsideTask)
     return ml::complete_outside_spec(*request, slots_of(call.node().swarm()));
@@ -134,6 +134,10 @@ Result<ml::StudySpec> planned(const Call& call, const Json& body, bool& is_unkno
     is_unknown = is_unknown || !found;
     return found;
   };
+  const bool knows_families = ml::feature_level(*call.node().state()) >= ml::kFamiliesLevel;
+  if (!knows_families && !request->search_space_json && !request->search_space_name &&
+      request->families.empty())
+    request->search_space_name = "default";  // as before there were other families
   return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()), find);
 }
 

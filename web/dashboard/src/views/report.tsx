@@ -22,7 +22,7 @@ type Point = [number, number];
 interface Evidence {
   metric: string;
   rows: number;
-  scores: Record<string, { value: number; low: number; high: number }>;
+  scores: Record<string, { value: number; low?: number; high?: number }>;
   importance: {
     metric: string;
     rows: number;
@@ -116,13 +116,17 @@ function Scores({ evidence }: { evidence: Evidence }) {
               <th scope="row">{metricLabel(name)}</th>
               <td class="num">{formatNumber(score.value)}</td>
               <td class="num quiet">
-                {formatNumber(score.low)} to {formatNumber(score.high)}
+                {score.low !== undefined &&
+                  `${formatNumber(score.low)} to ${formatNumber(score.high)}`}
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-      <p class="hint">Nine in ten samples of so many rows would score within the range.</p>
+      <p class="hint">
+        Nine in ten samples of so many rows would score within the range, if rows are independent of
+        each other. There is none for rows that were divided by group or time.
+      </p>
     </>
   );
 }

@@ -91,7 +91,9 @@ export function StudyPage({ id }: { id: string }) {
           <BestCard study={known} />
         </div>
       </div>
-      {known.result?.model && <ReportCards study={known} />}
+      {known.result?.model && (
+        <ReportCards key={known.result.model.version} study={known} />
+      )}
       <section class="card flush">
         <h2>Trials</h2>
         {read.error !== null && <Problem error={read.error} retry={read.reload} />}
