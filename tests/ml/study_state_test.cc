@@ -67,11 +67,21 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(PauseStudy{}), 7U);
   EXPECT_EQ(feature_level_of(ExtendStudy{}), 7U);
   EXPECT_EQ(feature_level_of(AskTrial{}), 9U);
-  EXPECT_EQ(kFeatureLevel, 9U);
+  EXPECT_EQ(kFeatureLevel, 10U);
   CreateStudy study;
   EXPECT_EQ(feature_level_of(study), 1U);
   study.spec.task = kOutsideTask;
   EXPECT_EQ(feature_level_of(study), 9U);
+  CreateStudy of_families;
+  of_families.spec.search_space_json =
+      to_json(families_space(std::vector<std::string>{"xgboost", "mlp"}, 1));
+  EXPECT_EQ(feature_level_of(of_families), 5U);
+  of_families.spec.search_space_json =
+      to_json(families_space(std::vector<std::string>{"linear", "xgboost"}, 1));
+  EXPECT_EQ(feature_level_of(of_families), 10U);
+  of_families.spec.search_space_json =
+      to_json(families_space(std::vector<std::string>{"baseline"}, 1));
+  EXPECT_EQ(feature_level_of(of_families), 10U);
   study.spec.task = "regression";
   study.spec.split.method = SplitMethod::kfold;
   EXPECT_EQ(feature_level_of(study), 4U);
