@@ -70,6 +70,8 @@ class Swarm:
         dataset = known.get(name) or self.client(
             f"/api/v1/datasets?name={name}", pathlib.Path(file).read_bytes(), "text/csv")["id"]
         request = {"dataset": dataset, "target": target, **fields}
+        if not fields.keys() & {"search_space", "engine"}:
+            request["families"] = ["mlp"]  # trials of about one length
         study = self.client("/api/v1/studies", json.dumps(request).encode())["id"]
         path = f"/api/v1/studies/{study}"
         self.chaos.Chaos.wait(
