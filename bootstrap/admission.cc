@@ -6,6 +6,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace starling::bootstrap {
 namespace {
 
@@ -57,6 +59,11 @@ void Admission::stop() {
   alarm_.cancel();
 }
 
+void Admission::wake() {
+  is_woken_ = true;
+  alarm_.cancel();
+}
+
 asio::awaitable<void> Admission::stay(std::string name) {
   bool is_admitted = false;
   int rounds_alone = 0;
@@ -70,8 +77,11 @@ asio::awaitable<void> Admission::stay(std::string name) {
     rounds_alone = is_cut_off ? rounds_alone + 1 : 0;
     if (rounds_alone >= kRoundsAlone) co_await ask_for_keys(name);
     if (is_stopped_) co_return;
-    alarm_.expires_after(kPause);
-    co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!std::exchange(is_woken_, false)) {
+      alarm_.expires_after(kPause);
+      co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
+      is_woken_ = false;
+    }
   }
 }
 

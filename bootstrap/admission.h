@@ -40,6 +40,9 @@ class Admission {
   /// Runs until `stop`. `name`: this node's.
   asio::awaitable<void> stay(std::string name);
 
+  /// It leads now, and so can let itself in.
+  void wake();
+
   void stop();
 
  private:
@@ -50,6 +53,7 @@ class Admission {
   Parts parts_;
   Logger log_;
   asio::steady_timer alarm_;
+  bool is_woken_ = false;
   bool is_stopped_ = false;
 };
 

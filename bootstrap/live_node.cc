@@ -80,6 +80,10 @@ web::SwarmStatus LiveNode::swarm() const {
             ? "one copy of the state decides: with three members the swarm survives losing one"
             : "one copy of the state decides until the new members have caught up");
   }
+  if (raft.changing_voters) {
+    status.notes.push_back(
+        "the voters are changing: until that is committed, those before decide as well");
+  }
   if (!raft.leader) status.notes.push_back(why_no_leader(raft, status.members));
   if (auto warning = parts_.other_swarm.warning(mono_now()))
     status.notes.push_back(std::move(*warning));
@@ -99,6 +103,10 @@ Result<> LiveNode::ready() const {
   if (raft.applied < raft.commit)
     return Error{Errc::unavailable,
                  fmt::format("applied {} of {} entries", raft.applied.value, raft.commit.value)};
+  // Else the first study of a new swarm would be planned as one of an old version.
+  const bool is_alone = raft.voters.size() == 1 && raft.learners.empty();
+  if (is_alone && ml::feature_level(*state()) == 1)
+    return Error{Errc::unavailable, "a new swarm settles what its members understand"};
   return {};
 }
 

@@ -428,6 +428,9 @@ Result<> RunningNode::start_member(SwarmId swarm) {
                status.term.value,
                status.leader ? status.leader->hex() : "none");
     work_->wake_planning();
+    if (status.role != consensus::Role::leader) return;
+    admission_->wake();
+    voters_->wake();
   });
   group_->start();
   blob_sync_->start();

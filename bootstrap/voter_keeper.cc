@@ -54,9 +54,17 @@ asio::awaitable<void> VoterKeeper::run() {
   while (!is_stopped_) {
     co_await one_look();
     if (is_stopped_) co_return;
-    alarm_.expires_after(kLookEvery);
-    co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!std::exchange(is_woken_, false)) {
+      alarm_.expires_after(kLookEvery);
+      co_await alarm_.async_wait(asio::as_tuple(asio::use_awaitable));
+      is_woken_ = false;
+    }
   }
+}
+
+void VoterKeeper::wake() {
+  is_woken_ = true;
+  alarm_.cancel();
 }
 
 /// Whoever was short of space needs more than a little of it to count as fit again.

@@ -32,6 +32,9 @@ class VoterKeeper {
   void start();
   void stop();
 
+  /// This node may lead now: what is to be decided is decided at once.
+  void wake();
+
  private:
   asio::awaitable<void> run();
 
@@ -59,6 +62,7 @@ class VoterKeeper {
   VoterPlan plan_;
   Term plan_term_;  ///< what an earlier leadership saw is forgotten
   MonoTime hand_over_at_{0};
+  bool is_woken_ = false;
   bool is_stopped_ = false;
 };
 

@@ -1,10 +1,13 @@
 #include "bootstrap/client/commands.h"
 #include "bootstrap/client/report_text.h"
+#include "bootstrap/client/temporary_folder.h"
+#include "ml/export/c_source.h"
 
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <fstream>
 
 namespace starling::bootstrap {
 namespace {
@@ -15,6 +18,11 @@ struct ModelOptions : ClientOptions {
 
 struct DownloadOptions : ModelOptions {
   std::uint64_t version = 0;
+  std::string out;
+};
+
+struct ExportOptions : ClientOptions {
+  std::string file;
   std::string out;
 };
 
@@ -67,6 +75,33 @@ Ending download_model(const DownloadOptions& options) {
   return kDone;
 }
 
+/// Needs no node.
+Ending export_model(const ExportOptions& options) {
+  const auto folder = TemporaryFolder::make();
+  if (!folder) return folder.error();
+  const auto artifact = ml::open_artifact(options.file, (*folder)->path());
+  if (!artifact) return artifact.error();
+  const auto source = ml::c_source(*artifact);
+  if (!source) return source.error();
+  const std::filesystem::path out = options.out.empty()
+                                        ? std::filesystem::path{options.file}.stem().string() + ".c"
+                                        : options.out;
+  std::ofstream file(out, std::ios::binary | std::ios::trunc);
+  file << *source;
+  file.close();
+  if (!file) return Error{Errc::io, fmt::format("{} cannot be written", out.string())};
+  if (options.json)
+    print_json({{"file", out.string()}, {"bytes", source->size()}});
+  else
+    Screen(stdout).say(
+        fmt::format("{} is in {} ({}): compile it with any C compiler, and call "
+                    "starling_predict",
+                    options.file,
+                    out.string(),
+                    bytes_text(source->size())));
+  return kDone;
+}
+
 void declare_model(CLI::App& command, ModelOptions& options) {
   command.add_option("MODEL", options.model, "Name of the model")->required();
 }
@@ -101,6 +136,18 @@ void add_model_commands(CLI::App& app, Chosen& chosen) {
         command.add_option("--version", options.version, "Version (default: the latest)")
             ->check(CLI::PositiveNumber);
         command.add_option("--out", options.out, "File to write (default: MODEL.starling.zip)");
+      });
+  add_command<ExportOptions>(
+      *models,
+      "export",
+      "Write a model's file as one file of C that needs no library",
+      "For trees and networks of up to 4 MB of text; needs no node.\n"
+      "Example: starling model export insurance.starling.zip --out insurance.c",
+      chosen,
+      export_model,
+      [](CLI::App& command, ExportOptions& options) {
+        command.add_option("FILE", options.file, "A downloaded model file")->required();
+        command.add_option("--out", options.out, "File to write (default: FILE.c)");
       });
 }
 

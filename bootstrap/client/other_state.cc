@@ -60,6 +60,7 @@ Result<OtherState> OtherState::read(const ml::BackupSource& source) {
 Result<> OtherState::take(std::string_view key, std::string_view value, RowsOfStudies& rows) {
   if (key.starts_with(ml::keys::kDatasets)) return take_dataset(key, value);
   if (key.starts_with(ml::keys::kStudies)) return take_study(key, value);
+  if (key.starts_with("trial/") && ml::keys::is_fit(key)) return {};  // a bag is begun anew
   if (key.starts_with("trial/") || key.starts_with("curve/")) {
     Rows& of_study = rows[study_of(key)];
     of_study.pairs.push_back(pair_of(key, value));

@@ -143,6 +143,23 @@ std::string metrics_text(const Json& metrics, const std::string& first, const Te
   return text;
 }
 
+std::string decision_text(const Json& decision) {
+  return fmt::format("{}: {} ({})",
+                     printable(text_field(decision, "what")),
+                     printable(text_field(decision, "choice")),
+                     printable(text_field(decision, "reason")));
+}
+
+/// What is done of the final model.
+std::string final_note(const Json& study) {
+  const Json& job = field(study, "final");
+  const std::size_t fits = count_field(job, "fits");
+  if (fits == 0) return "training the final model";
+  const std::size_t done = count_field(job, "fits_done");
+  return done < fits ? fmt::format("training the best on folds, {} of {}", done, fits)
+                     : "putting the final model together";
+}
+
 Progress study_progress(const Json& study, double seconds) {
   const Json& trials = field(study, "trials");
   Progress progress;
@@ -154,7 +171,7 @@ Progress study_progress(const Json& study, double seconds) {
   const Json& best = field(study, "best");
   if (field(best, "value").is_number())
     progress.best = text_field(study, "metric") + " " + value_text(field(best, "value"));
-  if (text_field(study, "status") == "finishing") progress.note = "training the final model";
+  if (text_field(study, "status") == "finishing") progress.note = final_note(study);
   const std::string waiting = text_field(study, "waiting_reason");
   if (!waiting.empty()) progress.note = waiting;
   return progress;

@@ -17,6 +17,9 @@ std::string leaderboard_text(const Json& study,
 /// "rmse 4,500.2 · r2 0.86", the study's own metric first.
 std::string metrics_text(const Json& metrics, const std::string& first, const TextStyle& style);
 
+/// "final: refit (an answer is to take 1 ms at most)": what nobody asked for in so many words.
+std::string decision_text(const Json& decision);
+
 /// What the bar of a study shows.
 Progress study_progress(const Json& study, double seconds);
 

@@ -4,6 +4,7 @@
 #include "bootstrap/client/report_text.h"
 #include "bootstrap/client/split_flags.h"
 #include "bootstrap/client/study_session.h"
+#include "ml/search/constraints.h"
 #include "ml/search/family_spec.h"
 #include "node/base/labels.h"
 
@@ -29,6 +30,10 @@ struct RunOptions : ClientOptions {
   std::vector<std::string> families;
   std::string space;
   std::string pruner;
+  std::string final_model;
+  bool is_interpretable = false;
+  double predict_ms = 0;
+  double model_mb = 0;
   std::string out;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> parallelism;
@@ -67,6 +72,10 @@ Json study_request(const RunOptions& options,
   if (!options.families.empty()) request["families"] = options.families;
   if (!options.space.empty()) request["search_space"] = options.space;
   if (!options.pruner.empty()) request["pruner"] = options.pruner;
+  if (!options.final_model.empty()) request["final"] = options.final_model;
+  if (options.is_interpretable) request["constraints"]["interpretable"] = true;
+  if (options.predict_ms > 0) request["constraints"]["predict_ms"] = options.predict_ms;
+  if (options.model_mb > 0) request["constraints"]["model_mb"] = options.model_mb;
   if (options.seed) request["seed"] = *options.seed;
   if (options.parallelism) request["parallelism"] = *options.parallelism;
   if (options.priority != 0) request["priority"] = options.priority;
@@ -132,6 +141,9 @@ Ending run_study(SwarmClient& swarm, const RunOptions& options, Screen& screen, 
                          printable(id),
                          plural_text(options.trials, "trial"),
                          printable(options.target)));
+  if (const auto planned = swarm.get("/api/v1/studies/" + url_encoded(id)))
+    for (const Json& decision : field(*planned, "decisions"))
+      screen.say("        " + decision_text(decision));
   const auto study = watch_study(swarm, id, screen);
   if (!study && was_interrupted() && !is_own_node)
     return Error{
@@ -211,7 +223,8 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
             ->check(CLI::Validator(check_duration, "TIME"));
         command.add_option("--metric",
                            options.metric,
-                           "What is best: rmse, mae, r2; log_loss, accuracy, f1, roc_auc, ...");
+                           "What is best: rmse, mae, r2, rmsle, mape, pinball; log_loss, accuracy, "
+                           "f1, mcc, roc_auc, pr_auc, brier, ...");
         command.add_option("--seed", options.seed, "Same seed, same result (default: 42)");
         command.add_option(
             "--name", options.name, "Name of dataset, study and model (default: the file's)");
@@ -232,7 +245,19 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
             ->check(CLI::Validator(check_label, "KEY=VALUE"))
             ->expected(1, static_cast<int>(kLabelsMax))
             ->allow_extra_args(false);
-        command.add_option("--use-case", options.use_case, "What the model is for, in a sentence");
+        command.add_option("--use-case",
+                           options.use_case,
+                           "What the model is for, in a sentence: \"small\", \"within 5 ms\" and "
+                           "\"auditors\" are understood");
+        command.add_flag("--interpretable",
+                         options.is_interpretable,
+                         "One model that can be read: linear, or a sum of shallow trees");
+        command.add_option("--predict-ms", options.predict_ms, "What an answer may take, at most")
+            ->check(CLI::Range(0.001, ml::kPredictMsMax));
+        command
+            .add_option(
+                "--model-mb", options.model_mb, "How large the model's file may be, at most")
+            ->check(CLI::Range(0.001, ml::kModelMbMax));
         command
             .add_option("--engine",
                         options.engine,
@@ -241,7 +266,8 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
         command
             .add_option("--families",
                         options.families,
-                        "What to try, of baseline, linear, xgboost, mlp (default: all)")
+                        "What to try, of baseline, linear, xgboost, mlp, realmlp, resnet, tabm "
+                        "(default: the first four)")
             ->delimiter(',')
             ->check(CLI::IsMember(ml::kFamilyNames));
         command
@@ -254,6 +280,13 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
                         options.pruner,
                         "asha: end trials early that go worse than three of four (default: none)")
             ->check(CLI::IsMember({"none", "asha"}));
+        command
+            .add_option(
+                "--final",
+                options.final_model,
+                "bag: blend the best, each trained on five folds (default); refit: train "
+                "the best once more, small and quick to ask; refit_all: on the test rows too")
+            ->check(CLI::IsMember({"bag", "refit", "refit_all"}));
         command.add_option("--out", options.out, "Model file (default: NAME.starling.zip)");
         add_split_flags(command, options.split);
         add_table_flags(command, options.table);

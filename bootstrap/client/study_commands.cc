@@ -22,6 +22,10 @@ struct ExtendOptions : StudyOptions {
   std::uint64_t trials = 0;
 };
 
+struct ReportOptions : StudyOptions {
+  std::string out;
+};
+
 struct TrialOptions : StudyOptions {
   std::uint64_t number = 0;
 };
@@ -194,6 +198,23 @@ Ending show_trial(const TrialOptions& options) {
   return kDone;
 }
 
+Ending save_report(const ReportOptions& options) {
+  auto swarm = client_of(options);
+  if (!swarm) return swarm.error();
+  const auto id = find_study_id(*swarm, options.study);
+  if (!id) return id.error();
+  const std::filesystem::path out =
+      options.out.empty() ? options.study + ".report.html" : options.out;
+  const auto done =
+      swarm->download(fmt::format("/api/v1/studies/{}/report.html", url_encoded(*id)), out);
+  if (!done) return done.error();
+  if (options.json)
+    print_json({{"study", *id}, {"file", out.string()}});
+  else
+    Screen(stdout).say(fmt::format("the report of study {} is in {}", *id, out.string()));
+  return kDone;
+}
+
 void declare_study(CLI::App& command, StudyOptions& options) {
   command.add_option("STUDY", options.study, "Id or name of the study")->required();
 }
@@ -267,6 +288,17 @@ void add_study_commands(CLI::App& app, Chosen& chosen) {
             ->required()
             ->check(CLI::Range(1, 10'000));
       });
+  add_command<ReportOptions>(*studies,
+                             "report",
+                             "Save what a study found as one page to read, print or send",
+                             "Example: starling study report insurance --out insurance.html",
+                             chosen,
+                             save_report,
+                             [](CLI::App& command, ReportOptions& options) {
+                               declare_study(command, options);
+                               command.add_option(
+                                   "--out", options.out, "File (default: STUDY.report.html)");
+                             });
   add_outside_commands(*studies, chosen);
   CLI::App* trials = add_group(app, "trial", "What a study tried");
   add_command<StudyOptions>(*trials,

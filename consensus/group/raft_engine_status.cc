@@ -27,7 +27,8 @@ void RaftEngine::update_status(bool in_full) {
   status_.commit = core_.commit();
   status_.applied = applied();
   if (is_recovered()) status_.recovering_to = {};
-  status_.changing_voters = core_.config().is_joint();
+  const bool is_committed = core_.log().configs().active_index() <= core_.commit();
+  status_.changing_voters = core_.config().is_joint() || !is_committed;
   status_.disk_stalled = core_.is_disk_stalled();
   status_.forgetful = core_.forgetful();
   const bool is_settled =

@@ -60,7 +60,7 @@ struct RaftStatus {
   LogIndex applied;
   std::set<NodeId> voters;  ///< both halves while a change is under way
   std::set<NodeId> learners;
-  bool changing_voters = false;
+  bool changing_voters = false;  ///< what `voters` says is not committed yet
   LogIndex recovering_to;     ///< until it is applied, the state may be older than before the start
   bool disk_stalled = false;  ///< A write has been waiting for the disk for seconds.
   std::set<NodeId> forgetful;      ///< on the leader: lost what they had acknowledged, do not count

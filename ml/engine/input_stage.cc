@@ -37,7 +37,7 @@ std::array<std::size_t, InputStage::kBuffers> InputStage::buffer_sizes() const {
   if (is_empty()) return sizes;
   const InputEmbedding& e = shape_.embedding;
   const std::size_t count = e.numbers.size();
-  const bool has_members = shape_.members > 1;
+  const bool has_members = shape_.has_scales();
   const bool learns_waves = is_training_ && e.kind == NumberEmbedding::periodic && count > 0;
   sizes[numbers] = batch_ * count;
   sizes[features] = batch_ * count * feature_stride_;
@@ -69,7 +69,7 @@ const float* InputStage::forward(const float* inputs, std::size_t rows, const fl
   for (std::size_t row = 0; row < rows; ++row)
     for (std::size_t i = 0; i < plain_.size(); ++i)
       at_[embedded][row * stride_ + first + i] = inputs[row * shape_.inputs + plain_[i]];
-  if (shape_.members == 1) return at_[embedded];
+  if (!shape_.has_scales()) return at_[embedded];
   for (std::size_t m = 0; m < shape_.members; ++m)
     kernels_.scale_columns(at_[embedded],
                            parameters + member_scale_ + m * stride_,
@@ -141,7 +141,7 @@ void InputStage::backward(const float* inputs,
                           std::size_t rows,
                           const float* parameters,
                           float* gradients) {
-  if (shape_.members > 1) delta = merge_members(delta, rows, parameters, gradients);
+  if (shape_.has_scales()) delta = merge_members(delta, rows, parameters, gradients);
   const InputEmbedding& e = shape_.embedding;
   if (!e.numbers.empty()) numbers_back(delta, rows, parameters, gradients);
   for (std::size_t j = 0; j < e.levels.size(); ++j) {

@@ -18,8 +18,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "state is kept as it lies");
 
-constexpr double kBeta2 = 0.999;
-
 /// `visit(place, columns)` for each row of each tensor, in their order.
 template <class Visit>
 void each_row(const TensorPlan& plan, const Visit& visit) {
@@ -112,6 +110,7 @@ Mlp::Mlp(MlpShape shape, const Kernels& kernels, std::uint64_t seed, MlpUse use)
       kernels_(kernels),
       seed_(seed),
       plan_(plan_of(shape_, use)),
+      runs_(runs_of(shape_, plan_.tensors)),
       stage_(shape_.net, plan_.tensors, kernels, shape_.batch, use == MlpUse::train),
       slab_(plan_.floats),
       weights_(slab_.data()),
@@ -407,48 +406,12 @@ double Mlp::step(const MlpBatch& batch, const MlpRates& rates) {
   const double sum = find_gradient(batch);
   ++progress_.steps;
   progress_.beta1_power *= shape_.beta1;
-  progress_.beta2_power *= kBeta2;
+  progress_.beta2_power *= shape_.beta2;
   const double norm = std::sqrt(kernels_.sum_squares(at(plan_.gradients), plan_.tensors.trained));
   if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
   move(norm, rates);
-  average_moments(batch.rows, rates.average_rate);
+  average_moments(batch.rows, rates.moment_rate);
   return sum;
-}
-
-void Mlp::move(double norm, const MlpRates& rates) {
-  const double most = rates.gradient_norm_max;
-  const auto scale = static_cast<float>(norm > most ? most / norm : 1);
-  const bool is_decoupled = shape_.optimizer == MlpOptimizer::adamw;
-  const auto decay = static_cast<float>(is_decoupled ? 0 : rates.weight_decay);
-  if (shape_.optimizer == MlpOptimizer::momentum) {
-    kernels_.momentum({.count = plan_.tensors.trained,
-                       .weights = weights_,
-                       .gradients = at(plan_.gradients),
-                       .velocity = at(plan_.first),
-                       .average = average_,
-                       .gradient_scale = scale,
-                       .decay = decay,
-                       .momentum = static_cast<float>(shape_.beta1),
-                       .rate = static_cast<float>(rates.learning_rate),
-                       .average_rate = static_cast<float>(rates.average_rate)});
-    return;
-  }
-  const double kept = is_decoupled ? rates.learning_rate * rates.weight_decay : 0;
-  kernels_.adam({.count = plan_.tensors.trained,
-                 .weights = weights_,
-                 .gradients = at(plan_.gradients),
-                 .first = at(plan_.first),
-                 .second = at(plan_.second),
-                 .average = average_,
-                 .gradient_scale = scale,
-                 .keep = static_cast<float>(1 - kept),
-                 .decay = decay,
-                 .beta1 = static_cast<float>(shape_.beta1),
-                 .beta2 = static_cast<float>(kBeta2),
-                 .rate = static_cast<float>(rates.learning_rate / (1 - progress_.beta1_power)),
-                 .correction = static_cast<float>(1 / std::sqrt(1 - progress_.beta2_power)),
-                 .epsilon = 1e-8F,
-                 .average_rate = static_cast<float>(rates.average_rate)});
 }
 
 /// The moments of the last batch become the weights' part of them, and of their average the more

@@ -36,6 +36,9 @@ struct MlpShape {
   MlpOptimizer optimizer = MlpOptimizer::adamw;
   double beta1 = 0.9;  ///< what is kept of the first moment in a step; of momentum, too
   WeightInit init = WeightInit::inputs;
+  double beta2 = 0.999;   ///< what is kept of the second moment
+  double bias_rate = 1;   ///< so many times the learning rate for biases
+  double scale_rate = 1;  ///< and for the factors of inputs
 };
 
 /// predict: no room for gradients, and none but `predict` and `set_weights` may be called.
@@ -46,6 +49,7 @@ struct MlpRates {
   double weight_decay = 1e-4;
   double gradient_norm_max = 1;
   double average_rate = 1;  ///< share of the new weights in their average
+  double moment_rate = 1;   ///< share of a batch's moments in theirs
 };
 
 /// Rows of one step. One of `numbers` and `classes` is filled.
@@ -130,7 +134,15 @@ class Mlp {
     std::size_t floats = 0;  ///< of the whole slab
   };
 
+  /// Neighbouring parameters that learn at the same rate. `rate`: times the learning rate; of it
+  /// `decay` lets weights decay: how layers are laid out does not change that.
+  struct Run {
+    std::size_t from = 0, count = 0;
+    double rate = 1, decay = 1;
+  };
+
   static Plan plan_of(const MlpShape& shape, MlpUse use);
+  static std::vector<Run> runs_of(const MlpShape& shape, const TensorPlan& tensors);
   static Layer layer_of(const MlpShape& shape, const TensorPlan& tensors, std::size_t index);
 
   float* at(std::size_t place) { return slab_.data() + place; }
@@ -152,6 +164,7 @@ class Mlp {
   double number_loss(float error, float& slope) const;
   double class_loss(const float* chances, std::size_t truth, float* slopes) const;
   void move(double norm, const MlpRates& rates);
+  void move(const Run& run, float scale, const MlpRates& rates);
   void average_moments(std::size_t rows, double average_rate);
   void backward(const MlpBatch& batch);
   void softmax_back(const Layer& layer, std::size_t rows);
@@ -178,6 +191,7 @@ class Mlp {
   const Kernels& kernels_;
   std::uint64_t seed_;
   Plan plan_;
+  std::vector<Run> runs_;
   InputStage stage_;
   std::vector<float> slab_;
   float *weights_, *average_, *delta_, *next_delta_;

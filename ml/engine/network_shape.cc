@@ -23,6 +23,7 @@ double weight_bound(const Tensor& tensor, WeightInit init) {
     case WeightInit::inputs: break;
     case WeightInit::xavier: return std::sqrt(6 / (inputs + static_cast<double>(tensor.columns)));
     case WeightInit::kaiming: return std::sqrt(6 / inputs);
+    case WeightInit::tangent: break;
   }
   return bound_of(inputs);
 }
@@ -108,17 +109,35 @@ void add_layers(const NetworkShape& shape, Builder& build) {
              .columns = shape.outputs,
              .init = Init::weight,
              .sides = shape.members == 1 ? 2U : 3U,
-             .is_linear = shape.members == 1});
+             .is_linear = shape.members == 1,
+             .is_last = true});
   build.add({.name = fmt::format("bias{}", last),
              .rows = shape.members,
              .columns = shape.outputs,
              .init = Init::bias,
              .scale = static_cast<double>(before),
-             .sides = shape.members == 1 ? 1U : 2U});
+             .sides = shape.members == 1 ? 1U : 2U,
+             .is_last = true});
+}
+
+/// Twelve numbers from 0 to 1 have a variance of 1.
+double normal_of(Random& random) {
+  double sum = -6;
+  for (int i = 0; i < 12; ++i)
+    sum += random.unit();
+  return sum;
+}
+
+double tangent_value(const Tensor& tensor, Random& random) {
+  if (tensor.is_last) return 0;
+  const bool is_weight = tensor.init == Init::weight;
+  return normal_of(random) * (is_weight ? bound_of(static_cast<double>(tensor.rows)) : 1);
 }
 
 double first_value(const Tensor& tensor, WeightInit init, Random& random) {
   const auto within = [&random](double bound) { return (2 * random.unit() - 1) * bound; };
+  const bool is_of_layer = tensor.init == Init::weight || tensor.init == Init::bias;
+  if (is_of_layer && init == WeightInit::tangent) return tangent_value(tensor, random);
   switch (tensor.init) {
     case Init::zeros: break;
     case Init::ones: return 1;
@@ -126,12 +145,7 @@ double first_value(const Tensor& tensor, WeightInit init, Random& random) {
     case Init::weight: return within(weight_bound(tensor, init));
     case Init::bias: return init == WeightInit::inputs ? within(bound_of(tensor.scale)) : 0;
     case Init::signs: return random.chance(0.5) ? 1 : -1;
-    case Init::normal: {
-      double sum = -6;  // twelve numbers from 0 to 1 have a variance of 1
-      for (int i = 0; i < 12; ++i)
-        sum += random.unit();
-      return sum * tensor.scale;
-    }
+    case Init::normal: return normal_of(random) * tensor.scale;
   }
   return 0;
 }
@@ -192,11 +206,13 @@ std::size_t TensorPlan::values() const {
 TensorPlan tensors_of(const NetworkShape& shape) {
   Builder build;
   add_embedding(shape.embedding, build);
-  if (shape.members > 1) {
+  if (shape.has_scales()) {
     build.add({.name = "member_scale",
                .rows = shape.members,
                .columns = shape.embedded(),
-               .init = shape.embedding.numbers.empty() ? Init::signs : Init::normal,
+               .init = shape.members == 1                ? Init::ones
+                       : shape.embedding.numbers.empty() ? Init::signs
+                                                         : Init::normal,
                .scale = 1,
                .sides = 2});
   }

@@ -79,12 +79,16 @@ struct NetworkShape {
   bool is_residual = false;  ///< a hidden layer as wide as what it is given adds that
   std::size_t members = 1;
   InputEmbedding embedding = {};
+  bool scales_inputs = false;  ///< a learned factor for each float that the first layer takes
 
   /// Floats that the first layer takes.
   std::size_t embedded() const;
 
   /// Whether the first layer takes the inputs as they are.
-  bool takes_inputs() const { return embedding.is_empty() && members == 1; }
+  bool takes_inputs() const { return embedding.is_empty() && !has_scales(); }
+
+  /// Members have theirs in any case.
+  bool has_scales() const { return scales_inputs || members > 1; }
 
   /// What hidden layer `i`, or the last, is given.
   std::size_t width_before(std::size_t layer) const {
@@ -112,9 +116,13 @@ enum class Init : std::uint8_t { zeros, ones, uniform, normal, signs, weight, bi
 
 /// How layers begin. inputs: uniform within 1 / sqrt(inputs), weights and biases, as
 /// torch.nn.Linear does. xavier, kaiming: weights uniform within sqrt(6 / (inputs + outputs)) or
-/// sqrt(6 / inputs), biases 0. Source: Glorot and Bengio (2010); He et al. (2015).
-enum class WeightInit : std::uint8_t { inputs, xavier, kaiming };
-inline constexpr std::array<std::string_view, 3> kWeightInitNames{"inputs", "xavier", "kaiming"};
+/// sqrt(6 / inputs), biases 0. Source: Glorot and Bengio (2010); He et al. (2015). tangent: weights
+/// normal with deviation 1 / sqrt(inputs), biases normal, of the last layer 0; layers then learn
+/// (Mlp) as if their weights were 1 / sqrt(inputs) times what is trained. Source: Jacot et al.,
+/// "Neural Tangent Kernel" (2018); Holzmüller et al., "Better by Default" (2024).
+enum class WeightInit : std::uint8_t { inputs, xavier, kaiming, tangent };
+inline constexpr std::array<std::string_view, 4> kWeightInitNames{
+    "inputs", "xavier", "kaiming", "tangent"};
 
 /// `blocks` matrices, one after the other, their rows padded.
 struct Tensor {
@@ -124,6 +132,7 @@ struct Tensor {
   double scale = 0;        ///< of uniform: the bound; of normal: the deviation; of bias: the inputs
   std::size_t sides = 1;   ///< 1: a row, 2: a matrix, 3: with blocks
   bool is_linear = false;  ///< [inputs][outputs] of one layer: PyTorch has it the other way round
+  bool is_last = false;    ///< of the last layer
   std::size_t offset = 0;  ///< where it begins, in floats
 
   std::size_t stride() const { return padded(columns); }

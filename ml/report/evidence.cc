@@ -1,6 +1,6 @@
 #include "ml/report/evidence.h"
 
-#include "node/base/random.h"
+#include "ml/report/resample.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,45 +10,10 @@
 namespace starling::ml {
 namespace {
 
-constexpr std::size_t kFloatsDrawnMax = 4'000'000;  // over all samples
-constexpr std::size_t kSamplesMin = 20;
-constexpr std::size_t kSamplesMax = 200;
 constexpr std::size_t kPointsMax = 300;
 constexpr std::size_t kHistogramBins = 21;
 constexpr std::size_t kCalibrationBins = 10;
 constexpr std::size_t kCurveSteps = 100;
-
-void add_row(const Judged& from, std::size_t row, Judged& to) {
-  if (from.task == TaskKind::regression) {
-    to.values.push_back(from.values[row]);
-    to.truth_values.push_back(from.truth_values[row]);
-    return;
-  }
-  const auto begin =
-      from.probabilities.begin() + static_cast<std::ptrdiff_t>(row * from.class_count);
-  to.probabilities.insert(
-      to.probabilities.end(), begin, begin + static_cast<std::ptrdiff_t>(from.class_count));
-  to.truth_classes.push_back(from.truth_classes[row]);
-}
-
-Judged drawn(const Judged& judged, Random& random) {
-  Judged sample;
-  sample.task = judged.task;
-  sample.class_count = judged.class_count;
-  sample.probabilities.reserve(judged.probabilities.size());
-  for (std::size_t i = 0; i < judged.rows(); ++i)
-    add_row(judged, random.below(judged.rows()), sample);
-  return sample;
-}
-
-/// Of sorted values, linear between two.
-double quantile(std::span<const double> sorted, double share) {
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  const double part = place - static_cast<double>(below);
-  return sorted[below] * (1 - part) + sorted[above] * part;
-}
 
 std::span<const double> chances(const Judged& judged, std::size_t row) {
   return std::span{judged.probabilities}.subspan(row * judged.class_count, judged.class_count);
@@ -65,18 +30,18 @@ std::map<std::string, ScoreInterval> score_intervals(const Judged& judged, std::
   for (const auto& [name, value] : all_scores(judged))
     intervals[name].value = value;
   const std::size_t samples =
-      std::clamp(kFloatsDrawnMax / (judged.rows() * std::max<std::size_t>(judged.class_count, 2)),
-                 kSamplesMin,
-                 kSamplesMax);
+      draws_for(judged.rows() * std::max<std::size_t>(judged.class_count, 2));
   std::map<std::string, std::vector<double>> scores;
   Random random{seed};
   for (std::size_t i = 0; i < samples; ++i)
-    for (const auto& [name, value] : all_scores(drawn(judged, random)))
+    for (const auto& [name, value] : all_scores(rows_of(judged, drawn_rows(judged.rows(), random))))
       scores[name].push_back(value);
-  for (auto& [name, values] : scores) {
+  for (auto& [name, interval] : intervals) {
+    std::vector<double>& values = scores[name];
+    if (values.empty()) values.push_back(interval.value);  // defined on no sample
     std::ranges::sort(values);
-    intervals[name].low = quantile(values, 0.05);
-    intervals[name].high = quantile(values, 0.95);
+    interval.low = quantile(values, 0.05);
+    interval.high = quantile(values, 0.95);
   }
   return intervals;
 }
@@ -109,7 +74,7 @@ std::vector<std::vector<std::size_t>> confusion_of(const Judged& judged) {
                                                std::vector<std::size_t>(judged.class_count));
   for (std::size_t row = 0; row < judged.rows(); ++row) {
     const auto truth = static_cast<std::size_t>(judged.truth_classes[row]);
-    ++counts[truth][most_likely(chances(judged, row))];
+    ++counts[truth][said_class(judged, row)];
   }
   return counts;
 }

@@ -20,9 +20,9 @@ struct ScoreInterval {
   double value = 0, low = 0, high = 0;
 };
 
-/// Every metric that fits, by name, with the fifth and the ninety-fifth percentile over rows drawn
-/// with replacement, as often as there are: 200 times, less often of more than 10,000 rows or of
-/// many classes, 20 times at least. There must be a row; rows must not lean on each other.
+/// `all_scores`, each with the fifth and the ninety-fifth percentile over rows drawn with
+/// replacement, as often as there are: 200 times, less often of more than 10,000 rows or of many
+/// classes, 20 times at least. There must be a row; rows must not lean on each other.
 /// Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
 std::map<std::string, ScoreInterval> score_intervals(const Judged& judged, std::uint64_t seed);
 
@@ -36,7 +36,7 @@ struct Residuals {
 
 Residuals residuals_of(const Judged& judged);
 
-/// Of classes: rows by true class, columns by what was said (the most likely).
+/// Of classes: rows by true class, columns by what was said (`said_class`).
 std::vector<std::vector<std::size_t>> confusion_of(const Judged& judged);
 
 struct CalibrationBin {

@@ -1,6 +1,7 @@
 #include "ml/report/evidence_json.h"
 
 #include "ml/report/evidence.h"
+#include "ml/table/text_decoder.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kConfusedClassesMax = 30;
+constexpr std::size_t kLevelBytesMax = 80;
 constexpr std::size_t kIntervalFloatsMax = 10'000'000;  // more would take minutes
 
 Json scores_json(const Judged& judged, std::uint64_t seed, bool has_intervals) {
@@ -25,13 +27,14 @@ Json scores_json(const Judged& judged, std::uint64_t seed, bool has_intervals) {
   return scores;
 }
 
-Json importance_json(const ImportanceTask& task) {
+Json importance_json(const ImportanceFound& found) {
   Json columns = Json::array();
-  for (const ColumnImportance& column : importance_of(task))
+  for (const ColumnImportance& column : found.columns)
     columns.push_back({{"name", column.name}, {"mean", column.mean}, {"spread", column.spread}});
-  return {{"metric", to_string(task.metric)},
-          {"rows", task.rows.rows},
-          {"repeats", importance_repeats(task.columns.size())},
+  return {{"metric", to_string(found.metric)},
+          {"rows", found.rows},
+          {"held_out", found.is_held_out},
+          {"repeats", found.repeats},
           {"columns", columns}};
 }
 
@@ -62,23 +65,61 @@ void add_classes(const Judged& judged, const std::vector<std::string>& classes, 
 
 }  // namespace
 
-std::string evidence_json(const Judged& judged,
-                          const std::vector<std::string>& classes,
-                          const ImportanceTask& importance,
-                          bool are_independent) {
+Json evidence_json(const Judged& judged,
+                   const std::vector<std::string>& classes,
+                   const ImportanceFound& importance,
+                   bool are_independent,
+                   std::uint64_t seed) {
   const std::size_t floats = judged.rows() * std::max<std::size_t>(judged.class_count, 1);
   Json evidence{
       {"format", 1},
       {"metric", to_string(importance.metric)},
       {"rows", judged.rows()},
-      {"scores",
-       scores_json(judged, importance.seed, are_independent && floats <= kIntervalFloatsMax)},
+      {"scores", scores_json(judged, seed, are_independent && floats <= kIntervalFloatsMax)},
       {"importance", importance_json(importance)}};
   if (judged.task == TaskKind::regression)
     add_numbers(judged, evidence);
   else
     add_classes(judged, classes, evidence);
-  return evidence.dump();
+  return evidence;
+}
+
+std::string_view level_start(std::string_view level) {
+  return utf8_prefix(level, kLevelBytesMax);
+}
+
+Json to_json(const DependenceFound& found) {
+  Json columns = Json::array();
+  for (const auto& [column, means, singles] : found.columns) {
+    Json one{{"name", column.name}, {"values", column.numbers}};
+    for (const std::string& level : column.levels)
+      one["values"].push_back(level_start(level));
+    one["means"] = means;
+    one["singles"] = singles;
+    columns.push_back(std::move(one));
+  }
+  return {{"rows", found.rows}, {"columns", std::move(columns)}};
+}
+
+Json to_json(const std::vector<Slice>& slices) {
+  Json list = Json::array();
+  for (const Slice& slice : slices) {
+    Json one = Json::object();
+    if (slice.from && slice.to) {
+      one["from"] = *slice.from;
+      one["to"] = *slice.to;
+    } else {
+      one["level"] = level_start(slice.level);
+    }
+    one["rows"] = slice.rows;
+    if (slice.hits)
+      one["hits"] = {
+          {"share", slice.hits->share}, {"low", slice.hits->low}, {"high", slice.hits->high}};
+    else
+      one["error"] = slice.error;
+    list.push_back(std::move(one));
+  }
+  return list;
 }
 
 }  // namespace starling::ml

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 namespace starling::ml {
@@ -23,16 +24,25 @@ double score_of(ImportanceTask& task, const Matrix& rows) {
   return score(task.metric, task.truth);
 }
 
+void copy_column(const Matrix& from,
+                 std::size_t source,
+                 const ColumnPlace& column,
+                 std::size_t row,
+                 Matrix& to) {
+  for (const ColumnPlace::Span& span : column.spans) {
+    const float* values = from.values.data() + source * from.columns + span.offset;
+    std::copy_n(values, span.width, to.values.data() + row * to.columns + span.offset);
+  }
+}
+
 /// Deals the values of one column out to other rows.
 void deal(const Matrix& from, const ColumnPlace& column, Random& random, Matrix& to) {
   std::vector<std::size_t> order(from.rows);
   std::iota(order.begin(), order.end(), std::size_t{0});
   for (std::size_t i = order.size(); i-- > 1;)
     std::swap(order[i], order[random.below(i + 1)]);
-  for (std::size_t row = 0; row < from.rows; ++row) {
-    const float* source = from.values.data() + order[row] * from.columns + column.offset;
-    std::copy_n(source, column.width, to.values.data() + row * from.columns + column.offset);
-  }
+  for (std::size_t row = 0; row < from.rows; ++row)
+    copy_column(from, order[row], column, row, to);
 }
 
 ColumnImportance summary(const std::string& name, const std::vector<double>& losses) {
@@ -72,13 +82,41 @@ std::vector<ColumnImportance> importance_of(ImportanceTask task) {
       losses.push_back(sign * (score_of(task, changed) - whole));
     }
     all.push_back(summary(column.name, losses));
-    for (std::size_t row = 0; row < changed.rows; ++row) {
-      const std::size_t at = row * changed.columns + column.offset;
-      std::copy_n(task.rows.values.data() + at, column.width, changed.values.data() + at);
-    }
+    for (std::size_t row = 0; row < changed.rows; ++row)
+      copy_column(task.rows, row, column, row, changed);
   }
   std::ranges::stable_sort(all, std::ranges::greater{}, &ColumnImportance::mean);
   return all;
+}
+
+ImportanceFound importance_found(ImportanceTask task) {
+  ImportanceFound found;
+  found.metric = task.metric;
+  found.rows = task.rows.rows;
+  found.repeats = importance_repeats(task.columns.size());
+  found.columns = importance_of(std::move(task));
+  return found;
+}
+
+ImportanceFound mean_over_folds(const std::vector<ImportanceFound>& folds) {
+  ImportanceFound mean = folds.front();
+  mean.rows = 0;
+  mean.is_held_out = true;
+  std::map<std::string, ColumnImportance> sums;
+  for (const ImportanceFound& fold : folds) {
+    mean.rows += fold.rows;
+    for (const ColumnImportance& column : fold.columns) {
+      sums[column.name].mean += column.mean;
+      sums[column.name].spread += column.spread;
+    }
+  }
+  const auto count = static_cast<double>(folds.size());
+  for (ColumnImportance& column : mean.columns) {
+    column.mean = sums[column.name].mean / count;
+    column.spread = sums[column.name].spread / count;
+  }
+  std::ranges::stable_sort(mean.columns, std::ranges::greater{}, &ColumnImportance::mean);
+  return mean;
 }
 
 }  // namespace starling::ml

@@ -21,8 +21,12 @@ namespace starling::ml {
 
 /// A column as people know it, and where its floats are in a spread row.
 struct ColumnPlace {
+  struct Span {
+    std::size_t offset = 0, width = 0;
+  };
+
   std::string name;
-  std::size_t offset = 0, width = 0;
+  std::vector<Span> spans;  ///< one, or in each encoding of a bag's row one
 };
 
 struct ColumnImportance {
@@ -48,5 +52,21 @@ std::size_t importance_rows(std::size_t rows, std::size_t columns, std::size_t w
 
 /// The most important first.
 std::vector<ColumnImportance> importance_of(ImportanceTask task);
+
+/// What was found, and on how many rows.
+struct ImportanceFound {
+  Metric metric = Metric::rmse;
+  std::size_t rows = 0;
+  std::size_t repeats = 0;
+  bool is_held_out = false;  ///< rows of folds that the models did not learn from, not test rows
+  std::vector<ColumnImportance> columns;
+};
+
+/// As `importance_of`, on test rows.
+ImportanceFound importance_found(ImportanceTask task);
+
+/// The mean over folds of what was found in each; the spread is that of a fold's repeats, on
+/// average. There is one, and all have the same columns.
+ImportanceFound mean_over_folds(const std::vector<ImportanceFound>& folds);
 
 }  // namespace starling::ml

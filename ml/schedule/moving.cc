@@ -66,7 +66,7 @@ std::optional<MoveHere> faster_here(const std::vector<ActiveStudy>& studies,
   double best_gain = kWorthwhileSeconds;
   if (self.is_short || self.speed == 0) return best;
   for (const ActiveStudy& active : studies) {
-    if (active.study.status != StudyStatus::running || !may_run(active.study.spec, self)) continue;
+    if (!gives_out(active.study) || !may_run(active.study.spec, self)) continue;
     for (const Trial& trial : active.open) {
       const double speed_there = speed_of(others, trial.current.node);
       const bool can_move = trial.state == TrialState::running;

@@ -110,7 +110,7 @@ NodeLoads loads_of(const std::vector<NodeRoom>& rooms, const std::vector<ActiveS
   for (const auto& active : studies) {
     for (const auto& trial : active.open) {
       const bool runs = trial.state == TrialState::running;
-      if (!runs && active.study.status != StudyStatus::running) continue;  // it waits for a person
+      if (!runs && !gives_out(active.study)) continue;  // it waits for a person
       const auto at = loads.find(runs ? trial.current.node : trial.queued_at);
       if (at == loads.end()) continue;
       if (runs)
@@ -133,10 +133,14 @@ bool may_run(const StudySpec& spec, const NodeRoom& room) {
   });
 }
 
+bool gives_out(const Study& study) {
+  return study.status == StudyStatus::running || study.status == StudyStatus::finishing;
+}
+
 std::vector<TurnOf> in_turn(const std::vector<ActiveStudy>& studies, const WantedTrials& wanted) {
   std::vector<Line> lines;
   for (const auto& active : studies) {
-    if (active.study.status != StudyStatus::running) continue;
+    if (!gives_out(active.study)) continue;
     auto line = line_of(active, wanted);
     if (!line.wanted.empty()) lines.push_back(std::move(line));
   }

@@ -89,6 +89,9 @@ NodeLoads loads_of(const std::vector<NodeRoom>& rooms, const std::vector<ActiveS
 /// Whether the node has all labels that the study requires.
 bool may_run(const StudySpec& spec, const NodeRoom& room);
 
+/// Whether its trials or fits may start: it runs, or makes its final model.
+bool gives_out(const Study& study);
+
 using WantedTrials = std::function<bool(const ActiveStudy& active, const Trial& trial)>;
 
 struct TurnOf {
@@ -98,7 +101,8 @@ struct TurnOf {
 
 /// The queued trials that are `wanted`, in the order to serve them: of the study with the greatest
 /// priority; of equal ones of that which has the fewest trials in hand, those served before
-/// included; then of the oldest. Studies that do not run, as paused ones, are left out.
+/// included; then of the oldest. Studies that give nothing out, as paused ones, are left
+/// out.
 std::vector<TurnOf> in_turn(const std::vector<ActiveStudy>& studies, const WantedTrials& wanted);
 
 }  // namespace starling::ml

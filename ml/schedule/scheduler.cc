@@ -1,6 +1,7 @@
 #include "ml/schedule/scheduler.h"
 
 #include "ml/schedule/trial_drawing.h"
+#include "ml/study/fold_fits.h"
 #include "node/base/mutant.h"
 
 #include <fmt/format.h>
@@ -151,7 +152,7 @@ void refuse_too_large(const ActiveStudy& active,
                       const NodeLoads& known,
                       std::vector<CommandBody>& commands) {
   const auto most = most_of_any(active.study.spec, known);
-  if (!most || active.study.status != StudyStatus::running) return;
+  if (!most || !gives_out(active.study)) return;
   for (const auto& trial : active.open) {
     if (trial.state != TrialState::queued || trial.predicted_peak_mb <= *most) continue;
     const std::string learned =
@@ -191,9 +192,31 @@ void start_final(const ActiveStudy& active, NodeLoads& loads, std::vector<Comman
   commands.emplace_back(StartFinal{active.study.id, best->room().id, need});
 }
 
-bool is_out_of_time(const Study& study, std::uint64_t now_ms) {
-  return study.status == StudyStatus::running && study.spec.time_limit_s > 0 &&
-         now_ms >= study.began_ms + study.spec.time_limit_s * 1000;
+/// What the fits of its bag may take, as its trials did: at most half of its time.
+std::uint64_t kept_for_bag_ms(const Study& study, std::uint32_t slots) {
+  if (study.spec.final_model != FinalModel::bag || study.counts.completed == 0) return 0;
+  const double mean_ms = 1000 * study.trial_seconds / study.counts.completed;
+  const auto candidates = std::min<std::size_t>(kCandidatesMax, study.counts.completed);
+  // A trial with folds has trained them all.
+  const std::uint32_t folds = study.spec.split.folds > 1 ? 1 : split_of_bag(study.spec.split).folds;
+  const auto fits = static_cast<double>(candidates) * folds / std::max(slots, 1U);
+  return std::min(static_cast<std::uint64_t>(mean_ms * fits), study.spec.time_limit_s * 500);
+}
+
+/// For its trials, so that its bag is done in time; then for its bag.
+bool is_out_of_time(const ActiveStudy& active, std::uint32_t slots, std::uint64_t now_ms) {
+  const Study& study = active.study;
+  if (study.spec.time_limit_s == 0) return false;
+  const std::uint64_t end_ms = study.began_ms + study.spec.time_limit_s * 1000;
+  if (study.status == StudyStatus::finishing) return now_ms >= end_ms && !active.open.empty();
+  return study.status == StudyStatus::running && now_ms + kept_for_bag_ms(study, slots) >= end_ms;
+}
+
+std::uint32_t slots_of(const std::vector<NodeRoom>& rooms) {
+  std::uint32_t slots = 0;
+  for (const NodeRoom& room : rooms)
+    slots += room.slots;
+  return slots;
 }
 
 }  // namespace
@@ -207,7 +230,7 @@ std::vector<CommandBody> plan(const SchedulerInput& input) {
   take_back(studies, input.gone, commands);
   end_leases(studies, input.now_ms, commands);
   std::erase_if(studies, [&](const ActiveStudy& active) {
-    if (!is_out_of_time(active.study, input.now_ms)) return false;
+    if (!is_out_of_time(active, slots_of(input.alive), input.now_ms)) return false;
     commands.emplace_back(StopStudy{active.study.id, "time limit reached", true});
     return true;
   });

@@ -67,7 +67,30 @@ Result<TableProfile> table_of(const StateView& view, const StudySpec& spec) {
   return joined;
 }
 
-TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
+std::size_t bytes_of(const Params& params) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : params) {
+    const auto* text = std::get_if<std::string>(&value);
+    bytes += name.size() + (text == nullptr ? 16 : text->size());
+  }
+  return bytes;
+}
+
+/// MB by formula; what an outside program needs is not the swarm's.
+using PredictsPeak = std::function<std::uint64_t(const Params&)>;
+
+Result<PredictsPeak> predictor_of(const StateView& view, const StudySpec& spec) {
+  if (is_outside(spec)) return PredictsPeak{[](const Params&) { return 0; }};
+  const auto profile = table_of(view, spec);
+  if (!profile) return profile.error();
+  return PredictsPeak{[size = trial_size(*profile, spec)](const Params& params) {
+    return predicted_peak_mb(params, size);
+  }};
+}
+
+}  // namespace
+
+TrialSize trial_size(const TableProfile& profile, const StudySpec& spec) {
   const auto* target = profile.find(spec.target);
   const bool has_classes = spec.task != to_string(TaskKind::regression) && target != nullptr;
   const std::uint64_t outputs = has_classes ? std::min(target->distinct, kClassesMax) : 1;
@@ -85,29 +108,6 @@ TrialSize size_of(const TableProfile& profile, const StudySpec& spec) {
           .epochs = spec.epochs,
           .split = spec.split};
 }
-
-std::size_t bytes_of(const Params& params) {
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : params) {
-    const auto* text = std::get_if<std::string>(&value);
-    bytes += name.size() + (text == nullptr ? 16 : text->size());
-  }
-  return bytes;
-}
-
-/// MB by formula; what an outside program needs is not the swarm's.
-using PredictsPeak = std::function<std::uint64_t(const Params&)>;
-
-Result<PredictsPeak> predictor_of(const StateView& view, const StudySpec& spec) {
-  if (is_outside(spec)) return PredictsPeak{[](const Params&) { return 0; }};
-  const auto profile = table_of(view, spec);
-  if (!profile) return profile.error();
-  return PredictsPeak{[size = size_of(*profile, spec)](const Params& params) {
-    return predicted_peak_mb(params, size);
-  }};
-}
-
-}  // namespace
 
 MemoryLesson::MemoryLesson(std::span<const Trial> trials) {
   for (const Trial& trial : trials)
@@ -153,6 +153,7 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
   const auto predicts = space ? predictor_of(view, study.spec) : space.error();
   if (!predicts) return StopStudy{study.id, predicts.error().detail, true};
   const bool learns = feature_level(view) >= kQueuesLevel;
+  const TpeOptions options{.moves_first_trials = feature_level(view) >= kBagsLevel};
   const auto seen = observations(std::span{trials}.first(final_prefix), study.spec.maximize);
   MemoryLesson lesson;  // from what the parameters come from, too
   std::size_t learnt = 0;
@@ -163,10 +164,13 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
     const std::size_t known = STARLING_MUTANT(214) ? final_prefix : behind;
     const auto number = static_cast<std::uint32_t>(k);
     const auto& given = study.spec.initial;
-    auto params =
-        k < given.size()
-            ? given[k]
-            : draw(study.spec.seed, number, *space, std::span{seen}.first(known), {}, given.size());
+    auto params = k < given.size() ? given[k]
+                                   : draw(study.spec.seed,
+                                          number,
+                                          *space,
+                                          std::span{seen}.first(known),
+                                          options,
+                                          given.size());
     bytes += bytes_of(params);
     const std::uint64_t estimate_mb = (*predicts)(params);
     for (; learns && learnt < known; ++learnt)

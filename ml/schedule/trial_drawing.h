@@ -3,8 +3,10 @@
 /// Threads: none. Pure.
 #pragma once
 
+#include "ml/schedule/trial_memory.h"
 #include "ml/study/command.h"
 #include "ml/study/study_state.h"
+#include "ml/table/profile.h"
 
 #include <cstdint>
 #include <map>
@@ -36,6 +38,9 @@ class MemoryLesson {
  private:
   std::map<std::string, std::vector<double>> ratios_;
 };
+
+/// What trials of a study on that table are made of, for `predicted_peak_mb`.
+TrialSize trial_size(const TableProfile& profile, const StudySpec& spec);
 
 /// The next trials of a study as one command; nothing if none can be drawn now.
 ///

@@ -19,11 +19,15 @@ std::optional<Need> need_of(const ActiveStudy& active) {
   const Study& study = active.study;
   if (study.final_job.state == FinalState::queued)
     return Need{.what = "the final model", .peak_mb = final_need(active)};
-  if (study.status != StudyStatus::running || study.counts.running > 0) return std::nullopt;
+  const auto runs = [](const Trial& trial) { return trial.state == TrialState::running; };
+  if (!gives_out(study) || std::ranges::any_of(active.open, runs)) return std::nullopt;
   const auto next = std::ranges::find_if(
       active.open, [](const Trial& trial) { return trial.state == TrialState::queued; });
   if (next == active.open.end()) return std::nullopt;
-  return Need{.what = fmt::format("trial {}", next->number), .peak_mb = next->predicted_peak_mb};
+  return Need{
+      .what = next->fit ? fmt::format("trial {} on fold {}", next->fit->candidate, next->fit->fold)
+                        : fmt::format("trial {}", next->number),
+      .peak_mb = next->predicted_peak_mb};
 }
 
 /// Nothing while as many as may be are being computed.

@@ -49,7 +49,10 @@ constexpr std::array<Family, kFamilyNames.size()> kFamilies{
     {{kFamilyNames[0], "baseline.", &read_as<baseline_spec_from>},
      {kFamilyNames[1], "linear.", &read_as<linear_spec_from>},
      {kFamilyNames[2], "xgb.", &read_as<xgboost_spec_from>},
-     {kFamilyNames[3], "mlp.", &read_as<mlp_spec_from>}}};
+     {kFamilyNames[3], "mlp.", &read_as<mlp_spec_from>},
+     {kFamilyNames[4], "realmlp.", &read_as<realmlp_spec_from>},
+     {kFamilyNames[5], "resnet.", &read_as<resnet_spec_from>},
+     {kFamilyNames[6], "tabm.", &read_as<tabm_spec_from>}}};
 
 /// Nothing for a parameter of every family.
 std::optional<std::string> family_named_by(std::string_view name) {

@@ -18,7 +18,11 @@ namespace starling::ml {
 using FamilySpec = std::variant<MlpSpec, XgboostSpec, LinearSpec, BaselineSpec>;
 
 /// What `family` may be.
-inline constexpr std::array<std::string_view, 4> kFamilyNames{
+inline constexpr std::array<std::string_view, 7> kFamilyNames{
+    "baseline", "linear", "xgboost", "mlp", "realmlp", "resnet", "tabm"};
+
+/// Those that a study tries if it does not say which: what others add for their time is little.
+inline constexpr std::array<std::string_view, 4> kUsualFamilies{
     "baseline", "linear", "xgboost", "mlp"};
 
 /// `family`: one of `kFamilyNames`; "mlp" if it is absent.

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <string>
+#include <string_view>
 
 namespace starling::ml {
 namespace {
@@ -51,6 +53,9 @@ ParamFields<MlpSpec> fields_of_all_layers() {
            16,
            [](auto& s, double v) { s.level_width = std::uint32_t(v); }},
           {"mlp.beta1", 0, 0.9999, 0, [](auto& s, double v) { s.beta1 = v; }},
+          {"mlp.beta2", 0, 0.99999, 0, [](auto& s, double v) { s.beta2 = v; }},
+          {"mlp.bias_rate", 0, 100, 0, [](auto& s, double v) { s.bias_rate = v; }},
+          {"mlp.scale_rate", 0, 100, 0, [](auto& s, double v) { s.scale_rate = v; }},
           {"mlp.momentum", 0, 0.9999, 0, [](auto& s, double v) { s.momentum = v; }},
           {"mlp.grad_clip", 1e-3, 1e6, 0, [](auto& s, double v) { s.grad_clip = v; }},
           {"mlp.epochs", 1, 10'000, 1, [](auto& s, double v) { s.epochs_max = std::uint32_t(v); }},
@@ -64,6 +69,7 @@ ParamFields<MlpSpec> fields_of_all_layers() {
            {kNormNames.begin(), kNormNames.end()},
            [](auto& s, std::size_t i) { s.norm = static_cast<Norm>(i); }},
           {"mlp.residual", {"no", "yes"}, [](auto& s, std::size_t i) { s.is_residual = i == 1; }},
+          {"mlp.average", {"no", "yes"}, [](auto& s, std::size_t i) { s.is_averaged = i == 1; }},
           {"mlp.embedding",
            {kEmbeddingNames.begin(), kEmbeddingNames.end()},
            [](auto& s, std::size_t i) { s.embedding = static_cast<NumberEmbedding>(i); }},
@@ -139,15 +145,97 @@ std::vector<HiddenLayer> layers_of(const MlpSpec& spec) {
   return layers;
 }
 
-Result<MlpSpec> mlp_spec_from(const Params& params) {
-  const auto spec = fields().spec_from(params);
+namespace {
+
+/// LibTorch trains what there was before.
+Result<> check_engine(const MlpSpec& spec) {
+  if (spec.init == WeightInit::tangent && spec.optimizer == OptimizerKind::sgd)
+    return Error{Errc::invalid_argument, "mlp.init tangent needs mlp.optimizer adamw or adam"};
+  const bool is_known = spec.init != WeightInit::tangent && spec.beta2 == MlpSpec{}.beta2 &&
+                        spec.bias_rate == 1 && spec.scale_rate == 0 && spec.is_averaged;
+  if (spec.engine == TrainingEngine::native || is_known) return {};
+  return Error{Errc::invalid_argument,
+               "mlp.engine torch has no mlp.init tangent, mlp.beta2, mlp.bias_rate, "
+               "mlp.scale_rate and mlp.average: leave them out, or the engine"};
+}
+
+Result<MlpSpec> checked(Result<MlpSpec> spec) {
   if (!spec) return spec;
+  if (auto ok = check_engine(*spec); !ok) return ok.error();
   const auto layers = layers_of(*spec);
   const bool has_batch_norm =
       std::ranges::find(layers, Norm::batch, &HiddenLayer::norm) != layers.end();
   if (has_batch_norm && spec->batch_size * spec->members < 2)
     return Error{Errc::invalid_argument, "mlp.norm batch needs mlp.batch_size to be 2 or more"};
   return spec;
+}
+
+constexpr std::string_view kOwnPrefix = "mlp.";
+
+/// Reads `PREFIX.width` as `mlp.width`; what is wrong is told by the name that was given.
+Result<MlpSpec> spec_named(std::string_view prefix, const Params& params, const MlpSpec& base) {
+  Params renamed;
+  for (const auto& [name, value] : params) {
+    const bool is_own = name.starts_with(prefix);
+    if (name.starts_with(kOwnPrefix))
+      return Error{Errc::invalid_argument, fmt::format("there is no parameter \"{}\"", name)};
+    renamed[is_own ? std::string{kOwnPrefix} + name.substr(prefix.size()) : name] = value;
+  }
+  auto spec = checked(fields().spec_from(renamed, base));
+  if (spec) return spec;
+  std::string detail = spec.error().detail;
+  for (auto at = detail.find(kOwnPrefix); at != std::string::npos;
+       at = detail.find(kOwnPrefix, at + prefix.size()))
+    detail.replace(at, kOwnPrefix.size(), prefix);
+  return Error{spec.error().code, std::move(detail)};
+}
+
+}  // namespace
+
+Result<MlpSpec> mlp_spec_from(const Params& params) {
+  return checked(fields().spec_from(params));
+}
+
+Result<MlpSpec> realmlp_spec_from(const Params& params) {
+  MlpSpec base;
+  base.learning_rate = 0.05;
+  base.n_layers = 3;
+  base.width = 256;
+  base.dropout = 0;
+  base.weight_decay = 0;
+  base.batch_size = 256;
+  base.activation = Activation::mish;
+  base.init = WeightInit::tangent;
+  base.beta2 = 0.95;
+  base.bias_rate = 0.1;
+  base.scale_rate = 6;
+  base.is_averaged = false;
+  base.grad_clip = 1e6;
+  base.schedule = RateSchedule::coslog4;
+  return spec_named("realmlp.", params, base);
+}
+
+Result<MlpSpec> resnet_spec_from(const Params& params) {
+  MlpSpec base;
+  base.n_layers = 4;
+  base.width = 128;
+  base.norm = Norm::layer;
+  base.is_residual = true;
+  base.batch_size = 256;
+  base.learning_rate = 1e-3;
+  return spec_named("resnet.", params, base);
+}
+
+Result<MlpSpec> tabm_spec_from(const Params& params) {
+  MlpSpec base;
+  base.n_layers = 2;
+  base.width = 128;
+  base.members = 16;
+  base.embedding = NumberEmbedding::piecewise;
+  base.batch_size = 256;
+  base.learning_rate = 2e-3;
+  base.weight_decay = 3e-4;
+  return spec_named("tabm.", params, base);
 }
 
 }  // namespace starling::ml

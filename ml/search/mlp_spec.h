@@ -59,6 +59,10 @@ struct MlpSpec {
   std::array<MlpLayerSpec, kMlpLayersMax> layers = {};
   WeightInit init = WeightInit::inputs;
   double beta1 = 0.9;                 ///< what adam and adamw keep of the first moment in a step
+  double beta2 = 0.999;               ///< and of the second
+  double bias_rate = 1;               ///< so many times the learning rate for biases
+  double scale_rate = 0;              ///< and for a factor of each input; 0: there are none
+  bool is_averaged = true;            ///< judged by the running average of its weights
   double momentum = 0.9;              ///< of sgd
   double grad_clip = 1;               ///< gradients are no longer than this
   std::uint32_t epochs_max = 10'000;  ///< where the study allows more
@@ -79,5 +83,18 @@ std::vector<HiddenLayer> layers_of(const MlpSpec& spec);
 /// out.
 /// Errors: `invalid_argument` names the parameter, its value and its limits.
 Result<MlpSpec> mlp_spec_from(const Params& params);
+
+/// The same fields under other names and with other defaults (`realmlp.width`, ...): networks that
+/// others found to be good ones. They are trained by the own engine.
+///
+/// realmlp: RealMLP-TD-S: factors of inputs, tangent parametrisation, four waves of a high learning
+///          rate. Source: Holzmüller, Grinsztajn and Steinwart, "Better by Default" (2024).
+/// resnet:  layers that add what they were given, layer norm. Source: Gorishniy et al., "Revisiting
+///          Deep Learning Models for Tabular Data" (2021).
+/// tabm:    16 members in one network, piecewise embeddings. Source: Gorishniy, Kotelnikov and
+///          Babenko, "TabM" (2025), as TabM-mini.
+Result<MlpSpec> realmlp_spec_from(const Params& params);
+Result<MlpSpec> resnet_spec_from(const Params& params);
+Result<MlpSpec> tabm_spec_from(const Params& params);
 
 }  // namespace starling::ml

@@ -86,6 +86,34 @@ SearchSpace xgboost_space() {
            {"xgb.reg_lambda", real(1e-3, 100, true)}}};
 }
 
+/// Sources: Holzmüller et al. (2024), RealMLP-HPO; Gorishniy et al. (2021 and 2025), made smaller
+/// for two cores.
+SearchSpace realmlp_space() {
+  return {{{"realmlp.learning_rate", real(0.02, 0.3, true)},
+           {"realmlp.n_layers", integer(2, 4, false)},
+           {"realmlp.width", one_of_numbers({128, 256, 384})},
+           {"realmlp.activation", one_of({"mish", "selu"})},
+           {"realmlp.dropout", real(0, 0.3, false)},
+           {"realmlp.scale_rate", real(2, 10, true)}}};
+}
+
+SearchSpace resnet_space() {
+  return {{{"resnet.learning_rate", real(1e-4, 1e-2, true)},
+           {"resnet.n_layers", integer(1, 8, false)},
+           {"resnet.width", integer(64, 256, true)},
+           {"resnet.dropout", real(0, 0.5, false)},
+           {"resnet.weight_decay", real(1e-6, 1e-2, true)}}};
+}
+
+SearchSpace tabm_space() {
+  return {{{"tabm.learning_rate", real(1e-4, 5e-3, true)},
+           {"tabm.n_layers", integer(1, 4, false)},
+           {"tabm.width", integer(64, 256, true)},
+           {"tabm.dropout", real(0, 0.5, false)},
+           {"tabm.embedding_bins", integer(2, 64, false)},
+           {"tabm.weight_decay", real(1e-5, 1e-1, true)}}};
+}
+
 SearchSpace networks_only(SearchSpace space) {
   std::erase_if(space.parameters,
                 [](const auto& parameter) { return !parameter.first.starts_with("mlp."); });
@@ -164,9 +192,12 @@ SearchSpace families_space(std::span<const std::string> families, std::size_t nu
   add_family("linear", SearchSpace{{{"linear.l2", real(1e-6, 10, true)}}});
   add_family("xgboost", xgboost_space());
   add_family("mlp", networks_only(default_space(numbers)));
+  add_family("realmlp", realmlp_space());
+  add_family("resnet", resnet_space());
+  add_family("tabm", tabm_space());
   std::vector<ParamValue> scaled;  // what numbers become matters to these
   for (const std::string& family : families)
-    if (family == "linear" || family == "mlp") scaled.emplace_back(family);
+    if (family != "baseline" && family != "xgboost") scaled.emplace_back(family);
   if (scaled.empty()) return space;
   Distribution encoding = one_of({"robust", "quantile"});
   encoding.when = {{"family", scaled}};
@@ -196,7 +227,30 @@ std::vector<Params> default_portfolio() {
            {"xgb.subsample", 0.7},
            {"xgb.colsample_bylevel", 0.9},
            {"xgb.reg_lambda", 1.0}},
+          {{"family", "realmlp"},
+           {"realmlp.learning_rate", 0.06},
+           {"realmlp.n_layers", std::int64_t{3}},
+           {"realmlp.width", std::int64_t{256}},
+           {"realmlp.activation", "mish"},
+           {"realmlp.dropout", 0.0},
+           {"realmlp.scale_rate", 6.0},
+           {"encode.numbers", "robust"}},
           std::move(network),
+          {{"family", "tabm"},
+           {"tabm.learning_rate", 2e-3},
+           {"tabm.n_layers", std::int64_t{2}},
+           {"tabm.width", std::int64_t{128}},
+           {"tabm.dropout", 0.1},
+           {"tabm.embedding_bins", std::int64_t{32}},
+           {"tabm.weight_decay", 3e-4},
+           {"encode.numbers", "quantile"}},
+          {{"family", "resnet"},
+           {"resnet.learning_rate", 1e-3},
+           {"resnet.n_layers", std::int64_t{4}},
+           {"resnet.width", std::int64_t{128}},
+           {"resnet.dropout", 0.1},
+           {"resnet.weight_decay", 1e-5},
+           {"encode.numbers", "quantile"}},
           {{"family", "linear"}, {"linear.l2", 1e-3}, {"encode.numbers", "robust"}},
           {{"family", "baseline"}}};
 }

@@ -46,7 +46,8 @@ struct ParamFields {
   Result<> apply(const std::string& name, const ParamValue& value, Spec& spec) const;
 
   /// All of them but `family` and those of encoding_spec.h. Errors: as `apply`.
-  Result<Spec> spec_from(const Params& params) const;
+  /// `spec`: the defaults.
+  Result<Spec> spec_from(const Params& params, Spec spec = {}) const;
 };
 
 /// NaN for a word.
@@ -103,8 +104,7 @@ Result<> ParamFields<Spec>::apply(const std::string& name,
 }
 
 template <class Spec>
-Result<Spec> ParamFields<Spec>::spec_from(const Params& params) const {
-  Spec spec;
+Result<Spec> ParamFields<Spec>::spec_from(const Params& params, Spec spec) const {
   for (const auto& [name, value] : params) {
     if (name == "family" || is_encoding_param(name)) continue;
     const auto applied = apply(name, value, spec);

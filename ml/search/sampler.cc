@@ -198,13 +198,34 @@ bool has_family(const SearchSpace& space, const ParamValue& family) {
              : std::ranges::find(chosen->choices, family) != chosen->choices.end();
 }
 
+std::optional<double> number_in(const ParamValue& value) {
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+  return std::nullopt;
+}
+
+/// A number becomes the nearest that the parameter may be.
+ParamValue nearest(const Distribution& parameter, const ParamValue& value) {
+  const auto number = number_in(value);
+  if (!number) return value;
+  if (parameter.kind != Kind::categorical)
+    return from_number(parameter, std::clamp(*number, parameter.low, parameter.high));
+  const bool are_numbers = std::ranges::all_of(
+      parameter.choices, [](const ParamValue& choice) { return number_in(choice).has_value(); });
+  if (!are_numbers) return value;
+  return *std::ranges::min_element(parameter.choices, {}, [&](const ParamValue& choice) {
+    return std::abs(*number_in(choice) - *number);
+  });
+}
+
 /// A first trial as far as the space names its parameters, or nothing if they make no trial of it.
-std::optional<Params> as_trial_of(const SearchSpace& space, const Params& first) {
+std::optional<Params> as_trial_of(const SearchSpace& space, const Params& first, bool moves) {
   if (!has_family(space, first.at(kFamily))) return std::nullopt;
   Params params;
   for (const auto& [name, value] : first) {
     const Distribution* parameter = space.find(name);
-    if (parameter != nullptr && parameter->kind != Kind::fixed) params[name] = value;
+    if (parameter != nullptr && parameter->kind != Kind::fixed)
+      params[name] = moves ? nearest(*parameter, value) : value;
   }
   if (params.empty() || !check_params(space, params)) return std::nullopt;
   return conform(space, std::move(params));
@@ -234,15 +255,14 @@ std::optional<SearchSpace> without_exhausted(const SearchSpace& space) {
   return open;
 }
 
-/// The first trials that make sense in the space.
-std::vector<Params> portfolio_of(const SearchSpace& space) {
+}  // namespace
+
+std::vector<Params> first_trials(const SearchSpace& space, bool moves) {
   std::vector<Params> portfolio;
   for (const Params& first : default_portfolio())
-    if (auto trial = as_trial_of(space, first)) portfolio.push_back(std::move(*trial));
+    if (auto trial = as_trial_of(space, first, moves)) portfolio.push_back(std::move(*trial));
   return portfolio;
 }
-
-}  // namespace
 
 Params sample_random(const SearchSpace& space, Random& random) {
   Params params;
@@ -271,7 +291,7 @@ Params draw(std::uint64_t study_seed,
             std::span<const Observation> observations,
             const TpeOptions& options,
             std::uint64_t given) {
-  auto portfolio = portfolio_of(space);
+  auto portfolio = first_trials(space, options.moves_first_trials);
   const std::uint64_t own = trial_number - std::min<std::uint64_t>(given, trial_number);
   if (own < portfolio.size()) return std::move(portfolio[own]);
   const std::uint64_t seed = mix_seeds(study_seed, trial_number);

@@ -45,6 +45,7 @@ struct TpeOptions {
   std::size_t n_ei_candidates = 24;
   bool constant_liar = true;  ///< Running trials count as bad, so that parallel draws spread out.
   Grouping grouping = Grouping::by_occurrence;
+  bool moves_first_trials = true;  ///< as `first_trials`
 };
 
 /// Every parameter on its own, evenly over its range (over its logarithm if `log`).
@@ -57,8 +58,13 @@ Params sample_tpe(const SearchSpace& space,
                   std::uint64_t seed,
                   const TpeOptions& options = {});
 
-/// Trial `trial_number` of a study whose first `given` ones a person gave: the next are those of
-/// `default_portfolio()` that fit the space, all others come from `sample_tpe` with a seed of their
+/// The trials of `default_portfolio()` that the space can have, with the parameters that it names.
+/// `moves`: numbers that it does not allow become the nearest that it does; else such a trial is
+/// left out, as it was below feature level 11.
+std::vector<Params> first_trials(const SearchSpace& space, bool moves = true);
+
+/// Trial `trial_number` of a study whose first `given` ones a person gave: the next are its
+/// `first_trials`, all others come from `sample_tpe` with a seed of their
 /// own. A family without parameters is tried in the portfolio only.
 Params draw(std::uint64_t study_seed,
             std::uint64_t trial_number,

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Predicts the rows of a CSV file: python3 predict.py ROWS.csv > PREDICTIONS.csv
 
-Needs Python 3.8 and PyTorch, or XGBoost for a model of trees, and nothing of Starling. It reads
-preprocessing.json and model.pt or model.json beside it (unzip the model's file). Columns are found by their names in the first line, fields lie between
-commas, semicolons or tabs; the answer is the rows with `prediction` added and, for classes,
-`p_CLASS`.
+Needs Python 3.8 and PyTorch, or XGBoost for models of trees, and nothing of Starling. It reads
+what lies beside it (unzip the model's file): one model, or a bag of them (bag.json), whose answers
+are averaged. Columns are found by their names in the first line, fields lie between commas,
+semicolons or tabs; the answer is the rows with `prediction` added and, for classes, `p_CLASS`, for
+numbers by a bag `lo` and `hi`: the truth lies between them nine times in ten.
 """
 
 import bisect
@@ -334,36 +335,101 @@ def trees_in(path):
     return answer
 
 
-def predicted(model, known, rows):
+def json_in(folder, name, default=None):
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        return default
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def members_in(folder):
+    """What answers, and by how much: (model, how its rows are encoded, weight)."""
+    bag = json_in(folder, "bag.json")
+    if bag is None:
+        name = "model.json" if os.path.exists(os.path.join(folder, "model.json")) else "model.pt"
+        bag = {"members": [{"model": name, "preprocessing": "preprocessing.json", "weight": 1}]}
+    codings = {}
+    for member in bag["members"]:
+        name = member["preprocessing"]
+        if name not in codings:
+            codings[name] = json_in(folder, name)
+        path = os.path.join(folder, member["model"])
+        model = trees_in(path) if path.endswith(".json") else network_in(path)
+        yield model, codings[name], member["weight"]
+
+
+def predicted(members, rows):
+    """The mean of what the members say, by weight: a number each, or a list."""
     answers = []
     for begin in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[begin : begin + ROWS_AT_ONCE]
-        encoded = [encode_row(known, row, begin + n) for n, row in enumerate(some, 1)]
-        answers += model(encoded)
+        encoded, sums = {}, None
+        for model, known, weight in members:
+            if id(known) not in encoded:
+                encoded[id(known)] = [encode_row(known, r, begin + n) for n, r in enumerate(some, 1)]
+            said = [v if isinstance(v, list) else [v] for v in model(encoded[id(known)])]
+            sums = sums or [[0.0] * len(said[0]) for _ in said]
+            for total, values in zip(sums, said):
+                for k, value in enumerate(values):
+                    total[k] += weight * value
+        answers += sums or []
     return answers
+
+
+def calibrated(chances, temperature):
+    if temperature == 1:
+        return chances
+    logs = [math.log(min(max(chance, 1e-7), 1.0)) / temperature for chance in chances]
+    powers = [math.exp(value - max(logs)) for value in logs]
+    return [power / sum(powers) for power in powers]
+
+
+def reach(conformal, said):
+    """How far the truth may be off: sizes of residuals, straight between the knots."""
+    at, size = conformal["at"], conformal["size"]
+    k = bisect.bisect_right(at, said)
+    if k in (0, len(at)):
+        usual = size[0] if k == 0 else size[-1]
+    else:
+        part = (said - at[k - 1]) / (at[k] - at[k - 1])
+        usual = size[k - 1] + part * (size[k] - size[k - 1])
+    return conformal["quantile"] * usual
+
+
+def class_of(chances, threshold):
+    if len(chances) == 2 and threshold != 0.5:
+        return int(chances[1] >= threshold)
+    return max(range(len(chances)), key=lambda i: chances[i])
+
+
+def answer_cells(answer, classes, finish):
+    if classes:
+        chances = calibrated(answer, finish.get("temperature", 1))
+        return [classes[class_of(chances, finish.get("threshold", 0.5))], *chances]
+    conformal = finish.get("conformal")
+    if conformal is None:
+        return answer
+    off = reach(conformal, answer[0])
+    return [answer[0], answer[0] - off, answer[0] + off]
 
 
 def main():
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     folder = os.path.dirname(os.path.abspath(__file__))
-    with open(os.path.join(folder, "preprocessing.json"), encoding="utf-8") as file:
-        known = json.load(file)
-    trees = os.path.join(folder, "model.json")
-    network = os.path.join(folder, "model.pt")
-    model = trees_in(trees) if os.path.exists(trees) else network_in(network)
+    members = list(members_in(folder))
+    finish = json_in(folder, "finish.json", {})
     columns, rows = read_table(sys.argv[1])
-    classes = known["target"]["classes"]
+    classes = members[0][1]["target"]["classes"]
     added = ["prediction"] + [f"p_{name}" for name in classes]
+    if finish.get("conformal"):
+        added += ["lo", "hi"]
     sys.stdout.reconfigure(encoding="utf-8", newline="")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns + added)
-    for row, answer in zip(rows, predicted(model, known, rows)):
-        if classes:
-            best = max(range(len(classes)), key=lambda i: answer[i])
-            writer.writerow([*row.values(), classes[best], *answer])
-        else:
-            writer.writerow([*row.values(), answer])
+    for row, answer in zip(rows, predicted(members, rows)):
+        writer.writerow([*row.values(), *answer_cells(answer, classes, finish)])
 
 
 if __name__ == "__main__":

@@ -120,6 +120,7 @@ std::string answer_as_json(std::string_view model,
               {"version", version},
               {"predictions", Json::array()},
               {"probabilities", nullptr},
+              {"intervals", nullptr},
               {"warnings", Json::array()}};
   for (const double value : predictions.values)
     answer["predictions"].push_back(value);
@@ -134,6 +135,8 @@ std::string answer_as_json(std::string_view model,
       answer["probabilities"].push_back(std::move(by_class));
     }
   }
+  for (const auto& [low, high] : predictions.intervals)
+    answer["intervals"].push_back({low, high});
   for (const auto& warning : predictions.warnings) {
     answer["warnings"].push_back(
         {{"row", warning.row}, {"column", warning.column}, {"kind", warning.kind}});
@@ -148,7 +151,7 @@ std::string answer_as_csv(const PredictQuestion& question, const Predictions& pr
   text += "prediction";
   for (const auto& name : predictions.classes)
     text += "," + csv_cell("p_" + name);
-  text += "\n";
+  text += predictions.intervals.empty() ? "\n" : ",lo,hi\n";
   for (std::size_t i = 0; i < question.fields.size(); ++i) {
     for (const auto& cell : question.fields[i])
       text += csv_cell(cell) + ",";
@@ -157,6 +160,10 @@ std::string answer_as_csv(const PredictQuestion& question, const Predictions& pr
     if (!predictions.probabilities.empty()) {
       for (const double p : predictions.probabilities[i])
         text += "," + number_text(p);
+    }
+    if (!predictions.intervals.empty()) {
+      const auto& [low, high] = predictions.intervals[i];
+      text += "," + number_text(low) + "," + number_text(high);
     }
     text += "\n";
   }

@@ -33,7 +33,8 @@ std::string answer_as_json(std::string_view model,
                            std::uint64_t version,
                            const Predictions& predictions);
 
-/// The question's rows with the columns `prediction` and, for classes, `p_CLASS` added.
+/// The question's rows with the columns `prediction` and, for classes, `p_CLASS` added; for numbers
+/// by a bag `lo` and `hi`.
 std::string answer_as_csv(const PredictQuestion& question, const Predictions& predictions);
 
 }  // namespace starling::ml

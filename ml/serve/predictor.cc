@@ -1,7 +1,10 @@
 #include "ml/serve/predictor.h"
 
+#include "ml/ensemble/calibration.h"
 #include "ml/serve/artifact.h"
+#include "ml/train/bag_model.h"
 #include "ml/train/native_model.h"
+#include "node/base/durable_file.h"
 #include "node/base/hash.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -11,6 +14,11 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
+#include <set>
+#include <span>
+#include <string_view>
+#include <tuple>
 
 namespace starling::ml {
 namespace {
@@ -49,38 +57,130 @@ Result<> save(const std::filesystem::path& path, const std::string& content) {
   return {};
 }
 
-Predictions decode(const Encoder& encoder, const std::vector<float>& values) {
-  const TargetCoding& target = encoder.target();
+void decode_numbers(const Finish& finish, const std::vector<float>& values, Predictions& out) {
+  out.values.assign(values.begin(), values.end());
+  if (!finish.conformal) return;
+  for (const double value : out.values)
+    out.intervals.push_back(interval_of(*finish.conformal, value));
+}
+
+void decode_classes(const Finish& finish, const std::vector<float>& values, Predictions& out) {
+  Judged said;
+  said.task = out.task;
+  said.class_count = out.classes.size();
+  said.probabilities.assign(values.begin(), values.end());
+  said.threshold = finish.threshold;
+  apply_temperature(finish.temperature, said.class_count, said.probabilities);
+  for (std::size_t row = 0; row * said.class_count < said.probabilities.size(); ++row) {
+    const double* begin = said.probabilities.data() + row * said.class_count;
+    out.labels.push_back(out.classes[said_class(said, row)]);
+    out.probabilities.emplace_back(begin, begin + said.class_count);
+  }
+}
+
+Predictions decode(const TargetCoding& target,
+                   const Finish& finish,
+                   const std::vector<float>& values) {
   Predictions out;
   out.task = target.task;
-  if (target.task == TaskKind::regression) {
-    out.values.assign(values.begin(), values.end());
-    return out;
-  }
   out.classes = target.classes;
-  const std::size_t count = target.classes.size();
-  for (std::size_t at = 0; at + count <= values.size(); at += count) {
-    std::vector<double> row;
-    for (std::size_t k = 0; k < count; ++k)
-      row.push_back(static_cast<double>(values[at + k]));
-    out.labels.push_back(target.classes[most_likely(row)]);
-    out.probabilities.push_back(std::move(row));
-  }
+  if (target.task == TaskKind::regression)
+    decode_numbers(finish, values, out);
+  else
+    decode_classes(finish, values, out);
   return out;
+}
+
+/// A level that one fold did not see is known to the others: a warning is what all say.
+void keep_common(const std::vector<PredictWarning>& of_one, std::vector<PredictWarning>& common) {
+  std::set<std::tuple<std::size_t, std::string_view, std::string_view>> known;
+  for (const PredictWarning& warning : of_one)
+    known.emplace(warning.row, warning.column, warning.kind);
+  std::erase_if(common, [&known](const PredictWarning& warning) {
+    return !known.contains({warning.row, warning.column, warning.kind});
+  });
+}
+
+/// Each row as every encoder encodes it, one behind the other.
+Result<Matrix> encode_all(const std::vector<Encoder>& encoders,
+                          std::span<const RawRow> rows,
+                          MissingColumns missing,
+                          std::vector<PredictWarning>& warnings) {
+  auto first = encoders.front().encode(rows, missing, warnings);
+  if (!first || encoders.size() == 1) return first;
+  std::vector<Matrix> parts{std::move(*first)};
+  Matrix all{rows.size(), parts.front().columns, {}};
+  for (std::size_t k = 1; k < encoders.size(); ++k) {
+    std::vector<PredictWarning> of_one;
+    auto part = encoders[k].encode(rows, missing, of_one);
+    if (!part) return part;
+    all.columns += part->columns;
+    parts.push_back(std::move(*part));
+    keep_common(of_one, warnings);
+  }
+  all.values.reserve(all.rows * all.columns);
+  for (std::size_t row = 0; row < all.rows; ++row) {
+    for (const Matrix& part : parts) {
+      const float* begin = part.values.data() + row * part.columns;
+      all.values.insert(all.values.end(), begin, begin + part.columns);
+    }
+  }
+  return all;
+}
+
+/// Needs no LibTorch. Trees tell by how they begin: they may be large.
+bool is_for_native(const std::filesystem::path& model) {
+  std::ifstream file(model, std::ios::binary);
+  std::string begin(64, '\0');
+  file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  if (is_tree_model(begin)) return true;
+  const auto bytes = read_file(model);
+  return bytes && is_native_model(*bytes);
+}
+
+/// Where each member's part of a row is.
+std::vector<BagPart> parts_of(const Artifact& artifact) {
+  std::vector<std::size_t> from;
+  std::size_t width = 0;
+  for (const Encoder& encoder : artifact.encoders) {
+    from.push_back(width);
+    width += encoder.width();
+  }
+  std::vector<BagPart> parts;
+  for (const Artifact::Member& member : artifact.members) {
+    const std::size_t columns = artifact.encoders[member.encoder].width();
+    parts.push_back({member.model, from[member.encoder], columns, member.weight});
+  }
+  return parts;
 }
 
 }  // namespace
 
 struct Predictor::Served {
-  Served(std::filesystem::path from, Encoder with, const asio::any_io_executor& executor)
-      : path(std::move(from)), encoder(std::move(with)), turn(executor) {}
+  Served(std::filesystem::path from, Artifact with, const asio::any_io_executor& executor)
+      : path(std::move(from)),
+        encoders(std::move(with.encoders)),
+        finish(std::move(with.finish)),
+        turn(executor) {}
 
-  std::size_t outputs() const { return std::max<std::size_t>(1, encoder.target().classes.size()); }
+  const TargetCoding& target() const { return encoders.front().target(); }
+
+  std::size_t outputs() const { return std::max<std::size_t>(1, target().classes.size()); }
+
+  /// Of a bag, so that what its encoders make of them stays small; else all.
+  std::size_t rows_at_once() const {
+    if (encoders.size() == 1) return std::numeric_limits<std::size_t>::max();
+    std::size_t width = 1;
+    for (const Encoder& encoder : encoders)
+      width += encoder.width();
+    return std::max<std::size_t>(1, kRequestFloatsMax / width);
+  }
 
   std::filesystem::path path;
-  std::filesystem::path model_path;
-  bool is_native = false;  ///< needs no LibTorch
-  Encoder encoder;
+  std::filesystem::path model_path;  ///< a model, or the list of a bag's
+  bool is_native = false;            ///< needs no LibTorch
+  std::vector<Encoder> encoders;
+  Finish finish;
   Turn turn;
   std::unique_ptr<WorkerChannel> child;
 };
@@ -88,7 +188,10 @@ struct Predictor::Served {
 Predictor::Predictor(asio::any_io_executor executor,
                      WorkerPools& pools,
                      std::filesystem::path folder)
-    : executor_(std::move(executor)), pools_(pools), folder_(std::move(folder)) {}
+    : executor_(std::move(executor)), pools_(pools), folder_(std::move(folder)) {
+  std::error_code ignored;  // what an earlier process left may be as large as all it ever served
+  std::filesystem::remove_all(folder_, ignored);
+}
 
 Predictor::~Predictor() = default;
 
@@ -100,16 +203,18 @@ Result<std::shared_ptr<Predictor::Served>> Predictor::find_or_open(
     served_.splice(served_.begin(), served_, known);
     return served_.front();
   }
-  auto opened = open_artifact(artifact);
+  auto opened = open_artifact(artifact, folder_);
   if (!opened) return opened.error();
-  auto served = std::make_shared<Served>(artifact, std::move(opened->encoder), executor_);
-  std::error_code ec;
-  std::filesystem::create_directories(folder_, ec);
-  const std::string name = hash_of(std::as_bytes(std::span{opened->model})).hex() + ".model";
-  served->model_path = folder_ / name;
-  served->is_native = is_native_model(opened->model) || is_tree_model(opened->model);
-  const auto saved = save(served->model_path, opened->model);
-  if (!saved) return saved.error();
+  const bool is_native = is_for_native(opened->members.front().model);
+  std::filesystem::path model_path = opened->members.front().model;
+  if (opened->members.size() > 1) {
+    const std::string list = to_json(parts_of(*opened));
+    model_path = folder_ / (hash_of(std::as_bytes(std::span{list})).hex() + ".bag");
+    if (auto saved = save(model_path, list); !saved) return saved.error();
+  }
+  auto served = std::make_shared<Served>(artifact, std::move(*opened), executor_);
+  served->model_path = std::move(model_path);
+  served->is_native = is_native;
   served_.push_front(served);
   if (served_.size() > kServedArtifactsMax) served_.pop_back();
   return served;
@@ -122,18 +227,30 @@ asio::awaitable<Result<Predictions>> Predictor::predict(std::filesystem::path ar
   if (!found) co_return found.error();
   const std::shared_ptr<Served> served = *found;
   std::vector<PredictWarning> warnings;
-  auto encoded = served->encoder.encode(rows, missing, warnings);
-  if (!encoded) co_return encoded.error();
-
+  // What is wrong with a row is told before any is asked about.
+  if (served->encoders.size() > 1) {
+    std::vector<PredictWarning> told_later;
+    const auto checked = served->encoders.front().encode(rows, missing, told_later);
+    if (!checked) co_return checked.error();
+  }
   std::vector<float> values;
-  if (encoded->rows > 0) {
+  const std::size_t step = served->rows_at_once();
+  for (std::size_t from = 0; from < rows.size(); from += step) {
+    const std::span<const RawRow> some{rows.data() + from, std::min(step, rows.size() - from)};
+    std::vector<PredictWarning> of_some;
+    auto encoded = encode_all(served->encoders, some, missing, of_some);
+    if (!encoded) co_return encoded.error();
+    for (PredictWarning& warning : of_some) {
+      warning.row += from;
+      warnings.push_back(std::move(warning));
+    }
     co_await served->turn.take();
     auto answered = co_await ask(served, std::move(*encoded));
     served->turn.give();
     if (!answered) co_return answered.error();
-    values = std::move(*answered);
+    values.insert(values.end(), answered->begin(), answered->end());
   }
-  Predictions predictions = decode(served->encoder, values);
+  Predictions predictions = decode(served->target(), served->finish, values);
   predictions.warnings = std::move(warnings);
   co_return predictions;
 }

@@ -15,6 +15,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace starling::ml {
@@ -27,12 +28,15 @@ struct Predictions {
   std::vector<std::string> classes;                ///< sorted, as in `probabilities`
   std::vector<std::string> labels;                 ///< classes: the likeliest, one per row
   std::vector<std::vector<double>> probabilities;  ///< classes: one list per row
+  /// Regression by a bag: one per row, within which the truth lies nine times in ten.
+  std::vector<std::pair<double, double>> intervals;
   std::vector<PredictWarning> warnings;
 };
 
 class Predictor {
  public:
-  /// `pools` must outlive it. `folder` holds the unpacked networks; it is made if need be.
+  /// `pools` must outlive it. `folder` holds the unpacked models; it is emptied now, and
+  /// made if need be.
   Predictor(asio::any_io_executor executor, WorkerPools& pools, std::filesystem::path folder);
   ~Predictor();
 

@@ -4,6 +4,7 @@
 #include "ml/study/register_model.h"
 #include "ml/study/study_plan.h"
 #include "ml/study/study_state.h"
+#include "ml/study/trial_rules.h"
 #include "node/base/state_pairs.h"
 
 #include <fmt/format.h>
@@ -73,6 +74,8 @@ Result<> take_pair(AdoptedPiece& piece, std::string_view key, std::string_view v
                                 : "";
     auto found = value_at(key, std::move(trial), own);
     if (!found) return found.error();
+    if (found->fit || found->artifact)
+      return wrong(fmt::format("trial {} is the fit of a fold", found->number));
     if (found->state == TrialState::completed && !(found->value && std::isfinite(*found->value)))
       return wrong(fmt::format("trial {} has completed without a value", found->number));
     piece.trials.push_back(std::move(*found));
@@ -125,6 +128,12 @@ void stop_attempt(Trial& trial) {
   trial.attempts -= std::min(trial.attempts, 1U);
 }
 
+/// Its fits are begun anew here.
+bool makes_bag(const Transaction& tx, const Study& study) {
+  return study.status == StudyStatus::finishing && study.spec.final_model == FinalModel::bag &&
+         feature_level(tx.view()) >= kBagsLevel;
+}
+
 void stop_attempts(Transaction& tx, Study& study) {
   study.counts.queued += study.counts.running;
   study.counts.running = 0;
@@ -132,6 +141,8 @@ void stop_attempts(Transaction& tx, Study& study) {
   study.all_final_below = 0;
   if (study.status == StudyStatus::paused) study.paused_ms = tx.now_ms();
   auto& job = study.final_job;
+  if (makes_bag(tx, study) && job.state == FinalState::none)
+    job.state = FinalState::queued;  // its bag is begun anew
   if (job.state != FinalState::running) return;
   job.state = FinalState::queued;
   job.current = {};
@@ -254,6 +265,7 @@ Result<> adopt(Transaction& tx, Study study, SwarmId from) {
   tx.event("study_adopted",
            {{"study", study.id}, {"name", study.spec.name}, {"swarm", from.hex()}});
   if (study.result) register_model(tx, study);
+  if (makes_bag(tx, study)) begin_finish(tx, study);
   tx.put(study);
   return {};
 }

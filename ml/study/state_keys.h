@@ -1,6 +1,7 @@
 /// Where each value of the replicated state lies.
 #pragma once
 
+#include "ml/study/study.h"
 #include "node/base/bytes.h"
 #include "node/base/hash.h"
 #include "node/base/ids.h"
@@ -52,6 +53,12 @@ inline std::string trials(std::string_view study) {
 
 inline std::string trial(std::string_view study, std::uint64_t number) {
   return trials(study) + big_endian_key(number);
+}
+
+/// Whether what lies under the key of a trial is a fit of a fold (`Trial::fit`).
+inline bool is_fit(std::string_view trial_key) {
+  return trial_key.size() >= 8 &&
+         from_big_endian_key(trial_key.substr(trial_key.size() - 8)) >= kFitsFrom;
 }
 
 inline std::string curves(std::string_view study) {

@@ -41,6 +41,15 @@ std::string_view to_string(FinalState state) {
   return "unknown";
 }
 
+std::string_view to_string(FinalModel model) {
+  switch (model) {
+    case FinalModel::refit: return "refit";
+    case FinalModel::bag: return "bag";
+    case FinalModel::refit_all: return "refit_all";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Pruner pruner) {
   switch (pruner) {
     case Pruner::none: return "none";

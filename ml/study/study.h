@@ -3,6 +3,7 @@
 /// Plain values; `study_wire.h` turns them into bytes, `study_state.h` changes them.
 #pragma once
 
+#include "ml/search/constraints.h"
 #include "ml/search/param_value.h"
 #include "ml/table/split_spec.h"
 #include "node/base/hash.h"
@@ -96,6 +97,15 @@ enum class Pruner : std::uint8_t {
 
 std::string_view to_string(Pruner pruner);
 
+/// What a study makes of its best trials. Values are stored: append only.
+enum class FinalModel : std::uint8_t {
+  refit = 0,      ///< the best one's parameters, trained on the train and validation rows
+  bag = 1,        ///< the best ones, each trained on several folds, blended
+  refit_all = 2,  ///< as `refit`, on the test rows too: there is no test score then
+};
+
+std::string_view to_string(FinalModel model);
+
 /// The task of a study whose objective is an outside program: it asks for trials and tells their
 /// values. No data set, target, split or final fit belongs to it, its metric is any name, and
 /// `epochs` is the last step that the program reports.
@@ -123,11 +133,16 @@ struct StudySpec {
   Pruner pruner = Pruner::none;
   std::int32_t priority = 0;  ///< a greater one is served first; -kPriorityMax to kPriorityMax
   std::map<std::string, std::string> required_labels;  ///< of the nodes that may run it
+  FinalModel final_model = FinalModel::refit;
+  Constraints constraints;
+  std::vector<Decision> decisions;  ///< at most kDecisionsMax; for people
 
   friend bool operator==(const StudySpec&, const StudySpec&) = default;
 };
 
 inline constexpr std::int32_t kPriorityMax = 10;
+inline constexpr std::size_t kDecisionsMax = 32;
+inline constexpr std::size_t kDecisionBytesMax = 1000;  ///< of one, in all
 
 inline bool is_outside(const StudySpec& spec) {
   return spec.task == kOutsideTask;
@@ -248,9 +263,22 @@ struct Study {
   friend bool operator==(const Study&, const Study&) = default;
 };
 
+/// One of the networks or forests of a bag: a trial's parameters, learned from all folds but one.
+struct FoldFit {
+  std::uint32_t candidate = 0;  ///< number of the trial whose parameters it has
+  std::uint32_t fold = 0;
+
+  friend bool operator==(const FoldFit&, const FoldFit&) = default;
+};
+
+/// Fits of folds are kept as trials with numbers from here on: they are given out, stolen, moved
+/// and taken back as trials are, but count as none of the study's.
+inline constexpr std::uint32_t kFitsFrom = 1'000'000;
+
 struct Trial {
   std::string study;
   std::uint32_t number = 0;
+  std::optional<FoldFit> fit;  ///< none: it is a trial of the search
   TrialState state = TrialState::queued;
   Params params;
   Attempt current;  ///< of the running attempt, or of the last one
@@ -269,6 +297,8 @@ struct Trial {
   std::uint64_t estimate_mb = 0;        ///< by formula; 0: not known
   std::uint64_t predicted_peak_mb = 0;  ///< as the study's trials so far correct it: is reserved
   std::uint64_t peak_mb = 0;
+  std::optional<ContentHash>
+      artifact;  ///< of a fit that is completed: its model and what it answers
   std::string error;
   std::uint64_t created_ms = 0;
   std::uint64_t started_ms = 0;

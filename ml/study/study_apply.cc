@@ -2,6 +2,7 @@
 // returns what it created or the reason why it is refused.
 #include "ml/study/adoption.h"
 #include "ml/study/answer_table.h"
+#include "ml/study/fold_fits.h"
 #include "ml/study/registers.h"
 #include "ml/study/state_keys.h"
 #include "ml/study/study_state.h"
@@ -88,6 +89,10 @@ Outcome run(Transaction& tx, const CreateStudy& command) {
   return {.id = study.id, .number = 0, .error = {}};
 }
 
+bool is_out_of_time(const Study& study, std::uint64_t now_ms) {
+  return study.spec.time_limit_s > 0 && now_ms >= study.began_ms + study.spec.time_limit_s * 1000;
+}
+
 Outcome run(Transaction& tx, const StopStudy& command) {
   auto study = find_study(tx.view(), command.id);
   if (!study) return refused(study.error());
@@ -96,11 +101,18 @@ Outcome run(Transaction& tx, const StopStudy& command) {
         Errc::conflict,
         fmt::format("study {} has already ended: {}", command.id, to_string(study->status)));
   }
-  if (study->status != StudyStatus::finishing) cancel_open_trials(tx, *study);
-  if (command.then_finish) {
-    if (study->status != StudyStatus::finishing) finish_search(tx, *study, command.reason);
+  const bool finishes = study->status == StudyStatus::finishing;
+  // A word that is late or said twice must not end the fits that it made begin.
+  if (command.then_finish && finishes && !is_out_of_time(*study, tx.now_ms()))
+    return {.id = study->id, .number = 0, .error = {}};
+  cancel_open_trials(tx, *study);
+  if (command.then_finish && finishes) {
+    end_if_fits_final(tx, *study);
+  } else if (command.then_finish) {
+    finish_search(tx, *study, command.reason);
   } else {
     study->final_job.state = FinalState::none;
+    if (study->spec.final_model == FinalModel::bag) forget_fits(tx, study->id);
     set_status(tx, *study, StudyStatus::cancelled, command.reason);
   }
   tx.put(*study);
@@ -172,6 +184,7 @@ Outcome run(Transaction& tx, const ExtendStudy& command) {
   }
   study->spec.trials += command.trials;
   const bool had_ended = has_ended(study->status) || study->status == StudyStatus::finishing;
+  if (had_ended && study->spec.final_model == FinalModel::bag) forget_fits(tx, study->id);
   if (had_ended) {
     study->final_job = {};
     study->result.reset();

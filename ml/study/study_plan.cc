@@ -2,7 +2,12 @@
 
 #include "ml/search/family_spec.h"
 #include "ml/search/named_spaces.h"
+#include "ml/search/plan_rules.h"
+#include "ml/search/use_case.h"
+#include "ml/study/fold_fits.h"
+#include "ml/study/search_plan.h"
 #include "ml/table/encoder.h"
+#include "ml/table/profile_json.h"
 #include "ml/table/task_inference.h"
 #include "node/base/labels.h"
 
@@ -10,20 +15,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace starling::ml {
 namespace {
-
-Error wrong(std::string_view field, std::string_view sentence) {
-  return {Errc::invalid_argument, fmt::format("{}: {}", field, sentence)};
-}
 
 Result<> in_range(std::string_view field,
                   std::uint64_t value,
                   std::uint64_t low,
                   std::uint64_t high) {
   if (value >= low && value <= high) return {};
-  return wrong(field, fmt::format("{} is not from {} to {}", value, low, high));
+  return field_error(field, fmt::format("{} is not from {} to {}", value, low, high));
 }
 
 bool is_name(std::string_view name) {
@@ -42,7 +44,6 @@ std::string to_name(std::string_view text) {
 }
 
 constexpr std::uint64_t kTimeLimitMaxS = 604'800;
-constexpr std::size_t kOutsideParamsMax = 65'536;  // a trial must fit an entry of the log
 
 /// A time limit of 0 is none.
 Result<> check_numbers(const StudySpec& spec) {
@@ -56,8 +57,14 @@ Result<> check_numbers(const StudySpec& spec) {
 
 Result<> check_name(std::string_view name) {
   if (is_name(name)) return {};
-  return wrong(
+  return field_error(
       "name", fmt::format("\"{}\" is not 1 to 64 of letters, digits, dot, dash, underscore", name));
+}
+
+std::string reason_for(Metric metric) {
+  return metric == Metric::rmse
+             ? "it is in the unit of the target, and large errors count most"
+             : "it judges the chances themselves; what is said to be which class is chosen after";
 }
 
 Result<> set_task(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
@@ -66,42 +73,46 @@ Result<> set_task(const StudyRequest& request, const TableProfile& profile, Stud
   if (task != "auto") {
     wanted = task_from_name(task);
     if (task == "forecast" || task == "image")
-      return wrong("task", fmt::format("{} studies are not built yet", task));
+      return field_error("task", fmt::format("{} studies are not built yet", task));
     if (!wanted)
-      return wrong("task",
-                   fmt::format("\"{}\" is none of auto, regression, binary, multiclass", task));
+      return field_error(
+          "task", fmt::format("\"{}\" is none of auto, regression, binary, multiclass", task));
   }
   const auto choice = infer_task(profile, request.target, wanted);
-  if (!choice) return wrong("target", choice.error().detail);
+  if (!choice) return field_error("target", choice.error().detail);
   const bool has_feature = std::any_of(
       profile.columns.begin(), profile.columns.end(), [&request](const ColumnProfile& column) {
         return column.name != request.target && is_feature(column);
       });
   if (!has_feature) {
-    return wrong("dataset",
-                 "no column besides the target can be learned from (a feature is a number or a "
-                 "category with at least two values)");
+    return field_error(
+        "dataset",
+        "no column besides the target can be learned from (a feature is a number or a "
+        "category with at least two values)");
   }
   spec.task = to_string(choice->task);
+  if (!wanted) spec.decisions.push_back({"task", spec.task, choice->reason});
   Metric metric = default_metric(choice->task);
-  if (request.metric) {
+  if (!request.metric) {
+    spec.decisions.push_back({"metric", std::string{to_string(metric)}, reason_for(metric)});
+  } else {
     const auto named = metric_from_name(*request.metric);
     if (!named || !fits(*named, choice->task)) {
       std::string names;
       for (const Metric known : metrics_of(choice->task))
         names.append(names.empty() ? "" : ", ").append(to_string(known));
-      return wrong("metric",
-                   fmt::format("\"{}\" does not measure a {} task; use one of {}",
-                               *request.metric,
-                               spec.task,
-                               names));
+      return field_error("metric",
+                         fmt::format("\"{}\" does not measure a {} task; use one of {}",
+                                     *request.metric,
+                                     spec.task,
+                                     names));
     }
     metric = *named;
   }
   spec.metric = to_string(metric);
   spec.maximize = direction_of(metric) == MetricDirection::maximize;
   if (request.direction && (*request.direction == "maximize") != spec.maximize) {
-    return wrong(
+    return field_error(
         "direction",
         fmt::format(
             "{} is to be {}d; leave it out", spec.metric, spec.maximize ? "maximize" : "minimize"));
@@ -109,29 +120,51 @@ Result<> set_task(const StudyRequest& request, const TableProfile& profile, Stud
   return {};
 }
 
-Result<> check_initial(const StudySpec& spec,
-                       const SearchSpace& space,
-                       const std::vector<Params>& initial) {
-  if (initial.size() > spec.trials)
-    return wrong("initial",
-                 fmt::format("{} parameter sets for {} trials", initial.size(), spec.trials));
-  for (std::size_t i = 0; i < initial.size(); ++i) {
-    if (auto ok = check_params(space, initial[i]); !ok)
-      return wrong("initial", fmt::format("entry {}: {}", i, ok.error().detail));
-    if (is_outside(spec)) continue;
-    const auto family = family_spec_from(conform(space, initial[i]));
-    if (!family) return wrong("initial", fmt::format("entry {}: {}", i, family.error().detail));
+Result<> check_least_target(const StudySpec& spec,
+                            const Dataset& dataset,
+                            const TableProfile& profile) {
+  const ColumnProfile* target = profile.find(spec.target);
+  if (target == nullptr || target->min >= 0) return {};
+  return field_error(
+      "metric",
+      fmt::format("{} needs a target of 0 or more, and \"{}\" of \"{}\" holds {}; use "
+                  "rmse or mae",
+                  spec.metric,
+                  spec.target,
+                  dataset.name,
+                  target->min));
+}
+
+/// Whether the metric is defined on the rows, as far as profiles tell. Rows of other data sets may
+/// judge, too.
+Result<> check_metric(const StudySpec& spec,
+                      const Dataset& dataset,
+                      const TableProfile& profile,
+                      const FindDataset& find) {
+  if (spec.metric != to_string(Metric::rmsle)) return {};
+  if (auto ok = check_least_target(spec, dataset, profile); !ok) return ok;
+  std::vector<std::string> others;
+  if (spec.split.method == SplitMethod::datasets) {
+    others = spec.split.validation;
+    others.insert(others.end(), spec.split.test.begin(), spec.split.test.end());
+  }
+  for (const std::string& id : others) {
+    const auto other = find(id);
+    if (!other) return other.error();
+    const auto other_profile = profile_from_stored(other->profile);
+    if (!other_profile) return other_profile.error();
+    if (auto ok = check_least_target(spec, *other, *other_profile); !ok) return ok;
   }
   return {};
 }
 
 Result<> check_labels(const std::string& use_case, const std::vector<std::string>& tags) {
   if (use_case.size() > 2000)
-    return wrong("use_case", fmt::format("{} characters; at most 2000", use_case.size()));
-  if (tags.size() > 20) return wrong("tags", fmt::format("{} tags; at most 20", tags.size()));
+    return field_error("use_case", fmt::format("{} characters; at most 2000", use_case.size()));
+  if (tags.size() > 20) return field_error("tags", fmt::format("{} tags; at most 20", tags.size()));
   for (const auto& tag : tags) {
     if (tag.empty() || tag.size() > 64)
-      return wrong("tags", fmt::format("\"{}\" is not 1 to 64 characters", tag));
+      return field_error("tags", fmt::format("\"{}\" is not 1 to 64 characters", tag));
   }
   return {};
 }
@@ -139,179 +172,107 @@ Result<> check_labels(const std::string& use_case, const std::vector<std::string
 /// As nodes can have them (`--label`).
 Result<> check_service(const StudySpec& spec) {
   if (spec.priority < -kPriorityMax || spec.priority > kPriorityMax) {
-    return wrong(
+    return field_error(
         "priority",
         fmt::format("{} is not from {} to {}", spec.priority, -kPriorityMax, kPriorityMax));
   }
   if (spec.required_labels.size() > kLabelsMax) {
-    return wrong(
+    return field_error(
         "requires",
         fmt::format("{} labels; a node has at most {}", spec.required_labels.size(), kLabelsMax));
   }
   for (const auto& [key, value] : spec.required_labels) {
     if (key.empty() || key.size() > kLabelKeyMax || value.size() > kLabelValueMax) {
-      return wrong("requires",
-                   fmt::format("\"{:.80}\": a label has 1 to {} characters, its value at most {}",
-                               key,
-                               kLabelKeyMax,
-                               kLabelValueMax));
+      return field_error(
+          "requires",
+          fmt::format("\"{:.80}\": a label has 1 to {} characters, its value at most {}",
+                      key,
+                      kLabelKeyMax,
+                      kLabelValueMax));
     }
   }
   return {};
 }
 
-/// Inputs of a network that are numbers, at most.
-std::size_t numbers_in(const TableProfile& profile, const StudySpec& spec) {
-  const auto task = task_from_name(spec.task).value_or(TaskKind::regression);
-  const ColumnProfile* target = profile.find(spec.target);
-  const std::size_t classes = target == nullptr ? 0 : target->distinct;
-  std::size_t numbers = 0;
-  for (const auto& feature :
-       widest_features(profile, spec.target, statistic_targets(task, classes)))
-    numbers += feature.numbers;
-  return numbers;
-}
-
-/// The engine is a parameter like any other, of every trial that is a network.
-Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
-  constexpr const char* kEngine = "mlp.engine";
-  if (!request.engine || *request.engine == "native") return {};
-  if (*request.engine != "torch")
-    return wrong("engine", fmt::format("\"{:.40}\" is none of native, torch", *request.engine));
-  const Distribution* family = space.find("family");
-  const bool has_networks =
-      family == nullptr || family->value == ParamValue{"mlp"} ||
-      std::ranges::find(family->choices, ParamValue{"mlp"}) != family->choices.end();
-  if (!has_networks) return wrong("engine", "no trial of this search_space is a network");
-  if (space.find(kEngine) != nullptr)
-    return wrong("engine", fmt::format("search_space says it too, as {}", kEngine));
-  Distribution engine;
-  engine.kind = Distribution::Kind::fixed;
-  engine.value = "torch";
-  if (family != nullptr) engine.when = {{"family", {"mlp"}}};
-  space.parameters.emplace_back(kEngine, std::move(engine));
-  return {};
-}
-
-/// Of which family a set of parameters is may be told by their names alone.
-std::vector<Params> with_families(const SearchSpace& space, std::vector<Params> initial) {
-  for (Params& params : initial)
-    if (space.find("family") != nullptr && !params.contains("family"))
-      params["family"] = family_told_by(params);
-  return initial;
-}
-
-Result<> set_space(const StudyRequest& request, const SearchSpace& space, StudySpec& spec) {
-  const auto initial = with_families(space, request.initial);
-  if (auto ok = check_initial(spec, space, initial); !ok) return ok;
-  for (const Params& params : initial)
-    spec.initial.push_back(conform(space, params));
-  spec.search_space_json = to_json(space);
-  const auto complete = parse_search_space(spec.search_space_json);
-  return complete ? Result<>{} : wrong("search_space", complete.error().detail);
-}
-
 Result<> check_outside_metric(const std::string& metric) {
   if (is_name(metric)) return {};
-  return wrong(
+  return field_error(
       "metric",
       fmt::format("\"{:.80}\" is not 1 to 64 of letters, digits, dot, dash, underscore", metric));
 }
 
-Result<> check_families(const StudyRequest& request) {
-  if (request.search_space_json || request.search_space_name)
-    return wrong("families", "search_space says it, too: leave one of them out");
-  for (const std::string& family : request.families) {
-    if (std::ranges::find(kFamilyNames, family) == kFamilyNames.end())
-      return wrong("families",
-                   fmt::format("\"{:.40}\" is none of {}", family, fmt::join(kFamilyNames, ", ")));
-    if (std::ranges::count(request.families, family) > 1)
-      return wrong("families", fmt::format("{} is there twice", family));
-  }
-  return {};
-}
-
-/// As it was asked for: by families, in full, or by name; all families if nothing is said. An
-/// engine is for networks.
-Result<SearchSpace> space_of(const StudyRequest& request,
-                             const TableProfile& profile,
-                             const StudySpec& spec) {
-  if (!request.families.empty()) {
-    if (auto ok = check_families(request); !ok) return ok.error();
-    return families_space(request.families, numbers_in(profile, spec));
-  }
-  const bool is_for_networks = request.engine && *request.engine != "native";
-  const bool says_nothing =
-      !request.search_space_json && !request.search_space_name && !is_for_networks;
-  if (says_nothing) {
-    const std::vector<std::string> all{kFamilyNames.begin(), kFamilyNames.end()};
-    return families_space(all, numbers_in(profile, spec));
-  }
-  if (request.search_space_json) {
-    auto parsed = parse_search_space(*request.search_space_json);
-    if (!parsed) return wrong("search_space", parsed.error().detail);
-    if (auto ok = check_values(*parsed); !ok) return wrong("search_space", ok.error().detail);
-    return parsed;
-  }
-  auto named = space_named(
-      request.search_space_name.value_or("default"), profile.rows, numbers_in(profile, spec));
-  if (!named) return wrong("search_space", named.error().detail);
-  return named;
-}
-
-Result<> set_search(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
-  auto space = space_of(request, profile, spec);
-  if (!space) return space.error();
-  if (auto ok = set_engine(request, *space); !ok) return ok;
-  return set_space(request, *space, spec);
-}
-
-/// Of one trial's names and words.
-std::size_t most_bytes(const SearchSpace& space) {
-  const auto size = [](const ParamValue& value) {
-    const auto* text = std::get_if<std::string>(&value);
-    return text == nullptr ? 0 : text->size();
-  };
-  std::size_t bytes = 0;
-  for (const auto& [name, parameter] : space.parameters) {
-    std::size_t longest = size(parameter.value);
-    for (const ParamValue& choice : parameter.choices)
-      longest = std::max(longest, size(choice));
-    bytes += name.size() + longest;
-  }
-  return bytes;
-}
-
-/// Any names: only the program that asks knows what they mean.
-Result<> set_outside_search(const StudyRequest& request, StudySpec& spec) {
-  if (!request.search_space_json)
-    return wrong("search_space", "is needed and missing: an object of parameters and their ranges");
-  const auto space = parse_search_space(*request.search_space_json);
-  if (!space) return wrong("search_space", space.error().detail);
-  if (space->parameters.empty()) return wrong("search_space", "has no parameter");
-  if (const std::size_t bytes = most_bytes(*space); bytes > kOutsideParamsMax)
-    return wrong("search_space",
-                 fmt::format("names and words of one trial could take {} bytes; the limit is {}",
-                             bytes,
-                             kOutsideParamsMax));
-  return set_space(request, *space, spec);
-}
-
 Result<> set_outside_goal(const StudyRequest& request, StudySpec& spec) {
-  const std::pair<const char*, bool> strangers[] = {{"dataset", !request.dataset.empty()},
-                                                    {"target", !request.target.empty()},
-                                                    {"engine", request.engine.has_value()},
-                                                    {"families", !request.families.empty()},
-                                                    {"split", request.split.has_value()},
-                                                    {"patience", request.patience.has_value()},
-                                                    {"requires", !request.required_labels.empty()}};
+  const std::pair<const char*, bool> strangers[] = {
+      {"dataset", !request.dataset.empty()},
+      {"target", !request.target.empty()},
+      {"engine", request.engine.has_value()},
+      {"families", !request.families.empty()},
+      {"split", request.split.has_value()},
+      {"final", request.final_model.has_value()},
+      {"constraints", request.constraints.has_value()},
+      {"patience", request.patience.has_value()},
+      {"requires", !request.required_labels.empty()}};
   for (const auto& [field, is_given] : strangers) {
-    if (is_given) return wrong(field, "a study whose task is outside has none; leave it out");
+    if (is_given) return field_error(field, "a study whose task is outside has none; leave it out");
   }
   spec.task = kOutsideTask;
   spec.metric = request.metric.value_or("value");
   spec.maximize = request.direction == "maximize";
   return check_outside_metric(spec.metric);
+}
+
+/// A bag where the rows can be divided into folds and nothing speaks against it.
+FinalModel usual_final(const SwarmFacts& swarm, StudySpec& spec) {
+  if (swarm.feature_level < kBagsLevel) return FinalModel::refit;
+  if (!can_be_bagged(spec.split)) {
+    spec.decisions.push_back({"final", "refit", "the split has no folds, of which bags are made"});
+    return FinalModel::refit;
+  }
+  const bool has_one = needs_one_model(spec.constraints, spec.decisions);
+  return has_one ? FinalModel::refit : FinalModel::bag;
+}
+
+Result<> set_final_model(const StudyRequest& request, const SwarmFacts& swarm, StudySpec& spec) {
+  if (!request.final_model) {
+    spec.final_model = usual_final(swarm, spec);
+    return {};
+  }
+  const std::string& wanted = *request.final_model;
+  for (const FinalModel model : {FinalModel::refit, FinalModel::bag, FinalModel::refit_all})
+    if (wanted == to_string(model)) spec.final_model = model;
+  if (wanted != to_string(spec.final_model))
+    return field_error("final", fmt::format("\"{:.40}\" is not bag, refit or refit_all", wanted));
+  if (spec.final_model == FinalModel::bag && !can_be_bagged(spec.split)) {
+    return field_error(
+        "final",
+        fmt::format("a bag needs folds, and a split by {} has none: say refit",
+                    spec.split.validation.empty() ? "time" : "given validation rows"));
+  }
+  return {};
+}
+
+Result<> check_constraints(const Constraints& asked) {
+  const auto is_in = [](double value, double most) { return value >= 0 && value <= most; };
+  if (!is_in(asked.predict_ms, kPredictMsMax))
+    return field_error(
+        "constraints",
+        fmt::format("predict_ms {} is not from 0 to {:g}", asked.predict_ms, kPredictMsMax));
+  if (!is_in(asked.model_mb, kModelMbMax))
+    return field_error(
+        "constraints",
+        fmt::format("model_mb {} is not from 0 to {:g}", asked.model_mb, kModelMbMax));
+  return {};
+}
+
+/// What was asked for in so many words counts, else what the use case tells.
+Result<> set_constraints(const StudyRequest& request, const SwarmFacts& swarm, StudySpec& spec) {
+  if (request.constraints) {
+    spec.constraints = *request.constraints;
+    return check_constraints(spec.constraints);
+  }
+  if (swarm.feature_level < kBagsLevel) return {};
+  spec.constraints = constraints_told_by(request.use_case, spec.decisions);
+  return {};
 }
 
 Result<> set_split(const StudyRequest& request,
@@ -325,6 +286,17 @@ Result<> set_split(const StudyRequest& request,
   return {};
 }
 
+/// Validation on folds where nobody says otherwise and the table is small.
+void set_folds(const StudyRequest& request,
+               const TableProfile& profile,
+               const SwarmFacts& swarm,
+               StudySpec& spec) {
+  const bool is_free = !request.split && spec.split.method == SplitMethod::holdout;
+  if (!is_free || swarm.feature_level < kBagsLevel) return;
+  spec.split.folds = folds_for(facts_of(profile, spec, swarm), spec.decisions);
+  if (spec.split.folds > 1) spec.split.method = SplitMethod::kfold;
+}
+
 Result<> set_labels(const StudyRequest& request, std::string_view usual_name, StudySpec& spec) {
   spec.name = request.name.value_or(to_name(usual_name));
   if (auto ok = check_name(spec.name); !ok) return ok;
@@ -336,15 +308,28 @@ Result<> set_labels(const StudyRequest& request, std::string_view usual_name, St
   return check_service(spec);
 }
 
+Result<> check_decisions(const std::vector<Decision>& decisions) {
+  if (decisions.size() > kDecisionsMax)
+    return field_error("decisions", fmt::format("{}; at most {}", decisions.size(), kDecisionsMax));
+  for (const auto& [what, choice, reason] : decisions) {
+    const std::size_t bytes = what.size() + choice.size() + reason.size();
+    if (bytes > kDecisionBytesMax)
+      return field_error("decisions",
+                         fmt::format("one has {} bytes; at most {}", bytes, kDecisionBytesMax));
+  }
+  return {};
+}
+
 Result<> check_goal(const StudySpec& spec) {
   if (is_outside(spec)) return check_outside_metric(spec.metric);
   const auto task = task_from_name(spec.task);
-  if (!task) return wrong("task", fmt::format("\"{}\" is none", spec.task));
+  if (!task) return field_error("task", fmt::format("\"{}\" is none", spec.task));
   const auto metric = metric_from_name(spec.metric);
   if (!metric || !fits(*metric, *task))
-    return wrong("metric", fmt::format("\"{:.80}\" does not measure {}", spec.metric, spec.task));
+    return field_error("metric",
+                       fmt::format("\"{:.80}\" does not measure {}", spec.metric, spec.task));
   if (spec.maximize != (direction_of(*metric) == MetricDirection::maximize))
-    return wrong("metric", fmt::format("{} is sought in the other direction", spec.metric));
+    return field_error("metric", fmt::format("{} is sought in the other direction", spec.metric));
   return {};
 }
 
@@ -362,7 +347,7 @@ Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec
   spec.patience = request.patience.value_or(16);
   const std::string pruner = request.pruner.value_or("none");
   if (pruner != to_string(Pruner::none) && pruner != to_string(Pruner::asha))
-    return wrong("pruner", fmt::format("\"{:.40}\" is not none or asha", pruner));
+    return field_error("pruner", fmt::format("\"{:.40}\" is not none or asha", pruner));
   if (pruner == to_string(Pruner::asha)) spec.pruner = Pruner::asha;
   return check_numbers(spec);
 }
@@ -372,18 +357,24 @@ Result<> set_numbers(const StudyRequest& request, std::uint32_t slots, StudySpec
 Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const Dataset& dataset,
                                 const TableProfile& profile,
-                                std::uint32_t slots,
+                                const SwarmFacts& swarm,
                                 const FindDataset& find) {
   StudySpec spec;
   spec.dataset = dataset.id;
   spec.target = request.target;
   if (auto ok = set_labels(request, dataset.name, spec); !ok) return ok.error();
-  if (auto ok = set_numbers(request, slots, spec); !ok) return ok.error();
+  if (auto ok = set_numbers(request, swarm.slots, spec); !ok) return ok.error();
+  if (auto ok = set_constraints(request, swarm, spec); !ok) return ok.error();
   if (auto ok = set_split(request, dataset, profile, find, spec); !ok) return ok.error();
   TableProfile learned = profile;
   set_key_aside(spec.split, learned);
   if (auto ok = set_task(request, learned, spec); !ok) return ok.error();
-  if (auto ok = set_search(request, learned, spec); !ok) return ok.error();
+  if (auto ok = check_metric(spec, dataset, profile, find); !ok) return ok.error();
+  set_folds(request, learned, swarm, spec);
+  if (auto ok = set_search(request, learned, swarm, spec); !ok) return ok.error();
+  if (auto ok = set_final_model(request, swarm, spec); !ok) return ok.error();
+  if (swarm.feature_level < kBagsLevel) spec.decisions.clear();
+  if (auto ok = check_decisions(spec.decisions); !ok) return ok.error();
   return spec;
 }
 
@@ -407,10 +398,14 @@ Result<> check_spec(const StudySpec& spec) {
   if (auto ok = check_numbers(spec); !ok) return ok;
   if (auto ok = check_goal(spec); !ok) return ok;
   const auto space = parse_search_space(spec.search_space_json);
-  if (!space) return wrong("search_space", space.error().detail);
+  if (!space) return field_error("search_space", space.error().detail);
   if (auto ok = check_initial(spec, *space, spec.initial); !ok) return ok;
   if (auto ok = check_split(spec.split); !ok) return ok;
+  if (spec.final_model == FinalModel::bag && !can_be_bagged(spec.split))
+    return field_error("final", "a bag needs folds");
   if (auto ok = check_service(spec); !ok) return ok;
+  if (auto ok = check_constraints(spec.constraints); !ok) return ok;
+  if (auto ok = check_decisions(spec.decisions); !ok) return ok;
   return check_labels(spec.use_case, spec.tags);
 }
 

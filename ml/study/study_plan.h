@@ -2,12 +2,14 @@
 /// before the study enters the log.
 #pragma once
 
+#include "ml/study/command.h"
 #include "ml/study/split_plan.h"
 #include "ml/study/study.h"
 #include "ml/table/profile.h"
 #include "node/base/error.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,18 +40,31 @@ struct StudyRequest {
   std::string use_case;
   std::vector<std::string> tags;
   std::optional<SplitSpec> split;
-  std::optional<std::string> pruner;  ///< none or asha
+  std::optional<std::string> pruner;       ///< none or asha
+  std::optional<std::string> final_model;  ///< bag, refit or refit_all
+  std::optional<Constraints> constraints;  ///< none: what the words of `use_case` ask for
   std::optional<std::int32_t> priority;
   std::map<std::string, std::string> required_labels;
 };
 
-/// `slots` of the whole swarm sets the default parallelism; `find` finds what a split names.
+/// What a study may count on.
+struct SwarmFacts {
+  std::uint32_t slots = 1;                      ///< of all nodes: the default parallelism
+  std::uint32_t feature_level = kFeatureLevel;  ///< nothing is planned that it does not know
+  std::uint64_t largest_node_mb = 0;            ///< for one trial; 0: not known
+  /// What a trial of that study is predicted to need, in MB, where it learns from the columns that
+  /// the profile has; may be empty.
+  std::function<std::uint64_t(const Params&, const TableProfile&, const StudySpec&)> peak_mb = {};
+};
+
+/// `find` finds what a split names. What nobody asked for is decided by ml/search/plan_rules.h, and
+/// said in `decisions`.
 /// Errors: `invalid_argument`; the name of the failing request field begins the detail,
 ///         before a colon: "target: no column \"chrages\"...".
 Result<StudySpec> complete_spec(const StudyRequest& request,
                                 const Dataset& dataset,
                                 const TableProfile& profile,
-                                std::uint32_t slots,
+                                const SwarmFacts& swarm,
                                 const FindDataset& find);
 
 /// Of a study whose objective is an outside program: its search space is given, with any names; its

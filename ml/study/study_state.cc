@@ -2,6 +2,7 @@
 
 #include "ml/study/state_keys.h"
 #include "ml/study/study_wire.h"
+#include "ml/table/metrics.h"
 #include "ml/table/profile_json.h"
 #include "node/base/assert.h"
 
@@ -24,10 +25,10 @@ T trusted(Result<T> decoded) {
 template <class Decode>
 auto list_range(const StateView& view,
                 const std::string& from,
-                const std::string& prefix,
+                const std::string& until,
                 Decode decode) {
   std::vector<decltype(trusted(decode(std::string_view{})))> all;
-  view.scan(from, end_of_prefix(prefix), [&](std::string_view, std::string_view value) {
+  view.scan(from, until, [&](std::string_view, std::string_view value) {
     all.push_back(trusted(decode(value)));
     return true;
   });
@@ -36,7 +37,7 @@ auto list_range(const StateView& view,
 
 template <class Decode>
 auto list_prefix(const StateView& view, const std::string& prefix, Decode decode) {
-  return list_range(view, prefix, prefix, decode);
+  return list_range(view, prefix, end_of_prefix(prefix), decode);
 }
 
 std::uint64_t number_at(const StateView& view, std::string_view key) {
@@ -79,7 +80,12 @@ Result<Trial> find_trial(const StateView& view, std::string_view study, std::uin
 }
 
 std::vector<Trial> list_trials(const StateView& view, std::string_view study, std::uint32_t from) {
-  return list_range(view, keys::trial(study, from), keys::trials(study), decode_trial);
+  return list_range(view, keys::trial(study, from), keys::trial(study, kFitsFrom), decode_trial);
+}
+
+std::vector<Trial> list_fits(const StateView& view, std::string_view study) {
+  return list_range(
+      view, keys::trial(study, kFitsFrom), end_of_prefix(keys::trials(study)), decode_trial);
 }
 
 Curve find_curve(const StateView& view, std::string_view study, std::uint32_t number) {
@@ -177,6 +183,20 @@ bool is_of_families_level(const StudySpec& spec) {
   return names_any(spec, kValues);
 }
 
+/// The same, of the next level; and what its state machine does not know.
+bool is_of_bags_level(const StudySpec& spec) {
+  constexpr std::array kValues{"\"realmlp",
+                               "\"resnet",
+                               "\"tabm",
+                               "\"mlp.beta2",
+                               "\"mlp.bias_rate",
+                               "\"mlp.scale_rate",
+                               "\"mlp.average",
+                               "\"tangent\""};
+  return spec.final_model != FinalModel::refit || spec.constraints != Constraints{} ||
+         !spec.decisions.empty() || names_any(spec, kValues);
+}
+
 bool is_of_level_6(const StudySpec& spec) {
   constexpr std::array kParams{"\"mlp.width_",
                                "\"mlp.activation_",
@@ -217,6 +237,12 @@ bool is_of_level_4(const StudySpec& spec) {
   return spec.split != SplitSpec{} || names_any(spec, kParams);
 }
 
+/// A metric that workers of a lower feature level do not know.
+bool is_of_metrics_level(const StudySpec& spec) {
+  const auto metric = metric_from_name(spec.metric);
+  return metric && *metric >= Metric::rmsle;
+}
+
 /// The level of nodes that can read it, by the roles in its profile and whether it is packed.
 std::uint32_t level_of_table(const Dataset& dataset) {
   const auto profile = profile_from_stored(dataset.profile);
@@ -239,6 +265,8 @@ std::uint32_t feature_level_of(const CommandBody& body) {
   }
   const auto* study = std::get_if<CreateStudy>(&body);
   if (study != nullptr && is_outside(study->spec)) return kOutsideLevel;
+  if (study != nullptr && is_of_bags_level(study->spec)) return kBagsLevel;
+  if (study != nullptr && is_of_metrics_level(study->spec)) return kBagsLevel;
   if (study != nullptr && is_of_families_level(study->spec)) return kFamiliesLevel;
   if (study != nullptr && is_of_level_7(study->spec)) return kQueuesLevel;
   if (study != nullptr && is_of_level_6(study->spec)) return 6;
@@ -303,6 +331,11 @@ std::map<ContentHash, BlobUse> referenced_blobs(const StateView& view) {
     blobs.emplace(dataset.blob, BlobUse::dataset);
   for (const auto& version : list_prefix(view, std::string{keys::kVersions}, decode_version))
     blobs.insert_or_assign(version.artifact, BlobUse::model);
+  for (const auto& study : list_studies(view)) {
+    if (study.status != StudyStatus::finishing) continue;
+    for (const Trial& fit : list_fits(view, study.id))
+      if (fit.artifact) blobs.emplace(*fit.artifact, BlobUse::dataset);
+  }
   return blobs;
 }
 

@@ -42,7 +42,9 @@ std::vector<Study> list_studies(const StateView& view);  ///< newest first
 Result<Trial> find_trial(const StateView& view, std::string_view study, std::uint32_t number);
 std::vector<Trial> list_trials(const StateView& view,
                                std::string_view study,
-                               std::uint32_t from = 0);  ///< by number
+                               std::uint32_t from = 0);  ///< by number; without fits
+/// Of its bag: by candidate, best first, then by fold (fold_fits.h).
+std::vector<Trial> list_fits(const StateView& view, std::string_view study);
 Curve find_curve(const StateView& view, std::string_view study, std::uint32_t number);
 
 std::vector<std::string> list_models(const StateView& view);

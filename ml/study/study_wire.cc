@@ -97,6 +97,28 @@ SplitSpec read(const wire::Split& in) {
 
 }  // namespace
 
+void fill_plan(wire::StudySpec* out, const StudySpec& spec) {
+  if (spec.constraints != Constraints{}) {
+    out->mutable_constraints()->set_predict_ms(spec.constraints.predict_ms);
+    out->mutable_constraints()->set_model_mb(spec.constraints.model_mb);
+    out->mutable_constraints()->set_is_interpretable(spec.constraints.is_interpretable);
+  }
+  for (const Decision& decision : spec.decisions) {
+    auto* made = out->add_decisions();
+    made->set_what(decision.what);
+    made->set_choice(decision.choice);
+    made->set_reason(decision.reason);
+  }
+}
+
+void read_plan(const wire::StudySpec& in, StudySpec& spec) {
+  spec.constraints = {.predict_ms = in.constraints().predict_ms(),
+                      .model_mb = in.constraints().model_mb(),
+                      .is_interpretable = in.constraints().is_interpretable()};
+  for (const auto& made : in.decisions())
+    spec.decisions.push_back({made.what(), made.choice(), made.reason()});
+}
+
 void fill(wire::StudySpec* out, const StudySpec& spec) {
   out->set_name(spec.name);
   out->set_dataset(spec.dataset);
@@ -124,6 +146,8 @@ void fill(wire::StudySpec* out, const StudySpec& spec) {
     label->set_key(key);
     label->set_value(value);
   }
+  out->set_final_model(static_cast<std::uint32_t>(spec.final_model));
+  fill_plan(out, spec);
 }
 
 StudySpec read(const wire::StudySpec& in) {
@@ -151,6 +175,9 @@ StudySpec read(const wire::StudySpec& in) {
   spec.priority = in.priority();
   for (const auto& label : in.required_labels())
     spec.required_labels[label.key()] = label.value();
+  if (in.final_model() <= static_cast<std::uint32_t>(FinalModel::refit_all))
+    spec.final_model = static_cast<FinalModel>(in.final_model());
+  read_plan(in, spec);
   return spec;
 }
 
@@ -288,6 +315,11 @@ std::string encode(const Trial& trial) {
   wire::Trial out;
   out.set_study(trial.study);
   out.set_number(trial.number);
+  if (trial.fit) {
+    out.mutable_fit()->set_candidate(trial.fit->candidate);
+    out.mutable_fit()->set_fold(trial.fit->fold);
+  }
+  if (trial.artifact) out.set_artifact(to_raw(trial.artifact->bytes));
   out.set_state(static_cast<std::uint32_t>(trial.state));
   fill(out.mutable_params(), trial.params);
   fill(out.mutable_current(), trial.current);
@@ -388,6 +420,8 @@ Result<Trial> decode_trial(std::string_view bytes) {
   Trial trial;
   trial.study = in.study();
   trial.number = in.number();
+  if (in.has_fit()) trial.fit = {.candidate = in.fit().candidate(), .fold = in.fit().fold()};
+  if (!in.artifact().empty()) from_raw(in.artifact(), trial.artifact.emplace().bytes);
   if (!from_number(in.state(), TrialState::cancelled, trial.state))
     return Error{Errc::corrupt, "a trial has a state that this version does not know"};
   trial.params = read(in.params());

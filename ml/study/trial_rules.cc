@@ -2,6 +2,7 @@
 #include "ml/study/trial_rules.h"
 
 #include "ml/search/pruner.h"
+#include "ml/study/fold_fits.h"
 #include "ml/study/register_model.h"
 #include "ml/study/study_state.h"
 #include "node/base/assert.h"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -50,6 +52,10 @@ bool knows_queues(const Transaction& tx) {
 
 void move_trial(Study& study, Trial& trial, TrialState to) {
   STARLING_ASSERT(!is_final(trial.state), "a finished trial never changes its state");
+  if (trial.fit) {
+    trial.state = to;
+    return;
+  }
   --count_of(study.counts, trial.state);
   ++count_of(study.counts, to);
   trial.state = to;
@@ -63,14 +69,18 @@ void pass_final_trials(Transaction& tx, Study& study) {
   }
 }
 
+/// Of a trial, or of a fit by its candidate's number and its fold.
+void event_of(Transaction& tx, const Trial& trial, std::string_view what, Json data) {
+  data["study"] = trial.study;
+  data["number"] = trial.fit ? trial.fit->candidate : trial.number;
+  if (trial.fit) data["fold"] = trial.fit->fold;
+  tx.event(fmt::format("{}_{}", trial.fit ? "fit" : "trial", what), data);
+}
+
 void event_finished(Transaction& tx, const Trial& trial) {
-  Json data{{"study", trial.study},
-            {"number", trial.number},
-            {"state", to_string(trial.state)},
-            {"value", nullptr},
-            {"error", trial.error}};
+  Json data{{"state", to_string(trial.state)}, {"value", nullptr}, {"error", trial.error}};
   if (trial.value) data["value"] = *trial.value;
-  tx.event("trial_finished", data);
+  event_of(tx, trial, "finished", data);
 }
 
 /// It is final and stored; its study is not stored yet.
@@ -148,9 +158,9 @@ void retry_or_fail(
   if (straw.empty()) {
     move_trial(study, trial, TrialState::queued);
     tx.put(trial);
-    Json data{{"study", study.id}, {"number", trial.number}, {"reason", why}};
+    Json data{{"reason", why}};
     if (has_causes) data["cause"] = to_string(end);
-    tx.event("trial_requeued", data);
+    event_of(tx, trial, "requeued", data);
     return;
   }
   trial.error = straw;
@@ -161,6 +171,7 @@ void retry_or_fail(
 
 void fail_final(Transaction& tx, Study& study, const std::string& reason) {
   study.final_job.error = reason;
+  if (gives_bag_up(tx, study)) return;
   study.final_job.state = FinalState::failed;
   set_status(tx, study, StudyStatus::failed, fmt::format("the final fit failed: {}", reason));
 }
@@ -220,8 +231,9 @@ void end_as_said(Transaction& tx, Study& study, Trial& trial, const FinishTrial&
     trial.metrics = command.metrics;
     trial.best_epoch = command.best_epoch;
   }
+  if (trial.fit) trial.artifact = command.artifact;
   end_trial(tx, study, trial, state);
-  if (state == TrialState::completed) note_best(tx, study, trial);
+  if (state == TrialState::completed && !trial.fit) note_best(tx, study, trial);
   end_if_all_final(tx, study);
 }
 
@@ -256,11 +268,10 @@ Outcome start(Transaction& tx, Study& study, Trial& trial, NodeId node, std::uin
   tx.erase(keys::curve(study.id, trial.number));
   tx.put(trial);
   tx.put(study);
-  tx.event("trial_started",
-           {{"study", study.id},
-            {"number", trial.number},
-            {"node", node.is_none() ? "" : node.hex()},
-            {"attempt", trial.attempts}});
+  event_of(tx,
+           trial,
+           "started",
+           {{"node", node.is_none() ? "" : node.hex()}, {"attempt", trial.attempts}});
   return {.id = {}, .number = tx.token(), .error = {}};
 }
 
@@ -298,10 +309,10 @@ bool move(Transaction& tx, const MoveTrials::Item& item, const std::string& why)
   if (trial.queued_at != item.from && !STARLING_MUTANT(207)) return false;
   trial.queued_at = item.to;
   tx.put(trial);
-  tx.event("trial_moved",
-           {{"study", item.study},
-            {"number", item.number},
-            {"from", item.from.is_none() ? "" : item.from.hex()},
+  event_of(tx,
+           trial,
+           "moved",
+           {{"from", item.from.is_none() ? "" : item.from.hex()},
             {"to", item.to.is_none() ? "" : item.to.hex()},
             {"reason", why}});
   return true;
@@ -317,21 +328,33 @@ void set_status(Transaction& tx, Study& study, StudyStatus status, std::string_v
            {{"study", study.id}, {"status", to_string(status)}, {"reason", study.stop_reason}});
 }
 
-/// All trials are final: refit the best one, or end as failed if there is none.
+/// All trials are final: make a model of the best, or end as failed if there is none.
 void finish_search(Transaction& tx, Study& study, std::string_view reason) {
   if (study.best_number && is_outside(study.spec)) {
     set_status(tx, study, StudyStatus::completed, reason);
     return;
   }
   if (study.best_number) {
-    study.final_job.state = FinalState::queued;
     set_status(tx, study, StudyStatus::finishing, reason);
+    begin_finish(tx, study);
     return;
   }
   set_status(tx, study, StudyStatus::failed, reason.empty() ? "no trial completed" : reason);
 }
 
+void begin_finish(Transaction& tx, Study& study) {
+  study.final_job = {};
+  if (study.spec.final_model == FinalModel::bag) begin_fits(tx, study);
+  end_if_fits_final(tx, study);
+}
+
+void end_if_fits_final(Transaction& tx, Study& study) {
+  const bool waits = study.final_job.state == FinalState::none;
+  if (waits && open_trials(tx.view(), study).empty()) study.final_job.state = FinalState::queued;
+}
+
 void end_if_all_final(Transaction& tx, Study& study) {
+  if (study.status == StudyStatus::finishing) end_if_fits_final(tx, study);
   const bool all_final = study.counts.final_count() == study.spec.trials;
   if (all_final && study.status == StudyStatus::running) finish_search(tx, study, "");
 }
@@ -339,11 +362,16 @@ void end_if_all_final(Transaction& tx, Study& study) {
 void cancel_open_trials(Transaction& tx, Study& study) {
   for (auto& trial : open_trials(tx.view(), study))
     end_trial(tx, study, trial, TrialState::cancelled);
-  study.counts.cancelled += study.spec.trials - study.counts.drawn();
+  if (study.status != StudyStatus::finishing)
+    study.counts.cancelled += study.spec.trials - study.counts.drawn();
 }
 
 std::vector<Trial> open_trials(const StateView& view, const Study& study) {
   auto trials = list_trials(view, study.id, study.all_final_below);
+  if (study.status == StudyStatus::finishing) {
+    auto fits = list_fits(view, study.id);
+    std::ranges::move(fits, std::back_inserter(trials));
+  }
   std::erase_if(trials, [](const Trial& trial) { return is_final(trial.state); });
   return trials;
 }
@@ -437,6 +465,7 @@ Outcome run(Transaction& tx, const ReportProgress& command) {
     auto trial = find_trial(tx.view(), item.study, item.number);
     if (!trial || trial->state != TrialState::running || trial->current.token != item.token)
       continue;  // A late word of an attempt that is over.
+    if (trial->fit) continue;
     const auto key = std::pair{item.study, item.number};
     auto [at, is_new] = curves.try_emplace(key);
     if (is_new) at->second = find_curve(tx.view(), item.study, item.number);
@@ -488,7 +517,7 @@ Outcome run(Transaction& tx, const FinishTrial& command) {
                                trial.current.token));
   }
   take_measures(tx, trial, command);
-  study.trial_seconds += trial.seconds;
+  if (!trial.fit) study.trial_seconds += trial.seconds;
   const bool brings_nothing = said_state(command) != TrialState::completed && command.may_retry;
   if (!brings_nothing)
     end_as_said(tx, study, trial, command);
@@ -540,6 +569,7 @@ Outcome run(Transaction& tx, const FinishFinal& command) {
     job.error.clear();
     study->result = command.result;
     register_model(tx, *study);
+    forget_fits(tx, study->id);
     set_status(tx, *study, StudyStatus::completed, "");
   } else if (job.state == FinalState::running) {
     if (command.may_retry) {

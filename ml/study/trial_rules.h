@@ -12,14 +12,21 @@ namespace starling::ml {
 
 void set_status(Transaction& tx, Study& study, StudyStatus status, std::string_view reason);
 
-/// All trials are final: the best one is to be refitted, or the study fails if there is none. Where
-/// the objective is outside there is nothing to refit: the study is complete.
+/// All trials are final: the final model is to be made, or the study fails if none completed. Where
+/// the objective is outside there is nothing to make: the study is complete.
 void finish_search(Transaction& tx, Study& study, std::string_view reason);
 
-/// A running study whose trials are all final goes on to its end. To be called where one ended.
+/// Of a finishing study: the fits of its bag wait, or the final model at once.
+void begin_finish(Transaction& tx, Study& study);
+
+/// Where no fit is open, the final model waits.
+void end_if_fits_final(Transaction& tx, Study& study);
+
+/// A study whose trials, or fits, are all final goes on to its end. To be called where one ended.
 void end_if_all_final(Transaction& tx, Study& study);
 
-/// Also those that were asked for but never drawn, so that all sum to what was asked for.
+/// Also those that were asked for but never drawn, so that all sum to what was asked for; the fits
+/// of a study that finishes.
 void cancel_open_trials(Transaction& tx, Study& study);
 
 /// The study's trials that are not final, by number; takes no longer with more that are.

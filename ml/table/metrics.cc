@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <numeric>
 
 namespace starling::ml {
@@ -18,8 +20,33 @@ constexpr std::array kMetrics{Metric::rmse,
                               Metric::f1,
                               Metric::f1_macro,
                               Metric::balanced_accuracy,
-                              Metric::roc_auc};
+                              Metric::roc_auc,
+                              Metric::rmsle,
+                              Metric::mape,
+                              Metric::pinball,
+                              Metric::pr_auc,
+                              Metric::brier,
+                              Metric::mcc};
+constexpr std::array kOfNumbers{
+    Metric::rmse, Metric::mae, Metric::r2, Metric::rmsle, Metric::mape, Metric::pinball};
+constexpr std::array kErrors{Metric::rmse,
+                             Metric::mae,
+                             Metric::log_loss,
+                             Metric::rmsle,
+                             Metric::mape,
+                             Metric::pinball,
+                             Metric::brier};
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr double kProbabilityMin = 1e-15;  // scikit-learn's clip: no mistake costs infinitely much
+
+template <std::size_t kCount>
+bool is_among(const std::array<Metric, kCount>& metrics, Metric metric) {
+  return std::ranges::find(metrics, metric) != metrics.end();
+}
+
+bool are_numbers(const std::vector<double>& predictions) {
+  return std::ranges::none_of(predictions, [](double value) { return std::isnan(value); });
+}
 
 double squared_error(const Judged& judged) {
   double sum = 0;
@@ -48,6 +75,26 @@ double r_squared(const Judged& judged) {
   return spread == 0 ? 0 : 1 - squared_error(judged) / spread;
 }
 
+double log_error(const Judged& judged) {
+  double sum = 0;
+  for (std::size_t i = 0; i < judged.values.size(); ++i) {
+    const double error =
+        std::log1p(std::max(judged.values[i], 0.0)) - std::log1p(judged.truth_values[i]);
+    sum += error * error;
+  }
+  return std::sqrt(sum / static_cast<double>(judged.rows()));
+}
+
+double mean_share_of_truth(const Judged& judged) {
+  constexpr double kLeastTruth = std::numeric_limits<double>::epsilon();  // as scikit-learn's
+  double sum = 0;
+  for (std::size_t i = 0; i < judged.values.size(); ++i) {
+    const double truth = judged.truth_values[i];
+    sum += std::abs(judged.values[i] - truth) / std::max(std::abs(truth), kLeastTruth);
+  }
+  return sum / static_cast<double>(judged.rows());
+}
+
 std::span<const double> row_of(const Judged& judged, std::size_t row) {
   return std::span{judged.probabilities}.subspan(row * judged.class_count, judged.class_count);
 }
@@ -58,6 +105,25 @@ double log_loss(const Judged& judged) {
     const double p = row_of(judged, i)[static_cast<std::size_t>(judged.truth_classes[i])];
     sum -= std::log(std::clamp(p, kProbabilityMin, 1 - kProbabilityMin));
   }
+  return sum / static_cast<double>(judged.rows());
+}
+
+double squared(double value) {
+  return value * value;
+}
+
+double brier_of(std::span<const double> chances, std::size_t truth) {
+  if (chances.size() == 2) return squared(chances[1] - (truth == 1 ? 1 : 0));
+  double sum = 0;
+  for (std::size_t k = 0; k < chances.size(); ++k)
+    sum += squared(chances[k] - (k == truth ? 1 : 0));
+  return sum / 2;
+}
+
+double brier(const Judged& judged) {
+  double sum = 0;
+  for (std::size_t i = 0; i < judged.rows(); ++i)
+    sum += brier_of(row_of(judged, i), static_cast<std::size_t>(judged.truth_classes[i]));
   return sum / static_cast<double>(judged.rows());
 }
 
@@ -73,7 +139,7 @@ Counts count_classes(const Judged& judged) {
   }
   for (std::size_t i = 0; i < judged.rows(); ++i) {
     const auto truth = static_cast<std::size_t>(judged.truth_classes[i]);
-    const std::size_t said = most_likely(row_of(judged, i));
+    const std::size_t said = said_class(judged, i);
     counts.truth[truth] += 1;
     counts.said[said] += 1;
     counts.right[truth] += truth == said ? 1 : 0;
@@ -118,13 +184,37 @@ double balanced_accuracy(const Judged& judged) {
   return sum / classes;
 }
 
-/// The chance that a row of class `k` gets a higher probability of `k` than a row that is not; ties
-/// count half (Mann-Whitney). Nothing if one of the two kinds is absent.
-std::optional<double> auc_of(const Judged& judged, std::size_t k) {
-  std::vector<std::pair<double, bool>> rows;
+/// Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient"
+/// (2004).
+double matthews(const Judged& judged) {
+  const Counts counts = count_classes(judged);
+  const auto rows = static_cast<double>(judged.rows());
+  double shared = rows * std::accumulate(counts.right.begin(), counts.right.end(), 0.0);
+  double truth = rows * rows;
+  double said = rows * rows;
+  for (std::size_t k = 0; k < judged.class_count; ++k) {
+    shared -= counts.truth[k] * counts.said[k];
+    truth -= squared(counts.truth[k]);
+    said -= squared(counts.said[k]);
+  }
+  return truth == 0 || said == 0 ? 0 : shared / std::sqrt(truth * said);
+}
+
+/// A row: the chance of class `k`, and whether it is of it.
+using Chance = std::pair<double, bool>;
+
+std::vector<Chance> chances_of(const Judged& judged, std::size_t k) {
+  std::vector<Chance> rows;
   for (std::size_t i = 0; i < judged.rows(); ++i) {
     rows.emplace_back(row_of(judged, i)[k], static_cast<std::size_t>(judged.truth_classes[i]) == k);
   }
+  return rows;
+}
+
+/// The chance that a row of class `k` gets a higher probability of `k` than a row that is not; ties
+/// count half (Mann-Whitney). Nothing if one of the two kinds is absent.
+std::optional<double> auc_of(const Judged& judged, std::size_t k) {
+  std::vector<Chance> rows = chances_of(judged, k);
   std::sort(rows.begin(), rows.end());
   double rank_sum = 0;
   double positives = 0;
@@ -144,16 +234,38 @@ std::optional<double> auc_of(const Judged& judged, std::size_t k) {
   return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
 }
 
-double roc_auc(const Judged& judged) {
-  if (judged.task == TaskKind::binary) return auc_of(judged, 1).value_or(0.5);
+/// The precision at each threshold, weighted by the recall that it gains; rows of one chance are
+/// found at one threshold. Nothing if the class is absent.
+std::optional<double> average_precision_of(const Judged& judged, std::size_t k) {
+  std::vector<Chance> rows = chances_of(judged, k);
+  std::sort(rows.begin(), rows.end(), std::greater{});
+  double hits = 0;
+  double area = 0;
+  for (std::size_t from = 0; from < rows.size();) {
+    const double before = hits;
+    std::size_t to = from;
+    for (; to < rows.size() && rows[to].first == rows[from].first; ++to)
+      hits += rows[to].second ? 1 : 0;
+    area += (hits - before) * hits / static_cast<double>(to);
+    from = to;
+  }
+  if (hits == 0) return std::nullopt;
+  return area / hits;
+}
+
+/// Of two classes that of the second, of more the mean of those that have one.
+template <class OfClass>
+std::optional<double> of_one_against_rest(const Judged& judged, OfClass of_class) {
+  if (judged.task == TaskKind::binary) return of_class(judged, 1);
   double sum = 0;
   double classes = 0;
   for (std::size_t k = 0; k < judged.class_count; ++k) {
-    const auto auc = auc_of(judged, k);
-    sum += auc.value_or(0);
-    classes += auc ? 1 : 0;
+    const std::optional<double> one = of_class(judged, k);
+    sum += one.value_or(0);
+    classes += one ? 1 : 0;
   }
-  return classes == 0 ? 0.5 : sum / classes;
+  if (classes == 0) return std::nullopt;
+  return sum / classes;
 }
 
 }  // namespace
@@ -178,6 +290,12 @@ std::string_view to_string(Metric metric) {
     case Metric::f1_macro: return "f1_macro";
     case Metric::balanced_accuracy: return "balanced_accuracy";
     case Metric::roc_auc: return "roc_auc";
+    case Metric::rmsle: return "rmsle";
+    case Metric::mape: return "mape";
+    case Metric::pinball: return "pinball";
+    case Metric::pr_auc: return "pr_auc";
+    case Metric::brier: return "brier";
+    case Metric::mcc: return "mcc";
   }
   return "";
 }
@@ -196,10 +314,15 @@ std::optional<Metric> metric_from_name(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<std::string_view> metric_names() {
+  std::vector<std::string_view> names;
+  for (const Metric metric : kMetrics)
+    names.push_back(to_string(metric));
+  return names;
+}
+
 MetricDirection direction_of(Metric metric) {
-  const bool is_error =
-      metric == Metric::rmse || metric == Metric::mae || metric == Metric::log_loss;
-  return is_error ? MetricDirection::minimize : MetricDirection::maximize;
+  return is_among(kErrors, metric) ? MetricDirection::minimize : MetricDirection::maximize;
 }
 
 Metric default_metric(TaskKind task) {
@@ -207,7 +330,7 @@ Metric default_metric(TaskKind task) {
 }
 
 bool fits(Metric metric, TaskKind task) {
-  const bool is_of_numbers = metric <= Metric::r2;
+  const bool is_of_numbers = is_among(kOfNumbers, metric);
   if (task == TaskKind::regression) return is_of_numbers;
   if (metric == Metric::f1) return task == TaskKind::binary;
   return !is_of_numbers;
@@ -221,9 +344,16 @@ std::vector<Metric> metrics_of(TaskKind task) {
   return fitting;
 }
 
+bool is_defined(Metric metric, const Judged& judged) {
+  if (metric != Metric::rmsle) return true;
+  return std::ranges::none_of(judged.truth_values, [](double value) { return value < 0; });
+}
+
 double score(Metric metric, const Judged& judged) {
   STARLING_ASSERT(fits(metric, judged.task), "a metric judges only tasks that it fits");
   STARLING_ASSERT(judged.rows() > 0, "there is a row to judge");
+  if (!is_defined(metric, judged)) return kNoNumber;
+  if (!are_numbers(judged.values) || !are_numbers(judged.probabilities)) return kNoNumber;
   switch (metric) {
     case Metric::rmse: return std::sqrt(squared_error(judged) / static_cast<double>(judged.rows()));
     case Metric::mae: return mean_absolute_error(judged);
@@ -233,7 +363,13 @@ double score(Metric metric, const Judged& judged) {
     case Metric::f1: return f1_of(count_classes(judged), 1);
     case Metric::f1_macro: return f1_macro(judged);
     case Metric::balanced_accuracy: return balanced_accuracy(judged);
-    case Metric::roc_auc: return roc_auc(judged);
+    case Metric::roc_auc: return of_one_against_rest(judged, auc_of).value_or(0.5);
+    case Metric::rmsle: return log_error(judged);
+    case Metric::mape: return mean_share_of_truth(judged);
+    case Metric::pinball: return mean_absolute_error(judged) / 2;
+    case Metric::pr_auc: return of_one_against_rest(judged, average_precision_of).value_or(0);
+    case Metric::brier: return brier(judged);
+    case Metric::mcc: return matthews(judged);
   }
   return 0;
 }
@@ -241,7 +377,8 @@ double score(Metric metric, const Judged& judged) {
 std::map<std::string, double> all_scores(const Judged& judged) {
   std::map<std::string, double> scores;
   for (const Metric metric : metrics_of(judged.task)) {
-    scores.emplace(to_string(metric), score(metric, judged));
+    const double value = score(metric, judged);
+    if (std::isfinite(value)) scores.emplace(to_string(metric), value);
   }
   return scores;
 }
@@ -249,6 +386,15 @@ std::map<std::string, double> all_scores(const Judged& judged) {
 std::size_t most_likely(std::span<const double> probabilities) {
   const auto best = std::max_element(probabilities.begin(), probabilities.end());
   return static_cast<std::size_t>(best - probabilities.begin());
+}
+
+std::size_t said_class(std::span<const double> probabilities, double threshold) {
+  if (probabilities.size() != 2 || threshold == 0.5) return most_likely(probabilities);
+  return probabilities[1] >= threshold ? 1 : 0;
+}
+
+std::size_t said_class(const Judged& judged, std::size_t row) {
+  return said_class(row_of(judged, row), judged.threshold);
 }
 
 }  // namespace starling::ml

@@ -19,6 +19,7 @@ namespace starling::ml {
 /// What is predicted. Named as in the API: regression, binary, multiclass.
 enum class TaskKind : std::uint8_t { regression = 1, binary = 2, multiclass = 3 };
 
+/// Values are stored: append only.
 enum class Metric : std::uint8_t {
   rmse = 1,
   mae = 2,
@@ -29,6 +30,18 @@ enum class Metric : std::uint8_t {
   f1_macro = 7,
   balanced_accuracy = 8,
   roc_auc = 9,  ///< of the second class; more classes: mean of one against the rest
+  /// Root of the mean squared difference of log(1 + y). A prediction below 0 counts as 0; not
+  /// defined where a truth is below 0.
+  rmsle = 10,
+  mape = 11,     ///< mean of |error| / |truth|, a share; a truth of 0 counts as 2.2e-16
+  pinball = 12,  ///< at the level 0.5: half of mae
+  /// Average precision of the second class: its mean over the rows of the class, each at the
+  /// threshold at which it is found. More classes: mean of one against the rest.
+  pr_auc = 13,
+  /// Mean squared error of the chance of the second class; more classes: half the sum of those of
+  /// all.
+  brier = 14,
+  mcc = 15,  ///< Matthews correlation of said and true; more classes: R_K
 };
 
 enum class MetricDirection : std::uint8_t { minimize, maximize };
@@ -37,6 +50,9 @@ std::string_view to_string(TaskKind task);
 std::string_view to_string(Metric metric);
 std::optional<TaskKind> task_from_name(std::string_view name);
 std::optional<Metric> metric_from_name(std::string_view name);
+
+/// Of all, in the order of the enumeration.
+std::vector<std::string_view> metric_names();
 
 MetricDirection direction_of(Metric metric);
 
@@ -60,20 +76,31 @@ struct Judged {
   std::size_t class_count = 0;
   std::vector<double> probabilities;
   std::vector<int> truth_classes;
+  double threshold = 0.5;  ///< of two classes: the chance of the second from which on it is said
 
   std::size_t rows() const {
     return task == TaskKind::regression ? truth_values.size() : truth_classes.size();
   }
 };
 
-/// `metric` must fit the task, and there must be a row. A score that is not defined is 0 (R2 of a
-/// constant), or 0.5 (AUC of one class).
+/// Whether the true values allow it, whatever is predicted: only rmsle asks for more than numbers.
+bool is_defined(Metric metric, const Judged& judged);
+
+/// `metric` must fit the task, and there must be a row. No number if the metric is not defined on
+/// these rows or if a prediction is no number. What has no meaning is 0 (R2 of a constant, average
+/// precision without the class, correlation with a constant), or 0.5 (AUC of one class). Classes
+/// that do not occur are left out of a mean over classes.
 double score(Metric metric, const Judged& judged);
 
-/// Every metric that fits, by name.
+/// Every metric that fits and whose score is finite, by name.
 std::map<std::string, double> all_scores(const Judged& judged);
 
 /// Index of the largest probability of one row; the first of equals.
 std::size_t most_likely(std::span<const double> probabilities);
+
+/// Index of the class that is said. Of two the second from `threshold` on (at 0.5 only if it is the
+/// more likely one), of more the most likely.
+std::size_t said_class(std::span<const double> probabilities, double threshold);
+std::size_t said_class(const Judged& judged, std::size_t row);
 
 }  // namespace starling::ml

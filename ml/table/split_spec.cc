@@ -124,6 +124,15 @@ std::string_view to_string(SplitMethod method) {
   return index < kMethods.size() ? kMethods[index] : "unknown";
 }
 
+bool has_same_test_rows(const SplitSpec& one, const SplitSpec& other) {
+  const auto is_of_content = [](const SplitSpec& spec) {
+    return spec.method == SplitMethod::holdout || spec.method == SplitMethod::kfold;
+  };
+  if (is_of_content(one) && is_of_content(other)) return true;
+  return one.method == other.method && one.column == other.column && one.test == other.test &&
+         one.gap == other.gap;
+}
+
 void set_key_aside(const SplitSpec& spec, TableProfile& profile) {
   if (spec.method != SplitMethod::group && spec.method != SplitMethod::column) return;
   for (ColumnProfile& column : profile.columns) {

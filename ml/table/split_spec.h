@@ -44,6 +44,9 @@ struct SplitSpec {
   friend bool operator==(const SplitSpec&, const SplitSpec&) = default;
 };
 
+/// Whether they have the same rows test: those of hold-out and of folds are the data set's.
+bool has_same_test_rows(const SplitSpec& one, const SplitSpec& other);
+
 struct TableProfile;
 
 /// The column that says which rows belong together or what they do is nothing to learn from.

@@ -3,8 +3,12 @@
 #include "ml/search/pruner.h"
 #include "ml/serve/artifact.h"
 #include "ml/table/encoder_json.h"
+#include "ml/train/artifact_texts.h"
+#include "ml/train/bag_final.h"
+#include "ml/train/bag_model.h"
 #include "ml/train/checkpoint.h"
 #include "ml/train/final_evidence.h"
+#include "ml/train/fold_fit.h"
 #include "ml/train/trial_data.h"
 
 #include <fmt/format.h>
@@ -15,15 +19,12 @@
 #include <fstream>
 #include <limits>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <sys/resource.h>
 
 namespace starling::ml {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// Thrown when the node has let go: there is nobody to report to.
 struct NodeIsGone {};
@@ -48,16 +49,16 @@ WorkFailed failed_from(const Error& error) {
   return {is_invalid ? "invalid" : "internal", error.detail};
 }
 
-bool is_better(Metric metric, double value, double best) {
-  return direction_of(metric) == MetricDirection::minimize ? value < best : value > best;
+WorkFailed undefined(Metric metric, const std::string& target) {
+  return {"invalid",
+          fmt::format("metric: {} is not defined where the target is below 0, as \"{}\" is in some "
+                      "rows; use another metric",
+                      to_string(metric),
+                      target)};
 }
 
-Json params_json(const Params& params) {
-  Json out = Json::object();
-  for (const auto& [name, value] : params) {
-    std::visit([&, &key = name](const auto& held) { out[key] = held; }, value);
-  }
-  return out;
+bool is_better(Metric metric, double value, double best) {
+  return direction_of(metric) == MetricDirection::minimize ? value < best : value > best;
 }
 
 class Work {
@@ -83,10 +84,17 @@ class Work {
   bool is_to_be_pruned(std::uint32_t epoch) const;
   bool keep();
   WorkMessage run_trial();
+
+  std::uint32_t last_epoch() const { return std::max(task_.fixed_epochs, 1U); }
+
+  std::optional<WorkMessage> train_to_the_end();
+  WorkMessage run_fit();
   WorkMessage run_final();
+  WorkMessage run_bag();
+  std::filesystem::path write_script();
   Result<std::uint64_t> write_model(const Judged& outcome,
                                     const std::map<std::string, double>& test);
-  std::string evidence_of(const Judged& outcome, const std::string& model);
+  std::string evidence_of(const Judged& outcome, const std::filesystem::path& model);
   WorkDone done(std::uint32_t best_epoch, std::uint32_t epochs) const;
 
   ChildChannel& channel_;
@@ -103,15 +111,18 @@ class Work {
 };
 
 WorkMessage Work::run() {
+  if (!task_.fits.empty()) return run_bag();
   auto spec = family_spec_from(task_.params);
   if (!spec) return failed_from(spec.error());
   limit(*spec);
   auto data = load_trial_data(task_);
   if (!data) return failed_from(data.error());
+  if (!is_defined(data->metric, data->truth)) return undefined(data->metric, task_.target);
   data_.emplace(std::move(*data));
   peak_mb_ = private_mb();
   make_learners(*spec);
   if (!task_.checkpoint_path.empty()) go_on(*spec);
+  if (task_.kind == WorkKind::fit) return run_fit();
   return task_.kind == WorkKind::final ? run_final() : run_trial();
 }
 
@@ -122,6 +133,8 @@ void Work::limit(FamilySpec& spec) {
   if (const auto* network = std::get_if<MlpSpec>(&spec)) {
     task_.epochs_max = std::min(task_.epochs_max, network->epochs_max);
     task_.patience = std::min(task_.patience, network->patience);
+    // Its waves go up and down until the last epoch.
+    if (network->schedule == RateSchedule::coslog4) task_.patience = task_.epochs_max;
   }
   std::visit([&](auto& known) { known.epochs = task_.epochs_max; }, spec);
 }
@@ -276,18 +289,50 @@ WorkMessage Work::run_trial() {
   return result;
 }
 
-WorkMessage Work::run_final() {
-  const std::uint32_t epochs = std::max(task_.fixed_epochs, 1U);
-  for (auto epoch = static_cast<std::uint32_t>(now_.progress.size()) + 1; epoch <= epochs;
-       ++epoch) {
+/// As many epochs as its trial's best took. A fit may go on elsewhere, a final does not.
+std::optional<WorkMessage> Work::train_to_the_end() {
+  auto epoch = static_cast<std::uint32_t>(now_.progress.size());
+  while (epoch < last_epoch()) {
+    ++epoch;
     double loss = 0;
     if (auto failed = train_epoch(epoch, loss)) return *failed;
-    note({epoch, loss, loss}, epoch < epochs);
+    const bool goes_on = epoch < last_epoch();
+    note({epoch, loss, loss}, goes_on);
+    const bool may_move = goes_on && task_.kind == WorkKind::fit;
+    if (may_move && is_told_to_yield()) return WorkYielded{epoch};
   }
-  WorkDone result = done(epochs, epochs);
-  const Judged outcome = judged(data_->truth, said());
-  result.test = all_scores(outcome);
+  return std::nullopt;
+}
+
+/// On all folds but one, as long as its trial was best: the fold that it is asked about decides
+/// nothing. Its model is kept.
+WorkMessage Work::run_fit() {
+  if (auto ended = train_to_the_end()) return *ended;
+  WorkDone result = done(last_epoch(), last_epoch());
+  const auto held_out = said();
+  const Judged outcome = judged(data_->truth, held_out);
   result.value = score(data_->metric, outcome);
+  result.metrics = all_scores(outcome);
+  if (!std::isfinite(result.value))
+    return WorkFailed{"diverged", "predictions of a fold are no numbers"};
+  const auto bytes = write_fold_fit(task_, *data_, held_out, write_script(), engine_);
+  if (!bytes) return failed_from(bytes.error());
+  result.artifact_bytes = *bytes;
+  result.seconds = seconds_now() - started_;
+  result.peak_mb = std::max(peak_mb_, private_mb());
+  return result;
+}
+
+WorkMessage Work::run_final() {
+  if (auto ended = train_to_the_end()) return *ended;
+  WorkDone result = done(last_epoch(), last_epoch());
+  const Judged outcome = judged(data_->truth, said());
+  if (outcome.rows() > 0) {
+    result.test = all_scores(outcome);
+    result.value = score(data_->metric, outcome);
+  }
+  if (!std::isfinite(result.value))
+    return WorkFailed{"diverged", "predictions of the final model are no numbers"};
   const auto bytes = write_model(outcome, result.test);
   if (!bytes) return failed_from(bytes.error());
   result.artifact_bytes = *bytes;
@@ -298,8 +343,20 @@ WorkMessage Work::run_final() {
   return result;
 }
 
+/// Nothing is trained: the steps only say that it goes on.
+WorkMessage Work::run_bag() {
+  std::uint32_t steps = 0;
+  const auto step = [&] { report({++steps, 0, 0}); };
+  auto done = make_bag(task_, engine_, step);
+  if (!done) return failed_from(done.error());
+  done->epochs = done->best_epoch = task_.fixed_epochs;
+  done->seconds = seconds_now() - started_;
+  done->peak_mb = std::max(peak_mb_, private_mb());
+  return *done;
+}
+
 /// A model without a report is a model: what goes wrong with the report is said, and that is all.
-std::string Work::evidence_of(const Judged& outcome, const std::string& model) {
+std::string Work::evidence_of(const Judged& outcome, const std::filesystem::path& model) {
   if (outcome.rows() == 0) return "";
   try {
     return final_evidence(task_, *data_, outcome, model, engine_);
@@ -309,33 +366,27 @@ std::string Work::evidence_of(const Judged& outcome, const std::string& model) {
   }
 }
 
+/// The model as it is now, as a file in the scratch of this attempt.
+std::filesystem::path Work::write_script() {
+  const std::filesystem::path artifact{task_.artifact_path};
+  const auto folder =
+      task_.work_dir.empty() ? artifact.parent_path() : std::filesystem::path{task_.work_dir};
+  const auto path = folder / "trained.model";
+  std::ofstream file(path, std::ios::binary);
+  file << learners_.front()->script();
+  file.close();
+  if (!file) throw std::runtime_error("there is no room on the disk for the model");
+  return path;
+}
+
 Result<std::uint64_t> Work::write_model(const Judged& outcome,
                                         const std::map<std::string, double>& test) {
   const Encoder& encoder = data_->rounds.front().encoder;
-  const TargetCoding& target = encoder.target();
-  const Split& split = data_->split;
   ArtifactParts parts;
-  parts.model = learners_.front()->script();
-  parts.preprocessing = to_json(encoder);
-  parts.schema = Json{{"target", target.name},
-                      {"task", to_string(target.task)},
-                      {"classes", target.classes},
-                      {"features", Json::parse(features_json(encoder))}}
-                     .dump(2);
-  parts.metrics = Json{{"test", test},
-                       {"metric", to_string(data_->metric)},
-                       {"rows",
-                        {{"train", split.train.size()},
-                         {"validation", split.validation.size()},
-                         {"test", split.test.size()},
-                         {"dropped", split.dropped + split.unused}}},
-                       {"split", to_json(task_.split)},
-                       {"split_hash", split.hash.hex()},
-                       {"seed", task_.seed},
-                       {"epochs", task_.fixed_epochs},
-                       {"params", params_json(task_.params)}}
-                      .dump(2);
-  parts.report = evidence_of(outcome, parts.model);
+  parts.models.push_back({write_script(), to_json(encoder)});
+  parts.schema = schema_text(encoder);
+  parts.metrics = metrics_text(task_, data_->metric, data_->split, test);
+  parts.report = evidence_of(outcome, parts.models.front().file);
   return write_artifact(task_.artifact_path, parts);
 }
 
@@ -345,12 +396,7 @@ WorkDone Work::done(std::uint32_t best_epoch, std::uint32_t epochs) const {
   result.epochs = epochs;
   result.seconds = seconds_now() - started_;
   result.peak_mb = peak_mb_;
-  const Split& split = data_->split;
-  result.split = {split.train.size(),
-                  split.validation.size(),
-                  split.test.size(),
-                  split.dropped + split.unused,
-                  split.hash.hex()};
+  result.split = counted(data_->split);
   return result;
 }
 
@@ -373,7 +419,7 @@ PredictAnswer answer(ServedModel& model, const PredictRequest& request) {
 /// Answers requests until the node lets go.
 WorkMessage serve(ChildChannel& channel, Engine& engine, const WorkTask& task) {
   const double started = seconds_now();
-  const auto model = engine.load(task.model_path);
+  const auto model = load_served(engine, task.model_path);
   const auto micros = static_cast<std::uint64_t>((seconds_now() - started) * 1e6);
   if (!channel.write(ServeReady{micros})) throw NodeIsGone{};
   for (;;) {

@@ -1,27 +1,16 @@
 #include "ml/train/final_evidence.h"
 
 #include "ml/report/evidence_json.h"
+#include "ml/train/column_evidence.h"
 #include "node/base/random.h"
 
-#include <filesystem>
-#include <fstream>
+#include <fmt/format.h>
+
 #include <memory>
-#include <stdexcept>
+#include <nlohmann/json.hpp>
 
 namespace starling::ml {
 namespace {
-
-constexpr std::uint64_t kSeedOfEvidence = 3;
-
-std::vector<ColumnPlace> places_of(const Encoder& encoder) {
-  std::vector<ColumnPlace> places;
-  std::size_t offset = 0;
-  for (const FeatureCoding& feature : encoder.features()) {
-    places.push_back({feature.name, offset, feature.width()});
-    offset += feature.width();
-  }
-  return places;
-}
 
 /// Some of the rows, evenly spread over all of them.
 void take_rows(const EncodedRows& rows, const Judged& outcome, ImportanceTask& task) {
@@ -32,26 +21,38 @@ void take_rows(const EncodedRows& rows, const Judged& outcome, ImportanceTask& t
   for (std::size_t i = 0; i < wanted; ++i) {
     const std::size_t row = i * rows.rows() / wanted;
     rows.spread(row, task.rows.values.data() + i * rows.columns());
-    if (outcome.task == TaskKind::regression)
-      task.truth.truth_values.push_back(outcome.truth_values[row]);
-    else
-      task.truth.truth_classes.push_back(outcome.truth_classes[row]);
+    add_truth_of(outcome, row, task.truth);
   }
 }
 
 }  // namespace
 
+std::vector<ColumnPlace> places_of(const Encoder& encoder, std::size_t offset) {
+  std::vector<ColumnPlace> places;
+  for (const FeatureCoding& feature : encoder.features()) {
+    places.push_back({feature.name, {{offset, feature.width()}}});
+    offset += feature.width();
+  }
+  return places;
+}
+
+void add_truth_of(const Judged& from, std::size_t row, Judged& truth) {
+  if (from.task == TaskKind::regression)
+    truth.truth_values.push_back(from.truth_values[row]);
+  else
+    truth.truth_classes.push_back(from.truth_classes[row]);
+}
+
+bool has_independent_rows(const SplitSpec& split) {
+  return split.method != SplitMethod::group && split.method != SplitMethod::time;
+}
+
 std::string final_evidence(const WorkTask& task,
                            const TrialData& data,
                            const Judged& outcome,
-                           const std::string& model,
+                           const std::filesystem::path& model,
                            Engine& engine) {
-  const auto path = std::filesystem::path{task.work_dir} / "evidence.model";
-  std::ofstream file(path, std::ios::binary);
-  file << model;
-  file.close();
-  if (!file) throw std::runtime_error("there is no room for a copy of the model");
-  const std::shared_ptr<ServedModel> served = engine.load(path.string());
+  const std::shared_ptr<ServedModel> served = engine.load(model.string());
   const TrialRound& round = data.rounds.front();
   ImportanceTask importance;
   importance.metric = data.metric;
@@ -62,9 +63,22 @@ std::string final_evidence(const WorkTask& task,
     return served->predict(rows, columns);
   };
   take_rows(round.judge_features, outcome, importance);
-  const SplitMethod method = task.split.method;
-  const bool is_independent = method != SplitMethod::group && method != SplitMethod::time;
-  return evidence_json(outcome, round.encoder.target().classes, importance, is_independent);
+  const std::uint64_t seed = importance.seed;
+  AskedModel asked{
+      .width = round.encoder.width(),
+      .places = importance.columns,
+      .encode =
+          [&](const RowNumbers& rows) { return round.encoder.encode(data.table, rows).dense(); },
+      .predict = importance.predict};
+  const ImportanceFound found = importance_found(std::move(importance));
+  auto evidence = evidence_json(
+      outcome, round.encoder.target().classes, found, has_independent_rows(task.split), seed);
+  try {
+    add_column_evidence(data.table, data.split.test, outcome, found, asked, seed, evidence);
+  } catch (const std::exception& e) {  // the rest of the report stands without it
+    fmt::print(stderr, "no report of columns in study {}: {}\n", task.study, e.what());
+  }
+  return evidence.dump();
 }
 
 }  // namespace starling::ml

@@ -90,7 +90,8 @@ MlpRates NativeLearner::rates() {
   return {.learning_rate = spec_.learning_rate * rate_at(spec_.schedule, t),
           .weight_decay = spec_.weight_decay,
           .gradient_norm_max = spec_.grad_clip,
-          .average_rate = 1 / reach};
+          .average_rate = spec_.is_averaged ? 1 / reach : 1,
+          .moment_rate = 1 / reach};
 }
 
 /// The order of an epoch depends on the seed and its number only, not on the epochs before.

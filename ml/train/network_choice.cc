@@ -70,6 +70,7 @@ NetworkShape network_of(const MlpSpec& spec,
   net.hidden = layers_of(spec);
   net.is_residual = spec.is_residual;
   net.members = spec.members;
+  net.scales_inputs = spec.scale_rate > 0;
   net.embedding = embedding_of(spec, features);
   return net;
 }
@@ -85,7 +86,10 @@ MlpShape shape_of(const MlpSpec& spec,
           .label_smoothing = spec.label_smoothing,
           .optimizer = optimizer_of(spec.optimizer),
           .beta1 = spec.optimizer == OptimizerKind::sgd ? spec.momentum : spec.beta1,
-          .init = spec.init};
+          .init = spec.init,
+          .beta2 = spec.beta2,
+          .bias_rate = spec.bias_rate,
+          .scale_rate = spec.scale_rate > 0 ? spec.scale_rate : 1};
 }
 
 MlpShape plain_shape(std::span<const EncodedRows::Feature> features,

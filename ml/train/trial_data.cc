@@ -237,33 +237,70 @@ void add_truth(const Table& table,
   }
 }
 
-Result<TrialRound> round_of(const Table& table,
-                            const TaskChoice& choice,
-                            const std::vector<std::int32_t>& groups,
-                            const SplitRound& rows,
-                            const EncodingSpec& encoding,
-                            const ScratchSpace& scratch) {
-  TargetCoding target{table.target.name, choice.task, choice.classes, 0, 1, false};
-  const EncoderFit fit_by{encoding.numbers, groups};
-  target.is_log = encoding.has_log_target && choice.task == TaskKind::regression;
-  Encoder encoder = Encoder::fit(table, rows.train, std::move(target), fit_by);
-  if (!std::isfinite(encoder.target().std)) {
-    return Error{Errc::invalid_argument,
-                 fmt::format("target \"{}\" holds numbers so large that their spread cannot be "
-                             "computed; divide them, or leave those rows out",
-                             table.target.name)};
+/// The table, and what is known of it before rows are encoded.
+struct Loaded {
+  TaskChoice choice;
+  Metric metric = Metric::rmse;
+  EncodingSpec encoding;
+  Table table;
+  std::vector<std::int32_t> groups;
+  Split split;
+
+  EncoderFit fit_by() const { return {encoding.numbers, groups}; }
+
+  Judged no_answers() const {
+    Judged judged;
+    judged.task = choice.task;
+    judged.class_count = choice.classes.size();
+    return judged;
   }
-  FitData fit = fit_data(table, encoder, fit_by, rows.train, groups, scratch);
-  auto weights = weights_of(table, rows.train, fit.classes, encoding);
-  if (!weights) return weights.error();
-  fit.weights = std::move(*weights);
-  EncodedRows judge_features = encoder.encode(table, rows.validation, scratch);
-  return TrialRound{std::move(encoder), std::move(fit), std::move(judge_features)};
+};
+
+Result<Encoder> encoder_of(const Loaded& loaded, const RowNumbers& rows) {
+  const std::string& name = loaded.table.target.name;
+  TargetCoding target{name, loaded.choice.task, loaded.choice.classes, 0, 1, false};
+  target.is_log = loaded.encoding.has_log_target && target.task == TaskKind::regression;
+  Encoder encoder = Encoder::fit(loaded.table, rows, std::move(target), loaded.fit_by());
+  if (std::isfinite(encoder.target().std)) return encoder;
+  return Error{Errc::invalid_argument,
+               fmt::format("target \"{}\" holds numbers so large that their spread cannot be "
+                           "computed; divide them, or leave those rows out",
+                           name)};
 }
 
-}  // namespace
+Result<TrialRound> round_of(const Loaded& loaded,
+                            const SplitRound& rows,
+                            const ScratchSpace& scratch) {
+  const Table& table = loaded.table;
+  auto encoder = encoder_of(loaded, rows.train);
+  if (!encoder) return encoder.error();
+  FitData fit = fit_data(table, *encoder, loaded.fit_by(), rows.train, loaded.groups, scratch);
+  auto weights = weights_of(table, rows.train, fit.classes, loaded.encoding);
+  if (!weights) return weights.error();
+  fit.weights = std::move(*weights);
+  EncodedRows judge_features = encoder->encode(table, rows.validation, scratch);
+  return TrialRound{std::move(*encoder), std::move(fit), std::move(judge_features)};
+}
 
-Result<TrialData> load_trial_data(const WorkTask& task) {
+/// Which rows teach and judge which model.
+Result<std::vector<SplitRound>> rounds_for(const WorkTask& task, const Split& split) {
+  if (task.kind == WorkKind::final) {
+    if (!task.uses_test_rows) return std::vector{SplitRound{final_rows(split), split.test}};
+    SplitRound all{final_rows(split), {}};
+    all.train.insert(all.train.end(), split.test.begin(), split.test.end());
+    std::ranges::sort(all.train);
+    return std::vector{std::move(all)};
+  }
+  auto rounds = rounds_of(split);
+  if (task.kind != WorkKind::fit) return rounds;
+  if (task.fold >= rounds.size()) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("there is no fold {}, only {}", task.fold, rounds.size())};
+  }
+  return std::vector{std::move(rounds[task.fold])};
+}
+
+Result<Loaded> load(const WorkTask& task) {
   const auto sources = sources_of(task);
   if (!sources) return sources.error();
   const auto choice = choice_of(task, sources->front().profile);
@@ -272,31 +309,57 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
   if (!metric) return metric.error();
   const auto encoding = encoding_spec_from(task.params);
   if (!encoding) return encoding.error();
-  const auto table = load_table(*sources, {task.target, task.split.column}, task.columns_path);
+  auto table = load_table(*sources, {task.target, task.split.column}, task.columns_path);
   if (!table) return table.error();
 
   if (auto fits = check_log_target(*table, *choice, *encoding); !fits) return fits.error();
-  const auto groups = groups_of(*table, *choice);
+  auto groups = groups_of(*table, *choice);
   auto split = split_table(
       *table, task.split, strata_of(*table, *choice, groups, task.split.method), task.seed);
   if (!split) return split.error();
-  const std::vector<SplitRound> rounds =
-      task.kind == WorkKind::final ? std::vector{SplitRound{final_rows(*split), split->test}}
-                                   : rounds_of(*split);
+  return Loaded{
+      *choice, *metric, *encoding, std::move(*table), std::move(groups), std::move(*split)};
+}
+
+}  // namespace
+
+Result<TrialData> load_trial_data(const WorkTask& task) {
+  auto loaded = load(task);
+  if (!loaded) return loaded.error();
+  const auto rounds = rounds_for(task, loaded->split);
+  if (!rounds) return rounds.error();
   TrialData data;
-  data.task = choice->task;
-  data.metric = *metric;
-  data.truth.task = choice->task;
-  data.truth.class_count = choice->classes.size();
+  data.task = loaded->choice.task;
+  data.metric = loaded->metric;
+  data.truth = loaded->no_answers();
   const ScratchSpace scratch{.folder = task.work_dir, .reserve = task.disk_reserve};
-  for (const SplitRound& rows : rounds) {
-    auto round = round_of(*table, *choice, groups, rows, *encoding, scratch);
+  for (const SplitRound& rows : *rounds) {
+    auto round = round_of(*loaded, rows, scratch);
     if (!round) return round.error();
     data.rounds.push_back(std::move(*round));
-    add_truth(*table, rows.validation, groups, data.truth);
+    add_truth(loaded->table, rows.validation, loaded->groups, data.truth);
   }
-  data.split = std::move(*split);
+  data.split = std::move(loaded->split);
+  if (task.kind != WorkKind::trial) data.table = std::move(loaded->table);
   return data;
+}
+
+Result<BagData> load_bag_data(const WorkTask& task) {
+  auto loaded = load(task);
+  if (!loaded) return loaded.error();
+  auto encoder = encoder_of(*loaded, final_rows(loaded->split));
+  if (!encoder) return encoder.error();
+  Judged held_out = loaded->no_answers();
+  Judged truth = held_out;
+  for (const SplitRound& round : rounds_of(loaded->split))
+    add_truth(loaded->table, round.validation, loaded->groups, held_out);
+  add_truth(loaded->table, loaded->split.test, loaded->groups, truth);
+  return BagData{loaded->metric,
+                 std::move(loaded->split),
+                 std::move(loaded->table),
+                 std::move(*encoder),
+                 std::move(held_out),
+                 std::move(truth)};
 }
 
 Judged judged(Judged truth, const std::vector<float>& predictions) {

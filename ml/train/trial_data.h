@@ -15,19 +15,33 @@ struct TrialRound {
   EncodedRows judge_features;
 };
 
-/// A trial learns from the train rows and is judged on the validation rows; the final model learns
-/// from both and is judged, once, on the test rows. Everything fitted is fitted on the rows it
-/// learns from.
+/// A trial learns from the train rows and is judged on the validation rows, the fit of a fold is
+/// one round of such a trial; the final model learns from both and is judged, once, on the test
+/// rows. Everything fitted is fitted on the rows it learns from.
 struct TrialData {
   TaskKind task = TaskKind::regression;
   Metric metric = Metric::rmse;
   Split split;
   std::vector<TrialRound> rounds;  ///< one, or of a trial with folds as many
   Judged truth;  ///< of the judge rows of all rounds; predictions are filled in by the trial
+  Table table;   ///< of a fit and a final: rows are encoded later
 };
 
-/// Errors: those of the table room; `invalid_argument` also for a task or metric that does not fit.
+/// Errors: those of the table room; `invalid_argument` also for a task or metric that does not fit,
+/// and for a fold that there is not.
 Result<TrialData> load_trial_data(const WorkTask& task);
+
+/// What a bag is put together and judged by.
+struct BagData {
+  Metric metric = Metric::rmse;
+  Split split;
+  Table table;
+  Encoder encoder;         ///< fitted on all but the test rows: what the columns are
+  Judged held_out, truth;  ///< of all folds, one behind the other; of the test rows
+};
+
+/// Errors: as above.
+Result<BagData> load_bag_data(const WorkTask& task);
 
 /// `truth` with a learner's predictions in it.
 Judged judged(Judged truth, const std::vector<float>& predictions);

@@ -1,6 +1,7 @@
 #include "ml/work/assignments.h"
 
 #include "ml/schedule/trial_memory.h"
+#include "ml/study/fold_fits.h"
 #include "ml/study/trial_rules.h"
 #include "ml/work/task_data.h"
 
@@ -59,6 +60,17 @@ Assignment trial_of(Assignment one, const Trial& trial, const AssignmentPlaces& 
   return one;
 }
 
+/// One fold of a bag: the node that makes the final model gets what it leaves behind.
+Assignment fit_of(Assignment one, const Trial& fit, const AssignmentPlaces& places) {
+  one.prunes = false;
+  one = trial_of(std::move(one), fit, places);
+  one.task.kind = WorkKind::fit;
+  one.task.fold = fit.fit->fold;
+  one.task.fixed_epochs = fit.best_epoch;  // of its candidate, until it has ended
+  one.task.split = split_of_bag(one.task.split);
+  return one;
+}
+
 Assignment final_of(Assignment one,
                     const FinalJob& job,
                     const Trial& best,
@@ -92,13 +104,19 @@ std::map<std::uint64_t, Assignment> assignments_of(const StateView& view,
     const auto common = common_of(view, study, places);
     if (!common) continue;
     for (const auto& trial : open_trials(view, study)) {
-      if (trial.state == TrialState::running && trial.current.node == self)
-        given.emplace(trial.current.token, trial_of(*common, trial, places));
+      if (trial.state != TrialState::running || trial.current.node != self) continue;
+      given.emplace(trial.current.token,
+                    trial.fit ? fit_of(*common, trial, places) : trial_of(*common, trial, places));
     }
     const auto& job = study.final_job;
     if (job.state != FinalState::running || job.current.node != self) continue;
     const auto best = find_trial(view, study.id, study.best_number.value_or(0));
-    if (best) given.emplace(job.current.token, final_of(*common, job, *best, places));
+    if (!best) continue;
+    Assignment last = final_of(*common, job, *best, places);
+    last.task.uses_test_rows = study.spec.final_model == FinalModel::refit_all;
+    if (study.spec.final_model == FinalModel::bag) last.fits = whole_bags(view, study);
+    if (!last.fits.empty()) last.task.split = split_of_bag(last.task.split);
+    given.emplace(job.current.token, std::move(last));
   }
   return given;
 }

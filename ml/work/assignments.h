@@ -21,13 +21,16 @@ namespace starling::ml {
 struct Assignment {
   std::vector<Dataset> datasets;  ///< their profiles are unpacked when the work begins
   WorkTask task;
-  std::optional<Trial> best;   ///< final job: the trial that is refitted
+  std::optional<Trial> best;   ///< final job: the best trial
+  std::vector<Trial> fits;     ///< final job: of its bag
   std::uint64_t need_mb = 0;   ///< predicted
   bool prunes = false;         ///< the study has a pruner
   bool was_run = false;        ///< this is not the first attempt
   std::optional<NodeId> last;  ///< who made the one before, if that is known
 
-  TrainingEngine engine() const { return engine_of(task.params); }
+  TrainingEngine engine() const {
+    return engine_of(fits.empty() ? task.params : fits.front().params);
+  }
 
   /// What its process may have: as much more than predicted as `left_mb` has to spare, up to twice
   /// as much and 256 MB; at least 64 MB more.

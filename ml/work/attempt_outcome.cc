@@ -17,7 +17,7 @@ std::string to_sentence(const ChildExited& how, bool is_oom) {
 
 FinalResult result_of(const WorkDone& done, const Trial& best, const ContentHash& artifact) {
   FinalResult result;
-  result.validation = best.metrics;
+  result.validation = done.metrics.empty() ? best.metrics : done.metrics;
   result.test = done.test;
   result.rows_train = done.split.train;
   result.rows_validation = done.split.validation;
@@ -59,7 +59,8 @@ AttemptOutcome outcome_of_failure(const WorkFailed& failed, const FailurePlace& 
 
 FinishTrial finish_of_trial(const Assignment& assignment,
                             std::uint64_t token,
-                            const AttemptOutcome& outcome) {
+                            const AttemptOutcome& outcome,
+                            const Result<ContentHash>& artifact) {
   const auto& done = outcome.done;
   FinishTrial finish;
   finish.study = assignment.task.study;
@@ -74,6 +75,14 @@ FinishTrial finish_of_trial(const Assignment& assignment,
     finish.epochs = done->epochs;
     finish.seconds = done->seconds;
     finish.peak_mb = done->peak_mb;
+    if (assignment.task.kind != WorkKind::fit) return finish;
+    if (artifact) {
+      finish.artifact = *artifact;
+      return finish;
+    }
+    finish.state = TrialState::failed;
+    finish.may_retry = true;
+    finish.error = artifact.error().detail;
   } else {
     finish.state = TrialState::failed;
     finish.may_retry = outcome.may_retry;

@@ -38,9 +38,11 @@ struct FailurePlace {
 /// lack of memory with more of it.
 AttemptOutcome outcome_of_failure(const WorkFailed& failed, const FailurePlace& place);
 
+/// `artifact`: of a fit that is done; an error if it could not be kept.
 FinishTrial finish_of_trial(const Assignment& assignment,
                             std::uint64_t token,
-                            const AttemptOutcome& outcome);
+                            const AttemptOutcome& outcome,
+                            const Result<ContentHash>& artifact);
 
 /// `artifact`: of a final that is done; an error if it could not be kept.
 FinishFinal finish_of_final(const Assignment& assignment,

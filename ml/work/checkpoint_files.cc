@@ -1,6 +1,7 @@
 #include "ml/work/checkpoint_files.h"
 
 #include "ml/study/study_state.h"
+#include "ml/study/trial_rules.h"
 
 #include <fmt/format.h>
 
@@ -30,8 +31,8 @@ std::set<std::string, std::less<>> needed_names(const StateView& view) {
   for (const auto& study : list_studies(view)) {
     if (has_ended(study.status)) continue;
     names.insert(name_of(study.id, std::nullopt));
-    for (const auto& trial : list_trials(view, study.id))
-      if (!is_final(trial.state)) names.insert(name_of(study.id, trial.number));
+    for (const auto& trial : open_trials(view, study))
+      names.insert(name_of(study.id, trial.number));
   }
   return names;
 }

@@ -27,6 +27,11 @@ std::string subject_of(const Command& result) {
                      final_model == nullptr ? "unknown" : final_model->study);
 }
 
+bool is_of_fit(const Command& result) {
+  const auto* trial = std::get_if<FinishTrial>(&result.body);
+  return trial != nullptr && trial->number >= kFitsFrom;
+}
+
 bool may_be_heard_later(const Error& error) {
   return error.code == Errc::unavailable || error.code == Errc::timed_out ||
          error.code == Errc::not_leader || error.code == Errc::no_space;
@@ -84,6 +89,7 @@ asio::awaitable<void> ResultRecorder::regain(std::uint64_t token, Command result
   }
   const Error why = recorded ? *recorded->outcome.error : recorded.error();
   outbox_.forget_said(token);
+  if (is_of_fit(result)) co_return;  // forgotten with its bag; the model speaks for itself
   co_await report_lost(
       fmt::format("an acknowledged result is lost: {}; {}", subject_of(result), why.detail));
 }

@@ -28,6 +28,7 @@ constexpr auto kSweepEvery = 1min;          // for checkpoints of trials that en
 constexpr auto kBeginPause = 100ms;         // between looks for memory that is not there
 constexpr auto kFetchPause = 1s;            // between tries to get a data set
 constexpr int kTriesPerLine = 60;           // in the log
+constexpr int kTriesForFits = 60;           // then nobody holds what a fit left
 constexpr int kTriesForRoom = 10;           // on the disk, for data sets; then another node may try
 constexpr std::uint64_t kUncountedMb = 32;  // what RLIMIT_DATA does not count of a process
 constexpr int kEpochsToObey = 3;            // the one it was in, and what was said of it meanwhile
@@ -312,12 +313,14 @@ asio::awaitable<Result<>> WorkHost::may_begin(std::uint64_t token, const Assignm
     return reserved_mb_ == 0 || reserved_mb_ + assignment.need_mb <= most;
   };
   for (int tries = 0;; ++tries) {
-    const auto data = co_await fetch_datasets(assignment);
+    const auto data = co_await fetch_inputs(assignment);
     if (running->is_unwanted || is_stopped_)
       co_return Error{Errc::unavailable, "taken back before it began"};
     if (data && has_memory()) break;
     const bool is_full = !data && data.error().code == Errc::no_space;
     if (is_full && tries >= kTriesForRoom) co_return data;
+    if (!data && !assignment.fits.empty() && tries >= kTriesForFits)
+      co_return Error{Errc::not_found, "what a fit left is nowhere: " + data.error().detail};
     if (!data && tries % kTriesPerLine == 0)
       log_.warn("an attempt waits for its data token={} why={}", token, data.error().detail);
     co_await node::pause(data ? kBeginPause : kFetchPause);
@@ -327,9 +330,13 @@ asio::awaitable<Result<>> WorkHost::may_begin(std::uint64_t token, const Assignm
   co_return Result<>{};
 }
 
-asio::awaitable<Result<>> WorkHost::fetch_datasets(const Assignment& assignment) {
+asio::awaitable<Result<>> WorkHost::fetch_inputs(const Assignment& assignment) {
   for (const Dataset& dataset : assignment.datasets) {
     const auto held = co_await sources_.fetch(dataset.blob);
+    if (!held) co_return held;
+  }
+  for (const Trial& fit : assignment.fits) {
+    const auto held = co_await sources_.fetch(*fit.artifact);
     if (!held) co_return held;
   }
   co_return Result<>{};
@@ -350,7 +357,10 @@ asio::awaitable<AttemptOutcome> WorkHost::work(std::uint64_t token, const Assign
   const auto running = active_.at(token);
   AttemptOutcome taken_back{.done = Error{Errc::unavailable, "taken back before it began"}};
   const auto begins = co_await may_begin(token, assignment);
-  if (!begins) co_return AttemptOutcome{.done = begins.error(), .end = end_for_disk()};
+  if (!begins) {
+    const bool is_gone = begins.error().code == Errc::not_found;
+    co_return AttemptOutcome{.done = begins.error(), .may_retry = !is_gone, .end = end_for_disk()};
+  }
   if (assignment.was_run && running->can_be_kept)
     co_await sources_.bring_checkpoint(assignment.name(), assignment.last);
   if (running->is_unwanted || is_stopped_) co_return taken_back;
@@ -362,8 +372,11 @@ asio::awaitable<AttemptOutcome> WorkHost::work(std::uint64_t token, const Assign
   WorkTask task = assignment.task;
   task.memory_cap_mb = memory_cap(assignment);
   confine(assignment, *running->channel);
-  if (const auto study = find_study(*sources_.state(), task.study); study && !assignment.best)
+  const bool may_prune = task.kind == WorkKind::trial;
+  if (const auto study = find_study(*sources_.state(), task.study); study && may_prune)
     task.rung_cutoffs = rung_cutoffs(*sources_.state(), *study, task.number);
+  for (const Trial& fit : assignment.fits)
+    task.fits.push_back({blobs_.path(*fit.artifact).string(), fit.fit->candidate, fit.fit->fold});
   const auto put = put_datasets(assignment.datasets, blobs_, task);
   if (!put) co_return AttemptOutcome{.done = put.error()};
   WorkMessage message = std::move(task);
@@ -436,7 +449,7 @@ asio::awaitable<AttemptOutcome> WorkHost::follow(std::uint64_t token,
     }
     if (const auto* progress = std::get_if<WorkProgress>(&*message)) {
       note_refusal(token);
-      if (assignment.best) continue;
+      if (assignment.task.kind != WorkKind::trial) continue;
       sources_.report({.study = assignment.task.study,
                        .number = assignment.task.number,
                        .token = token,
@@ -507,8 +520,11 @@ asio::awaitable<std::optional<LogIndex>> WorkHost::record_move(std::uint64_t tok
 asio::awaitable<std::optional<LogIndex>> WorkHost::record_trial(std::uint64_t token,
                                                                 const Assignment& assignment,
                                                                 AttemptOutcome outcome) {
+  const bool is_fit = assignment.task.kind == WorkKind::fit;
+  Result<ContentHash> artifact = Error{Errc::not_found, "it brought none"};
+  if (is_fit && outcome.done) artifact = co_await store_artifact(assignment.task.artifact_path);
   Command command;
-  command.body = finish_of_trial(assignment, token, outcome);
+  command.body = finish_of_trial(assignment, token, outcome, artifact);
   co_return co_await record(std::move(command), token);
 }
 

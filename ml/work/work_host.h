@@ -98,7 +98,7 @@ class WorkHost {
   void reconcile();
   asio::awaitable<void> run_attempt(std::uint64_t token, Assignment assignment);
   asio::awaitable<Result<>> may_begin(std::uint64_t token, const Assignment& assignment);
-  asio::awaitable<Result<>> fetch_datasets(const Assignment& assignment);
+  asio::awaitable<Result<>> fetch_inputs(const Assignment& assignment);
   asio::awaitable<AttemptOutcome> work(std::uint64_t token, const Assignment& assignment);
   asio::awaitable<AttemptOutcome> follow(std::uint64_t token,
                                          const Assignment& assignment,

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 static_assert(std::endian::native == std::endian::little, "floats travel little endian");
 
-constexpr std::array<std::string_view, 3> kKinds{"trial", "final", "serve"};
+constexpr std::array<std::string_view, 4> kKinds{"trial", "final", "serve", "fit"};
 constexpr std::array<std::string_view, 4> kFailures{
     "invalid", "out_of_memory", "diverged", "internal"};
 constexpr std::string_view kBase64 =
@@ -136,6 +136,20 @@ std::vector<WorkDataset> datasets_from(const Json& json) {
   return datasets;
 }
 
+Json fits_json(const std::vector<WorkFit>& fits) {
+  Json list = Json::array();
+  for (const WorkFit& fit : fits)
+    list.push_back({{"path", fit.path}, {"candidate", fit.candidate}, {"fold", fit.fold}});
+  return list;
+}
+
+std::vector<WorkFit> fits_from(const Json& json) {
+  std::vector<WorkFit> fits;
+  for (const Json& one : json)
+    fits.push_back({text(one, "path"), whole32(one, "candidate"), whole32(one, "fold")});
+  return fits;
+}
+
 SplitSpec split_from(const Json& json) {
   const auto spec = split_from_json(json);
   if (!spec) throw std::invalid_argument(spec.error().detail);
@@ -176,6 +190,9 @@ Json to_object(const WorkTask& task) {
               {"patience", task.patience},
               {"rung_cutoffs", cutoffs_json(task.rung_cutoffs)},
               {"fixed_epochs", task.fixed_epochs},
+              {"fold", task.fold},
+              {"fits", fits_json(task.fits)},
+              {"uses_test_rows", task.uses_test_rows},
               {"memory_cap_mb", task.memory_cap_mb},
               {"threads", task.threads},
               {"work_dir", task.work_dir},
@@ -209,6 +226,9 @@ WorkTask task_from(const Json& json) {
   task.patience = whole32(json, "patience");
   task.rung_cutoffs = cutoffs_from(json.at("rung_cutoffs"));
   task.fixed_epochs = whole32(json, "fixed_epochs");
+  task.fold = whole32(json, "fold");
+  task.fits = fits_from(json.at("fits"));
+  task.uses_test_rows = json.at("uses_test_rows").get<bool>();
   task.memory_cap_mb = whole(json, "memory_cap_mb", 1ULL << 40);
   task.threads = static_cast<std::uint32_t>(whole(json, "threads", 1024));
   task.work_dir = text(json, "work_dir");

@@ -26,7 +26,21 @@
 
 namespace starling::ml {
 
-enum class WorkKind : std::uint8_t { trial, final, serve };
+enum class WorkKind : std::uint8_t {
+  trial,
+  final,
+  serve,
+  fit,  ///< one fold of a bag: its model, and what that answers, are kept
+};
+
+/// What a fit left behind (ml/train/fold_answers.h), for the final model.
+struct WorkFit {
+  std::string path;
+  std::uint32_t candidate = 0;
+  std::uint32_t fold = 0;
+
+  friend bool operator==(const WorkFit&, const WorkFit&) = default;
+};
 
 /// A data set besides the study's own, whose rows validate or test.
 struct WorkDataset {
@@ -56,11 +70,14 @@ struct WorkTask {
   /// Trial: at each rung (ml/search/pruner.h) the worst value, turned so that lower is better, with
   /// which it goes on; none: with any.
   std::vector<std::optional<double>> rung_cutoffs;
-  std::uint32_t fixed_epochs = 0;   ///< final: how many epochs, the best trial's best epoch
+  std::uint32_t fixed_epochs = 0;   ///< final, fit: how many epochs, its trial's best epoch
+  std::uint32_t fold = 0;           ///< fit: which of the rounds of its split
+  std::vector<WorkFit> fits;        ///< final: of its bag, by candidate, best first, then by fold
+  bool uses_test_rows = false;      ///< final: learns from them too, and is not tested
   std::uint64_t memory_cap_mb = 0;  ///< of private memory (RLIMIT_DATA); 0: none
   std::uint32_t threads = 1;
   std::string work_dir;            ///< scratch of this attempt
-  std::string artifact_path;       ///< final: the zip to write
+  std::string artifact_path;       ///< final, fit: the zip to write
   std::string model_path;          ///< serve: the model.pt to load
   std::string checkpoint_path;     ///< where training is kept and goes on from; empty: nowhere
   std::uint64_t disk_reserve = 0;  ///< bytes that a checkpoint leaves free
@@ -108,7 +125,7 @@ struct WorkSplit {
 
 struct WorkDone {
   double value = 0;                       ///< of the study's metric, at the best epoch
-  std::map<std::string, double> metrics;  ///< trial: validation rows; final: empty
+  std::map<std::string, double> metrics;  ///< validation rows; of a final without a bag: empty
   std::map<std::string, double> test;     ///< final: test rows, looked at once
   std::uint32_t best_epoch = 0;
   std::uint32_t epochs = 0;

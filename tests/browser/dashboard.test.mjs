@@ -209,6 +209,13 @@ test("a study of eight trials runs to its end before one's eyes", async () => {
   await picture("study-completed");
 });
 
+test("the study says what was decided for it, and why", async () => {
+  await page.getByText("What was decided, and why").click();
+  const decided = await page.locator("dl.decisions").innerText();
+  assert.match(decided, /task: regression/);
+  assert.match(decided, /is a number with/);
+});
+
 test("the finished study is in the list", async () => {
   const id = page.url().split("/").pop();
   await page.goto(`${url}/#/`);

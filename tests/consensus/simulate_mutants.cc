@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <string_view>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,8 +27,8 @@ constexpr bool kIsSanitized = true;
 constexpr bool kIsSanitized = false;
 #endif
 
-constexpr int kSkipped = 77;        ///< as ctest is told
-constexpr unsigned kPatience = 60;  ///< seconds for one mutant
+constexpr int kSkipped = 77;       ///< as ctest is told
+constexpr rlim_t kPatience = 180;  ///< seconds of a processor for one mutant
 constexpr int kSameIdAfterWipe = 17;
 
 struct Mutant {
@@ -101,7 +102,8 @@ bool run_seeds(int mutant, std::uint64_t first, std::uint64_t seeds, Finding& fi
                             std::uint64_t first,
                             std::uint64_t seeds,
                             Finding& finding) {
-  ::alarm(kPatience);
+  const rlimit patience{kPatience, kPatience + 1};
+  ::setrlimit(RLIMIT_CPU, &patience);
   ::_exit(run_seeds(mutant, first, seeds, finding) ? 1 : 0);
 }
 
@@ -130,8 +132,8 @@ bool try_mutant(int mutant, std::uint64_t first, std::uint64_t seeds, Finding& f
   ::waitpid(child, &status, 0);
   if (WIFSIGNALED(status)) hear(last_words[0], finding);
   ::close(last_words[0]);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-    say(finding, fmt::format("no verdict within {} s", kPatience));
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+    say(finding, fmt::format("no verdict within {} s of a processor", kPatience));
     return false;
   }
   return WIFSIGNALED(status) || WEXITSTATUS(status) != 0;

@@ -56,4 +56,4 @@ target_link_libraries(simulate_mutants PRIVATE
 
 # The mutation gate: a simulator that lets a planted bug pass is not good enough.
 add_test(NAME mutation_gate COMMAND simulate_mutants --gate)
-set_tests_properties(mutation_gate PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+set_tests_properties(mutation_gate PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)

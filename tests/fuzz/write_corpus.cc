@@ -264,6 +264,9 @@ ml::StudySpec spec() {
   spec.use_case = "u";
   spec.tags = {"t", "u"};
   spec.split = {ml::SplitMethod::time, "day", {}, {}, {}, 1, 7.5};
+  spec.final_model = ml::FinalModel::refit_all;
+  spec.constraints = {.predict_ms = 2.5, .model_mb = 8, .is_interpretable = true};
+  spec.decisions = {{"split", "kfold, 5 folds", "of 344 rows"}, {"final", "refit", ""}};
   return spec;
 }
 
@@ -418,6 +421,9 @@ void write_commands() {
   write_chosen("study_values", "dataset", 0, encode(dataset));
   write_chosen("study_values", "study", 1, encode(study));
   write_chosen("study_values", "trial", 2, encode(trial));
+  trial.fit = {.candidate = 3, .fold = 1};
+  trial.artifact = hash_of(to_bytes("a"));
+  write_chosen("study_values", "fit", 2, encode(trial));
   write_chosen("study_values", "curve", 3, encode(Curve{{1, 2.5}, {2, 2.25}}));
   write_chosen("study_values", "register", 5, encode(Register{"k", 7, "value"}));
   write_chosen("study_values", "version", 4, encode(version));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <span>
 #include <sstream>
 #include <vector>
@@ -228,6 +229,7 @@ MlpShape shape_of_parts(std::size_t round) {
   shape.net = {.inputs = 12, .outputs = 3, .hidden = {first, second}};
   shape.net.is_residual = round % 2 == 0;
   shape.net.members = round % 4 == 3 ? 5 : 1;
+  shape.net.scales_inputs = round % 4 == 2;
   InputEmbedding& embedding = shape.net.embedding;
   embedding.kind = static_cast<NumberEmbedding>((round / 3) % 3);
   if (embedding.kind != NumberEmbedding::none) embedding.numbers = {1, 4, 5};
@@ -450,6 +452,53 @@ TEST(Mlp, LayersBeginAsTheyAreTold) {
   expect_bounds(WeightInit::inputs, 1 / std::sqrt(30), 1 / std::sqrt(30));
   expect_bounds(WeightInit::xavier, std::sqrt(6.0 / 80), 0);
   expect_bounds(WeightInit::kaiming, std::sqrt(6.0 / 30), 0);
+}
+
+TEST(Mlp, LayersOfTheTangentKindBeginNormalAndTheLastOneAtNothing) {
+  const NetworkShape net{.inputs = 100, .outputs = 3, .hidden = hidden_layers({80})};
+  const auto values = first_values(net, 3, WeightInit::tangent);
+  const auto deviation = [&values](std::size_t from, std::size_t count) {
+    double squares = 0;
+    for (std::size_t i = from; i < from + count; ++i)
+      squares += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+    return std::sqrt(squares / static_cast<double>(count));
+  };
+  EXPECT_NEAR(deviation(0, 8000), 0.1, 0.003);
+  EXPECT_NEAR(deviation(8000, 80), 1, 0.2);
+  EXPECT_EQ(deviation(8080, 3 * 80 + 3), 0);
+}
+
+/// The first step of Adam is as long as the rate, whatever the gradient.
+TEST(Mlp, PartsLearnAtTheirOwnRates) {
+  MlpShape shape{
+      .net = {.inputs = 16, .outputs = 1, .hidden = hidden_layers({25})}, .batch = 20, .loss = {}};
+  shape.net.scales_inputs = true;
+  shape.init = WeightInit::tangent;
+  shape.bias_rate = 0.1;
+  shape.scale_rate = 6;
+  const Rows rows = rows_for(shape, 20, 3);
+  Mlp network{shape, best_kernels(), 1};
+  constexpr double kRate = 0.01;
+  const MlpRates rates{.learning_rate = kRate, .weight_decay = 0, .gradient_norm_max = 1e9};
+  network.step(rows.batch(), rates);  // before, the last layer is nothing and holds the rest back
+  Mlp other{shape, best_kernels(), 1};
+  auto weights = network.weights();
+  other.set_weights(weights);
+  other.step(rows.batch(), rates);
+  const auto after = other.weights();
+  const std::map<std::string, double> wanted{{"member_scale", 6 * kRate},
+                                             {"weight0", kRate / 4},
+                                             {"bias0", kRate / 10},
+                                             {"weight1", kRate / 5},
+                                             {"bias1", kRate / 10}};
+  std::size_t at = 0;
+  for (const Tensor& tensor : other.tensors().tensors) {
+    double most = 0;
+    for (std::size_t i = at; i < at + tensor.values(); ++i)
+      most = std::max(most, std::abs(static_cast<double>(after[i] - weights[i])));
+    EXPECT_NEAR(most, wanted.at(tensor.name), 0.01 * wanted.at(tensor.name)) << tensor.name;
+    at += tensor.values();
+  }
 }
 
 /// A step written down from each optimizer's definition, from the gradient that was found.

@@ -14,7 +14,7 @@ if(STARLING_TORCH)
   set_target_properties(autograd_test PROPERTIES JOB_POOL_COMPILE torch_pool)
 endif()
 
-starling_test(report_test SOURCES report_test.cc USES starling::report nlohmann_json::nlohmann_json)
+starling_test(report_test SOURCES column_evidence_test.cc report_test.cc USES starling::report nlohmann_json::nlohmann_json)
 starling_test(linear_model_test SOURCES linear_model_test.cc USES starling::native_engine)
 starling_test(trees_test
   SOURCES trees_test.cc

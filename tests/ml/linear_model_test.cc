@@ -3,6 +3,7 @@
 
 #include "ml/train/lbfgs.h"
 #include "ml/train/native_model.h"
+#include "ml/train/network_choice.h"
 #include "node/base/random.h"
 
 #include <gtest/gtest.h>
@@ -229,6 +230,14 @@ TEST(LbfgsTest, AValueThatIsNoNumberIsSaidAndNotFollowed) {
   });
   EXPECT_TRUE(std::isnan(minimum.value()));
   EXPECT_EQ(minimum.x(), std::vector<double>{1});
+}
+
+TEST(NetworkChoice, MembersLearnTheirScales) {
+  MlpSpec spec;
+  spec.members = 4;
+  EXPECT_EQ(shape_of(spec, {}, 1, true, 10).scale_rate, 1) << "as all else";
+  spec.scale_rate = 6;
+  EXPECT_EQ(shape_of(spec, {}, 1, true, 10).scale_rate, 6);
 }
 
 }  // namespace

@@ -158,6 +158,29 @@ TEST_P(PredictScript, SaysTheSameWithXgboostAlone) {
   compare(task.artifact_path);
 }
 
+TEST_P(PredictScript, SaysTheSameAsABag) {
+  if (!has_pytorch()) GTEST_SKIP() << kPython << " has no PyTorch (Debian: python3-torch)";
+  WorkTask task = final_task();
+  task.work_dir = folder_.path().string();
+  task.split = {.method = SplitMethod::kfold, .folds = 2};
+  WorkTask fit = task;
+  fit.kind = WorkKind::fit;
+  fit.fixed_epochs = 20;
+  const std::string families[] = {"linear", "xgboost"};
+  for (std::uint32_t k = 0; k < 2; ++k) {
+    fit.params = {{"family", families[k]}, {"encode.numbers", std::string{GetParam()}}};
+    for (fit.fold = 0; fit.fold < 2; ++fit.fold) {
+      fit.artifact_path = folder_ / fmt::format("{}-{}.zip", k, fit.fold);
+      ASSERT_TRUE(run(fit).done);
+      task.fits.push_back({fit.artifact_path, k, fit.fold});
+    }
+  }
+  task.params = fit.params;
+  const Story last = run(task);
+  ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
+  compare(task.artifact_path);
+}
+
 INSTANTIATE_TEST_SUITE_P(Scalings,
                          PredictScript,
                          testing::Values("robust", "standard", "quantile"),

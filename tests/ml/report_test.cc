@@ -1,6 +1,7 @@
 // What a model shows on test rows, against cases worked by hand.
 #include "ml/report/evidence.h"
 #include "ml/report/evidence_json.h"
+#include "ml/report/leaderboard.h"
 #include "node/base/random.h"
 
 #include <gmock/gmock.h>
@@ -60,6 +61,15 @@ TEST(ScoreIntervals, AreAsWideAsChanceMakesThem) {
   EXPECT_NE(score_intervals(judged, 8).at("roc_auc").low, intervals.at("roc_auc").low);
 }
 
+/// Of two rows in a hundred rmsle is not defined; some samples have neither.
+TEST(ScoreIntervals, LeaveOutWhatIsNotDefinedOfAllRows) {
+  std::vector<double> truth(100, 2);
+  truth[3] = truth[70] = -1;
+  const auto intervals = score_intervals(numbers(truth, std::vector<double>(100, 1)), 9);
+  EXPECT_EQ(intervals.count("rmsle"), 0U);
+  EXPECT_EQ(intervals.size(), metrics_of(TaskKind::regression).size() - 1);
+}
+
 TEST(ResidualsTest, AreSaidLessTrue) {
   const Residuals found = residuals_of(numbers({0, 0, 0, 0, 0}, {-2, -1, 0, 1, 2}));
   EXPECT_THAT(found.quantiles, Pointwise(DoubleNear(1e-12), {-1.8, -1.0, 0.0, 1.0, 1.8}));
@@ -79,6 +89,11 @@ TEST(ResidualsTest, AreSaidLessTrue) {
 TEST(Confusion, CountsByTrueClassAndByWhatWasSaid) {
   EXPECT_THAT(confusion_of(two_classes({0, 0, 1, 1, 1}, {0.1, 0.9, 0.9, 0.8, 0.2})),
               ElementsAre(ElementsAre(1, 1), ElementsAre(1, 2)));
+  Judged strict = two_classes({0, 0, 1, 1, 1}, {0.1, 0.9, 0.9, 0.8, 0.2});
+  strict.threshold = 0.85;
+  EXPECT_THAT(confusion_of(strict), ElementsAre(ElementsAre(1, 1), ElementsAre(2, 1)));
+  EXPECT_LE(score_intervals(strict, 1).at("accuracy").high, 0.9)
+      << "samples have the threshold, too";
 }
 
 TEST(CalibrationTest, IsByHowOftenWhatWasSaidCameTrue) {
@@ -133,7 +148,7 @@ ImportanceTask importance_task() {
     task.truth.truth_values.push_back(x + 0.2 * z);
   }
   task.metric = Metric::rmse;
-  task.columns = {{"nothing", 1, 1}, {"little", 2, 2}, {"much", 0, 1}};
+  task.columns = {{"nothing", {{1, 1}}}, {"little", {{2, 2}}}, {"much", {{0, 1}}}};
   task.predict = [](const Matrix& rows) {
     std::vector<float> said;
     for (std::size_t row = 0; row < rows.rows; ++row) {
@@ -175,19 +190,110 @@ TEST(Importance, LooksAtAsManyRowsAsItCanAfford) {
   EXPECT_EQ(importance_repeats(5'000), 1U);
 }
 
+TEST(Importance, OfFoldsIsTheirMean) {
+  ImportanceFound one{.metric = Metric::mae, .rows = 10, .repeats = 5, .columns = {}};
+  ImportanceFound other = one;
+  one.columns = {{"a", 3, 0.2}, {"b", 1, 0.2}};
+  other.columns = {{"b", 5, 0.4}, {"a", 1, 0.4}};
+  const auto mean = mean_over_folds({one, other});
+  EXPECT_EQ(mean.rows, 20U);
+  EXPECT_TRUE(mean.is_held_out);
+  ASSERT_EQ(mean.columns.size(), 2U);
+  EXPECT_EQ(mean.columns[0].name, "b");
+  EXPECT_EQ(mean.columns[0].mean, 3);
+  EXPECT_EQ(mean.columns[1].mean, 2);
+  EXPECT_NEAR(mean.columns[1].spread, 0.3, 1e-12);
+}
+
+TEST(Importance, AColumnThatABagHasTwiceIsDealtOutTogether) {
+  ImportanceTask task = importance_task();
+  const auto alone = importance_of(task);
+  Matrix twice{task.rows.rows, 2 * task.rows.columns, {}};
+  for (std::size_t row = 0; row < twice.rows; ++row) {
+    const auto begin = task.rows.values.begin() + static_cast<long>(row * task.rows.columns);
+    for (int k = 0; k < 2; ++k)
+      twice.values.insert(twice.values.end(), begin, begin + static_cast<long>(task.rows.columns));
+  }
+  for (ColumnPlace& place : task.columns)
+    place.spans.push_back(
+        {place.spans.front().offset + task.rows.columns, place.spans.front().width});
+  const auto predict = task.predict;
+  const std::size_t width = task.rows.columns;
+  task.predict = [predict, width](const Matrix& rows) {  // the mean of two alike
+    std::vector<float> sum(rows.rows);
+    for (std::size_t half = 0; half < 2; ++half) {
+      Matrix part{rows.rows, width, {}};
+      for (std::size_t row = 0; row < rows.rows; ++row)
+        for (std::size_t k = 0; k < width; ++k)
+          part.values.push_back(rows.values[row * rows.columns + half * width + k]);
+      const auto said = predict(part);
+      for (std::size_t row = 0; row < rows.rows; ++row)
+        sum[row] += said[row] / 2;
+    }
+    return sum;
+  };
+  task.rows = twice;
+  const auto both = importance_of(task);
+  ASSERT_EQ(both.size(), alone.size());
+  EXPECT_NEAR(both[0].mean, alone[0].mean, 1e-5) << "not half of it";
+}
+
+Judged near(const std::vector<double>& truth, double noise, std::uint64_t seed) {
+  Judged judged;
+  judged.truth_values = truth;
+  Random random{seed};
+  for (const double value : truth)
+    judged.values.push_back(value + noise * random.normal());
+  return judged;
+}
+
+TEST(Leaderboard, TellsChanceFromDifference) {
+  std::vector<double> truth;
+  for (int i = 0; i < 400; ++i)
+    truth.push_back(i);
+  const std::vector<Judged> candidates{near(truth, 1, 1), near(truth, 1.01, 2), near(truth, 3, 3)};
+  const auto standings = standings_of(candidates, Metric::rmse, true, 7);
+  EXPECT_TRUE(standings[0].ties);
+  EXPECT_TRUE(standings[1].ties);
+  EXPECT_FALSE(standings[2].ties);
+  EXPECT_LT(standings[0].held_out.low, standings[0].held_out.value);
+  EXPECT_GT(standings[0].held_out.high, standings[0].held_out.value);
+  // The standard error of a root mean square of n normal residuals: sigma / sqrt(2 n).
+  EXPECT_NEAR(standings[0].error, 1 / std::sqrt(800.0), 0.008);
+  EXPECT_EQ(standings_of(candidates, Metric::rmse, true, 7)[2].error, standings[2].error);
+}
+
+TEST(Leaderboard, WhereRowsLeanOnEachOtherNothingIsSaidOfChance) {
+  const std::vector<double> truth{1, 2, 3};
+  const auto standings =
+      standings_of({near(truth, 1, 1), near(truth, 0, 2)}, Metric::rmse, false, 7);
+  EXPECT_FALSE(standings[0].ties);
+  EXPECT_TRUE(standings[1].ties) << "the best itself";
+  EXPECT_EQ(standings[0].held_out.low, standings[0].held_out.value);
+}
+
+TEST(Leaderboard, PointsOutTheSmallestWithinOneStandardError) {
+  const auto standing = [](double value, double error) {
+    return Standing{.held_out = {value, value, value}, .error = error, .ties = false};
+  };
+  const std::vector<Standing> standings{
+      standing(0.90, 0.02), standing(0.89, 0.02), standing(0.87, 0.02), standing(0.885, 0.02)};
+  const std::vector<std::uint64_t> bytes{1000, 300, 10, 400};
+  EXPECT_EQ(smallest_within_error(standings, Metric::accuracy, bytes), 1U);
+}
+
 TEST(EvidenceJson, HasWhatItsTaskHas) {
-  const ImportanceTask task = importance_task();
-  const auto of_numbers =
-      nlohmann::json::parse(evidence_json(numbers({1, 2, 3}, {1.1, 2.1, 2.8}), {}, task, true));
+  const auto found = importance_found(importance_task());
+  const auto of_numbers = evidence_json(numbers({1, 2, 3}, {1.1, 2.1, 2.8}), {}, found, true, 1);
   EXPECT_EQ(of_numbers["format"], 1);
   EXPECT_EQ(of_numbers["rows"], 3);
   EXPECT_EQ(of_numbers["importance"]["columns"][0]["name"], "much");
   EXPECT_TRUE(of_numbers["scores"].contains("mae"));
   EXPECT_TRUE(of_numbers.contains("residuals"));
   EXPECT_FALSE(of_numbers.contains("confusion"));
-  const auto of_classes = nlohmann::json::parse(
-      evidence_json(two_classes({0, 1}, {0.1, 0.9}), {"no", "yes"}, task, false));
-  EXPECT_EQ(of_classes["classes"], (nlohmann::json{"no", "yes"}));
+  const auto of_classes =
+      evidence_json(two_classes({0, 1}, {0.1, 0.9}), {"no", "yes"}, found, false, 1);
+  EXPECT_EQ(of_classes["classes"], (nlohmann::ordered_json{"no", "yes"}));
   EXPECT_TRUE(of_classes.contains("roc"));
   EXPECT_TRUE(of_numbers["scores"]["mae"].contains("low"));
   EXPECT_FALSE(of_classes["scores"]["accuracy"].contains("low")) << "rows lean on each other";

@@ -167,9 +167,29 @@ TEST(FamilySpecParams, ChooseTheModel) {
   EXPECT_EQ(spec.subsample, 0.5);
   EXPECT_EQ(spec.reg_alpha, XgboostSpec{}.reg_alpha);
   EXPECT_THAT(family_spec_from({{"family", std::string{"ridge"}}}).error().detail,
-              HasSubstr("family must be one of baseline, linear, xgboost, mlp, not"));
+              HasSubstr("family must be one of baseline, linear, xgboost, mlp, realmlp, resnet, "
+                        "tabm, not"));
   EXPECT_THAT(family_spec_from({{"xgb.max_depth", std::int64_t{3}}}).error().detail,
               HasSubstr("no parameter \"xgb.max_depth\""));
+}
+
+TEST(FamilySpecParams, KnownNetworksAreFieldsUnderOtherNamesWithOtherDefaults) {
+  const auto spec = std::get<MlpSpec>(
+      family_spec_from({{"family", "realmlp"}, {"realmlp.width", std::int64_t{64}}}).value());
+  EXPECT_EQ(spec.width, 64U);
+  EXPECT_EQ(spec.n_layers, 3U);
+  EXPECT_EQ(spec.init, WeightInit::tangent);
+  EXPECT_EQ(spec.schedule, RateSchedule::coslog4);
+  EXPECT_FALSE(spec.is_averaged);
+  const auto tabm = std::get<MlpSpec>(family_spec_from({{"family", "tabm"}}).value());
+  EXPECT_EQ(tabm.members, 16U);
+  EXPECT_TRUE(std::get<MlpSpec>(family_spec_from({{"family", "resnet"}}).value()).is_residual);
+  EXPECT_THAT(family_spec_from({{"family", "realmlp"}, {"realmlp.width", 0.5}}).error().detail,
+              HasSubstr("realmlp.width must be a whole number"));
+  EXPECT_THAT(family_spec_from({{"family", "resnet"}, {"mlp.width", 0.5}}).error().detail,
+              HasSubstr("no parameter \"mlp.width\""));
+  EXPECT_THAT(family_spec_from({{"family", "realmlp"}, {"realmlp.engine", "torch"}}).error().detail,
+              HasSubstr("realmlp.engine torch has no realmlp.init tangent"));
 }
 
 /// What a trial would stumble over is found before the study begins.

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 
 namespace starling::ml {
 namespace {
@@ -27,8 +28,10 @@ class PredictorTest : public testing::Test {
     category.levels = {"a", "b"};
     const std::string outputs = std::to_string(std::max<std::size_t>(1, target.classes.size()));
     const Encoder encoder{{{"n", number}, {"c", category}}, std::move(target)};
+    const std::string model = folder_ / (name + ".model");
+    std::ofstream(model) << outputs;
     const auto written =
-        write_artifact(folder_ / name, {outputs, to_json(encoder), "{}", "{}" + name});
+        write_artifact(folder_ / name, {{{model, to_json(encoder)}}, "{}", "{}" + name});
     EXPECT_TRUE(written);
     return folder_ / name;
   }

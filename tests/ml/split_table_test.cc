@@ -35,6 +35,18 @@ std::string refusal_of(const std::string& json) {
   return spec ? "" : spec.error().detail;
 }
 
+TEST(SplitSpec, KnowsWhichSplitsHaveTheSameTestRows) {
+  const SplitSpec holdout;
+  const SplitSpec by_a = spec_of(R"({"method":"group","column":"a"})");
+  const SplitSpec by_b = spec_of(R"({"method":"group","column":"b"})");
+  EXPECT_TRUE(has_same_test_rows(holdout, spec_of(R"({"method":"kfold","folds":4})")));
+  EXPECT_TRUE(has_same_test_rows(by_a, by_a));
+  EXPECT_FALSE(has_same_test_rows(by_a, by_b));
+  EXPECT_FALSE(has_same_test_rows(by_a, holdout));
+  EXPECT_FALSE(has_same_test_rows(spec_of(R"({"method":"datasets","test":"d-1"})"),
+                                  spec_of(R"({"method":"datasets","test":"d-2"})")));
+}
+
 TEST(SplitSpecJson, ReadsWhatItWrites) {
   for (const char* json :
        {R"({"method":"holdout"})",

@@ -38,6 +38,19 @@ inline TableProfile small_profile() {
   return profile;
 }
 
+inline StudySpec spec_of(std::uint32_t trials, std::uint32_t parallelism) {
+  StudySpec spec;
+  spec.name = "table";
+  spec.dataset = "d-1";
+  spec.target = "y";
+  spec.task = "regression";
+  spec.metric = "rmse";
+  spec.trials = trials;
+  spec.parallelism = parallelism;
+  spec.search_space_json = to_json(default_space());
+  return spec;
+}
+
 class Swarm {
  public:
   /// Applies one command; what it decided.
@@ -70,16 +83,7 @@ class Swarm {
   }
 
   void create_study(std::uint32_t trials, std::uint32_t parallelism = 2, std::string id = "s-1") {
-    StudySpec spec;
-    spec.name = "table";
-    spec.dataset = "d-1";
-    spec.target = "y";
-    spec.task = "regression";
-    spec.metric = "rmse";
-    spec.trials = trials;
-    spec.parallelism = parallelism;
-    spec.search_space_json = to_json(default_space());
-    EXPECT_FALSE(run(CreateStudy{std::move(id), spec}).error);
+    EXPECT_FALSE(run(CreateStudy{std::move(id), spec_of(trials, parallelism)}).error);
   }
 
   void queue(std::uint32_t number) {

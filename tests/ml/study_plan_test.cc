@@ -31,25 +31,153 @@ StudyRequest request(std::string target = "y") {
   return request;
 }
 
+SwarmFacts swarm_of(std::uint32_t slots) {
+  return {.slots = slots};
+}
+
+const Decision* decision_on(const StudySpec& spec, std::string_view what) {
+  const auto found = std::ranges::find(spec.decisions, what, &Decision::what);
+  return found == spec.decisions.end() ? nullptr : &*found;
+}
+
+TEST(CompleteSpec, SaysWhatItDecidedAndWhy) {
+  const auto spec = complete_spec(request(), dataset(), small_profile(), {}, no_datasets).value();
+  EXPECT_EQ(spec.split.method, SplitMethod::kfold) << "100 rows";
+  EXPECT_EQ(spec.split.folds, 5U);
+  for (const char* what : {"task", "metric", "split", "search_space"}) {
+    const Decision* decision = decision_on(spec, what);
+    ASSERT_NE(decision, nullptr) << what;
+    EXPECT_FALSE(decision->choice.empty() || decision->reason.empty()) << what;
+  }
+  EXPECT_EQ(spec.final_model, FinalModel::bag);
+  EXPECT_EQ(decision_on(spec, "final"), nullptr);
+  EXPECT_TRUE(check_spec(spec));
+}
+
+TEST(CompleteSpec, WhatIsAskedForIsNotDecided) {
+  auto asked = request();
+  asked.task = "regression";
+  asked.metric = "mae";
+  asked.split = SplitSpec{};
+  asked.search_space_name = "default";
+  asked.final_model = "bag";
+  asked.use_case = "real time";
+  asked.constraints = Constraints{};
+  const auto spec = complete_spec(asked, dataset(), small_profile(), {}, no_datasets).value();
+  EXPECT_TRUE(spec.decisions.empty()) << spec.decisions.front().what;
+  EXPECT_EQ(spec.split, SplitSpec{});
+  EXPECT_EQ(spec.constraints, Constraints{}) << "words count where nothing is asked for";
+}
+
+TEST(CompleteSpec, WordsOfTheUseCaseChooseFamiliesAndTheFinalModel) {
+  auto asked = request();
+  asked.use_case = "The auditors have to understand it";
+  const auto spec = complete_spec(asked, dataset(), small_profile(), {}, no_datasets).value();
+  EXPECT_TRUE(spec.constraints.is_interpretable);
+  EXPECT_EQ(spec.final_model, FinalModel::refit);
+  ASSERT_NE(decision_on(spec, "final"), nullptr);
+  EXPECT_EQ(spec.search_space_json.find("mlp"), std::string::npos);
+}
+
+TEST(CompleteSpec, PlansNothingThatOlderMembersDoNotKnow) {
+  auto asked = request();
+  asked.use_case = "real time";
+  const SwarmFacts older{.feature_level = kBagsLevel - 1};
+  const auto spec = complete_spec(asked, dataset(), small_profile(), older, no_datasets).value();
+  EXPECT_TRUE(spec.decisions.empty());
+  EXPECT_EQ(spec.constraints, Constraints{});
+  EXPECT_EQ(spec.final_model, FinalModel::refit);
+  EXPECT_EQ(spec.split, SplitSpec{});
+  EXPECT_LE(feature_level_of(CreateStudy{"s-1", spec}), kBagsLevel - 1);
+  EXPECT_EQ(spec.search_space_json,
+            to_json(families_space(
+                std::vector<std::string>{kUsualFamilies.begin(), kUsualFamilies.end()}, 1)))
+      << "nothing is narrowed in secret";
+  const SwarmFacts oldest{.feature_level = 1};
+  const auto plain = complete_spec(asked, dataset(), small_profile(), oldest, no_datasets).value();
+  EXPECT_EQ(parse_search_space(plain.search_space_json)->find("family"), nullptr);
+}
+
+TEST(CompleteSpec, WhatIsToBeTriedFirstIsNotRuledOut) {
+  auto asked = request();
+  asked.use_case = "auditors";
+  asked.initial = {default_params()};
+  asked.initial[0]["mlp.width"] = std::int64_t{256};
+  asked.initial[0]["mlp.batch_size"] = std::int64_t{128};
+  asked.families = {"mlp", "linear"};
+  auto spec = complete_spec(asked, dataset(), small_profile(), {}, no_datasets);
+  ASSERT_TRUE(spec) << spec.error().detail;
+  EXPECT_EQ(decision_on(*spec, "search_space"), nullptr);
+  asked.families.clear();
+  spec = complete_spec(asked, dataset(), small_profile(), {}, no_datasets);
+  ASSERT_TRUE(spec) << spec.error().detail;
+  EXPECT_NE(spec->search_space_json.find("mlp"), std::string::npos);
+}
+
+TEST(CompleteSpec, FoldsAreOfRowsThatHaveATarget) {
+  TableProfile profile = small_profile();
+  profile.columns[2].missing = 1;
+  const auto spec = complete_spec(request(), dataset(), profile, {}, no_datasets).value();
+  EXPECT_EQ(spec.split, SplitSpec{}) << "99 rows are too few";
+}
+
+TEST(CompleteSpec, FamiliesThatFitNoNodeAreLeftOut) {
+  SwarmFacts swarm{.largest_node_mb = 300};
+  swarm.peak_mb = [](const Params& params, const TableProfile& learned, const StudySpec& spec) {
+    EXPECT_EQ(spec.target, "y");
+    EXPECT_EQ(learned.rows, 100U);
+    return family_of(params) == "mlp" ? std::uint64_t{301} : std::uint64_t{300};
+  };
+  const auto spec =
+      complete_spec(request(), dataset(), small_profile(), swarm, no_datasets).value();
+  EXPECT_EQ(spec.search_space_json.find("mlp"), std::string::npos);
+  EXPECT_NE(spec.search_space_json.find("xgboost"), std::string::npos);
+}
+
+TEST(CheckSpec, RefusesConstraintsAndDecisionsBeyondTheirLimits) {
+  const auto good = complete_spec(request(), dataset(), small_profile(), {}, no_datasets).value();
+  const auto refused = [&good](const std::function<void(StudySpec&)>& spoil) {
+    StudySpec spec = good;
+    spoil(spec);
+    const auto checked = check_spec(spec);
+    return checked ? std::string{} : checked.error().detail;
+  };
+  EXPECT_THAT(refused([](StudySpec& spec) { spec.constraints.predict_ms = -1; }),
+              HasSubstr("predict_ms -1"));
+  EXPECT_THAT(refused([](StudySpec& spec) { spec.constraints.model_mb = 1e7; }),
+              HasSubstr("model_mb"));
+  EXPECT_THAT(refused([](StudySpec& spec) { spec.decisions.resize(kDecisionsMax + 1); }),
+              HasSubstr("at most 32"));
+  EXPECT_THAT(refused([](StudySpec& spec) { spec.decisions[0].reason.resize(1001, 'x'); }),
+              HasSubstr("at most 1000"));
+}
+
 TEST(CompleteSpec, InfersTaskMetricNameAndParallelism) {
-  const auto spec = complete_spec(request(), dataset(), small_profile(), 2, no_datasets).value();
+  const auto spec =
+      complete_spec(request(), dataset(), small_profile(), swarm_of(2), no_datasets).value();
   EXPECT_EQ(spec.task, "regression");
   EXPECT_EQ(spec.metric, "rmse");
   EXPECT_FALSE(spec.maximize);
   EXPECT_EQ(spec.name, "my-table");
   EXPECT_EQ(spec.trials, 20U);
   EXPECT_EQ(spec.parallelism, 4U);
-  EXPECT_EQ(complete_spec(request("kind"), dataset(), small_profile(), 2, no_datasets)->task,
-            "binary");
+  EXPECT_EQ(
+      complete_spec(request("kind"), dataset(), small_profile(), swarm_of(2), no_datasets)->task,
+      "binary");
 }
 
 TEST(CompleteSpec, ParallelismIsTheSlotsButAtMostAQuarterOfTheTrials) {
   auto asked = request();
   asked.trials = 100;
-  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 12, no_datasets)->parallelism, 12U);
-  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 50, no_datasets)->parallelism, 25U);
+  EXPECT_EQ(
+      complete_spec(asked, dataset(), small_profile(), swarm_of(12), no_datasets)->parallelism,
+      12U);
+  EXPECT_EQ(
+      complete_spec(asked, dataset(), small_profile(), swarm_of(50), no_datasets)->parallelism,
+      25U);
   asked.trials = 3;
-  EXPECT_EQ(complete_spec(asked, dataset(), small_profile(), 50, no_datasets)->parallelism, 1U);
+  EXPECT_EQ(
+      complete_spec(asked, dataset(), small_profile(), swarm_of(50), no_datasets)->parallelism, 1U);
 }
 
 struct BadCase {
@@ -63,7 +191,7 @@ class BadRequest : public testing::TestWithParam<BadCase> {};
 TEST_P(BadRequest, IsRefusedNamingTheFieldAndTheLimit) {
   auto asked = request();
   GetParam().spoil(asked);
-  const auto spec = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  const auto spec = complete_spec(asked, dataset(), small_profile(), swarm_of(2), no_datasets);
   ASSERT_FALSE(spec);
   EXPECT_EQ(spec.error().code, Errc::invalid_argument);
   EXPECT_THAT(spec.error().detail, HasSubstr(GetParam().says));
@@ -113,10 +241,47 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"tags", [](auto& r) { r.tags = {""}; }, "tags: "}),
     [](const auto& param_info) { return param_info.param.name; });
 
+TEST(CompleteSpec, RmsleNeedsATargetOfZeroOrMore) {
+  auto asked = request();
+  asked.metric = "rmsle";
+  TableProfile profile = small_profile();
+  EXPECT_TRUE(complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets));
+  profile.columns[2].min = -0.5;
+  const auto refused = complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+  EXPECT_EQ(refused.error().detail,
+            "metric: rmsle needs a target of 0 or more, and \"y\" of \"my table\" holds -0.5; use "
+            "rmse or mae");
+  asked.metric = "mape";
+  EXPECT_TRUE(complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets));
+}
+
+TEST(CompleteSpec, RmsleLooksAtTheDataSetsThatJudge) {
+  auto asked = request();
+  asked.metric = "rmsle";
+  asked.split = SplitSpec{.method = SplitMethod::datasets, .test = {"d-2"}};
+  const auto find = [](double least) {
+    return [least](std::string_view) -> Result<Dataset> {
+      TableProfile profile = small_profile();
+      profile.columns[2].min = least;
+      Dataset other = dataset();
+      other.name = "newer";
+      other.blob = hash_of(to_bytes("newer"));
+      other.profile = to_json(profile);
+      return other;
+    };
+  };
+  EXPECT_TRUE(complete_spec(asked, dataset(), small_profile(), swarm_of(2), find(0)));
+  const auto refused = complete_spec(asked, dataset(), small_profile(), swarm_of(2), find(-7));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, HasSubstr("\"y\" of \"newer\" holds -7"));
+}
+
 TEST(CompleteSpec, ASpaceMayBeAskedForByName) {
   auto asked = request();
   asked.search_space_name = "nexusops";
-  const auto spec = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  const auto spec = complete_spec(asked, dataset(), small_profile(), swarm_of(2), no_datasets);
   ASSERT_TRUE(spec) << spec.error().detail;
   const auto space = parse_search_space(spec->search_space_json).value();
   EXPECT_EQ(space, nexusops_space(small_profile().rows));
@@ -126,7 +291,7 @@ TEST(CompleteSpec, ASpaceMayBeAskedForByName) {
 TEST(StudyEngine, BecomesAParameterOfEachNetwork) {
   auto asked = request();
   asked.engine = "torch";
-  const auto plain = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  const auto plain = complete_spec(asked, dataset(), small_profile(), swarm_of(2), no_datasets);
   ASSERT_TRUE(plain) << plain.error().detail;
   const auto space = parse_search_space(plain->search_space_json).value();
   ASSERT_NE(space.find("mlp.engine"), nullptr);
@@ -135,7 +300,7 @@ TEST(StudyEngine, BecomesAParameterOfEachNetwork) {
   EXPECT_EQ(engine_of({}), TrainingEngine::native);
 
   asked.search_space_json = R"({"family":{"type":"categorical","choices":["mlp","xgboost"]}})";
-  const auto both = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  const auto both = complete_spec(asked, dataset(), small_profile(), swarm_of(2), no_datasets);
   ASSERT_TRUE(both) << both.error().detail;
   const auto with_trees = parse_search_space(both->search_space_json).value();
   const std::map<std::string, std::vector<ParamValue>> of_networks{{"family", {"mlp"}}};
@@ -146,7 +311,7 @@ TEST(StudyEngine, IsRefusedWhereNoTrialIsANetwork) {
   auto asked = request();
   asked.engine = "torch";
   asked.search_space_json = R"({"family":{"type":"fixed","value":"xgboost"}})";
-  const auto spec = complete_spec(asked, dataset(), small_profile(), 2, no_datasets);
+  const auto spec = complete_spec(asked, dataset(), small_profile(), swarm_of(2), no_datasets);
   ASSERT_FALSE(spec);
   EXPECT_THAT(spec.error().detail, HasSubstr("engine: no trial of this search_space is a network"));
 }
@@ -248,7 +413,7 @@ TEST(CompleteSplit, WhatDividesTheRowsIsNoFeature) {
   profile.columns.front().distinct = 10;
   auto asked = request();
   asked.split = SplitSpec{.method = SplitMethod::group, .column = "kind"};
-  const auto spec = complete_spec(asked, dataset(), profile, 2, no_datasets);
+  const auto spec = complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets);
   ASSERT_FALSE(spec);
   EXPECT_THAT(spec.error().detail, HasSubstr("feature"));
 }

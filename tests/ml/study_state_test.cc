@@ -67,7 +67,7 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(PauseStudy{}), 7U);
   EXPECT_EQ(feature_level_of(ExtendStudy{}), 7U);
   EXPECT_EQ(feature_level_of(AskTrial{}), 9U);
-  EXPECT_EQ(kFeatureLevel, 10U);
+  EXPECT_EQ(kFeatureLevel, 11U);
   CreateStudy study;
   EXPECT_EQ(feature_level_of(study), 1U);
   study.spec.task = kOutsideTask;
@@ -82,7 +82,24 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   of_families.spec.search_space_json =
       to_json(families_space(std::vector<std::string>{"baseline"}, 1));
   EXPECT_EQ(feature_level_of(of_families), 10U);
+  of_families.spec.search_space_json = to_json(families_space(std::vector<std::string>{"tabm"}, 1));
+  EXPECT_EQ(feature_level_of(of_families), 11U);
   study.spec.task = "regression";
+  for (const char* metric : {"rmsle", "mape", "pinball", "pr_auc", "brier", "mcc"}) {
+    study.spec.metric = metric;
+    EXPECT_EQ(feature_level_of(study), 11U) << metric;
+  }
+  study.spec.metric = "roc_auc";
+  EXPECT_EQ(feature_level_of(study), 1U);
+  study.spec.final_model = FinalModel::bag;
+  EXPECT_EQ(feature_level_of(study), 11U);
+  study.spec.final_model = FinalModel::refit;
+  study.spec.decisions = {{"task", "regression", "asked"}};
+  EXPECT_EQ(feature_level_of(study), 11U);
+  study.spec.decisions.clear();
+  study.spec.constraints.model_mb = 1;
+  EXPECT_EQ(feature_level_of(study), 11U);
+  study.spec.constraints = {};
   study.spec.split.method = SplitMethod::kfold;
   EXPECT_EQ(feature_level_of(study), 4U);
   study.spec.split = {};

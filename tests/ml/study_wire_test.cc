@@ -19,7 +19,11 @@ std::vector<std::string> encoded_commands() {
   FinishTrial finish{"s", 1, 2, TrialState::failed, true, 3, {{"m", 4}}, 5, 6, 7, 8, "e", {}};
   finish.end = AttemptEnd::killed;
   finish.rungs = {1.5, 2.5};
+  finish.artifact = hash_of(to_bytes("a"));
   spec.pruner = Pruner::asha;
+  spec.final_model = FinalModel::refit_all;
+  spec.constraints = {.predict_ms = 2.5, .model_mb = 8, .is_interpretable = true};
+  spec.decisions = {{"split", "kfold, 5 folds", "of 344 rows"}, {"final", "refit", ""}};
   const std::vector<CommandBody> bodies{
       AddToken{hash_of(to_bytes("t"))},
       AddDataset{{"d", "n", hash_of(to_bytes("b")), 1, 2, "{}", 3}},

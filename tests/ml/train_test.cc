@@ -8,6 +8,7 @@
 #include "ml/table/table_file.h"
 #include "ml/train/trial_data.h"
 #include "node/base/random.h"
+#include "tests/ml/csv_rows.h"
 #include "tests/ml/train_pool_support.h"
 
 #include <fmt/format.h>
@@ -70,21 +71,6 @@ double status_mb(std::int64_t pid, const std::string& field) {
     if (line.starts_with(field + ":")) return std::stod(line.substr(field.size() + 1)) / 1024;
   }
   return 0;
-}
-
-std::vector<RawRow> rows_of(const std::string& path) {
-  std::vector<RawRow> rows;
-  CsvParser parser{[&](const CsvBatch& batch) -> Result<> {
-    for (std::size_t i = 0; i < batch.rows(); ++i) {
-      RawRow row;
-      for (std::size_t k = 0; k < batch.columns; ++k)
-        row.emplace(parser.header()[k], std::string{batch.row(i)[k]});
-      rows.push_back(std::move(row));
-    }
-    return {};
-  }};
-  EXPECT_TRUE(read_csv_file(path, parser));
-  return rows;
 }
 
 TEST_F(TrainTest, InsuranceFromCsvToPredictions) {
@@ -154,6 +140,13 @@ TEST_F(TrainTest, TreesFromCsvToPredictions) {
   }
   EXPECT_NEAR(
       score(Metric::rmse, outcome), last.done->test.at("rmse"), 1e-4 * last.done->test.at("rmse"));
+  const auto report = nlohmann::json::parse(report_in(path).value());
+  ASSERT_FALSE(report["answers"]["rows"].empty());
+  for (const auto& answer : report["answers"]["rows"])
+    EXPECT_NEAR(answer["said"].get<double>(),
+                outcome.values[answer["row"].get<std::size_t>()],
+                1e-3 * std::abs(answer["said"].get<double>()));
+  EXPECT_EQ(report["dependence"]["columns"][0]["name"], "smoker");
 }
 
 TEST_F(TrainTest, MemoryOfTreesIsWhatWasPredicted) {
@@ -295,6 +288,28 @@ TEST_F(TrainTest, ATargetThatIsTooLargeIsRefusedByName) {
   const auto data = load_trial_data(task);
   ASSERT_FALSE(data);
   EXPECT_THAT(data.error().detail, testing::HasSubstr("target \"y\" holds numbers so large"));
+}
+
+/// A study's plan refuses it by the profile; a worker by the rows.
+TEST_F(TrainTest, AMetricThatIsNotDefinedIsRefusedByName) {
+  const std::string path = folder_ / "below.csv";
+  std::ofstream out(path);
+  out << "f,y\n";
+  for (int i = 0; i < 200; ++i)
+    out << i * 37 % 101 << ".5," << i - 100 << ".5\n";
+  out.close();
+  WorkTask task = task_on(path, "y");
+  task.task = "regression";
+  task.metric = "rmsle";
+  const Story refused = run(task);
+  ASSERT_TRUE(refused.failed);
+  EXPECT_EQ(refused.failed->kind, "invalid");
+  EXPECT_THAT(refused.failed->message, testing::HasSubstr("rmsle is not defined where the target"));
+  task.metric = "mape";
+  task.epochs_max = 2;
+  const Story judged_by_mape = run(task);
+  ASSERT_TRUE(judged_by_mape.done) << (judged_by_mape.failed ? judged_by_mape.failed->message : "");
+  EXPECT_EQ(judged_by_mape.done->metrics.count("rmsle"), 0U);
 }
 
 TEST_F(TrainTest, TheSameSeedGivesTheSameResult) {
@@ -507,13 +522,14 @@ TEST_F(TrainTest, NothingOfTheTestRowsIsInTheModel) {
     const std::string path = folder_ / (name + ".zip");
     const Story last = finals(task, trial, path);
     EXPECT_TRUE(last.done) << (last.failed ? last.failed->message : "");
-    return std::tuple{trial, last, open_artifact(path).value()};
+    return std::tuple{trial, last, open_artifact(path, folder_ / (name + ".models")).value()};
   };
   const auto [trial, last, model] = trained_on("clean.csv");
   const auto [other_trial, other_last, other_model] = trained_on("spoilt.csv");
   EXPECT_EQ(trial.progress, other_trial.progress);
-  EXPECT_EQ(model.model, other_model.model);  // the weights, to the bit
-  EXPECT_EQ(to_json(model.encoder), to_json(other_model.encoder));
+  EXPECT_EQ(model.members.front().model.filename(), other_model.members.front().model.filename())
+      << "named by its bytes: the weights, to the bit";
+  EXPECT_EQ(to_json(model.encoders.front()), to_json(other_model.encoders.front()));
   EXPECT_NE(last.done->test, other_last.done->test);  // what was changed is what tests
 }
 

@@ -42,23 +42,28 @@ foreach(engine native torch)
   endif()
 endforeach()
 
+# A test that starts the worker of the own engine.
+function(starling_native_worker_test name)
+  starling_test(${name} ${ARGN})
+  target_compile_definitions(${name} PRIVATE
+    STARLING_WORKER="$<TARGET_FILE:starling-native-worker>")
+  add_dependencies(${name} starling-native-worker)
+  if(STARLING_SANITIZE)
+    target_compile_options(${name} PRIVATE -Wno-mismatched-new-delete)
+  endif()
+endfunction()
+
 if(TARGET starling-native-worker)
-  starling_test(train_checkpoint_test
+  starling_native_worker_test(train_checkpoint_test
     SOURCES train_checkpoint_test.cc
     USES starling::native_engine starling::trial starling::worker_pool)
-  target_compile_definitions(train_checkpoint_test PRIVATE
-    STARLING_WORKER="$<TARGET_FILE:starling-native-worker>")
-  add_dependencies(train_checkpoint_test starling-native-worker)
-  if(STARLING_SANITIZE)
-    target_compile_options(train_checkpoint_test PRIVATE -Wno-mismatched-new-delete)
-  endif()
-  starling_test(predict_script_test
+  starling_native_worker_test(bag_test
+    SOURCES bag_test.cc
+    USES starling::artifact starling::predictor starling::study starling::trial starling::worker_pool)
+  starling_native_worker_test(c_export_test
+    SOURCES c_export_by_hand_test.cc c_export_test.cc
+    USES starling::c_export starling::predictor starling::study starling::trial starling::worker_pool)
+  starling_native_worker_test(predict_script_test
     SOURCES predict_script_test.cc
     USES starling::artifact starling::predictor starling::trial starling::worker_pool)
-  target_compile_definitions(predict_script_test PRIVATE
-    STARLING_WORKER="$<TARGET_FILE:starling-native-worker>")
-  add_dependencies(predict_script_test starling-native-worker)
-  if(STARLING_SANITIZE)
-    target_compile_options(predict_script_test PRIVATE -Wno-mismatched-new-delete)
-  endif()
 endif()

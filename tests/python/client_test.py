@@ -120,6 +120,17 @@ class ClientTest(unittest.TestCase):
         self.assertAlmostEqual(rmse["value"], study.result["test"]["rmse"], 6)
         self.assertLess(rmse["low"], rmse["value"])
         self.assertLess(rmse["value"], rmse["high"])
+        page = self.swarm._call("GET", f"/api/v1/studies/{study.id}/report.html", raw=True)
+        self.assertTrue(page.startswith(b"<!doctype html>"), page[:40])
+        self.assertIn(b"smoker", page)
+        bag = study.candidates()
+        blend = bag.iloc[0] if pandas else bag[0]
+        self.assertAlmostEqual(blend["test"], study.result["test"]["rmse"], 6)
+        weights = list(bag["weight"])[1:] if pandas else [one["weight"] for one in bag[1:]]
+        self.assertAlmostEqual(sum(weights), 1, 9)
+        reach = study.predict_interval([PERSON])[0]
+        self.assertLess(reach["lo"], said[0])
+        self.assertLess(said[0], reach["hi"])
         with self.assertRaises(starling.StarlingError) as none:
             study.predict_proba([PERSON])
         self.assertEqual(none.exception.status, 409)
@@ -138,6 +149,8 @@ class ClientTest(unittest.TestCase):
         finally:
             starling.ROWS_AT_ONCE = at_once
         self.assertEqual(set(whole[0]), {"no", "yes"})
+        with self.assertRaises(starling.StarlingError):
+            study.predict_interval(rows)
         self.assertEqual(len(whole), 300)
         hits = sum(said == row["smoker"] for said, row in zip(study.predict(rows), rows))
         self.assertGreater(hits, 270)

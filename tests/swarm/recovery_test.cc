@@ -1,5 +1,6 @@
 // The drill: most voters are lost for good, a person recovers, and an old voter comes back late.
 #include "node/base/durable_file.h"
+#include "node/blobs/blob_files.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/swarm/node_client.h"
 #include "tests/swarm/process_swarm.h"
@@ -47,6 +48,17 @@ class Recovery : public testing::Test {
     return run_program(words, output_, 60s);
   }
 
+  /// An upload is acknowledged by two disks and the third copy follows: until it is there, two
+  /// lost machines can take a table with them.
+  bool has_three_copies(const std::filesystem::path& csv) const {
+    const auto digest = node::digest_of(csv);
+    if (!digest) return false;
+    std::size_t copies = 0;
+    for (std::size_t node = 0; node < swarm_.size(); ++node)
+      copies += std::filesystem::exists(node::blob_path(swarm_.data(node) / "blobs", digest->hash));
+    return copies >= 3;
+  }
+
   static bool has_state_aside(const std::filesystem::path& data) {
     return std::filesystem::exists(data / "state.lost-1");
   }
@@ -79,6 +91,7 @@ TEST_F(Recovery, OneOfTwoSurvivorsGoesOnAndEveryoneElseComesBackAsNew) {
     ASSERT_TRUE(wait_until(
         20s, [&] { return status(node)["applied_index"].get<std::uint64_t>() >= index; }));
   }
+  ASSERT_TRUE(wait_until(30s, [&] { return has_three_copies(kInsurance); })) << swarm_.logs();
   for (const std::size_t lost : {first, late, rest[3]})
     swarm_.kill(lost);
   for (const std::size_t wiped : {first, rest[3]})
@@ -205,10 +218,13 @@ TEST_F(Recovery, AnAcknowledgedResultThatTheSurvivorLacksIsSaidAgainOrReported) 
 TEST(Outbox, AResultThatNobodyCanTakeOutlivesItsNodeAndIsNotWorkedOutAgain) {
   ProcessSwarm swarm{3};
   auto client = swarm.client(0);
-  const auto id =
-      swarm.start_study(client,
-                        kInsurance,
-                        {{"target", "charges"}, {"trials", 1}, {"epochs", 300}, {"patience", 300}});
+  const auto id = swarm.start_study(client,
+                                    kInsurance,
+                                    {{"target", "charges"},
+                                     {"families", {"mlp"}},  // takes longer than to kill the others
+                                     {"trials", 1},
+                                     {"epochs", 2000},
+                                     {"patience", 2000}});
   std::string runner;
   ASSERT_TRUE(wait_until(60s, [&] {
     const auto trials = client.get("/api/v1/studies/" + id + "/trials");

@@ -95,9 +95,14 @@ class Machines:
         return self.client("/api/v1/studies", json.dumps(request).encode())["id"]
 
     def end_of(self, study):
-        self.chaos.Chaos.wait("the study to end", lambda: self.client(
-            f"/api/v1/studies/{study}")["status"] in self.chaos.ENDED, 600)
-        return self.client(f"/api/v1/studies/{study}")
+        seen = {}
+
+        def has_ended():  # the next answer may come from a node that is behind
+            seen.update(self.client(f"/api/v1/studies/{study}"))
+            return seen["status"] in self.chaos.ENDED
+
+        self.chaos.Chaos.wait("the study to end", has_ended, 600)
+        return seen
 
     def trials_of(self, study):
         return self.client(f"/api/v1/studies/{study}/trials")["trials"]

@@ -1,6 +1,8 @@
+#include "ml/table/metrics.h"
 #include "node/base/random.h"
 #include "web/api/study_request_json.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace starling::web {
@@ -33,6 +35,12 @@ TEST(StudyRequest, NamesTheFieldTheValueAndTheLimitOfWhatIsWrong) {
       {start + R"("initial":{}})", "initial: must be a list"},
       {start + R"("initial":[{"a":null}]})", "initial: \"a\" must be a number or a text, not null"},
       {start + R"("tags":"x"})", "tags: must be a list"},
+      {start + R"("constraints":5})", "constraints: must be an object, not 5"},
+      {start + R"("constraints":{"size":1}})", R"("size" is none of predict_ms, model_mb)"},
+      {start + R"("constraints":{"predict_ms":0}})", "predict_ms must be a number above 0"},
+      {start + R"("constraints":{"predict_ms":"5"}})", R"(at most 60000, not "5")"},
+      {start + R"("constraints":{"model_mb":1e9}})", "model_mb must be a number above 0"},
+      {start + R"("constraints":{"interpretable":1}})", "must be true or false, not 1"},
       {start + R"("use_case":")" + std::string(2001, 'x') + R"("})", "has 2001 characters"},
   };
   for (const Bad& given : table) {
@@ -61,6 +69,24 @@ TEST(StudyRequest, TakesEveryFieldAndLeavesTheOthersOpen) {
   const ml::Params params{{"x", std::int64_t{1}}, {"y", 1.0}, {"z", std::string{"w"}}};
   EXPECT_EQ(request->initial, std::vector{params});
   EXPECT_EQ(request->engine, "torch");
+}
+
+TEST(StudyRequest, TakesConstraints) {
+  const auto json = parse_json(
+      R"({"dataset":"d","target":"t","constraints":{"predict_ms":2,"interpretable":true}})");
+  const auto request = study_request_from(json->value);
+  ASSERT_TRUE(request) << request.error().detail;
+  EXPECT_EQ(request->constraints, (ml::Constraints{.predict_ms = 2, .is_interpretable = true}));
+}
+
+TEST(StudyRequest, TakesEveryMetric) {
+  for (const std::string_view name : ml::metric_names()) {
+    const auto json =
+        parse_json(fmt::format(R"({{"dataset":"d","target":"t","metric":"{}"}})", name));
+    const auto request = study_request_from(json->value);
+    ASSERT_TRUE(request) << request.error().detail;
+    EXPECT_EQ(request->metric, name);
+  }
 }
 
 TEST(StudyRequest, TakesTheNameOfASearchSpace) {

@@ -309,6 +309,13 @@ class Study:
         pandas = _pandas()
         return pandas.DataFrame(rows) if pandas else rows
 
+    def candidates(self):
+        """What the final model was blended of, the blend first, with scores on rows held out and
+        weights: a DataFrame where pandas is there, else dicts."""
+        rows = self._swarm._call("GET", self._path + "/leaderboard")["candidates"]
+        pandas = _pandas()
+        return pandas.DataFrame(rows) if pandas else rows
+
     def report(self):
         """What was tried by family, and what the model shows on the test rows, as a dict."""
         return self._swarm._call("GET", self._path + "/report")
@@ -326,6 +333,17 @@ class Study:
             if piece["probabilities"] is None:
                 raise StarlingError(409, "conflict", "the model says numbers, not classes")
             said += piece["probabilities"]
+        return _like(rows, said)
+
+    def predict_interval(self, rows, allow_missing=False):
+        """From where to where the truth lies, nine times in ten: dicts with lo and hi, or of a
+        DataFrame a DataFrame."""
+        said = []
+        for piece in self._answers(rows, allow_missing):
+            if piece["intervals"] is None:
+                raise StarlingError(409, "conflict", "the model has no intervals: it is no bag, "
+                                    "or says classes")
+            said += [{"lo": low, "hi": high} for low, high in piece["intervals"]]
         return _like(rows, said)
 
     def _answers(self, rows, allow_missing):

@@ -168,4 +168,11 @@ std::string drawn_id(std::string_view prefix) {
   return std::string{prefix} + "-" + to_hex(secure_random_bytes(4));
 }
 
+NodeNames names_of(const NodeView& node) {
+  NodeNames names;
+  for (const MemberStatus& member : node.swarm().members)
+    names[member.member.id] = member.member.facts.name;
+  return names;
+}
+
 }  // namespace starling::web

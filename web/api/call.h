@@ -106,6 +106,9 @@ asio::awaitable<OrResponse<Committed>> commit(Call& call,
 /// `response` with the index by which other nodes can be asked for what was written.
 Response with_index(Response response, LogIndex index);
 
+/// Of the members that are known here.
+NodeNames names_of(const NodeView& node);
+
 /// "PREFIX-" and 8 random hex digits.
 std::string drawn_id(std::string_view prefix);
 

@@ -51,10 +51,12 @@ Json best_json(const ml::Study& study, const std::optional<ml::Trial>& best) {
               {"params", best ? params_json(best->params) : Json::object()}};
 }
 
-Json final_json(const ml::FinalJob& job) {
+Json final_json(const ml::FinalJob& job, const StudySurroundings& around) {
   return Json{{"state", to_string(job.state)},
               {"node", id_or_nothing(job.current.node)},
               {"attempts", job.attempts},
+              {"fits", around.fits},
+              {"fits_done", around.fits_done},
               {"error", job.error}};
 }
 
@@ -70,7 +72,8 @@ Json result_json(const ml::Study& study) {
   json["seed"] = study.spec.seed;
   json["model"] = nullptr;
   if (!study.model.empty()) {
-    json["model"] = Json{{"name", study.model}, {"version", study.model_version}};
+    json["model"] = Json{
+        {"name", study.model}, {"version", study.model_version}, {"bytes", result.artifact_bytes}};
   }
   return json;
 }
@@ -116,6 +119,21 @@ Json dataset_json(const ml::Dataset& dataset, Detail detail) {
   return json;
 }
 
+Json constraints_json(const ml::Constraints& constraints) {
+  Json json = Json::object();
+  if (constraints.predict_ms > 0) json["predict_ms"] = constraints.predict_ms;
+  if (constraints.model_mb > 0) json["model_mb"] = constraints.model_mb;
+  if (constraints.is_interpretable) json["interpretable"] = true;
+  return json;
+}
+
+Json decisions_json(const std::vector<ml::Decision>& decisions) {
+  Json list = Json::array();
+  for (const auto& [what, choice, reason] : decisions)
+    list.push_back({{"what", what}, {"choice", choice}, {"reason", reason}});
+  return list;
+}
+
 Json study_json(const ml::Study& study, const StudySurroundings& around) {
   const ml::StudySpec& spec = study.spec;
   Json json{{"id", study.id},
@@ -132,6 +150,9 @@ Json study_json(const ml::Study& study, const StudySurroundings& around) {
   json["split"] = to_json(spec.split);
   json["epochs"] = spec.epochs;
   json["pruner"] = to_string(spec.pruner);
+  json["final_model"] = to_string(spec.final_model);
+  json["constraints"] = constraints_json(spec.constraints);
+  json["decisions"] = decisions_json(spec.decisions);
   json["patience"] = spec.patience;
   json["use_case"] = spec.use_case;
   json["tags"] = spec.tags;
@@ -146,7 +167,7 @@ Json study_json(const ml::Study& study, const StudySurroundings& around) {
   json["cost"] = Json{{"trial_seconds", study.trial_seconds}};
   json["trials"] = counts_json(study);
   json["best"] = best_json(study, around.best);
-  json["final"] = final_json(study.final_job);
+  json["final"] = final_json(study.final_job, around);
   json["result"] = result_json(study);
   return json;
 }

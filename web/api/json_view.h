@@ -21,6 +21,7 @@ struct StudySurroundings {
   std::string dataset_name;  ///< empty: the dataset was removed
   std::optional<ml::Trial> best;
   std::string waiting_reason;
+  std::size_t fits = 0, fits_done = 0;  ///< of its bag, while it finishes
 };
 
 Json study_json(const ml::Study& study, const StudySurroundings& around);

@@ -7,7 +7,7 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::array<std::string_view, 44> kFields{
+constexpr std::array<std::string_view, 45> kFields{
     "dataset",  "target",       "name",          "task",        "metric",
     "trials",   "time_limit_s", "seed",          "parallelism", "search_space",
     "initial",  "epochs",       "patience",      "use_case",    "tags",
@@ -15,8 +15,8 @@ constexpr std::array<std::string_view, 44> kFields{
     "key",      "value",        "pairs",         "delimiter",   "decimal",
     "encoding", "header",       "skip",          "columns",     "engine",
     "split",    "priority",     "requires",      "pruner",      "direction",
-    "number",   "token",        "step",          "state",       "metrics",
-    "error",    "lease_s",      "wait_s",        "families"};
+    "final",    "number",       "token",         "step",        "state",
+    "metrics",  "error",        "lease_s",       "wait_s",      "families"};
 
 unsigned status_of(Errc code) {
   switch (code) {

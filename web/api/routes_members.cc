@@ -65,6 +65,17 @@ asio::awaitable<Response> rotate_key(Call& call) {
   co_return with_index(json_response(202, json), done->index);
 }
 
+/// By name or id; one that this node does not know may have come a moment ago.
+asio::awaitable<OrResponse<ml::SwarmMember>> member_of(Call& call) {
+  auto member = ml::find_member(*call.node().state(), call.param("member"));
+  if (!member) {
+    if (auto unknown = co_await see_all_committed(call)) co_return std::move(*unknown);
+    member = ml::find_member(*call.node().state(), call.param("member"));
+  }
+  if (!member) co_return problem_from(member.error());
+  co_return *member;
+}
+
 asio::awaitable<Response> mark(Call& call, std::string_view field) {
   const std::array<std::string_view, 1> known{field};
   std::string content;
@@ -76,8 +87,8 @@ asio::awaitable<Response> mark(Call& call, std::string_view field) {
   if (value != nullptr && !value->is_boolean())
     co_return problem_from(field_error(field, "must be true or false, not " + shown(*value)));
   const bool wanted = value == nullptr || value->get<bool>();
-  const auto member = ml::find_member(*call.node().state(), call.param("member"));
-  if (!member) co_return problem_from(member.error());
+  const auto member = co_await member_of(call);
+  if (!member) co_return member.error();
 
   ml::MarkMember marked{.node = member->node, .draining = {}, .wants_vote = {}};
   (field == "draining" ? marked.draining : marked.wants_vote) = wanted;
@@ -102,8 +113,8 @@ asio::awaitable<Response> remove_member(Call& call) {
   if (!content) co_return content.error();
   const ContentHash hash = hash_of(to_bytes(*content));
   const auto before = answered_before(call, hash);
-  const auto member = ml::find_member(*call.node().state(), call.param("member"));
-  if (!member && !before) co_return problem_from(member.error());
+  const auto member = co_await member_of(call);
+  if (!member && !before) co_return member.error();
   ml::CommandBody command = ml::RemoveMember{member ? member->node : NodeId{}};
   const auto done = co_await commit(call, std::move(command), hash);
   if (!done) co_return done.error();

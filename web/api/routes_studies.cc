@@ -1,5 +1,6 @@
 // /api/v1/studies.
 #include "ml/schedule/node_rooms.h"
+#include "ml/schedule/trial_drawing.h"
 #include "ml/schedule/waiting_reason.h"
 #include "ml/study/study_plan.h"
 #include "ml/study/study_state.h"
@@ -51,6 +52,12 @@ Json whole_study(const StateView& view, const SwarmNow& now, const ml::Study& st
     if (auto best = ml::find_trial(view, study.id, *study.best_number)) around.best = *best;
   }
   around.waiting_reason = now.waiting_reason(study.id);
+  if (study.status == ml::StudyStatus::finishing) {
+    const auto fits = ml::list_fits(view, study.id);
+    around.fits = fits.size();
+    around.fits_done = static_cast<std::size_t>(
+        std::ranges::count_if(fits, [](const ml::Trial& fit) { return ml::is_final(fit.state); }));
+  }
   return study_json(study, around);
 }
 
@@ -72,14 +79,6 @@ asio::awaitable<Response> get_study(Call& call) {
   co_return json_response(200, whole_study(*view, now, *study));
 }
 
-NodeNames names_of(const NodeView& node) {
-  NodeNames names;
-  for (const MemberStatus& member : node.swarm().members) {
-    names[member.member.id] = member.member.facts.name;
-  }
-  return names;
-}
-
 asio::awaitable<Response> list_trials(Call& call) {
   const auto view = call.node().state();
   const auto study = ml::find_study(*view, call.param("id"));
@@ -97,7 +96,7 @@ asio::awaitable<Response> get_trial(Call& call) {
   const auto study = ml::find_study(*view, call.param("id"));
   if (!study) co_return problem_from(study.error());
   const auto number = parse_whole(call.param("number"));
-  if (!number || *number > UINT32_MAX) {
+  if (!number || *number >= ml::kTrialsMax) {
     co_return problem(
         404,
         "not_found",
@@ -110,12 +109,17 @@ asio::awaitable<Response> get_trial(Call& call) {
   co_return json_response(200, json);
 }
 
-std::uint32_t slots_of(const SwarmStatus& swarm) {
-  std::uint32_t slots = 0;
-  for (const MemberStatus& member : swarm.members) {
-    if (member.member.state == node::MemberState::alive) slots += member.member.facts.slots;
+ml::SwarmFacts facts_of(const Call& call) {
+  const auto view = call.node().state();
+  ml::SwarmFacts facts{.slots = 0, .feature_level = ml::feature_level(*view)};
+  std::vector<node::Member> members;
+  for (const MemberStatus& member : call.node().swarm().members) {
+    members.push_back(member.member);
+    if (member.member.state == node::MemberState::alive) facts.slots += member.member.facts.slots;
   }
-  return slots;
+  for (const ml::NodeRoom& room : ml::rooms_that_work(*view, members))
+    facts.largest_node_mb = std::max(facts.largest_node_mb, ml::NodeLoad{room}.most_mb());
+  return facts;
 }
 
 /// `is_unknown`: a data set that it names is not known here.
@@ -123,7 +127,7 @@ Result<ml::StudySpec> planned(const Call& call, const Json& body, bool& is_unkno
   auto request = study_request_from(body);
   if (!request) return request.error();
   if (request->task == ml::kOutsideTask)
-    return ml::complete_outside_spec(*request, slots_of(call.node().swarm()));
+    return ml::complete_outside_spec(*request, facts_of(call).slots);
   const auto dataset = ml::find_dataset(*call.node().state(), request->dataset);
   is_unknown = !dataset;
   if (!dataset) return field_error("dataset", dataset.error().detail);
@@ -134,11 +138,11 @@ Result<ml::StudySpec> planned(const Call& call, const Json& body, bool& is_unkno
     is_unknown = is_unknown || !found;
     return found;
   };
-  const bool knows_families = ml::feature_level(*call.node().state()) >= ml::kFamiliesLevel;
-  if (!knows_families && !request->search_space_json && !request->search_space_name &&
-      request->families.empty())
-    request->search_space_name = "default";  // as before there were other families
-  return ml::complete_spec(*request, *dataset, *profile, slots_of(call.node().swarm()), find);
+  ml::SwarmFacts facts = facts_of(call);
+  facts.peak_mb = [](const ml::Params& params, const ml::TableProfile& learned, const auto& spec) {
+    return ml::predicted_peak_mb(params, ml::trial_size(learned, spec));
+  };
+  return ml::complete_spec(*request, *dataset, *profile, facts, find);
 }
 
 Response study_accepted(const Call& call, const Committed& done) {

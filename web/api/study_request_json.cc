@@ -1,6 +1,7 @@
 #include "web/api/study_request_json.h"
 
 #include "ml/search/family_spec.h"
+#include "ml/table/metrics.h"
 #include "node/base/labels.h"
 
 #include <fmt/format.h>
@@ -16,14 +17,13 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 22> kFields{
-    "dataset",      "target",   "name",        "task",         "metric",  "trials",
-    "time_limit_s", "seed",     "parallelism", "search_space", "initial", "epochs",
-    "patience",     "engine",   "use_case",    "tags",         "split",   "pruner",
-    "priority",     "requires", "direction",   "families"};
+constexpr std::array<std::string_view, 24> kFields{
+    "dataset",      "target",   "name",        "task",         "metric",   "trials",
+    "time_limit_s", "seed",     "parallelism", "search_space", "initial",  "epochs",
+    "patience",     "engine",   "use_case",    "tags",         "split",    "pruner",
+    "final",        "priority", "requires",    "direction",    "families", "constraints"};
 constexpr std::array<std::string_view, 2> kDirections{"minimize", "maximize"};
-constexpr std::array<std::string_view, 9> kMetrics{
-    "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "f1_macro", "balanced_accuracy", "roc_auc"};
+constexpr std::array<std::string_view, 3> kConstraints{"predict_ms", "model_mb", "interpretable"};
 
 constexpr std::uint64_t kTimeLimitMaxS = 604'800;
 constexpr std::uint64_t kSeedMax = std::uint64_t{1} << 53;
@@ -73,7 +73,7 @@ Result<> read_goal(const JsonFields& fields, ml::StudyRequest& request) {
   if (!task) return task.error();
   if (*task && **task != "auto") request.task = std::move(*task);
   auto metric = request.task == ml::kOutsideTask ? fields.text("metric", kReferenceMax)
-                                                 : fields.one_of("metric", kMetrics);
+                                                 : fields.one_of("metric", ml::metric_names());
   if (!metric) return metric.error();
   request.metric = std::move(*metric);
   auto direction = fields.one_of("direction", kDirections);
@@ -169,6 +169,9 @@ Result<> read_search(const JsonFields& fields, ml::StudyRequest& request) {
   auto pruner = fields.text("pruner", kReferenceMax);
   if (!pruner) return pruner.error();
   request.pruner = std::move(*pruner);
+  auto final_model = fields.text("final", kReferenceMax);
+  if (!final_model) return final_model.error();
+  request.final_model = std::move(*final_model);
   const Json* initial = fields.find("initial");
   if (!initial) return {};
   if (!initial->is_array() || initial->size() > kInitialMax) {
@@ -208,6 +211,45 @@ Result<> read_split(const JsonFields& fields, ml::StudyRequest& request) {
   auto read = ml::split_from_json(*split);
   if (!read) return read.error();
   request.split = std::move(*read);
+  return {};
+}
+
+Result<> read_amount(const Json& constraints, const char* name, double most, double& into) {
+  const auto found = constraints.find(name);
+  if (found == constraints.end() || found->is_null()) return {};
+  const double value = found->is_number() ? found->get<double>() : 0;
+  if (value > 0 && value <= most) {
+    into = value;
+    return {};
+  }
+  return field_error(
+      "constraints",
+      fmt::format(
+          "{} must be a number above 0 and at most {:g}, not {}", name, most, shown(*found)));
+}
+
+Result<> read_constraints(const JsonFields& fields, ml::StudyRequest& request) {
+  const Json* constraints = fields.find("constraints");
+  if (!constraints) return {};
+  if (!constraints->is_object())
+    return field_error("constraints",
+                       fmt::format("must be an object, not {}", shown(*constraints)));
+  for (const auto& [name, value] : constraints->items()) {
+    if (std::ranges::find(kConstraints, name) == kConstraints.end())
+      return field_error(
+          "constraints",
+          fmt::format("\"{:.40}\" is none of {}", name, fmt::join(kConstraints, ", ")));
+  }
+  ml::Constraints& asked = request.constraints.emplace();
+  const auto speed = read_amount(*constraints, "predict_ms", ml::kPredictMsMax, asked.predict_ms);
+  if (!speed) return speed;
+  const auto size = read_amount(*constraints, "model_mb", ml::kModelMbMax, asked.model_mb);
+  if (!size) return size;
+  const Json readable = constraints->value("interpretable", Json(false));
+  if (!readable.is_boolean())
+    return field_error("constraints",
+                       fmt::format("interpretable must be true or false, not {}", shown(readable)));
+  asked.is_interpretable = readable.get<bool>();
   return {};
 }
 
@@ -258,6 +300,7 @@ Result<ml::StudyRequest> study_request_from(const Json& body) {
                           &read_search,
                           &read_words,
                           &read_split,
+                          &read_constraints,
                           &read_service}) {
     const auto result = read(*fields, request);
     if (!result) return result.error();

@@ -8,8 +8,10 @@ import {
   formatNumber,
   formatPercent,
   formatSeconds,
+  metricLabel,
   shortParam,
 } from "../src/logic/format";
+import { kClassMetrics, kRegressionMetrics } from "../src/logic/forms";
 
 test("numbers keep five significant digits and no more", () => {
   assert.equal(formatNumber(4523.4567), "4,523.5");
@@ -23,6 +25,14 @@ test("very small and very large numbers turn to powers of ten, never to 0", () =
   assert.equal(formatNumber(0.000446), "4.46e-4");
   assert.equal(formatNumber(1e-6), "1e-6");
   assert.equal(formatNumber(2.5e12), "2.5e12");
+});
+
+test("each metric that is offered has a name for people", () => {
+  for (const metric of [...kRegressionMetrics, ...kClassMetrics])
+    assert.notEqual(metricLabel(metric), metric);
+  assert.equal(metricLabel("mape"), "MAPE");
+  assert.equal(metricLabel("pr_auc"), "PR AUC");
+  assert.equal(metricLabel("cost"), "cost");
 });
 
 test("what is no number is a dash", () => {

@@ -81,12 +81,18 @@ export function metricLabel(metric: string): string {
     rmse: "RMSE",
     mae: "MAE",
     r2: "R²",
+    rmsle: "RMSLE",
+    mape: "MAPE",
+    pinball: "Pinball loss",
     log_loss: "Log loss",
     accuracy: "Accuracy",
     f1: "F1",
     f1_macro: "F1 (macro)",
     balanced_accuracy: "Balanced accuracy",
+    mcc: "MCC",
     roc_auc: "ROC AUC",
+    pr_auc: "PR AUC",
+    brier: "Brier score",
   };
   return labels[metric] ?? metric;
 }

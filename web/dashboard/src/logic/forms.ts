@@ -110,14 +110,17 @@ export function splitSentence(split: Split | undefined): string {
   }
 }
 
-export const kRegressionMetrics = ["rmse", "mae", "r2"];
+export const kRegressionMetrics = ["rmse", "mae", "r2", "rmsle", "mape", "pinball"];
 export const kClassMetrics = [
   "log_loss",
   "accuracy",
   "f1",
   "f1_macro",
   "balanced_accuracy",
+  "mcc",
   "roc_auc",
+  "pr_auc",
+  "brier",
 ];
 
 export function isNumeric(column: Column): boolean {

@@ -120,8 +120,13 @@ export interface Study {
     state: "none" | "queued" | "running" | "completed" | "failed";
     node: string;
     attempts: number;
+    fits: number;
+    fits_done: number;
     error: string;
   };
+  final_model: "bag" | "refit" | "refit_all";
+  /** What nobody asked for in so many words; older nodes do not say. */
+  decisions?: { what: string; choice: string; reason: string }[];
   result: {
     validation: Metrics;
     test: Metrics;

@@ -1,7 +1,7 @@
 // What was tried, and what the model shows on rows that no trial saw: GET /studies/{id}/report.
 import type { ComponentChildren } from "preact";
 import { useResource } from "../hooks";
-import { formatCount, formatNumber, formatSeconds, metricLabel } from "../logic/format";
+import { formatBytes, formatCount, formatNumber, formatSeconds, metricLabel } from "../logic/format";
 import type { Study } from "../logic/types";
 import { Loading, Problem, TableBox } from "../parts/basics";
 
@@ -26,6 +26,7 @@ interface Evidence {
   importance: {
     metric: string;
     rows: number;
+    held_out?: boolean;
     repeats: number;
     columns: { name: string; mean: number; spread: number }[];
   };
@@ -36,6 +37,22 @@ interface Evidence {
   confusion?: number[][];
   roc?: Point[];
   pr?: Point[];
+  bag?: { folds: number; models: number; temperature: number; threshold: number };
+  candidates?: Candidate[];
+  coverage?: { level: number; rows: number; share: number; width: number };
+}
+
+/** Of a bag; the first one is the bag itself and has no trial. */
+interface Candidate {
+  trial: number | null;
+  weight: number;
+  validation: number;
+  low: number;
+  high: number;
+  ties: boolean;
+  smallest: boolean;
+  test: number;
+  bytes: number;
 }
 
 const kColumnsShown = 12;
@@ -53,7 +70,8 @@ export function ReportCards({ study }: { study: Study }) {
           <h2>By kind of model</h2>
           <Families study={study} families={families} />
           <p class="hint">
-            The same again: <code>{reproduce}</code>
+            The same again: <code>{reproduce}</code>. To send or print:{" "}
+            <code>starling study report {study.name}</code>
           </p>
         </section>
         {evidence && (
@@ -63,8 +81,75 @@ export function ReportCards({ study }: { study: Study }) {
           </section>
         )}
       </div>
+      {evidence?.candidates && evidence.bag && (
+        <section class="card">
+          <h2>Which models count</h2>
+          <Candidates study={study} candidates={evidence.candidates} folds={evidence.bag.folds} />
+        </section>
+      )}
       {evidence && <Shown evidence={evidence} />}
     </section>
+  );
+}
+
+interface CandidatesProps {
+  study: Study;
+  candidates: Candidate[];
+  folds: number;
+}
+
+function Candidates({ study, candidates, folds }: CandidatesProps) {
+  const metric = metricLabel(study.metric);
+  return (
+    <>
+      <TableBox label="Candidates">
+        <table class="list" data-testid="candidates">
+          <thead>
+            <tr>
+              <th scope="col">Model</th>
+              <th scope="col" class="num">
+                Weight
+              </th>
+              <th scope="col" class="num">
+                {metric} on held-out rows
+              </th>
+              <th scope="col" class="num">
+                {metric} on test rows
+              </th>
+              <th scope="col" class="num">
+                Size
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {candidates.map((one) => (
+              <tr key={one.trial ?? "all"}>
+                <th scope="row">
+                  {one.trial === null ? "All, blended" : `Trial ${one.trial}`}
+                  {one.smallest && <span class="quiet"> smallest that is as good</span>}
+                </th>
+                <td class="num">{formatNumber(one.weight)}</td>
+                <td class="num">
+                  {formatNumber(one.validation)}{" "}
+                  <span class="quiet">
+                    {formatNumber(one.low)} to {formatNumber(one.high)}
+                    {one.ties ? ", ties" : ""}
+                  </span>
+                </td>
+                <td class="num">{formatNumber(one.test)}</td>
+                <td class="num">{formatBytes(one.bytes)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableBox>
+      <p class="hint">
+        Each was trained {folds} times, without a part of the rows each time, and judged on that part.
+        What ties differs from the best by no more than chance. The weights were chosen on the same
+        rows, so that all blended look a little better there than they are; the test rows decided
+        nothing.
+      </p>
+    </>
   );
 }
 
@@ -140,7 +225,11 @@ function Shown({ evidence }: { evidence: Evidence }) {
       </section>
       <section class="card">
         {evidence.points && evidence.residuals && (
-          <Numbers points={evidence.points} residuals={evidence.residuals} />
+          <Numbers
+            points={evidence.points}
+            residuals={evidence.residuals}
+            coverage={evidence.coverage}
+          />
         )}
         {evidence.calibration && <Classes evidence={evidence} />}
       </section>
@@ -174,7 +263,8 @@ function Importance({ importance }: { importance: Evidence["importance"] }) {
       </table>
       <p class="hint">
         What {metricLabel(importance.metric)} loses when a column's values are dealt out to other
-        rows ({formatCount(importance.rows)} test rows, {importance.repeats} times).
+        rows ({formatCount(importance.rows)} {importance.held_out ? "held-out" : "test"} rows,{" "}
+        {importance.repeats} times).
         {left > 0 && ` ${left} more columns matter less.`} Columns that say the same share what they
         matter.
       </p>
@@ -204,9 +294,10 @@ function Line({ points }: { points: Point[] }) {
 interface NumbersProps {
   points: Point[];
   residuals: NonNullable<Evidence["residuals"]>;
+  coverage: Evidence["coverage"];
 }
 
-function Numbers({ points, residuals }: NumbersProps) {
+function Numbers({ points, residuals, coverage }: NumbersProps) {
   const all = points.flat();
   const low = Math.min(...all);
   const span = Math.max(...all) - low || 1;
@@ -231,6 +322,10 @@ function Numbers({ points, residuals }: NumbersProps) {
         {formatNumber(residuals.quantiles[1])} and {formatNumber(residuals.quantiles[3])}, nine in
         ten between {formatNumber(residuals.quantiles[0])} and{" "}
         {formatNumber(residuals.quantiles[4])}.
+        {coverage &&
+          ` Intervals that promise ${formatNumber(100 * coverage.level)} % held ` +
+            `${formatNumber(100 * coverage.share)} % of them, ` +
+            `${formatNumber(coverage.width)} wide on average.`}
       </p>
     </>
   );

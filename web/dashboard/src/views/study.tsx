@@ -91,6 +91,7 @@ export function StudyPage({ id }: { id: string }) {
           <BestCard study={known} />
         </div>
       </div>
+      <Decisions study={known} />
       {known.result?.model && (
         <ReportCards key={known.result.model.version} study={known} />
       )}
@@ -108,6 +109,28 @@ export function StudyPage({ id }: { id: string }) {
         )}
       </section>
     </>
+  );
+}
+
+function Decisions({ study }: { study: Study }) {
+  const decisions = study.decisions ?? [];
+  if (decisions.length === 0) return null;
+  return (
+    <section class="card">
+      <details>
+        <summary>What was decided, and why</summary>
+        <dl class="decisions">
+          {decisions.map(({ what, choice, reason }) => (
+            <div key={what + choice}>
+              <dt>
+                {what.replace(/_/g, " ")}: {choice}
+              </dt>
+              <dd class="quiet">{reason}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+    </section>
   );
 }
 
@@ -171,6 +194,10 @@ function StatusLine({ study }: { study: Study }) {
   if (study.waiting_reason) words.push(`Waiting: ${study.waiting_reason}.`);
   if (study.stop_reason && study.stop_reason !== study.status)
     words.push(`Stopped: ${study.stop_reason.replace(/_/g, " ")}.`);
+  if (final.state === "none" && final.fits > 0)
+    words.push(
+      `The best trials are trained on folds: ${final.fits_done} of ${final.fits} are done.`,
+    );
   if (final.state === "queued") words.push("The final model waits for a free node.");
   if (final.state === "running") words.push(`${nodeName(final.node)} trains the final model.`);
   if (final.state === "failed") words.push(`The final model failed: ${final.error}`);

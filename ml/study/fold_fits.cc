@@ -1,0 +1,119 @@
+#include "ml/study/fold_fits.h"
+
+#include "ml/search/family_spec.h"
+#include "ml/study/state_keys.h"
+#include "ml/study/study_state.h"
+
+#include <algorithm>
+#include <map>
+
+namespace starling::ml {
+namespace {
+
+constexpr std::uint64_t kLeastMb = 16;
+constexpr std::uint32_t kFitsOfCandidate = 100;  // numbers kept for each: more than kFoldsMax
+
+bool is_baseline(const Trial& trial) {
+  return family_of(trial.params) == "baseline";
+}
+
+/// Best first; of equal ones the earlier.
+std::vector<Trial> ranked(const StateView& view, const Study& study) {
+  auto trials = list_trials(view, study.id);
+  std::erase_if(trials, [](const Trial& trial) {
+    return trial.state != TrialState::completed || !trial.value;
+  });
+  const double sign = study.spec.maximize ? -1 : 1;
+  std::ranges::stable_sort(
+      trials, {}, [sign](const Trial& trial) { return sign * trial.value.value_or(0); });
+  return trials;
+}
+
+Trial fit_of(const Study& study, const Trial& candidate, std::uint32_t rank, std::uint32_t fold) {
+  Trial fit;
+  fit.study = study.id;
+  fit.number = kFitsFrom + rank * kFitsOfCandidate + fold;
+  fit.fit = FoldFit{.candidate = candidate.number, .fold = fold};
+  fit.params = candidate.params;
+  fit.best_epoch = candidate.best_epoch;
+  // A trial with folds trains them all side by side, a fit one.
+  const std::uint32_t folds = std::max(study.spec.split.folds, 1U);
+  const auto of_one = [folds](std::uint64_t mb) {
+    return folds == 1 ? mb : 2 * mb / folds + kLeastMb;
+  };
+  fit.estimate_mb = std::min(candidate.estimate_mb, of_one(candidate.estimate_mb));
+  fit.predicted_peak_mb =
+      std::min(candidate.predicted_peak_mb, of_one(candidate.predicted_peak_mb));
+  return fit;
+}
+
+}  // namespace
+
+bool can_be_bagged(const SplitSpec& split) {
+  return split.method != SplitMethod::time && split.validation.empty();
+}
+
+SplitSpec split_of_bag(SplitSpec split) {
+  if (split.method == SplitMethod::holdout) split.method = SplitMethod::kfold;
+  if (split.folds < 2) split.folds = kBagFolds;
+  return split;
+}
+
+std::vector<Trial> candidates_of(const StateView& view, const Study& study) {
+  std::vector<Trial> candidates;
+  std::map<std::string, std::size_t> of_family;
+  auto trials = ranked(view, study);
+  if (!std::ranges::all_of(trials, is_baseline)) std::erase_if(trials, is_baseline);
+  for (Trial& trial : trials) {
+    if (candidates.size() == kCandidatesMax) break;
+    const bool same_engine =
+        candidates.empty() || engine_of(candidates.front().params) == engine_of(trial.params);
+    if (!same_engine || of_family[family_of(trial.params)] == kCandidatesOfFamilyMax) continue;
+    ++of_family[family_of(trial.params)];
+    candidates.push_back(std::move(trial));
+  }
+  return candidates;
+}
+
+void forget_fits(Transaction& tx, std::string_view study) {
+  tx.erase_range(keys::trial(study, kFitsFrom), end_of_prefix(keys::trials(study)));
+}
+
+bool gives_bag_up(Transaction& tx, Study& study) {
+  const bool has_bag =
+      study.spec.final_model == FinalModel::bag && !list_fits(tx.view(), study.id).empty();
+  if (!has_bag) return false;
+  forget_fits(tx, study.id);
+  tx.event("bag_given_up", {{"study", study.id}, {"reason", study.final_job.error}});
+  study.final_job = {};
+  study.final_job.state = FinalState::queued;
+  return true;
+}
+
+void begin_fits(Transaction& tx, const Study& study) {
+  forget_fits(tx, study.id);
+  const std::uint32_t folds = split_of_bag(study.spec.split).folds;
+  std::uint32_t rank = 0;
+  for (const Trial& candidate : candidates_of(tx.view(), study)) {
+    for (std::uint32_t fold = 0; fold < folds; ++fold) {
+      Trial fit = fit_of(study, candidate, rank, fold);
+      fit.created_ms = tx.wall_ms();
+      tx.put(fit);
+    }
+    ++rank;
+  }
+}
+
+std::vector<Trial> whole_bags(const StateView& view, const Study& study) {
+  auto fits = list_fits(view, study.id);
+  std::map<std::uint32_t, bool> is_whole;
+  for (const Trial& fit : fits) {
+    const bool is_there = fit.state == TrialState::completed && fit.artifact;
+    const auto [at, is_new] = is_whole.try_emplace(fit.fit->candidate, is_there);
+    at->second = at->second && is_there;
+  }
+  std::erase_if(fits, [&is_whole](const Trial& fit) { return !is_whole[fit.fit->candidate]; });
+  return fits;
+}
+
+}  // namespace starling::ml
