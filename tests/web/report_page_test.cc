@@ -115,7 +115,7 @@ TEST(ReportPage, ShowsHowAnswersMoveAndWhereTheyAreWorse) {
   EXPECT_THAT(page, HasSubstr("61 to 200"));
   const std::string of_classes = report_page(binary_bag());
   EXPECT_THAT(of_classes, HasSubstr("chance of "));
-  EXPECT_THAT(plain(of_classes), HasSubstr("90 % (77 % to 96 %)"));
+  EXPECT_THAT(plain(of_classes), HasSubstr("90 % (77 to 96)"));
   const std::string of_three = report_page(three_classes());
   EXPECT_EQ(count_of(of_three, "curve beyond beyond-2"), 2U) << "a line, and its sign in the key";
 }

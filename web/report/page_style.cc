@@ -107,6 +107,9 @@ figure { margin: 0; min-width: 0; }
 figcaption { font-size: 14px; font-weight: 600; margin-bottom: 6px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr));
   gap: 24px 28px; margin-top: 22px; }
+.tables { grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }
+.tables .bar-cell { width: 30%; min-width: 80px; }
+.tables .whisker { width: 100%; max-width: 160px; }
 .scroll { overflow-x: auto; }
 .plot { display: block; width: 100%; max-width: 430px; height: auto; }
 .plot.wide { max-width: none; min-width: 560px; }

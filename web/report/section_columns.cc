@@ -205,12 +205,13 @@ void write_moves(const ReportFacts& facts, const std::vector<Moves>& all, HtmlWr
   html.add("h3", "How the answer moves with a column");
   {
     const auto pictures = html.open("div", {{"class", "pictures"}});
-    for (const Moves& moves : all) {
-      if (moves.numbers.empty())
-        write_levels(facts, moves, axis, html);
-      else
-        draw_number(facts, moves, axis, html);
-    }
+    for (const Moves& moves : all)
+      if (!moves.numbers.empty()) draw_number(facts, moves, axis, html);
+  }
+  {
+    const auto tables = html.open("div", {{"class", "pictures tables"}});
+    for (const Moves& moves : all)
+      if (moves.numbers.empty()) write_levels(facts, moves, axis, html);
   }
   write_key(facts, html);
   const auto rows = count_at(evidence_of(facts), {"dependence", "rows"}).value_or(0);
@@ -253,21 +254,25 @@ double overall_hits(const ReportFacts& facts) {
   return score ? score->value : 0;
 }
 
+/// "92 % (85 to 96)"
+std::string hits_text(const Whisker& hits) {
+  const std::string share = rough_share_text(hits.value);
+  if (!hits.low || !hits.high) return share;
+  return fmt::format("{} ({:.0f} to {:.0f})", share, 100 * *hits.low, 100 * *hits.high);
+}
+
 void write_part(const ReportFacts& facts, const Part& part, double most, HtmlWriter& html) {
   const auto row = html.open("tr");
   write_row_name(html, shortened_text(part.name, kCellTextMax));
   write_number(html, count_text(static_cast<std::uint64_t>(std::max(part.rows, 0.0))));
-  const auto cell = html.open("td", {{"class", "bar-cell"}});
-  if (part.error)
-    draw_bar(*part.error, 0, most, html);
-  else
-    draw_whisker(part.hits, overall_hits(facts), {.low = 0, .high = 1}, html);
-  html.text(part.error                        ? number_text(*part.error)
-            : part.hits.low && part.hits.high ? fmt::format("{} ({} to {})",
-                                                            share_text(part.hits.value),
-                                                            share_text(*part.hits.low),
-                                                            share_text(*part.hits.high))
-                                              : share_text(part.hits.value));
+  {
+    const auto cell = html.open("td", {{"class", "bar-cell"}});
+    if (part.error)
+      draw_bar(*part.error, 0, most, html);
+    else
+      draw_whisker(part.hits, overall_hits(facts), {.low = 0, .high = 1}, html);
+  }
+  write_number(html, part.error ? number_text(*part.error) : hits_text(part.hits));
 }
 
 void write_slices(const ReportFacts& facts, HtmlWriter& html) {
@@ -275,7 +280,7 @@ void write_slices(const ReportFacts& facts, HtmlWriter& html) {
   if (slices.empty()) return;
   html.add("h3", "Where it is better and worse");
   {
-    const auto pictures = html.open("div", {{"class", "pictures"}});
+    const auto tables = html.open("div", {{"class", "pictures tables"}});
     for (std::size_t i = 0; i < std::min(slices.size(), kColumnsMax); ++i) {
       std::vector<Part> parts;
       double most = 0;
@@ -291,7 +296,7 @@ void write_slices(const ReportFacts& facts, HtmlWriter& html) {
       const ReportTable table{
           html,
           "Parts by " + name,
-          {name, "#Rows", is_regression(facts) ? "Mean absolute error" : "Said right"}};
+          {name, "#Rows", is_regression(facts) ? "Mean error" : "Said right", "#"}};
       const auto body = html.open("tbody");
       for (const Part& part : parts)
         write_part(facts, part, most, html);
@@ -300,7 +305,9 @@ void write_slices(const ReportFacts& facts, HtmlWriter& html) {
   write_hint(
       html,
       is_regression(facts)
-          ? "On the test rows of each part: how far off the model is on average. Numbers are "
+          ? "On the test rows of each part: how far off the model is on average (mean absolute "
+            "error). "
+            "Numbers are "
             "cut into quarters; parts of fewer than 5 rows are left out."
           : "On the test rows of each part: the share that is said right, with the range that "
             "holds the share of all such rows at 95 % (Wilson). The dashed line is all test "
@@ -397,7 +404,7 @@ void write_answers(const ReportFacts& facts, HtmlWriter& html) {
   if (most == 0) return;
   html.add("h3", "Why it says what it says");
   {
-    const auto pictures = html.open("div", {{"class", "pictures"}});
+    const auto tables = html.open("div", {{"class", "pictures tables"}});
     for (std::size_t i = 0; i < shown; ++i)
       write_answer(facts, answers[i], most, html);
   }
