@@ -8,7 +8,7 @@
 namespace starling::ml {
 namespace {
 
-constexpr std::size_t kPredictionsMax = 400'000;  // of single models
+constexpr std::size_t kPredictionsMax = 40'000;  // of single models
 constexpr std::size_t kPairsMin = 2;
 constexpr std::size_t kPairsMax = 25;
 

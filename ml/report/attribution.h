@@ -35,7 +35,7 @@ struct Attribution {
   std::vector<double> effects;  ///< by column
 };
 
-/// Pairs of orders for each row: 2 to 25, as many as a few hundred thousand predictions allow.
+/// Pairs of orders for each row: 2 to 25, as many as some ten thousand predictions allow.
 std::size_t attribution_pairs(const AttributionTask& task);
 
 struct AttributionFound {

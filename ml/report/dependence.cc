@@ -7,7 +7,7 @@
 namespace starling::ml {
 namespace {
 
-constexpr std::size_t kPredictionsMax = 200'000;  // of single models
+constexpr std::size_t kPredictionsMax = 40'000;  // of single models
 constexpr std::size_t kRowsMin = 20;
 constexpr std::size_t kRowsMax = 300;
 constexpr std::size_t kMatrixRowsMax = 500;

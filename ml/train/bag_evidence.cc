@@ -211,15 +211,21 @@ void add_columns(const WorkTask& task,
                  const BagEvidence& evidence,
                  const ImportanceFound& importance,
                  Engine& engine,
+                 const std::function<void()>& step,
                  Json& all) {
   try {
     const PartOfBag whole{evidence.members};
+    const auto answers = answers_of(whole, evidence, data.held_out.class_count, engine);
     const AskedModel asked{
         .models = whole.members.size(),
         .width = whole.width,
         .places = whole.places(),
         .encode = [&](const RowNumbers& rows) { return whole.encoded(data.table, rows); },
-        .predict = answers_of(whole, evidence, data.held_out.class_count, engine)};
+        .predict =
+            [&](const Matrix& rows) {
+              step();
+              return answers(rows);
+            }};
     add_column_evidence(data.table,
                         data.split.test,
                         evidence.test,
@@ -243,7 +249,7 @@ Json evidence_of(const WorkTask& task,
                            importance,
                            has_independent_rows(task.split),
                            mix_seeds(task.seed, kSeedOfEvidence));
-  add_columns(task, data, evidence, importance, engine, all);
+  add_columns(task, data, evidence, importance, engine, step, all);
   step();
   all["bag"] = {{"folds", rounds_of(data.split).size()},
                 {"models", evidence.members.size()},

@@ -150,7 +150,7 @@ TEST(Dependence, AsksNoMoreThanItsTimeAllows) {
   };
   const auto found = dependence_of(task);
   EXPECT_EQ(asked, found.rows * 6 * kDependenceValuesMax);
-  EXPECT_LE(asked * task.models, 200'000U);
+  EXPECT_LE(found.rows, 20U) << "forty models answer";
   EXPECT_EQ(dependence_rows(10'000, 1 << 20), 0U);
   EXPECT_EQ(dependence_rows(10'000, 1 << 17), 32U);
   EXPECT_EQ(dependence_rows(100, 10), 100U);
