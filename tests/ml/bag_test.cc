@@ -8,7 +8,7 @@
 #include "ml/train/fold_answers.h"
 #include "ml/train/trial_data.h"
 #include "tests/ml/csv_rows.h"
-#include "tests/ml/train_pool_support.h"
+#include "tests/ml/worker_fixture.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -24,26 +24,8 @@ namespace {
 
 using testing::HasSubstr;
 
-Params linear() {
-  return {{"family", std::string{"linear"}}};
-}
-
-Params trees() {
-  return {{"family", std::string{"xgboost"}}};
-}
-
-Params network() {
-  return {{"mlp.width", std::int64_t{32}}, {"mlp.learning_rate", 3e-3}};
-}
-
-class BagTest : public testing::Test {
+class BagTest : public WorkerTest {
  protected:
-  Story run(const WorkTask& task) {
-    auto story = finish(io_, tell(pools_.native(), task));
-    EXPECT_TRUE(story.done) << (story.failed ? story.failed->message : "");
-    return story;
-  }
-
   WorkTask task_on(const std::string& path, const std::string& target, const std::string& metric) {
     WorkTask task;
     task.dataset_path = path;
@@ -54,38 +36,6 @@ class BagTest : public testing::Test {
     task.split = split_of_bag({});
     return task;
   }
-
-  /// One after the other, each in its own file; `name` begins their names.
-  std::vector<WorkFit> fits_of(const std::vector<Params>& candidates,
-                               WorkTask task,
-                               const std::string& name) {
-    std::vector<WorkFit> fits;
-    task.kind = WorkKind::fit;
-    task.fixed_epochs = 30;
-    for (std::uint32_t k = 0; k < candidates.size(); ++k) {
-      task.params = candidates[k];
-      for (task.fold = 0; task.fold < kBagFolds; ++task.fold) {
-        task.number = kFitsFrom + 100 * k + task.fold;
-        task.artifact_path = folder_ / fmt::format("{}-{}.zip", name, task.number);
-        run(task);
-        fits.push_back({task.artifact_path, k, task.fold});
-      }
-    }
-    return fits;
-  }
-
-  Story bag_of(const std::vector<Params>& candidates, WorkTask task, const std::string& path) {
-    task.fits = fits_of(candidates, task, "fit");
-    task.kind = WorkKind::final;
-    task.params = candidates.front();
-    task.artifact_path = path;
-    return run(task);
-  }
-
-  const std::string insurance_ = std::string(STARLING_SOURCE_DIR) + "/data/insurance.csv";
-  ScratchFolder folder_;
-  asio::io_context io_;
-  WorkerPools pools_{io_.get_executor(), STARLING_WORKER, "/nowhere"};
 };
 
 /// What the predictor says of the test rows, judged by what is true.
@@ -275,8 +225,8 @@ TEST_F(BagTest, EachKindOfNetworkAnswersAsItWasMeasured) {
     WorkTask task = task_on(insurance_, "charges", "rmse");
     task.split = {};
     task.kind = WorkKind::final;
-    task.params = {{"family", family}};
-    task.fixed_epochs = 40;
+    task.params = {{"family", family}, {family + ".width", std::int64_t{128}}};
+    task.fixed_epochs = 20;
     task.artifact_path = folder_ / (family + ".zip");
     const Story last = run(task);
     ASSERT_TRUE(last.done) << family;

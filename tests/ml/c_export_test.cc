@@ -5,7 +5,7 @@
 #include "ml/table/table_file.h"
 #include "tests/ml/c_export_support.h"
 #include "tests/ml/csv_rows.h"
-#include "tests/ml/train_pool_support.h"
+#include "tests/ml/worker_fixture.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -106,14 +106,8 @@ struct HostileTable {
   }
 };
 
-class CExport : public testing::Test {
+class CExport : public WorkerTest {
  protected:
-  Story run(const WorkTask& task) {
-    auto story = finish(io_, tell(pools_.native(), task));
-    EXPECT_TRUE(story.done) << (story.failed ? story.failed->message : "");
-    return story;
-  }
-
   WorkTask final_task(const std::string& table, const std::string& target, Params params) {
     WorkTask task;
     task.dataset_path = table;
@@ -125,29 +119,13 @@ class CExport : public testing::Test {
     return task;
   }
 
-  /// Fits of all folds, then the final model that blends them.
-  std::string bag_of(const std::vector<Params>& candidates, WorkTask task) {
+  /// Fits of all folds, then the final model that blends them, where `task` wants it.
+  std::string bag(const std::vector<Params>& candidates, WorkTask task) {
     std::string path = task.artifact_path;
     task.split = split_of_bag({});
     task.epochs_max = 20;
     task.work_dir = folder_.path().string();
-    std::vector<WorkFit> fits;
-    task.kind = WorkKind::fit;
-    task.fixed_epochs = 30;
-    for (std::uint32_t k = 0; k < candidates.size(); ++k) {
-      task.params = candidates[k];
-      for (task.fold = 0; task.fold < kBagFolds; ++task.fold) {
-        task.number = kFitsFrom + 100 * k + task.fold;
-        task.artifact_path = folder_ / fmt::format("fit-{}.zip", task.number);
-        run(task);
-        fits.push_back({task.artifact_path, k, task.fold});
-      }
-    }
-    task.fits = fits;
-    task.kind = WorkKind::final;
-    task.params = candidates.front();
-    task.artifact_path = path;
-    run(task);
+    bag_of(candidates, std::move(task), path);
     return path;
   }
 
@@ -172,25 +150,9 @@ class CExport : public testing::Test {
     RecordProperty("worst", fmt::format("{:.3g}", worst_));
   }
 
-  const std::string insurance_ = std::string(STARLING_SOURCE_DIR) + "/data/insurance.csv";
-  ScratchFolder folder_;
-  asio::io_context io_;
-  WorkerPools pools_{io_.get_executor(), STARLING_WORKER, "/nowhere"};
   int made_ = 0;
   double worst_ = 0;
 };
-
-Params trees() {
-  return {{"family", std::string{"xgboost"}}};
-}
-
-Params linear() {
-  return {{"family", std::string{"linear"}}};
-}
-
-Params network() {
-  return {{"mlp.width", std::int64_t{32}}, {"mlp.learning_rate", 3e-3}};
-}
 
 TEST_F(CExport, TreesSayTheSameNumbers) {
   for (const std::string scaling : {"robust", "standard", "quantile"}) {
@@ -228,21 +190,20 @@ TEST_F(CExport, NetworksSayTheSame) {
 }
 
 TEST_F(CExport, ABagSaysTheSameNumbersAndIntervals) {
-  const auto path =
-      bag_of({trees(), network(), linear()}, final_task(insurance_, "charges", trees()));
+  const auto path = bag({trees(), network(), linear()}, final_task(insurance_, "charges", trees()));
   EXPECT_GT(open_artifact(path, folder_ / "opened")->members.size(), kBagFolds);
   expect_same(path, rows_of(insurance_), kNetworksDiffer);
 }
 
 TEST_F(CExport, ABagOfTreesSaysTheSameNumbers) {
-  const auto path = bag_of({trees()}, final_task(insurance_, "charges", trees()));
+  const auto path = bag({trees()}, final_task(insurance_, "charges", trees()));
   expect_same(path, rows_of(insurance_), kTreesDiffer);
 }
 
 TEST_F(CExport, ABagSaysTheSameChancesAndLabels) {
   WorkTask task = final_task(insurance_, "smoker", network());
   task.metric = "f1";
-  const auto path = bag_of({network(), linear()}, task);
+  const auto path = bag({network(), linear()}, task);
   const auto artifact = open_artifact(path, folder_ / "opened");
   EXPECT_NE(artifact->finish.temperature, 1);
   expect_same(path, rows_of(insurance_), kNetworksDiffer);

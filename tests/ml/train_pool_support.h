@@ -29,12 +29,12 @@ T finish(asio::io_context& io, asio::awaitable<T> work) {
     out.emplace(std::move(value));
   });
   io.restart();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(5);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   while (!out && std::chrono::steady_clock::now() < deadline) {
     io.run_one_for(std::chrono::seconds(1));
   }
   if (thrown) std::rethrow_exception(thrown);
-  if (!out) throw std::runtime_error("nothing came of it within five minutes");
+  if (!out) throw std::runtime_error("nothing came of it within a minute");
   return std::move(*out);
 }
 

@@ -319,7 +319,7 @@ TEST(ReportPage, StaysSmallOfManyTrialsColumnsAndClasses) {
   }
   const std::string page = report_page(facts);
   expect_well_formed(page);
-  EXPECT_LT(page.size(), 350'000);
+  EXPECT_LT(page.size(), 300'000);
 }
 
 /// Calls `each` with every value within, those of lists up to the second.

@@ -76,6 +76,23 @@ void note(HtmlWriter& html, std::string_view text) {
   html.add("p", {{"class", "hint"}}, text);
 }
 
+/// One share against another, both from 0 to 1.
+struct ShareCurve {
+  std::string description;
+  const char* across = "";
+  const char* upward = "";
+  PlotPoint guess_from{0, 0};
+  std::optional<PlotPoint> guess_to;  ///< without it no line of guessing is drawn
+  std::optional<PlotPoint> decided;   ///< where the model decides
+};
+
+void draw_shares(const ShareCurve& curve, const std::vector<PlotPoint>& points, HtmlWriter& html) {
+  Plot plot{html, curve.description, {}, share_axis(curve.across), share_axis(curve.upward)};
+  if (curve.guess_to) plot.segment(curve.guess_from, *curve.guess_to, "diagonal");
+  plot.line(points, "curve");
+  if (curve.decided) plot.dot(*curve.decided, 5, "decided");
+}
+
 }  // namespace
 
 void draw_said_against_true(const ReportFacts& facts, HtmlWriter& html) {
@@ -154,17 +171,14 @@ void draw_roc(const ReportFacts& facts, HtmlWriter& html) {
   const auto figure = html.open("figure");
   caption(html, "ROC: found against false alarms");
   const auto said = said_at(facts);
-  {
-    Plot plot{html,
-              fmt::format("ROC curve of {}: share found against share of false alarms",
-                          second_class(facts)),
-              {},
-              share_axis("false alarms among the others"),
-              share_axis("found of the class (recall)")};
-    plot.segment({0, 0}, {1, 1}, "diagonal");
-    plot.line(points, "curve");
-    if (said) plot.dot({said->false_positives, said->recall}, 5, "decided");
-  }
+  ShareCurve curve;
+  curve.description = fmt::format("ROC curve of {}: share found against share of false alarms",
+                                  second_class(facts));
+  curve.across = "false alarms among the others";
+  curve.upward = "found of the class (recall)";
+  curve.guess_to = PlotPoint{1, 1};
+  if (said) curve.decided = PlotPoint{said->false_positives, said->recall};
+  draw_shares(curve, points, html);
   note(html,
        fmt::format("{}The further to the upper left the better; the dashed line is guessing.{}",
                    score_note(facts, "roc_auc"),
@@ -177,18 +191,18 @@ void draw_precision(const ReportFacts& facts, HtmlWriter& html) {
   const auto figure = html.open("figure");
   caption(html, "Precision-recall: right when named");
   const auto said = said_at(facts);
-  {
-    Plot plot{html,
-              fmt::format("Precision-recall curve of {}: share right of those named against "
-                          "share found",
-                          second_class(facts)),
-              {},
-              share_axis("found of the class (recall)"),
-              share_axis("right when named (precision)")};
-    if (said) plot.segment({0, said->share}, {1, said->share}, "diagonal");
-    plot.line(points, "curve");
-    if (said) plot.dot({said->recall, said->precision}, 5, "decided");
+  ShareCurve curve;
+  curve.description =
+      fmt::format("Precision-recall curve of {}: share right of those named against share found",
+                  second_class(facts));
+  curve.across = "found of the class (recall)";
+  curve.upward = "right when named (precision)";
+  if (said) {
+    curve.guess_from = {0, said->share};
+    curve.guess_to = PlotPoint{1, said->share};
+    curve.decided = PlotPoint{said->recall, said->precision};
   }
+  draw_shares(curve, points, html);
   note(html,
        fmt::format("{}{}",
                    score_note(facts, "pr_auc"),

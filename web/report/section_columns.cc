@@ -17,10 +17,10 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::size_t kColumnsMax = 8;
-constexpr std::size_t kValuesMax = 40;
+constexpr std::size_t kColumnsMax = 6;  // as a report has
+constexpr std::size_t kValuesMax = 12;  // of numbers; of categories eight
 constexpr std::size_t kSinglesMax = 20;
-constexpr std::size_t kPartsMax = 12;
+constexpr std::size_t kPartsMax = 9;  // eight and the others
 constexpr std::size_t kClassesDrawn = 8;
 constexpr double kDrawnMax = 1e150;
 

@@ -16,7 +16,7 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::size_t kColumnsMax = 200;
+constexpr std::size_t kColumnsMax = 150;
 constexpr std::size_t kWarningsMax = 30;
 constexpr std::size_t kWarningMax = 400;
 constexpr std::size_t kLevelsNamed = 3;
