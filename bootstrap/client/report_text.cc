@@ -30,6 +30,12 @@ std::string short_name(const std::string& parameter) {
   return point == std::string::npos ? parameter : parameter.substr(point + 1);
 }
 
+/// Of the study's limits; 0 where nothing is said of it.
+double violation_of(const Json& trial) {
+  const double said = number_field(trial, "violation");
+  return said > 0 ? said : 0;
+}
+
 std::vector<Json> completed_best_first(const Json& study, const Json& trials) {
   std::vector<Json> completed;
   for (const Json& trial : field(trials, "trials"))
@@ -37,6 +43,7 @@ std::vector<Json> completed_best_first(const Json& study, const Json& trials) {
       completed.push_back(trial);
   const bool is_maximized = text_field(study, "direction") == "maximize";
   std::ranges::stable_sort(completed, [&](const Json& a, const Json& b) {
+    if (violation_of(a) != violation_of(b)) return violation_of(a) < violation_of(b);
     const double x = number_field(a, "value");
     const double y = number_field(b, "value");
     return is_maximized ? x > y : x < y;

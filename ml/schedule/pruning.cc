@@ -22,6 +22,7 @@ std::vector<std::optional<double>> rung_cutoffs(const StateView& view,
   for (const Trial& trial : list_trials(view, study.id)) {
     if (trial.number > number - behind && !STARLING_MUTANT(215)) break;
     if (family_of(trial.params) != family) continue;
+    if (violation_of(study.spec.constraints, trial.cost) > 0) continue;
     completed += trial.state == TrialState::completed ? 1 : 0;
     if (rungs.size() < trial.rungs.size()) rungs.resize(trial.rungs.size());
     for (std::size_t rung = 0; rung < trial.rungs.size(); ++rung)

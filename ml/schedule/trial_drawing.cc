@@ -24,11 +24,12 @@ constexpr std::size_t kDrawnBytesMax = 128 * 1024;  // of parameters; more would
 
 /// A trial that no node could hold has broken a constraint, the more so the larger its formula says
 /// it is: what was measured would differ from run to run.
-Observation observation_of(const Trial& trial, bool maximize) {
+Observation observation_of(const Trial& trial, const StudySpec& spec) {
   Observation seen;
   seen.number = trial.number;
   seen.params = trial.params;
   const bool was_too_large = trial.state == TrialState::infeasible;
+  seen.violation = violation_of(spec.constraints, trial.cost);
   if (was_too_large)
     seen.violation = static_cast<double>(std::max<std::uint64_t>(trial.estimate_mb, 1));
   const bool counts = was_too_large || trial.state == TrialState::completed;
@@ -37,15 +38,15 @@ Observation observation_of(const Trial& trial, bool maximize) {
     seen.state = Observation::State::pruned;
     seen.last_step = trial.epochs;
   }
-  if (trial.value) seen.value = maximize ? -*trial.value : *trial.value;
+  if (trial.value) seen.value = spec.maximize ? -*trial.value : *trial.value;
   return seen;
 }
 
-std::vector<Observation> observations(std::span<const Trial> trials, bool maximize) {
+std::vector<Observation> observations(std::span<const Trial> trials, const StudySpec& spec) {
   std::vector<Observation> seen;
   seen.reserve(trials.size());
   for (const Trial& trial : trials)
-    seen.push_back(observation_of(trial, maximize));
+    seen.push_back(observation_of(trial, spec));
   return seen;
 }
 
@@ -154,7 +155,7 @@ std::optional<CommandBody> draw_trials(const StateView& view, const Study& study
   if (!predicts) return StopStudy{study.id, predicts.error().detail, true};
   const bool learns = feature_level(view) >= kQueuesLevel;
   const TpeOptions options{.moves_first_trials = feature_level(view) >= kBagsLevel};
-  const auto seen = observations(std::span{trials}.first(final_prefix), study.spec.maximize);
+  const auto seen = observations(std::span{trials}.first(final_prefix), study.spec);
   MemoryLesson lesson;  // from what the parameters come from, too
   std::size_t learnt = 0;
   std::size_t bytes = 0;

@@ -133,6 +133,12 @@ double rate_at(RateSchedule schedule, double t) {
   return 1;
 }
 
+MlpSpec spec_for_classes(MlpSpec spec) {
+  spec.learning_rate = spec.for_classes.learning_rate.value_or(spec.learning_rate);
+  spec.activation = spec.for_classes.activation.value_or(spec.activation);
+  return spec;
+}
+
 std::vector<HiddenLayer> layers_of(const MlpSpec& spec) {
   std::vector<HiddenLayer> layers;
   for (std::size_t i = 0; i < spec.n_layers; ++i) {
@@ -198,7 +204,7 @@ Result<MlpSpec> mlp_spec_from(const Params& params) {
 
 Result<MlpSpec> realmlp_spec_from(const Params& params) {
   MlpSpec base;
-  base.learning_rate = 0.05;
+  base.learning_rate = 0.07;
   base.n_layers = 3;
   base.width = 256;
   base.dropout = 0;
@@ -212,6 +218,8 @@ Result<MlpSpec> realmlp_spec_from(const Params& params) {
   base.is_averaged = false;
   base.grad_clip = 1e6;
   base.schedule = RateSchedule::coslog4;
+  if (!params.contains("realmlp.learning_rate")) base.for_classes.learning_rate = 0.04;
+  if (!params.contains("realmlp.activation")) base.for_classes.activation = Activation::selu;
   return spec_named("realmlp.", params, base);
 }
 

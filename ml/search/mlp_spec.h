@@ -39,6 +39,12 @@ struct MlpLayerSpec {
 
 inline constexpr std::size_t kMlpLayersMax = 16;
 
+/// What holds for classes where it differs from what holds for numbers and a trial does not say.
+struct ClassRecipe {
+  std::optional<double> learning_rate = {};
+  std::optional<Activation> activation = {};
+};
+
 /// The hyperparameters `mlp.*` of a trial.
 struct MlpSpec {
   double learning_rate = 1e-3;
@@ -71,10 +77,14 @@ struct MlpSpec {
   OptimizerKind optimizer = OptimizerKind::adamw;
   NumberLoss loss = NumberLoss::squared;  ///< of regression
   double label_smoothing = 0;             ///< of classes
+  ClassRecipe for_classes = {};
   TrainingEngine engine = TrainingEngine::native;
   std::uint32_t epochs = 100;  ///< no parameter: how many the schedule is laid out for; at most
                                ///< `epochs_max`
 };
+
+/// As it is for classes.
+MlpSpec spec_for_classes(MlpSpec spec);
 
 /// The hidden layers, each as it is.
 std::vector<HiddenLayer> layers_of(const MlpSpec& spec);
@@ -88,7 +98,8 @@ Result<MlpSpec> mlp_spec_from(const Params& params);
 /// others found to be good ones. They are trained by the own engine.
 ///
 /// realmlp: RealMLP-TD-S: factors of inputs, tangent parametrisation, four waves of a high learning
-///          rate. Source: Holzmüller, Grinsztajn and Steinwart, "Better by Default" (2024).
+///          rate; another rate and activation for classes. Source: Holzmüller, Grinsztajn and
+///          Steinwart, "Better by Default" (2024).
 /// resnet:  layers that add what they were given, layer norm. Source: Gorishniy et al., "Revisiting
 ///          Deep Learning Models for Tabular Data" (2021).
 /// tabm:    16 members in one network, piecewise embeddings. Source: Gorishniy, Kotelnikov and

@@ -1,5 +1,6 @@
 #include "ml/serve/artifact.h"
 
+#include "ml/serve/container_file.h"
 #include "ml/serve/predict_script.h"
 #include "ml/table/encoder_json.h"
 #include "node/base/hash.h"
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kScript = "predict.py";  // for people without Starling
+constexpr const char* kContainer = "Dockerfile";
 constexpr const char* kReport = "report.json";
 constexpr const char* kFinish = "finish.json";
 constexpr const char* kAnswers = "answers.bin";
@@ -81,7 +83,8 @@ std::string checksum(std::string_view part) {
 struct Contents {
   std::vector<Part> parts;
   Json manifest{{"format", kArtifactFormat}, {"hash", "BLAKE2b-256"}, {"parts", Json::object()}};
-  std::string bag, manifest_text;
+  std::string bag, container, manifest_text;
+  bool has_networks = false, has_trees = false;
 
   void add(std::string name, std::string_view content) {
     manifest["parts"][name] = {{"bytes", content.size()}, {"hash", checksum(content)}};
@@ -89,6 +92,7 @@ struct Contents {
   }
 
   void add(std::string name, const fs::path& file, const FileFacts& facts) {
+    (facts.is_trees ? has_trees : has_networks) = true;
     manifest["parts"][name] = {{"bytes", facts.bytes}, {"hash", facts.hash}};
     parts.push_back({std::move(name), {}, file});
   }
@@ -140,6 +144,8 @@ Result<> fill(const ArtifactParts& parts, Contents& contents) {
   if (!parts.finish.empty()) contents.add(kFinish, parts.finish);
   if (!parts.answers.empty()) contents.add(kAnswers, parts.answers);
   contents.add(kScript, predict_script());
+  contents.container = container_file(contents.has_networks, contents.has_trees);
+  contents.add(kContainer, contents.container);
   contents.manifest_text = contents.manifest.dump(2);
   contents.parts.push_back({kManifest, contents.manifest_text});
   return {};
@@ -413,6 +419,20 @@ Result<Artifact> open_artifact(const fs::path& path, const fs::path& folder) {
 
 Result<std::string> report_in(const fs::path& path) {
   return one_part(path, kReport, "report");
+}
+
+Result<std::uint64_t> model_bytes_in(const fs::path& path) {
+  const auto opened = open_zip(path);
+  if (!opened) return opened.error();
+  std::error_code ec;
+  std::uint64_t bytes = fs::file_size(path, ec);
+  if (ec) return zip_failure(path, "cannot be read");
+  for (const char* other : {kAnswers, kReport, kScript, kContainer}) {
+    zip_stat_t info;
+    zip_stat_init(&info);
+    if (zip_stat(opened->zip.get(), other, 0, &info) == 0) bytes -= std::min(bytes, info.comp_size);
+  }
+  return bytes;
 }
 
 Result<std::string> answers_in(const fs::path& path) {

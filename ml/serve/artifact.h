@@ -8,6 +8,7 @@
 ///     report.json         what the model shows on the test rows (ml/report/evidence_json.h); may
 ///                         be absent
 ///     predict.py          predicts with PyTorch or XGBoost alone, for people without Starling
+///     Dockerfile          an image that does so (container_file.h)
 ///     finish.json         calibration and intervals (ml/ensemble/finish_json.h); may be absent
 ///     manifest.json       format version and the BLAKE2b-256 of each other part
 ///
@@ -92,6 +93,10 @@ Result<Artifact> open_artifact(const std::filesystem::path& path,
 
 /// Its report.json alone. Errors: as above; `not_found`: it has none.
 Result<std::string> report_in(const std::filesystem::path& path);
+
+/// How large the file would be with nothing but what a node needs to answer: without report,
+/// predict.py, Dockerfile and answers.bin. Errors: as above.
+Result<std::uint64_t> model_bytes_in(const std::filesystem::path& path);
 
 /// Its answers.bin alone. Errors: as above.
 Result<std::string> answers_in(const std::filesystem::path& path);

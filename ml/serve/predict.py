@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Predicts the rows of a CSV file: python3 predict.py ROWS.csv > PREDICTIONS.csv
+(`-` in place of a file: what comes in)
 
 Needs Python 3.8 and PyTorch, or XGBoost for models of trees, and nothing of Starling. It reads
 what lies beside it (unzip the model's file): one model, or a bag of them (bag.json), whose answers
@@ -266,8 +267,11 @@ def column_names(header):
 
 
 def text_of(path):
-    with open(path, "rb") as file:
-        content = file.read()
+    if path == "-":
+        content = sys.stdin.buffer.read()
+    else:
+        with open(path, "rb") as file:
+            content = file.read()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -317,6 +317,11 @@ Outcome run(Transaction& tx, const Adopt& command) {
   auto piece = parse_piece(command.pairs);
   if (!piece) return refused(piece.error());
   Outcome outcome{.id = {}, .number = 0, .error = {}};
+  if (feature_level(tx.view()) < kCostsLevel) {
+    for (Trial& trial : piece->trials)
+      trial.cost = {};
+    if (piece->study) forget_costs(*piece->study);
+  }
   if (piece->dataset) {
     const auto added = adopt(tx, std::move(*piece->dataset));
     if (!added) return refused(added.error());

@@ -134,6 +134,7 @@ struct FinishTrial {
   std::vector<double> rungs;                 ///< as the trial's
   AttemptEnd end = AttemptEnd::crashed;      ///< with `may_retry`: why; heeded since level 7
   std::optional<ContentHash> artifact = {};  ///< of a fit (`Trial::fit`), when completed
+  ModelCost cost = {};                       ///< as the trial's; heeded since level 12
 };
 
 /// A queued trial that no node can ever hold ends as infeasible, with the numbers.
@@ -270,7 +271,7 @@ using CommandBody = std::variant<AddToken,
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 11;
+inline constexpr std::uint32_t kFeatureLevel = 12;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);
@@ -309,6 +310,8 @@ inline constexpr std::uint32_t kOutsideLevel = 9;  ///< outside programs ask for
 inline constexpr std::uint32_t kFamiliesLevel = 10;  ///< linear models and the baseline
 
 inline constexpr std::uint32_t kBagsLevel = 11;  ///< bags, more families and metrics, decisions
+
+inline constexpr std::uint32_t kCostsLevel = 12;  ///< what models cost decides which are best
 
 inline constexpr std::uint32_t kAttemptsMax = 3;      ///< that crashed; below level 7 of any kind
 inline constexpr std::uint32_t kLossesMax = 10;       ///< nodes, or processes that were killed

@@ -117,6 +117,7 @@ void fill_body(wire::Command* out, const FinishTrial& body) {
     finish->add_rungs(rung);
   finish->set_end(static_cast<std::uint32_t>(body.end));
   if (body.artifact) finish->set_artifact(to_raw(body.artifact->bytes));
+  if (body.cost != ModelCost{}) fill(finish->mutable_cost(), body.cost);
 }
 
 void fill_body(wire::Command* out, const RefuseTrial& body) {
@@ -229,6 +230,7 @@ std::optional<FinishTrial> read(const wire::FinishTrial& in) {
   finish.error = in.error();
   finish.rungs.assign(in.rungs().begin(), in.rungs().end());
   if (!in.artifact().empty()) from_raw(in.artifact(), finish.artifact.emplace().bytes);
+  if (in.has_cost()) finish.cost = read(in.cost());
   const bool has_cause = in.end() != 0;  // entries of before level 7 have none
   if (has_cause && !from_number(in.end(), AttemptEnd::out_of_disk, finish.end)) return std::nullopt;
   return finish;

@@ -17,15 +17,14 @@ bool is_baseline(const Trial& trial) {
   return family_of(trial.params) == "baseline";
 }
 
-/// Best first; of equal ones the earlier.
+/// Best first, those that break a limit behind all others; of equal ones the earlier.
 std::vector<Trial> ranked(const StateView& view, const Study& study) {
   auto trials = list_trials(view, study.id);
   std::erase_if(trials, [](const Trial& trial) {
     return trial.state != TrialState::completed || !trial.value;
   });
-  const double sign = study.spec.maximize ? -1 : 1;
   std::ranges::stable_sort(
-      trials, {}, [sign](const Trial& trial) { return sign * trial.value.value_or(0); });
+      trials, {}, [&study](const Trial& trial) { return rank_of(study.spec, trial); });
   return trials;
 }
 
@@ -47,6 +46,12 @@ Trial fit_of(const Study& study, const Trial& candidate, std::uint32_t rank, std
   return fit;
 }
 
+/// A bag holds and asks it once for each fold.
+bool fits_in_bag(const Study& study, const Trial& candidate, std::uint32_t folds) {
+  const ModelCost of_all{candidate.cost.bytes * folds, candidate.cost.predict_ms * folds};
+  return violation_of(study.spec.constraints, of_all) == 0;
+}
+
 }  // namespace
 
 bool can_be_bagged(const SplitSpec& split) {
@@ -63,6 +68,10 @@ std::vector<Trial> candidates_of(const StateView& view, const Study& study) {
   std::vector<Trial> candidates;
   std::map<std::string, std::size_t> of_family;
   auto trials = ranked(view, study);
+  const auto breaks_limit = [&study](const Trial& trial) {
+    return violation_of(study.spec.constraints, trial.cost) > 0;
+  };
+  if (!std::ranges::all_of(trials, breaks_limit)) std::erase_if(trials, breaks_limit);
   if (!std::ranges::all_of(trials, is_baseline)) std::erase_if(trials, is_baseline);
   for (Trial& trial : trials) {
     if (candidates.size() == kCandidatesMax) break;
@@ -95,6 +104,7 @@ void begin_fits(Transaction& tx, const Study& study) {
   const std::uint32_t folds = split_of_bag(study.spec.split).folds;
   std::uint32_t rank = 0;
   for (const Trial& candidate : candidates_of(tx.view(), study)) {
+    if (!fits_in_bag(study, candidate, folds)) continue;
     for (std::uint32_t fold = 0; fold < folds; ++fold) {
       Trial fit = fit_of(study, candidate, rank, fold);
       fit.created_ms = tx.wall_ms();

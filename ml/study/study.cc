@@ -110,4 +110,18 @@ std::uint32_t& count_of(TrialCounts& counts, TrialState state) {
   return counts.failed;
 }
 
+void forget_costs(Study& study) {
+  if (!study.result) return;
+  study.result->cost = {};
+  study.result->candidate_costs.clear();
+}
+
+std::pair<double, double> rank_of(const StudySpec& spec, const Trial& trial) {
+  constexpr double kUnmeasured = 1e-9;  // behind what keeps to all limits, before what breaks one
+  const double value = trial.value.value_or(0);
+  const bool is_unmeasured = has_limits(spec.constraints) && trial.cost.bytes == 0;
+  return {is_unmeasured ? kUnmeasured : violation_of(spec.constraints, trial.cost),
+          spec.maximize ? -value : value};
+}
+
 }  // namespace starling::ml

@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace starling::ml {
@@ -224,6 +225,8 @@ struct FinalResult {
   std::string features_json;  ///< [{"name","type","levels"?}]
   std::vector<std::string> classes;
   double seconds = 0;
+  ModelCost cost;                              ///< since level 12
+  std::vector<CandidateCost> candidate_costs;  ///< of a bag, also of those without weight; likewise
 
   friend bool operator==(const FinalResult&, const FinalResult&) = default;
 };
@@ -263,6 +266,9 @@ struct Study {
   friend bool operator==(const Study&, const Study&) = default;
 };
 
+/// What a swarm below level 12 does not keep.
+void forget_costs(Study& study);
+
 /// One of the networks or forests of a bag: a trial's parameters, learned from all folds but one.
 struct FoldFit {
   std::uint32_t candidate = 0;  ///< number of the trial whose parameters it has
@@ -298,7 +304,8 @@ struct Trial {
   std::uint64_t predicted_peak_mb = 0;  ///< as the study's trials so far correct it: is reserved
   std::uint64_t peak_mb = 0;
   std::optional<ContentHash>
-      artifact;  ///< of a fit that is completed: its model and what it answers
+      artifact;    ///< of a fit that is completed: its model and what it answers
+  ModelCost cost;  ///< where the study has limits for it; since level 12
   std::string error;
   std::uint64_t created_ms = 0;
   std::uint64_t started_ms = 0;
@@ -306,6 +313,11 @@ struct Trial {
 
   friend bool operator==(const Trial&, const Trial&) = default;
 };
+
+/// What makes a completed trial a better one than another: the lesser rank. All that keep to the
+/// study's limits are before those that were not measured, these before all that break one
+/// (`violation_of`); then the value decides.
+std::pair<double, double> rank_of(const StudySpec& spec, const Trial& trial);
 
 struct CurvePoint {
   std::uint32_t epoch = 0;

@@ -195,6 +195,12 @@ void fill(wire::FinalResult* out, const FinalResult& result) {
   for (const auto& name : result.classes)
     out->add_classes(name);
   out->set_seconds(result.seconds);
+  if (result.cost != ModelCost{}) fill(out->mutable_cost(), result.cost);
+  for (const auto& [number, cost] : result.candidate_costs) {
+    auto* added = out->add_candidate_costs();
+    added->set_number(number);
+    fill(added->mutable_cost(), cost);
+  }
 }
 
 FinalResult read(const wire::FinalResult& in) {
@@ -211,7 +217,19 @@ FinalResult read(const wire::FinalResult& in) {
   result.features_json = in.features_json();
   result.classes.assign(in.classes().begin(), in.classes().end());
   result.seconds = in.seconds();
+  if (in.has_cost()) result.cost = read(in.cost());
+  for (const auto& one : in.candidate_costs())
+    result.candidate_costs.push_back({one.number(), read(one.cost())});
   return result;
+}
+
+void fill(wire::ModelCost* out, const ModelCost& cost) {
+  out->set_bytes(cost.bytes);
+  out->set_predict_ms(cost.predict_ms);
+}
+
+ModelCost read(const wire::ModelCost& in) {
+  return {.bytes = in.bytes(), .predict_ms = in.predict_ms()};
 }
 
 namespace {
@@ -320,6 +338,7 @@ std::string encode(const Trial& trial) {
     out.mutable_fit()->set_fold(trial.fit->fold);
   }
   if (trial.artifact) out.set_artifact(to_raw(trial.artifact->bytes));
+  if (trial.cost != ModelCost{}) fill(out.mutable_cost(), trial.cost);
   out.set_state(static_cast<std::uint32_t>(trial.state));
   fill(out.mutable_params(), trial.params);
   fill(out.mutable_current(), trial.current);
@@ -422,6 +441,7 @@ Result<Trial> decode_trial(std::string_view bytes) {
   trial.number = in.number();
   if (in.has_fit()) trial.fit = {.candidate = in.fit().candidate(), .fold = in.fit().fold()};
   if (!in.artifact().empty()) from_raw(in.artifact(), trial.artifact.emplace().bytes);
+  if (in.has_cost()) trial.cost = read(in.cost());
   if (!from_number(in.state(), TrialState::cancelled, trial.state))
     return Error{Errc::corrupt, "a trial has a state that this version does not know"};
   trial.params = read(in.params());

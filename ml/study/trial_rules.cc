@@ -94,10 +94,11 @@ void end_trial(Transaction& tx, Study& study, Trial& trial, TrialState state) {
 }
 
 void note_best(Transaction& tx, Study& study, const Trial& trial) {
-  const double value = *trial.value;
-  const bool better = !study.best_number || STARLING_MUTANT(208) ||
-                      (study.spec.maximize ? value > study.best_value : value < study.best_value);
+  const auto best = find_trial(tx.view(), study.id, study.best_number.value_or(trial.number));
+  const bool better = !study.best_number || !best || STARLING_MUTANT(208) ||
+                      rank_of(study.spec, trial) < rank_of(study.spec, *best);
   if (!better) return;
+  const double value = *trial.value;
   study.best_number = trial.number;
   study.best_value = value;
   tx.event("best_changed", {{"study", study.id}, {"number", trial.number}, {"value", value}});
@@ -298,6 +299,7 @@ void take_measures(Transaction& tx, Trial& trial, const FinishTrial& command) {
   trial.seconds = command.seconds;
   trial.epochs = command.epochs;
   trial.peak_mb = command.peak_mb;
+  if (feature_level(tx.view()) >= kCostsLevel) trial.cost = command.cost;
 }
 
 /// False if it no longer waits there.
@@ -458,20 +460,26 @@ Outcome run(Transaction& tx, const AskTrial& command) {
   return started;
 }
 
+/// A late word counts for nothing, but a short trial's curve often comes behind its result.
+bool belongs_to_curve(const Transaction& tx, const Trial& trial, std::uint64_t token) {
+  if (trial.fit || trial.current.token != token) return false;
+  const bool has_result = trial.value && trial.lease_ms == 0;
+  return trial.state == TrialState::running ||
+         (has_result && feature_level(tx.view()) >= kCostsLevel);
+}
+
 Outcome run(Transaction& tx, const ReportProgress& command) {
   std::map<std::pair<std::string, std::uint32_t>, Curve> curves;
   std::map<std::pair<std::string, std::uint32_t>, CurvePoint> last;
   for (const auto& item : command.points) {
     auto trial = find_trial(tx.view(), item.study, item.number);
-    if (!trial || trial->state != TrialState::running || trial->current.token != item.token)
-      continue;  // A late word of an attempt that is over.
-    if (trial->fit) continue;
+    if (!trial || !belongs_to_curve(tx, *trial, item.token)) continue;
     const auto key = std::pair{item.study, item.number};
     auto [at, is_new] = curves.try_emplace(key);
     if (is_new) at->second = find_curve(tx.view(), item.study, item.number);
     add_point(at->second, item.point);
     if (trial->lease_ms > 0) hear_of(tx, *trial, item.point);
-    last[key] = item.point;
+    if (trial->state == TrialState::running) last[key] = item.point;
   }
   for (const auto& [key, curve] : curves)
     tx.put_raw(keys::curve(key.first, key.second), encode(curve));
@@ -568,6 +576,7 @@ Outcome run(Transaction& tx, const FinishFinal& command) {
     job.state = FinalState::completed;
     job.error.clear();
     study->result = command.result;
+    if (feature_level(tx.view()) < kCostsLevel) forget_costs(*study);
     register_model(tx, *study);
     forget_fits(tx, study->id);
     set_status(tx, *study, StudyStatus::completed, "");

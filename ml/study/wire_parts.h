@@ -63,11 +63,13 @@ void fill(wire::Attempt* out, const Attempt& attempt);
 void fill(wire::Dataset* out, const Dataset& dataset);
 void fill(wire::StudySpec* out, const StudySpec& spec);
 void fill(wire::FinalResult* out, const FinalResult& result);
+void fill(wire::ModelCost* out, const ModelCost& cost);
 
 Params read(const wire::Params& in);
 Attempt read(const wire::Attempt& in);
 Dataset read(const wire::Dataset& in);
 StudySpec read(const wire::StudySpec& in);
 FinalResult read(const wire::FinalResult& in);
+ModelCost read(const wire::ModelCost& in);
 
 }  // namespace starling::ml

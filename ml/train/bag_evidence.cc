@@ -14,7 +14,6 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 
 namespace starling::ml {
@@ -153,13 +152,7 @@ double scored(Metric metric, const Judged& judged) {
 
 Json candidates_json(const WorkTask& task, const BagData& data, const BagEvidence& evidence) {
   std::vector<Judged> all{evidence.held_out};
-  std::vector<std::uint64_t> bytes{
-      std::accumulate(evidence.candidates.begin(),
-                      evidence.candidates.end(),
-                      std::uint64_t{0},
-                      [](std::uint64_t sum, const BagEvidence::Candidate& one) {
-                        return sum + (one.weight > 0 ? one.bytes : 0);
-                      })};
+  std::vector<std::uint64_t> bytes{evidence.bytes};
   for (const auto& candidate : evidence.candidates) {
     all.push_back(candidate.held_out);
     bytes.push_back(candidate.bytes);

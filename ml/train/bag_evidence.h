@@ -36,6 +36,7 @@ struct BagEvidence {
   std::vector<Candidate> candidates;  ///< best first
   std::vector<BagMember> members;     ///< of those that have weight
   Judged held_out, test;              ///< what the bag says
+  std::uint64_t bytes = 0;            ///< of the members
   Finish finish;
 };
 

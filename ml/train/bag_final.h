@@ -13,9 +13,13 @@
 namespace starling::ml {
 
 /// `task.fits` are there. What it took, in time and memory, is left to the caller.
-/// `step`: called between its steps, so that somebody can see that it goes on.
+/// `step`: called between its steps, so that somebody can see that it goes on. `seconds_now` never
+/// goes back. Candidates that would make the bag break `task.limits` are left out.
 /// Errors: those of `load_bag_data` and of artifacts; `corrupt`: the fits do not make bags of all
-///         folds. Anything may be thrown.
-Result<WorkDone> make_bag(const WorkTask& task, Engine& engine, const std::function<void()>& step);
+///         folds; `too_large`: a bag of one candidate breaks a limit. Anything may be thrown.
+Result<WorkDone> make_bag(const WorkTask& task,
+                          Engine& engine,
+                          const std::function<void()>& step,
+                          const std::function<double()>& seconds_now);
 
 }  // namespace starling::ml

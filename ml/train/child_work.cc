@@ -9,6 +9,7 @@
 #include "ml/train/checkpoint.h"
 #include "ml/train/final_evidence.h"
 #include "ml/train/fold_fit.h"
+#include "ml/train/model_cost.h"
 #include "ml/train/trial_data.h"
 
 #include <fmt/format.h>
@@ -92,8 +93,10 @@ class Work {
   WorkMessage run_final();
   WorkMessage run_bag();
   std::filesystem::path write_script();
-  Result<std::uint64_t> write_model(const Judged& outcome,
-                                    const std::map<std::string, double>& test);
+  ArtifactParts parts_of(const std::filesystem::path& model) const;
+  std::optional<ModelCost> measured_cost();
+  double answer_ms(const std::filesystem::path& model);
+  Result<> write_model(const Judged& outcome, WorkDone& result);
   std::string evidence_of(const Judged& outcome, const std::filesystem::path& model);
   WorkDone done(std::uint32_t best_epoch, std::uint32_t epochs) const;
 
@@ -286,7 +289,38 @@ WorkMessage Work::run_trial() {
   result.is_pruned = is_pruned;
   result.rungs = rungs();
   result.metrics = all_scores(judged(data_->truth, said()));
+  if (has_limits(task_.limits) && !is_pruned) {
+    result.cost = measured_cost();
+    result.seconds = seconds_now() - started_;
+    result.peak_mb = std::max(peak_mb_, private_mb());
+  }
   return result;
+}
+
+/// What those pay who use the model, as it is now. It answers from its file, when what trained it
+/// is let go of. What goes wrong is said, and the trial stands without: it has its value.
+std::optional<ModelCost> Work::measured_cost() {
+  try {
+    const auto model = write_script();
+    learners_.clear();
+    const auto file = std::filesystem::path{model}.replace_extension("zip");
+    const auto written = write_artifact(file, parts_of(model));
+    const auto bytes = written ? model_bytes_in(file) : written;
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);
+    if (!bytes) throw std::runtime_error(bytes.error().detail);
+    return ModelCost{*bytes, answer_ms(model)};
+  } catch (const std::bad_alloc&) {
+    throw;  // with more memory it will be measured
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "trial {} was not measured: {}\n", task_.number, e.what());
+    return std::nullopt;
+  }
+}
+
+double Work::answer_ms(const std::filesystem::path& model) {
+  const auto served = engine_.load(model.string());
+  return predict_ms(*served, data_->rounds.front().judge_features, seconds_now);
 }
 
 /// As many epochs as its trial's best took. A fit may go on elsewhere, a final does not.
@@ -333,9 +367,8 @@ WorkMessage Work::run_final() {
   }
   if (!std::isfinite(result.value))
     return WorkFailed{"diverged", "predictions of the final model are no numbers"};
-  const auto bytes = write_model(outcome, result.test);
-  if (!bytes) return failed_from(bytes.error());
-  result.artifact_bytes = *bytes;
+  if (const auto written = write_model(outcome, result); !written)
+    return failed_from(written.error());
   const Encoder& encoder = data_->rounds.front().encoder;
   result.features_json = features_json(encoder);
   result.classes = encoder.target().classes;
@@ -347,7 +380,7 @@ WorkMessage Work::run_final() {
 WorkMessage Work::run_bag() {
   std::uint32_t steps = 0;
   const auto step = [&] { report({++steps, 0, 0}); };
-  auto done = make_bag(task_, engine_, step);
+  auto done = make_bag(task_, engine_, step, seconds_now);
   if (!done) return failed_from(done.error());
   done->epochs = done->best_epoch = task_.fixed_epochs;
   done->seconds = seconds_now() - started_;
@@ -379,15 +412,32 @@ std::filesystem::path Work::write_script() {
   return path;
 }
 
-Result<std::uint64_t> Work::write_model(const Judged& outcome,
-                                        const std::map<std::string, double>& test) {
+Result<> Work::write_model(const Judged& outcome, WorkDone& result) {
+  const auto model = write_script();
+  ArtifactParts parts = parts_of(model);
+  parts.metrics = metrics_text(task_, data_->metric, data_->split, result.test);
+  parts.report = evidence_of(outcome, model);
+  const auto bytes = write_artifact(task_.artifact_path, parts);
+  if (!bytes) return bytes.error();
+  result.artifact_bytes = *bytes;
+  const auto of_model = model_bytes_in(task_.artifact_path);
+  if (!of_model) return of_model.error();
+  result.cost = ModelCost{*of_model, 0};
+  try {
+    result.cost->predict_ms = answer_ms(model);
+  } catch (const std::exception& e) {  // as of a report
+    fmt::print(stderr, "the model of study {} was not measured: {}\n", task_.study, e.what());
+  }
+  return {};
+}
+
+ArtifactParts Work::parts_of(const std::filesystem::path& model) const {
   const Encoder& encoder = data_->rounds.front().encoder;
   ArtifactParts parts;
-  parts.models.push_back({write_script(), to_json(encoder)});
+  parts.models.push_back({model, to_json(encoder)});
   parts.schema = schema_text(encoder);
-  parts.metrics = metrics_text(task_, data_->metric, data_->split, test);
-  parts.report = evidence_of(outcome, parts.models.front().file);
-  return write_artifact(task_.artifact_path, parts);
+  parts.metrics = "{}";
+  return parts;
 }
 
 WorkDone Work::done(std::uint32_t best_epoch, std::uint32_t epochs) const {

@@ -173,7 +173,9 @@ std::unique_ptr<Learner> NativeEngine::make_learner(const FamilySpec& spec,
     return make_linear_learner(*linear, target, data, kernels_);
   if (std::holds_alternative<BaselineSpec>(spec))
     return make_baseline_learner(target, data, kernels_);
-  return std::make_unique<NativeLearner>(std::get<MlpSpec>(spec), target, data, seed, kernels_);
+  MlpSpec network = std::get<MlpSpec>(spec);
+  if (target.task != TaskKind::regression) network = spec_for_classes(std::move(network));
+  return std::make_unique<NativeLearner>(network, target, data, seed, kernels_);
 }
 
 std::unique_ptr<ServedModel> NativeEngine::load(const std::string& path) {

@@ -29,6 +29,8 @@ FinalResult result_of(const WorkDone& done, const Trial& best, const ContentHash
   result.features_json = done.features_json;
   result.classes = done.classes;
   result.seconds = done.seconds;
+  result.cost = done.cost.value_or(ModelCost{});
+  result.candidate_costs = done.candidate_costs;
   return result;
 }
 
@@ -75,6 +77,7 @@ FinishTrial finish_of_trial(const Assignment& assignment,
     finish.epochs = done->epochs;
     finish.seconds = done->seconds;
     finish.peak_mb = done->peak_mb;
+    finish.cost = done->cost.value_or(ModelCost{});
     if (assignment.task.kind != WorkKind::fit) return finish;
     if (artifact) {
       finish.artifact = *artifact;

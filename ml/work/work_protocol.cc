@@ -156,6 +156,41 @@ SplitSpec split_from(const Json& json) {
   return spec->value_or(SplitSpec{});
 }
 
+Json limits_json(const Constraints& limits) {
+  return Json{{"predict_ms", limits.predict_ms}, {"model_mb", limits.model_mb}};
+}
+
+Constraints limits_from(const Json& json) {
+  Constraints limits;
+  limits.predict_ms = finite(json, "predict_ms");
+  limits.model_mb = finite(json, "model_mb");
+  return limits;
+}
+
+Json cost_json(const std::optional<ModelCost>& cost) {
+  if (!cost) return nullptr;
+  return Json{{"bytes", cost->bytes}, {"predict_ms", cost->predict_ms}};
+}
+
+std::optional<ModelCost> cost_from(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  return ModelCost{whole(json, "bytes"), finite(json, "predict_ms")};
+}
+
+Json costs_json(const std::vector<CandidateCost>& costs) {
+  Json list = Json::array();
+  for (const auto& [number, cost] : costs)
+    list.push_back({{"number", number}, {"cost", cost_json(cost)}});
+  return list;
+}
+
+std::vector<CandidateCost> costs_from(const Json& json) {
+  std::vector<CandidateCost> costs;
+  for (const Json& one : json)
+    costs.push_back({whole32(one, "number"), cost_from(one.at("cost")).value_or(ModelCost{})});
+  return costs;
+}
+
 Json cutoffs_json(const std::vector<std::optional<double>>& cutoffs) {
   Json list = Json::array();
   for (const auto& cutoff : cutoffs)
@@ -192,6 +227,7 @@ Json to_object(const WorkTask& task) {
               {"fixed_epochs", task.fixed_epochs},
               {"fold", task.fold},
               {"fits", fits_json(task.fits)},
+              {"limits", limits_json(task.limits)},
               {"uses_test_rows", task.uses_test_rows},
               {"memory_cap_mb", task.memory_cap_mb},
               {"threads", task.threads},
@@ -228,6 +264,7 @@ WorkTask task_from(const Json& json) {
   task.fixed_epochs = whole32(json, "fixed_epochs");
   task.fold = whole32(json, "fold");
   task.fits = fits_from(json.at("fits"));
+  task.limits = limits_from(json.at("limits"));
   task.uses_test_rows = json.at("uses_test_rows").get<bool>();
   task.memory_cap_mb = whole(json, "memory_cap_mb", 1ULL << 40);
   task.threads = static_cast<std::uint32_t>(whole(json, "threads", 1024));
@@ -264,6 +301,8 @@ Json to_object(const WorkDone& done) {
                 {"hash", done.split.hash}}},
               {"pruned", done.is_pruned},
               {"rungs", done.rungs},
+              {"cost", cost_json(done.cost)},
+              {"candidate_costs", costs_json(done.candidate_costs)},
               {"artifact_bytes", done.artifact_bytes},
               {"features", done.features_json},
               {"classes", done.classes}};
@@ -286,6 +325,8 @@ WorkDone done_from(const Json& json) {
                 text(split, "hash")};
   done.is_pruned = json.at("pruned").get<bool>();
   done.rungs = json.at("rungs").get<std::vector<double>>();
+  done.cost = cost_from(json.at("cost"));
+  done.candidate_costs = costs_from(json.at("candidate_costs"));
   done.artifact_bytes = whole(json, "artifact_bytes");
   done.features_json = text(json, "features");
   done.classes = json.at("classes").get<std::vector<std::string>>();

@@ -11,6 +11,7 @@
 /// Threads: none. Pure.
 #pragma once
 
+#include "ml/search/constraints.h"
 #include "ml/search/param_value.h"
 #include "ml/table/split_spec.h"
 #include "node/base/bytes.h"
@@ -73,6 +74,7 @@ struct WorkTask {
   std::uint32_t fixed_epochs = 0;   ///< final, fit: how many epochs, its trial's best epoch
   std::uint32_t fold = 0;           ///< fit: which of the rounds of its split
   std::vector<WorkFit> fits;        ///< final: of its bag, by candidate, best first, then by fold
+  Constraints limits;               ///< of the finished model: what it costs is measured then
   bool uses_test_rows = false;      ///< final: learns from them too, and is not tested
   std::uint64_t memory_cap_mb = 0;  ///< of private memory (RLIMIT_DATA); 0: none
   std::uint32_t threads = 1;
@@ -134,8 +136,10 @@ struct WorkDone {
   WorkSplit split;
   bool is_pruned = false;     ///< trial: ended at a rung
   std::vector<double> rungs;  ///< trial: the best so far at each, turned so that lower is better
-  std::uint64_t artifact_bytes = 0;  ///< final
-  std::string features_json;         ///< final: [{"name","type","levels"?}]
+  std::optional<ModelCost> cost;  ///< of a final's model; of a trial's where there are limits
+  std::vector<CandidateCost> candidate_costs;  ///< final of a bag
+  std::uint64_t artifact_bytes = 0;            ///< final
+  std::string features_json;                   ///< final: [{"name","type","levels"?}]
   std::vector<std::string> classes;
 
   friend bool operator==(const WorkDone&, const WorkDone&) = default;

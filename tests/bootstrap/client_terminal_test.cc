@@ -120,6 +120,15 @@ TEST(Report, a_maximized_metric_ranks_the_other_way) {
   EXPECT_EQ(text.find("0.5"), std::string::npos) << text;
 }
 
+TEST(Report, what_breaks_a_limit_comes_last) {
+  const Json study = {{"metric", "rmse"}, {"direction", "minimize"}};
+  Json beyond = trial(1, 1.0, 64);
+  beyond["violation"] = 0.5;
+  const Json trials = {{"trials", {beyond, trial(2, 2.0, 128)}}};
+  const std::string text = leaderboard_text(study, trials, 1, kPlain);
+  EXPECT_NE(text.find("1      2 "), std::string::npos) << text;
+}
+
 TEST(Report, json_of_another_shape_is_shown_as_absent) {
   EXPECT_EQ(leaderboard_text(Json(), Json(), 10, kPlain), "  no trial has completed\n");
   EXPECT_EQ(result_text(Json(), kPlain), "");

@@ -174,7 +174,24 @@ test("a wrong field is told at the field", async () => {
   await picture("field-refused");
 });
 
+test("a wrong limit opens the options that hold it", async () => {
+  await seen("study-trials").fill("8");
+  await page.getByText("More options").click();
+  await seen("study-predict_ms").fill("-1");
+  await seen("study-interpretable").check();
+  await seen("study-family-tabm").check();
+  await page.getByText("More options").click();
+  await seen("study-start").click();
+  await seen("study-predict_ms-error").waitFor();
+  assert.match(await seen("study-predict_ms-error").innerText(), /above 0/);
+  await picture("limit-refused");
+  await seen("study-predict_ms").fill("");
+  await seen("study-interpretable").uncheck();
+  await seen("study-family-tabm").uncheck();
+});
+
 test("a study of eight trials runs to its end before one's eyes", async () => {
+  await seen("study-use_case").fill("answers within 500 ms");
   await seen("study-target").selectOption("charges");
   await seen("study-trials").fill(String(kTrials));
   await picture("new-study");
@@ -214,6 +231,7 @@ test("the study says what was decided for it, and why", async () => {
   const decided = await page.locator("dl.decisions").innerText();
   assert.match(decided, /task: regression/);
   assert.match(decided, /is a number with/);
+  assert.match(decided, /500 ms/, "what it is for");
 });
 
 test("the finished study is in the list", async () => {

@@ -109,6 +109,36 @@ TEST_F(Adoption, AFinishedStudyComesWithItsTrialsCurvesAndModel) {
   EXPECT_EQ(ours, theirs);
 }
 
+/// Nodes of an older version here would not keep them.
+TEST_F(Adoption, BelowTheirLevelCostsDoNotComeAlong) {
+  Swarm there;
+  there.raise_level();
+  there.add_dataset();
+  there.create_study(1, 1);
+  there.queue(0);
+  const ModelCost cost{.bytes = 10, .predict_ms = 1};
+  FinishTrial word;
+  word.study = "s-1";
+  word.token = there.start(0);
+  word.value = 1.5;
+  word.cost = cost;
+  EXPECT_FALSE(there.run(word).error);
+  FinalResult result;
+  result.cost = cost;
+  const auto token = there.run(StartFinal{"s-1", node_of(1), 100}).number;
+  EXPECT_FALSE(there.run(FinishFinal{"s-1", token, result, false, ""}).error);
+  ASSERT_EQ(there.trial(0).cost, cost);
+  for (const std::uint32_t level : {kCostsLevel - 1, kCostsLevel}) {
+    here = {};
+    EXPECT_FALSE(here.run(RaiseFeatureLevel{level}).error);
+    const auto outcome = adopt_all(there);
+    ASSERT_FALSE(outcome.error) << outcome.error->detail;
+    const ModelCost kept = level < kCostsLevel ? ModelCost{} : cost;
+    EXPECT_EQ(here.trial(0).cost, kept);
+    EXPECT_EQ(here.study().result->cost, kept);
+  }
+}
+
 TEST_F(Adoption, SaidAgainItChangesNothing) {
   const Swarm there = swarm_that_is_done();
   ASSERT_FALSE(adopt_all(there).error);

@@ -6,6 +6,7 @@
 #include "ml/table/table_file.h"
 #include "ml/train/bag_model.h"
 #include "ml/train/fold_answers.h"
+#include "ml/train/model_cost.h"
 #include "ml/train/trial_data.h"
 #include "tests/ml/csv_rows.h"
 #include "tests/ml/worker_fixture.h"
@@ -195,6 +196,105 @@ TEST_F(BagTest, FitsThatMakeNoWholeBagAreRefused) {
   const auto story = finish(io_, tell(pools_.native(), task));
   ASSERT_TRUE(story.failed);
   EXPECT_THAT(story.failed->message, HasSubstr("4 folds of 5"));
+}
+
+TEST_F(BagTest, CandidatesThatWouldBreakALimitAreLeftOut) {
+  WorkTask task = task_on(insurance_, "charges", "rmse");
+  task.fits = fits_of({trees(), linear()}, task, "fit");
+  task.kind = WorkKind::final;
+  task.params = trees();
+  task.artifact_path = folder_ / "bag.zip";
+  const Story unlimited = run(task);
+  ASSERT_EQ(unlimited.done->candidate_costs.size(), 2U);
+  double predict_ms = 0;
+  for (const auto& [number, cost] : unlimited.done->candidate_costs) {
+    EXPECT_GT(cost.predict_ms, 0) << number;
+    predict_ms += cost.predict_ms;
+  }
+  EXPECT_NEAR(unlimited.done->cost->predict_ms, predict_ms, 1e-9) << "it asks both";
+  EXPECT_LE(unlimited.done->cost->bytes, unlimited.done->artifact_bytes);
+  const auto whole = nlohmann::json::parse(report_in(task.artifact_path).value())["candidates"];
+  const auto bytes = [&whole](std::size_t k) { return whole[k]["bytes"].get<double>(); };
+  ASSERT_GT(whole[1]["weight"], 0.5) << "trees are better here";
+  ASSERT_GT(bytes(1), bytes(2)) << "and larger";
+
+  task.limits.model_mb = (bytes(1) + bytes(2)) / 2 / 1e6;
+  run(task);
+  const auto report = nlohmann::json::parse(report_in(task.artifact_path).value());
+  EXPECT_EQ(report["candidates"][1]["weight"], 0);
+  EXPECT_EQ(report["candidates"][2]["weight"], 1);
+  EXPECT_LE(report["candidates"][0]["bytes"].get<double>(), task.limits.model_mb * 1e6);
+  EXPECT_EQ(open_artifact(task.artifact_path, folder_ / "opened")->members.size(), kBagFolds);
+
+  task.limits.model_mb = bytes(2) / 2 / 1e6;
+  const auto story = finish(io_, tell(pools_.native(), task));
+  ASSERT_TRUE(story.failed);
+  EXPECT_THAT(story.failed->message, HasSubstr("a bag of one candidate takes"));
+}
+
+TEST_F(BagTest, ATrialWithLimitsSaysWhatItsModelCosts) {
+  for (const Params& params : {trees(), linear(), network()}) {
+    WorkTask task = task_on(insurance_, "charges", "rmse");
+    task.params = params;
+    const Story unmeasured = run(task);
+    EXPECT_FALSE(unmeasured.done->cost);
+    task.limits.predict_ms = 5;
+    const Story trial = run(task);
+    ASSERT_TRUE(trial.done->cost);
+    EXPECT_EQ(trial.done->value, unmeasured.done->value) << "nothing else changes";
+    EXPECT_GT(trial.done->cost->predict_ms, 0);
+
+    task.kind = WorkKind::final;
+    task.split = {};
+    task.fixed_epochs = trial.done->best_epoch;
+    task.artifact_path = folder_ / "one.zip";
+    const Story last = run(task);
+    ASSERT_TRUE(last.done->cost);
+    EXPECT_GT(last.done->cost->predict_ms, 0);
+    EXPECT_LT(last.done->cost->bytes, last.done->artifact_bytes) << "there is a report, too";
+    const auto bytes = static_cast<double>(last.done->cost->bytes);
+    EXPECT_GT(static_cast<double>(trial.done->cost->bytes), 0.5 * bytes);
+    EXPECT_LE(static_cast<double>(trial.done->cost->bytes), 1.1 * bytes);
+  }
+}
+
+/// A model and a clock that agree on what each answer takes.
+struct SlowModel : ServedModel {
+  double now = 0;
+  std::vector<double> takes;
+  std::vector<float> asked;
+
+  std::vector<float> predict(const Matrix& rows, std::size_t& columns) override {
+    EXPECT_EQ(rows.rows, 1U);
+    now += takes[asked.size() % takes.size()];
+    asked.push_back(rows.values.front());
+    columns = 1;
+    return {0};
+  }
+};
+
+TEST(PredictMs, IsTheMedianOverSingleRows) {
+  SlowModel model;
+  model.takes = {0.001, 0.002, 0.009};
+  const auto seconds = [&model] { return model.now; };
+  EXPECT_EQ(predict_ms(model, EncodedRows{Matrix{0, 1, {}}}, seconds), 0);
+  EXPECT_TRUE(model.asked.empty());
+  const EncodedRows rows{Matrix{3, 1, {5, 6, 7}}};
+  EXPECT_NEAR(predict_ms(model, rows, seconds), 2, 1e-9);
+  EXPECT_EQ(model.asked[1], 6);
+  EXPECT_EQ(model.asked[3], 5) << "again from the first";
+  EXPECT_LT(model.now, 0.13) << "no longer than a tenth of a second, two first asks and a last";
+}
+
+TEST(PredictMs, LeavesOutWhatTheFirstAsksSetUpAndAsksSlowModelsLess) {
+  const EncodedRows rows{Matrix{1, 1, {5}}};
+  SlowModel setting_up;
+  setting_up.takes = {0.5, 0.5, 0.001, 0.001, 0.001, 0.001, 0.001, 0.001};
+  EXPECT_NEAR(predict_ms(setting_up, rows, [&] { return setting_up.now; }), 1, 1e-6);
+  SlowModel slow;
+  slow.takes = {3};
+  EXPECT_NEAR(predict_ms(slow, rows, [&slow] { return slow.now; }), 3000, 1e-6);
+  EXPECT_EQ(slow.asked.size(), 3U);
 }
 
 TEST_F(BagTest, AModelOfAllRowsHasNoTestScore) {

@@ -82,6 +82,55 @@ TEST(Candidates, AreTheBestThreeOfEachFamilyAndNoBaseline) {
   EXPECT_THAT(numbers_of(candidates_of(nothing_else.view, study_in(nothing_else))), ElementsAre(0));
 }
 
+/// Trials whose values are the worse the later they are.
+Swarm searched_with_costs(const std::vector<ModelCost>& costs,
+                          const std::vector<std::uint32_t>& best_then) {
+  StudySpec spec = bag_spec(static_cast<std::uint32_t>(costs.size()));
+  spec.constraints.model_mb = 2;
+  spec.constraints.predict_ms = 1;
+  Swarm swarm;
+  swarm.raise_level();
+  swarm.add_dataset();
+  EXPECT_FALSE(swarm.run(CreateStudy{"s-1", spec}).error);
+  for (std::uint32_t number = 0; number < costs.size(); ++number) {
+    const Params params = of_family(number % 2 == 1 ? "xgboost" : "mlp");
+    QueueTrials queue{.study = "s-1", .trials = {{number, params, 100}}};
+    EXPECT_FALSE(swarm.run(std::move(queue)).error);
+    FinishTrial word;
+    word.study = "s-1";
+    word.number = number;
+    word.token = swarm.start(number);
+    word.value = 1.0 + number;
+    word.cost = costs[number];
+    EXPECT_FALSE(swarm.run(std::move(word)).error);
+    EXPECT_EQ(study_in(swarm).best_number, best_then[number]);
+  }
+  return swarm;
+}
+
+constexpr ModelCost kMuchTooLarge{.bytes = 8'000'000, .predict_ms = 0.5};
+constexpr ModelCost kTooSlow{.bytes = 1'000'000, .predict_ms = 1.5};
+constexpr ModelCost kAtItsLimits{.bytes = 2'000'000, .predict_ms = 1};
+constexpr ModelCost kSmall{.bytes = 400'000, .predict_ms = 0.1};
+
+TEST(Candidates, KeepToTheLimitsAndThoseOfABagFiveTimesOver) {
+  const auto swarm =
+      searched_with_costs({kMuchTooLarge, kTooSlow, {}, kAtItsLimits, kSmall}, {0, 1, 2, 3, 3});
+  EXPECT_THAT(numbers_of(candidates_of(swarm.view, study_in(swarm))), ElementsAre(3, 4, 2))
+      << "what was not measured is behind";
+  std::set<std::uint32_t> with_fits;
+  for (const Trial& fit : list_fits(swarm.view, "s-1"))
+    with_fits.insert(fit.fit->candidate);
+  EXPECT_THAT(with_fits, ElementsAre(2, 4)) << "one alone at its limits cannot be there five times";
+}
+
+TEST(Candidates, ThatAllBreakALimitAreRankedByHowFarAndMakeNoBag) {
+  const auto swarm = searched_with_costs({kMuchTooLarge, kTooSlow}, {0, 1});
+  EXPECT_THAT(numbers_of(candidates_of(swarm.view, study_in(swarm))), ElementsAre(1, 0));
+  EXPECT_TRUE(list_fits(swarm.view, "s-1").empty());
+  EXPECT_EQ(study_in(swarm).final_job.state, FinalState::queued) << "the best one is refitted";
+}
+
 TEST(Bag, ItsFitsAreFiveOfEachCandidateAndCountAsNoTrials) {
   const auto swarm = searched({of_family("linear"), of_family("mlp")});
   const Study study = study_in(swarm);

@@ -28,6 +28,19 @@ Constraints told(const std::string& words) {
   return constraints;
 }
 
+TEST(Limits, AreBrokenByTheSumOfWhatIsTooMuch) {
+  const ModelCost cost{.bytes = 3'000'000, .predict_ms = 5};
+  const auto violation = [&cost](double predict_ms, double model_mb) {
+    return violation_of({.predict_ms = predict_ms, .model_mb = model_mb}, cost);
+  };
+  EXPECT_EQ(violation(0, 0), 0) << "nothing is asked";
+  EXPECT_EQ(violation(5, 3), 0) << "at the limits";
+  EXPECT_DOUBLE_EQ(violation(4, 3), 0.25);
+  EXPECT_DOUBLE_EQ(violation(100, 2), 0.5);
+  EXPECT_DOUBLE_EQ(violation(2.5, 1), 1 + 2);
+  EXPECT_EQ(violation_of({.predict_ms = 1, .model_mb = 1}, {}), 0) << "not measured";
+}
+
 TEST(UseCase, NumbersWithUnitsAreLimits) {
   EXPECT_EQ(told("Answers within 5 ms, at most 2.5 MB").predict_ms, 5);
   EXPECT_EQ(told("Answers within 5 ms, at most 2.5 MB").model_mb, 2.5);

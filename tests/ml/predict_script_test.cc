@@ -60,7 +60,7 @@ struct MixedTable {
   }
 };
 
-class PredictScript : public testing::TestWithParam<const char*> {
+class ScriptTest : public testing::Test {
  protected:
   Story run(WorkTask task) { return finish(io_, tell(pools_.native(), std::move(task))); }
 
@@ -125,6 +125,8 @@ class PredictScript : public testing::TestWithParam<const char*> {
   WorkerPools pools_{io_.get_executor(), STARLING_WORKER, "/nowhere"};
 };
 
+class PredictScript : public ScriptTest, public testing::WithParamInterface<const char*> {};
+
 TEST_P(PredictScript, SaysTheSameWithPyTorchAlone) {
   if (!has_pytorch()) GTEST_SKIP() << kPython << " has no PyTorch (Debian: python3-torch)";
   WorkTask task = final_task();
@@ -179,6 +181,37 @@ TEST_P(PredictScript, SaysTheSameAsABag) {
   const Story last = run(task);
   ASSERT_TRUE(last.done) << (last.failed ? last.failed->message : "");
   compare(task.artifact_path);
+}
+
+/// What the image's command says, without an image: its packages are those that are here.
+TEST_F(ScriptTest, ItsImageInstallsWhatTheModelsNeedAndReadsWhatComesIn) {
+  if (!has_pytorch()) GTEST_SKIP() << kPython << " has no PyTorch (Debian: python3-torch)";
+  const auto text_of = [this](const std::string& name) {
+    std::ifstream in(folder_ / "model" / name);
+    return std::string{std::istreambuf_iterator<char>{in}, {}};
+  };
+  for (const std::string family : {"xgboost", "linear"}) {
+    WorkTask task = final_task();
+    task.params = {{"family", family}};
+    ASSERT_TRUE(run(task).done);
+    std::ofstream(folder_ / "rows.csv") << MixedTable::csv(false);
+    const std::string command = fmt::format(
+        "cd {0} && {1} -m zipfile -e model.zip model && PYTHONPATH={2} {1} model/predict.py - < "
+        "rows.csv | wc -l > lines.txt",
+        folder_.path().string(),
+        kPython,
+        STARLING_TESTS_DIR "/ml/python");
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    int lines = 0;
+    std::ifstream(folder_ / "lines.txt") >> lines;
+    EXPECT_EQ(lines, MixedTable::kRows + 1);
+    const std::string image = text_of("Dockerfile");
+    EXPECT_NE(image.find("ENTRYPOINT [\"python3\", \"/model/predict.py\"]\nCMD [\"-\"]"),
+              std::string::npos);
+    EXPECT_EQ(image.find("python3-xgboost") != std::string::npos, family == "xgboost") << image;
+    EXPECT_EQ(image.find("python3-torch") != std::string::npos, family == "linear") << image;
+    EXPECT_NE(text_of("manifest.json").find("\"Dockerfile\""), std::string::npos);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Scalings,

@@ -46,6 +46,33 @@ TEST(Drawing, KeepsToTheParallelismOfTheSpec) {
   EXPECT_TRUE(only<QueueTrials>(plan_for(swarm, {room(1, 8)})).empty());
 }
 
+/// What the fourteenth trial is, after thirteen of which those with odd numbers cost so much.
+Params drawn_after(const ModelCost& cost) {
+  Swarm swarm;
+  swarm.raise_level();
+  swarm.add_dataset();
+  StudySpec spec = spec_of(20, 1);
+  spec.constraints.model_mb = 1;
+  EXPECT_FALSE(swarm.run(CreateStudy{"s-1", spec}).error);
+  for (std::uint32_t number = 0; number < 13; ++number) {
+    swarm.run(only<QueueTrials>(plan_for(swarm, {room(1)}))[0]);
+    FinishTrial word;
+    word.study = "s-1";
+    word.number = number;
+    word.token = swarm.start(number);
+    word.value = number % 2 == 1 ? 1.0 : 2.0 + number;
+    if (number % 2 == 1) word.cost = cost;
+    EXPECT_FALSE(swarm.run(std::move(word)).error);
+  }
+  return only<QueueTrials>(plan_for(swarm, {room(1)}))[0].trials[0].params;
+}
+
+TEST(Drawing, LearnsFromWhatModelsCost) {
+  const Params unlimited = drawn_after({});
+  EXPECT_EQ(drawn_after({.bytes = 900'000, .predict_ms = 9}), unlimited) << "it keeps to its limit";
+  EXPECT_NE(drawn_after({.bytes = 1'100'000, .predict_ms = 0.1}), unlimited);
+}
+
 TEST(Drawing, WaitsForTheOldestOpenTrialSoThatOrderOfFinishingDoesNotMatter) {
   Swarm swarm;
   swarm.add_dataset();

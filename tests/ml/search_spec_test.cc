@@ -184,6 +184,15 @@ TEST(FamilySpecParams, KnownNetworksAreFieldsUnderOtherNamesWithOtherDefaults) {
   const auto tabm = std::get<MlpSpec>(family_spec_from({{"family", "tabm"}}).value());
   EXPECT_EQ(tabm.members, 16U);
   EXPECT_TRUE(std::get<MlpSpec>(family_spec_from({{"family", "resnet"}}).value()).is_residual);
+  const auto recipe = [](const Params& more) {
+    Params params{{"family", "realmlp"}};
+    params.insert(more.begin(), more.end());
+    return spec_for_classes(std::get<MlpSpec>(family_spec_from(params).value()));
+  };
+  EXPECT_EQ(recipe({}).learning_rate, 0.04);
+  EXPECT_EQ(recipe({}).activation, Activation::selu);
+  EXPECT_EQ(recipe({{"realmlp.learning_rate", 0.1}}).learning_rate, 0.1) << "as it says";
+  EXPECT_EQ(recipe({{"realmlp.activation", "relu"}}).activation, Activation::relu);
   EXPECT_THAT(family_spec_from({{"family", "realmlp"}, {"realmlp.width", 0.5}}).error().detail,
               HasSubstr("realmlp.width must be a whole number"));
   EXPECT_THAT(family_spec_from({{"family", "resnet"}, {"mlp.width", 0.5}}).error().detail,

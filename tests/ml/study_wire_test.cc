@@ -108,6 +108,9 @@ TEST(EntityWire, AStudyAndATrialSurviveTheirBytes) {
   swarm.finish(0, swarm.start(0), 1.25);
   auto study = swarm.study();
   study.all_final_below = 1;
+  study.result.emplace();
+  study.result->cost = {.bytes = 4711, .predict_ms = 0.5};
+  study.result->candidate_costs = {{.number = 3, .cost = {.bytes = 9, .predict_ms = 1e-3}}};
   study.paused_ms = 5;
   EXPECT_EQ(decode_study(encode(study)).value(), study);
   auto trial = swarm.trial(0);
@@ -115,6 +118,7 @@ TEST(EntityWire, AStudyAndATrialSurviveTheirBytes) {
   trial.queued_at = node_of(3);
   trial.estimate_mb = 7;
   trial.rungs = {0.5};
+  trial.cost = {.bytes = 4711, .predict_ms = 0.5};
   trial.ends = {1, 2, 3, 4, 5};
   trial.past = {{{9, node_of(1)}, AttemptEnd::made_way, 11, "short"}};
   EXPECT_EQ(decode_trial(encode(trial)).value(), trial);

@@ -62,6 +62,16 @@ std::string wrong_in(const Trial& before, const CommandBody& said, const Trial& 
   return "";
 }
 
+void add_wrong(const std::vector<Trial>& before,
+               const CommandBody& said,
+               const std::vector<Trial>& after,
+               std::vector<std::string>& broken) {
+  for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
+    const std::string wrong = wrong_in(before[i], said, after[i]);
+    if (!wrong.empty()) broken.push_back(fmt::format("trial {} {}", before[i].number, wrong));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> broken_laws(const std::vector<Trial>& before,
@@ -73,10 +83,21 @@ std::vector<std::string> broken_laws(const std::vector<Trial>& before,
   const bool draws = std::holds_alternative<QueueTrials>(said);
   if (after.size() < before.size() || (after.size() > before.size() && !draws))
     broken.push_back(fmt::format("{} trials became {}", before.size(), after.size()));
-  for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
-    const std::string wrong = wrong_in(before[i], said, after[i]);
-    if (!wrong.empty()) broken.push_back(fmt::format("trial {} {}", i, wrong));
-  }
+  add_wrong(before, said, after, broken);
+  return broken;
+}
+
+std::vector<std::string> broken_laws_of_fits(const std::vector<Trial>& before,
+                                             const CommandBody& said,
+                                             const Outcome& outcome,
+                                             const std::vector<Trial>& after) {
+  std::vector<std::string> broken;
+  if (outcome.error && before != after) broken.push_back("what was refused changed a fit");
+  const bool end_together = std::holds_alternative<FinishFinal>(said) && after.empty();
+  const bool begin_together = std::holds_alternative<FinishTrial>(said) && before.empty();
+  if (after.size() != before.size() && !end_together && !begin_together)
+    broken.push_back(fmt::format("{} fits became {}", before.size(), after.size()));
+  add_wrong(before, said, after, broken);
   return broken;
 }
 

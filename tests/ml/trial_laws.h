@@ -16,4 +16,10 @@ std::vector<std::string> broken_laws(const std::vector<Trial>& before,
                                      const Outcome& outcome,
                                      const std::vector<Trial>& after);
 
+/// The same of the fits of a bag's folds, which come and go all at once.
+std::vector<std::string> broken_laws_of_fits(const std::vector<Trial>& before,
+                                             const CommandBody& said,
+                                             const Outcome& outcome,
+                                             const std::vector<Trial>& after);
+
 }  // namespace starling::ml

@@ -55,6 +55,53 @@ TEST(Queue, WhatCannotBeMovedDoesNotHinderTheRest) {
   EXPECT_EQ(swarm.trial(1).queued_at, node_of(2));
 }
 
+TEST(Curve, OfATrialThatEndedBeforeItWasReportedIsKept) {
+  auto swarm = swarm_with(2);
+  const auto token = swarm.start(0);
+  EXPECT_FALSE(swarm.finish(0, token, 1.5).error);
+  const auto report = [&swarm](std::uint64_t said, std::uint32_t epoch) {
+    EXPECT_FALSE(swarm.run(ReportProgress{{{"s-1", 0, said, {epoch, 2.0}}}}).error);
+  };
+  report(token, 1);
+  report(token, 2);
+  report(token + 1, 3);
+  EXPECT_EQ(find_curve(swarm.view, "s-1", 0), (Curve{{1, 2.0}, {2, 2.0}}));
+}
+
+TEST(Curve, OfAnAttemptThatBroughtNothingEndsWithIt) {
+  auto swarm = swarm_with(1);
+  const auto token = swarm.start(0);
+  EXPECT_FALSE(swarm.crash(0, token).error);
+  EXPECT_FALSE(swarm.run(ReportProgress{{{"s-1", 0, token, {1, 2.0}}}}).error);
+  EXPECT_TRUE(find_curve(swarm.view, "s-1", 0).empty());
+}
+
+/// An older node would keep neither, so nobody does until there is none.
+TEST(Curve, ComesNoLaterAndCostsAreForgottenBelowTheirLevel) {
+  Swarm swarm;
+  EXPECT_FALSE(swarm.run(RaiseFeatureLevel{kCostsLevel - 1}).error);
+  swarm.add_dataset();
+  swarm.create_study(1, 1);
+  swarm.queue(0);
+  FinishTrial word;
+  word.study = "s-1";
+  word.token = swarm.start(0);
+  word.value = 1.5;
+  word.cost = {.bytes = 10, .predict_ms = 1};
+  EXPECT_FALSE(swarm.run(word).error);
+  EXPECT_FALSE(swarm.run(ReportProgress{{{"s-1", 0, word.token, {1, 2.0}}}}).error);
+  EXPECT_TRUE(find_curve(swarm.view, "s-1", 0).empty());
+  EXPECT_EQ(swarm.trial(0).cost, ModelCost{});
+  const auto last = swarm.run(StartFinal{"s-1", node_of(1), 100});
+  ASSERT_FALSE(last.error);
+  FinalResult result;
+  result.cost = word.cost;
+  result.candidate_costs = {{.number = 0, .cost = word.cost}};
+  EXPECT_FALSE(swarm.run(FinishFinal{"s-1", last.number, result, false, ""}).error);
+  EXPECT_EQ(swarm.study().result->cost, ModelCost{});
+  EXPECT_TRUE(swarm.study().result->candidate_costs.empty());
+}
+
 TEST(Yield, ATrialWaitsWhereItIsToGoOnAndNoAttemptIsLost) {
   auto swarm = swarm_with(1);
   for (std::uint32_t i = 0; i < 2 * kLossesMax; ++i) {

@@ -1,6 +1,7 @@
 #include "tests/ml/trial_world.h"
 
 #include "ml/schedule/pruning.h"
+#include "ml/study/fold_fits.h"
 #include "ml/study/trial_rules.h"
 #include "tests/ml/trial_laws.h"
 
@@ -32,6 +33,13 @@ double value_of(const Trial& trial) {
       value += static_cast<double>(*whole % 7);
   }
   return value;
+}
+
+std::vector<Trial> all_in(const StateView& view) {
+  auto all = list_trials(view, "s-1");
+  const auto fits = list_fits(view, "s-1");
+  all.insert(all.end(), fits.begin(), fits.end());
+  return all;
 }
 
 /// The best of the completed ones, or the first of equals.
@@ -77,6 +85,7 @@ std::vector<std::string> faults_of(const WorldEnd& end, const WorldEnd& calm) {
            fmt::format("trial {} has not one accepted result", i));
     expect(trial.params == calm.trials[i].params, fmt::format("trial {} was drawn otherwise", i));
   }
+  expect(end.accepted == calm.accepted, "other fits, or not one result of each");
   return faults;
 }
 
@@ -103,6 +112,7 @@ TrialWorld::TrialWorld(std::uint64_t seed, WorldOptions options)
   spec.parallelism = options_.parallelism;
   spec.search_space_json = to_json(default_space());
   spec.pruner = options_.pruner;
+  spec.final_model = options_.final_model;
   say(CreateStudy{"s-1", spec});
 }
 
@@ -118,6 +128,10 @@ Outcome TrialWorld::say(CommandBody body) {
   for (const std::string& broken : broken_laws(trials_, body, outcome, now))
     end_.broken.push_back(fmt::format("step {}: {}", step_, broken));
   trials_ = std::move(now);
+  now = list_fits(swarm_.view, "s-1");
+  for (const std::string& broken : broken_laws_of_fits(fits_, body, outcome, now))
+    end_.broken.push_back(fmt::format("step {}: {}", step_, broken));
+  fits_ = std::move(now);
   return outcome;
 }
 
@@ -214,7 +228,7 @@ void TrialWorld::catch_up(Node& node) {
 /// As a node's work host: what its view gives it runs, what it does not give any more ends.
 void TrialWorld::reconcile(Node& node) {
   std::map<std::uint64_t, std::pair<std::string, std::uint32_t>> wanted;
-  for (const Trial& trial : list_trials(node.view, "s-1"))
+  for (const Trial& trial : all_in(node.view))
     if (trial.state == TrialState::running && trial.current.node == node.room.id)
       wanted[trial.current.token] = {trial.study, trial.number};
   for (const FinishTrial& told : node.outbox)
@@ -238,6 +252,10 @@ FinishTrial TrialWorld::result_of(const Node& node, std::uint64_t token, const T
   }
   finish.value = value_of(trial);
   finish.peak_mb = need;
+  if (trial.fit) {
+    finish.artifact = hash_of(to_bytes(std::to_string(trial.number)));
+    return finish;
+  }
   if (options_.pruner == Pruner::none) return finish;
   // As its worker: the table comes from the view of the node that runs it.
   finish.rungs = {finish.value};
@@ -274,10 +292,12 @@ void TrialWorld::give_up_a_process(Node& node) {
 void TrialWorld::tell(Node& node) {
   if (node.outbox.empty()) return;
   const FinishTrial word = node.outbox.front();
-  const Trial before = swarm_.trial(word.number);
+  const auto before_it = find_trial(swarm_.view, "s-1", word.number);
+  const Trial before = before_it ? *before_it : Trial{};  // a fit whose model is made is forgotten
   const bool was_taken_back = before.state == TrialState::queued;
   const auto outcome = say(word);
-  const Trial after = swarm_.trial(word.number);
+  const auto after_it = find_trial(swarm_.view, "s-1", word.number);
+  const Trial after = after_it ? *after_it : Trial{};
   if (!outcome.error && !is_final(before.state) && is_final(after.state)) {
     ++end_.accepted[word.number];
     if (was_taken_back) ++end_.late_results;
@@ -307,7 +327,7 @@ void TrialWorld::check() {
   for (const Node& node : nodes_) {
     std::uint64_t taken = 0;
     std::uint32_t running = 0;
-    for (const Trial& trial : trials_) {
+    for (const Trial& trial : all_in(swarm_.view)) {
       if (trial.state != TrialState::running || trial.current.node != node.room.id) continue;
       taken += trial.predicted_peak_mb;
       ++running;

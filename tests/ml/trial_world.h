@@ -19,13 +19,14 @@ struct WorldOptions {
   std::uint32_t parallelism = 12;
   bool has_faults = true;
   Pruner pruner = Pruner::none;
+  FinalModel final_model = FinalModel::refit;
 };
 
 /// What a whole run came to.
 struct WorldEnd {
   std::vector<Trial> trials;
   Study study;
-  std::map<std::uint32_t, int> accepted;  ///< results that made a trial final
+  std::map<std::uint32_t, int> accepted;  ///< results that made a trial, or a fit, final
   int stolen = 0;
   int moved = 0;  ///< while they ran
   int lost_nodes = 0;
@@ -83,6 +84,7 @@ class TrialWorld {
   Swarm swarm_;  ///< where all is applied
   std::vector<Command> log_;
   std::vector<Trial> trials_;      ///< as they are there
+  std::vector<Trial> fits_;        ///< of the bag's folds, likewise
   std::vector<CommandBody> late_;  ///< of a leader who was deposed meanwhile
   std::vector<Node> nodes_;
   WorldEnd end_;

@@ -55,6 +55,25 @@ TEST(TrialWorld, PrunesTheSameTrialsWhateverDies) {
   }
 }
 
+TEST(TrialWorld, BagsAreMadeOfOneResultOfEachFitWhateverDies) {
+  const auto with_bag = [](bool has_faults) {
+    return WorldOptions{
+        .rooms = five_nodes(), .has_faults = has_faults, .final_model = FinalModel::bag};
+  };
+  const auto calm = TrialWorld{1, with_bag(false)}.run(kSteps);
+  EXPECT_THAT(faults_of(calm, calm), testing::IsEmpty());
+  const auto fits = std::ranges::count_if(
+      calm.accepted, [](const auto& one) { return one.first >= kFitsFrom && one.second == 1; });
+  EXPECT_EQ(fits, 15) << "of the three best networks, five folds each";
+  int lost_nodes = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const auto end = TrialWorld{seed, with_bag(true)}.run(kSteps);
+    EXPECT_THAT(faults_of(end, calm), testing::IsEmpty()) << "seed " << seed;
+    lost_nodes += end.lost_nodes;
+  }
+  EXPECT_GT(lost_nodes, 60);
+}
+
 TEST(TrialWorld, SearchesTheSameOnOneNodeAndOnFive) {
   const std::vector<NodeRoom> one{{.id = node_of(1), .slots = 2, .memory_budget_mb = 500}};
   EXPECT_THAT(faults_of(calm_search(one), calm_search(five_nodes())), testing::IsEmpty());

@@ -24,6 +24,8 @@ std::vector<WorkMessage> one_of_each() {
   task.params = {{"mlp.learning_rate", 1e-3}, {"mlp.width", std::int64_t{64}}, {"family", "mlp"}};
   task.epochs_max = 200;
   task.fixed_epochs = 12;
+  task.limits.predict_ms = 0.25;
+  task.limits.model_mb = 3;
   task.memory_cap_mb = 512;
   task.work_dir = "w";
   task.artifact_path = "a.zip";
@@ -37,6 +39,8 @@ std::vector<WorkMessage> one_of_each() {
   done.seconds = 0.125;
   done.peak_mb = 180;
   done.split = {910, 227, 201, 2, std::string(64, 'a')};
+  done.cost = ModelCost{.bytes = 4711, .predict_ms = 0.125};
+  done.candidate_costs = {{.number = 3, .cost = {.bytes = 9, .predict_ms = 1e-3}}};
   done.artifact_bytes = 12345;
   done.features_json = "[]";
   done.classes = {"no", "yes"};

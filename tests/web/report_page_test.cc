@@ -237,6 +237,18 @@ TEST(ReportPage, SaysWhyAPartIsMissing) {
               AllOf(HasSubstr("<h1>Report</h1>"), HasSubstr("Left out: the study is not known.")));
 }
 
+TEST(ReportPage, TrialsThatBreakALimitAreBehindAllOthers) {
+  ReportFacts facts = regression_bag();
+  const auto first_of = [](const std::string& page) {
+    const auto table = page.find("aria-label=\"Best trials\"");
+    const auto row = page.find("<th scope=\"row\"", table);
+    return page.substr(page.find('>', row) + 1, 1);
+  };
+  EXPECT_EQ(first_of(report_page(facts)), "2");
+  facts.trials[2]["violation"] = 0.1;
+  EXPECT_EQ(first_of(report_page(facts)), "3");
+}
+
 TEST(ReportPage, TakesHostileNamesAsText) {
   const std::vector<std::string> names{"<script>alert(1)</script>",
                                        "\" onmouseover=\"alert(1)",

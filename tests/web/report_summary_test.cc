@@ -135,6 +135,19 @@ TEST(ReportCautions, SayThatTheFileIsLargerThanAsked) {
   EXPECT_THAT(cautions_of(facts), Not(Contains(StartsWith("The model's file"))));
   facts.study["result"]["model"]["bytes"] = 2'600'000;
   EXPECT_THAT(cautions_of(facts), Contains(StartsWith("The model's file is 2.6 MB, and 2 MB")));
+  facts.study["result"]["cost"] = {{"bytes", 1'900'000}, {"predict_ms", 0.1}};
+  EXPECT_THAT(cautions_of(facts), Not(Contains(StartsWith("The model's file"))))
+      << "but for the report in it";
+}
+
+TEST(ReportCautions, SayThatAnAnswerTakesLongerThanAsked) {
+  ReportFacts facts = regression_bag();
+  facts.study["constraints"] = {{"predict_ms", 0.5}};
+  facts.report["evidence"]["predict_ms"] = 0.5;
+  EXPECT_THAT(cautions_of(facts), Not(Contains(StartsWith("An answer takes"))));
+  facts.report["evidence"]["predict_ms"] = 1.25;
+  EXPECT_THAT(cautions_of(facts),
+              Contains(testing::HasSubstr("were asked for: try again with fewer")));
 }
 
 TEST(ReportCautions, AreNoneWhereNothingStandsOut) {
@@ -232,6 +245,10 @@ TEST(NumberText, SaysSharesTimesAndSizes) {
   EXPECT_EQ(plain(share_text(0.0001)), "< 0.1 %");
   EXPECT_EQ(plain(rough_share_text(0.6169)), "62 %");
   EXPECT_EQ(plain(seconds_text(0.0312)), "31 ms");
+  EXPECT_EQ(plain(milliseconds_text(0.35)), "350 µs");
+  EXPECT_EQ(plain(milliseconds_text(8.2)), "8.2 ms");
+  EXPECT_EQ(plain(milliseconds_text(1300)), "1.3 s");
+  EXPECT_EQ(milliseconds_text({}), "–");
   EXPECT_EQ(plain(seconds_text(59.99)), "1 min 00 s");
   EXPECT_EQ(plain(seconds_text(7800)), "2 h 10 min");
   EXPECT_EQ(plain(seconds_text(400'000)), "4 d 15 h");

@@ -4,6 +4,7 @@
 #include "ml/schedule/own_queue.h"
 #include "ml/schedule/scheduler.h"
 #include "ml/search/named_spaces.h"
+#include "ml/search/sampler.h"
 #include "ml/study/study_wire.h"
 #include "ml/table/profile_json.h"
 
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace starling::ml {
 namespace {
@@ -126,6 +128,51 @@ class Bench {
   double planning_ = 0;
 };
 
+/// Ten parameters of all kinds.
+SearchSpace ten_parameters() {
+  SearchSpace space;
+  for (int i = 0; i < 10; ++i) {
+    Distribution parameter;
+    parameter.low = i == 8 ? 1 : 0.001;
+    parameter.high = i == 8 ? 10 : 1;
+    parameter.log = i < 8 && i % 2 == 0;
+    if (i == 8) {
+      parameter.kind = Distribution::Kind::integer;
+      parameter.step = 1;
+    } else if (i == 9) {
+      parameter.kind = Distribution::Kind::categorical;
+      parameter.choices = {"a", "b", "c"};
+    }
+    space.parameters.emplace_back(fmt::format("p{}", i), std::move(parameter));
+  }
+  return space;
+}
+
+/// What it takes to draw one trial from so many, the sampler alone: median, in ms.
+Json draw_times() {
+  constexpr std::size_t kSeen = 300;
+  constexpr std::size_t kDraws = 200;
+  const SearchSpace space = ten_parameters();
+  std::vector<Observation> seen;
+  Random random{1};
+  for (std::uint64_t number = 0; number < kSeen; ++number) {
+    Observation one;
+    one.number = number;
+    one.params = sample_random(space, random);
+    one.value = random.unit();
+    seen.push_back(std::move(one));
+  }
+  std::vector<double> took;
+  for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
+    const auto began = Clock::now();
+    const Params drawn = sample_tpe(space, seen, seed);
+    took.push_back(std::chrono::duration<double, std::milli>(Clock::now() - began).count());
+    if (drawn.size() != space.parameters.size()) throw std::logic_error("a draw lacks parameters");
+  }
+  std::ranges::nth_element(took, took.begin() + kDraws / 2);
+  return {{"trials", kSeen}, {"parameters", 10}, {"ms", std::round(1e3 * took[kDraws / 2]) / 1e3}};
+}
+
 }  // namespace
 }  // namespace starling::ml
 
@@ -140,6 +187,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  std::puts(starling::ml::Bench{options}.run().dump(1).c_str());
+  auto found = starling::ml::Bench{options}.run();
+  found["draw"] = starling::ml::draw_times();
+  std::puts(found.dump(1).c_str());
   return 0;
 }

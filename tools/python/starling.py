@@ -300,12 +300,17 @@ class Study:
         return self._swarm._call("GET", self._path + "/trials")["trials"]
 
     def leaderboard(self):
-        """Completed trials, the best first: a DataFrame where pandas is there, else dicts."""
+        """Completed trials, the best first, those that break a limit of the study last: a
+        DataFrame where pandas is there, else dicts."""
         info = self.info
+        sign = -1 if info["direction"] == "maximize" else 1
         done = [trial for trial in self.trials() if trial["state"] == "completed"]
-        done.sort(key=lambda trial: trial["value"], reverse=info["direction"] == "maximize")
+        done.sort(key=lambda trial: (trial.get("violation", 0), sign * trial["value"]))
+        costs = [name for name in ("model_bytes", "predict_ms")
+                 if any(trial.get(name) is not None for trial in done)]
         rows = [{"number": trial["number"], info["metric"]: trial["value"],
-                 "seconds": trial["seconds"], **trial["params"]} for trial in done]
+                 "seconds": trial["seconds"], **{name: trial[name] for name in costs},
+                 **trial["params"]} for trial in done]
         pandas = _pandas()
         return pandas.DataFrame(rows) if pandas else rows
 

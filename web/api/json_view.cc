@@ -68,6 +68,9 @@ Json result_json(const ml::Study& study) {
                       {"validation", result.rows_validation},
                       {"test", result.rows_test},
                       {"dropped", result.rows_dropped}};
+  json["cost"] = nullptr;
+  if (result.cost.bytes > 0)
+    json["cost"] = Json{{"bytes", result.cost.bytes}, {"predict_ms", result.cost.predict_ms}};
   json["split_hash"] = result.split_hash;
   json["seed"] = study.spec.seed;
   json["model"] = nullptr;
@@ -172,7 +175,7 @@ Json study_json(const ml::Study& study, const StudySurroundings& around) {
   return json;
 }
 
-Json trial_json(const ml::Trial& trial, const NodeNames& names) {
+Json trial_json(const ml::Trial& trial, const NodeNames& names, const ml::StudySpec& spec) {
   const auto name = names.find(trial.current.node);
   Json json{{"number", trial.number},
             {"state", to_string(trial.state)},
@@ -190,6 +193,10 @@ Json trial_json(const ml::Trial& trial, const NodeNames& names) {
   json["estimate_mb"] = trial.estimate_mb;
   json["predicted_peak_mb"] = trial.predicted_peak_mb;
   json["peak_mb"] = trial.peak_mb;
+  const bool has_cost = trial.cost.bytes > 0;
+  json["model_bytes"] = has_cost ? Json(trial.cost.bytes) : Json(nullptr);
+  json["predict_ms"] = has_cost ? Json(trial.cost.predict_ms) : Json(nullptr);
+  json["violation"] = violation_of(spec.constraints, trial.cost);
   json["error"] = trial.error;
   json["created_ms"] = trial.created_ms;
   json["started_ms"] = trial.started_ms;

@@ -28,7 +28,7 @@ Json study_json(const ml::Study& study, const StudySurroundings& around);
 
 using NodeNames = std::map<NodeId, std::string>;
 
-Json trial_json(const ml::Trial& trial, const NodeNames& names);
+Json trial_json(const ml::Trial& trial, const NodeNames& names, const ml::StudySpec& spec);
 Json curve_json(const ml::Curve& curve);
 
 /// `versions` of one model, oldest first; not empty.

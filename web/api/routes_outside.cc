@@ -279,7 +279,7 @@ Response told(const Call& call, const ml::Study& study, const Tell& tell, LogInd
   const auto trial = ml::find_trial(*call.node().state(), study.id, tell.number);
   if (!trial) return problem_from(trial.error());
   const bool is_as_said = trial->state == tell.state() && trial->value == tell.value;
-  if (is_as_said) return with_index(json_response(200, trial_json(*trial, {})), index);
+  if (is_as_said) return with_index(json_response(200, trial_json(*trial, {}, study.spec)), index);
   return problem(409,
                  "conflict",
                  fmt::format("trial {} had ended before: it is {}{}",

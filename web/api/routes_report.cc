@@ -25,28 +25,25 @@ struct FamilyTrials {
   double seconds = 0;
 };
 
-void take(const ml::Trial& trial, bool maximize, FamilyTrials& family) {
+void take(const ml::Trial& trial, const ml::StudySpec& spec, FamilyTrials& family) {
   ++family.trials;
   family.seconds += trial.seconds;
   if (trial.state != ml::TrialState::completed || !trial.value) return;
   ++family.completed;
-  const bool is_best = !family.best || (maximize ? *trial.value > *family.best->value
-                                                 : *trial.value < *family.best->value);
-  if (is_best) family.best = trial;
+  if (!family.best || rank_of(spec, trial) < rank_of(spec, *family.best)) family.best = trial;
 }
 
 std::map<std::string, FamilyTrials> families_of(const std::vector<ml::Trial>& trials,
-                                                bool maximize) {
+                                                const ml::StudySpec& spec) {
   std::map<std::string, FamilyTrials> families;
   for (const ml::Trial& trial : trials)
-    take(trial, maximize, families[ml::family_of(trial.params)]);
+    take(trial, spec, families[ml::family_of(trial.params)]);
   return families;
 }
 
 Json families_json(const StateView& view, const ml::Study& study) {
   Json all = Json::array();
-  for (const auto& [name, family] :
-       families_of(ml::list_trials(view, study.id), study.spec.maximize)) {
+  for (const auto& [name, family] : families_of(ml::list_trials(view, study.id), study.spec)) {
     Json one{{"family", name},
              {"trials", family.trials},
              {"completed", family.completed},
@@ -59,8 +56,25 @@ Json families_json(const StateView& view, const ml::Study& study) {
   return all;
 }
 
-/// What the model of a study shows, as JSON; null if its file has no report.
-asio::awaitable<OrResponse<std::string>> evidence_of(Call& call, const ml::Study& study) {
+/// What answers take is no part of the file, which is the same whoever makes it.
+void add_costs(const ml::FinalResult& result, Json& evidence) {
+  if (!evidence.is_object() || result.cost.bytes == 0) return;
+  evidence["predict_ms"] = result.cost.predict_ms;
+  const auto found = evidence.find("candidates");
+  if (found == evidence.end()) return;
+  for (Json& candidate : *found) {
+    if (candidate["trial"].is_null()) candidate["predict_ms"] = result.cost.predict_ms;
+    for (const auto& [number, cost] : result.candidate_costs)
+      if (candidate["trial"] == number) candidate["predict_ms"] = cost.predict_ms;
+  }
+}
+
+/// What the model of a study shows.
+struct Shown {
+  Json evidence;  ///< null if its file has no report
+};
+
+asio::awaitable<OrResponse<Shown>> evidence_of(Call& call, const ml::Study& study) {
   if (!study.result) {
     const std::string why = fmt::format(
         "study {} has no model to report on; it is {}", study.id, to_string(study.status));
@@ -72,7 +86,10 @@ asio::awaitable<OrResponse<std::string>> evidence_of(Call& call, const ml::Study
   const auto evidence = ml::report_in(call.node().blobs().path(artifact));
   if (!evidence && evidence.error().code != Errc::not_found)
     co_return problem_from(evidence.error());
-  co_return evidence ? *evidence : std::string{"null"};
+  Shown shown;
+  if (evidence) shown.evidence = Json::parse(*evidence);
+  add_costs(*study.result, shown.evidence);
+  co_return shown;
 }
 
 /// How many studies, this one and those before it, were judged on these test rows: rows that are
@@ -86,11 +103,11 @@ std::size_t looks_at_test_rows(const StateView& view, const ml::Study& study) {
   }));
 }
 
-Json report_json(const StateView& view, const ml::Study& study, const std::string& evidence) {
+Json report_json(const StateView& view, const ml::Study& study, const Json& evidence) {
   return {{"study", study.id},
           {"families", families_json(view, study)},
           {"test_looks", looks_at_test_rows(view, study)},
-          {"evidence", Json::parse(evidence)},
+          {"evidence", evidence},
           {"reproduce", fmt::format("starling study reproduce {}", study.id)}};
 }
 
@@ -98,9 +115,9 @@ asio::awaitable<Response> get_report(Call& call) {
   const auto view = call.node().state();
   const auto study = ml::find_study(*view, call.param("id"));
   if (!study) co_return problem_from(study.error());
-  const auto evidence = co_await evidence_of(call, *study);
-  if (!evidence) co_return evidence.error();
-  co_return json_response(200, report_json(*view, *study, *evidence));
+  const auto shown = co_await evidence_of(call, *study);
+  if (!shown) co_return shown.error();
+  co_return json_response(200, report_json(*view, *study, shown->evidence));
 }
 
 /// When it ended: the same page each time it is asked for.
@@ -121,9 +138,9 @@ ReportFacts facts_of(const StateView& view, const ml::Study& study, const NodeNa
   facts.study = study_json(study, around);
   facts.trials = Json::array();
   const auto trials = ml::list_trials(view, study.id);
-  const auto families = families_of(trials, study.spec.maximize);
+  const auto families = families_of(trials, study.spec);
   for (const ml::Trial& trial : trials) {
-    Json json = trial_json(trial, names);
+    Json json = trial_json(trial, names, study.spec);
     const auto& best_of_family = families.at(ml::family_of(trial.params)).best;
     if (best_of_family && best_of_family->number == trial.number)
       json["curve"] = curve_json(ml::find_curve(view, study.id, trial.number));
@@ -137,10 +154,10 @@ asio::awaitable<Response> get_report_page(Call& call) {
   const auto view = call.node().state();
   const auto study = ml::find_study(*view, call.param("id"));
   if (!study) co_return problem_from(study.error());
-  const auto evidence = co_await evidence_of(call, *study);
-  if (!evidence) co_return evidence.error();
+  const auto shown = co_await evidence_of(call, *study);
+  if (!shown) co_return shown.error();
   ReportFacts facts = facts_of(*view, *study, names_of(call.node()));
-  facts.report = report_json(*view, *study, *evidence);
+  facts.report = report_json(*view, *study, shown->evidence);
   Response response;
   response.set("Content-Type", "text/html; charset=utf-8");
   response.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
@@ -163,15 +180,17 @@ void add_trial(const StateView& view, const std::string& study, Json& candidate)
 Json best_trials(const StateView& view, const ml::Study& study) {
   Json list = Json::array();
   for (const ml::Trial& trial : ml::candidates_of(view, study)) {
-    list.push_back({{"trial", trial.number},
-                    {"weight", list.empty() ? 1 : 0},
-                    {"validation", *trial.value},
-                    {"low", nullptr},
-                    {"high", nullptr},
-                    {"ties", list.empty()},
-                    {"smallest", false},
-                    {"test", nullptr},
-                    {"bytes", nullptr}});
+    list.push_back(
+        {{"trial", trial.number},
+         {"weight", list.empty() ? 1 : 0},
+         {"validation", *trial.value},
+         {"low", nullptr},
+         {"high", nullptr},
+         {"ties", list.empty()},
+         {"smallest", false},
+         {"test", nullptr},
+         {"bytes", trial.cost.bytes > 0 ? Json(trial.cost.bytes) : Json(nullptr)},
+         {"predict_ms", trial.cost.bytes > 0 ? Json(trial.cost.predict_ms) : Json(nullptr)}});
   }
   return list;
 }
@@ -180,9 +199,9 @@ asio::awaitable<Response> get_leaderboard(Call& call) {
   const auto view = call.node().state();
   const auto study = ml::find_study(*view, call.param("id"));
   if (!study) co_return problem_from(study.error());
-  const auto text = co_await evidence_of(call, *study);
-  if (!text) co_return text.error();
-  const Json evidence = Json::parse(*text);
+  const auto shown = co_await evidence_of(call, *study);
+  if (!shown) co_return shown.error();
+  const Json& evidence = shown->evidence;
   const bool has_bag = evidence.is_object() && evidence.contains("candidates");
   Json board{{"study", study->id},
              {"metric", study->spec.metric},

@@ -86,7 +86,7 @@ asio::awaitable<Response> list_trials(Call& call) {
   const NodeNames names = names_of(call.node());
   Json json{{"trials", Json::array()}};
   for (const auto& trial : ml::list_trials(*view, study->id)) {
-    json["trials"].push_back(trial_json(trial, names));
+    json["trials"].push_back(trial_json(trial, names, study->spec));
   }
   co_return json_response(200, json);
 }
@@ -104,7 +104,7 @@ asio::awaitable<Response> get_trial(Call& call) {
   }
   const auto trial = ml::find_trial(*view, study->id, static_cast<std::uint32_t>(*number));
   if (!trial) co_return problem_from(trial.error());
-  Json json = trial_json(*trial, names_of(call.node()));
+  Json json = trial_json(*trial, names_of(call.node()), study->spec);
   json["curve"] = curve_json(ml::find_curve(*view, study->id, trial->number));
   co_return json_response(200, json);
 }

@@ -247,6 +247,7 @@ std::vector<Candidate> candidates_of(const ReportFacts& facts) {
                           .high = number_at(one, {"high"}),
                           .test = number_at(one, {"test"}),
                           .bytes = number_at(one, {"bytes"}),
+                          .predict_ms = number_at(one, {"predict_ms"}),
                           .ties = flag_at(one, {"ties"}),
                           .smallest = flag_at(one, {"smallest"})});
   }

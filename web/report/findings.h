@@ -106,7 +106,7 @@ SearchCost cost_of(const ReportFacts& facts);
 /// One of a bag's candidates; the first is the bag itself and has no trial.
 struct Candidate {
   std::optional<std::uint64_t> trial;
-  std::optional<double> weight, validation, low, high, test, bytes;
+  std::optional<double> weight, validation, low, high, test, bytes, predict_ms;
   bool ties = false;      ///< with the best: the difference may be chance
   bool smallest = false;  ///< of those within one standard error of the best
 };

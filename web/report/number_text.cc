@@ -142,6 +142,12 @@ std::string seconds_text(std::optional<double> seconds) {
   return fmt::format("{}\u00A0d {}\u00A0h", count_text(hours / 24), hours % 24);
 }
 
+std::string milliseconds_text(std::optional<double> milliseconds) {
+  if (!milliseconds || !std::isfinite(*milliseconds) || *milliseconds < 0) return kDash;
+  constexpr std::array<Unit, 3> kUnits{{{"µs", 1}, {"ms", 1e3}, {"s", 1e6}}};
+  return in_units(*milliseconds * 1000, kUnits);
+}
+
 std::string megabytes_text(std::optional<double> megabytes) {
   if (!megabytes || !std::isfinite(*megabytes) || *megabytes < 0) return kDash;
   constexpr std::array<Unit, 3> kUnits{{{"MB", 1}, {"GB", 1024}, {"TB", 1024.0 * 1024}}};

@@ -38,6 +38,9 @@ std::string rough_share_text(double share);
 /// 850 ms, 12.5 s, 3 min 05 s, 2 h 10 min, 3 d 4 h
 std::string seconds_text(std::optional<double> seconds);
 
+/// 12 µs, 350 µs, 8.2 ms, 1.3 s
+std::string milliseconds_text(std::optional<double> milliseconds);
+
 /// 3 MB, 1.8 GB
 std::string megabytes_text(std::optional<double> megabytes);
 

@@ -221,13 +221,26 @@ Caution unreadable(const ReportFacts& facts) {
 /// Larger than was asked for.
 Caution too_large(const ReportFacts& facts) {
   const auto asked = number_at(facts.study, {"constraints", "model_mb"});
-  const auto bytes = number_at(facts.study, {"result", "model", "bytes"});
+  const auto measured = number_at(facts.study, {"result", "cost", "bytes"});
+  const auto bytes = measured ? measured : number_at(facts.study, {"result", "model", "bytes"});
   if (!asked || !bytes || *bytes <= *asked * 1e6) return std::nullopt;
   return fmt::format(
       "The model's file is {} MB, and {} MB was asked for: try again with fewer families, or with "
       "a search space of smaller models.",
       number_text(*bytes / 1e6),
       number_text(*asked));
+}
+
+/// Slower than was asked for.
+Caution too_slow(const ReportFacts& facts) {
+  const auto asked = number_at(facts.study, {"constraints", "predict_ms"});
+  const auto measured = number_at(evidence_of(facts), {"predict_ms"});
+  if (!asked || !measured || *measured <= *asked) return std::nullopt;
+  return fmt::format(
+      "An answer takes {}, and {} were asked for: try again with fewer families, with a search "
+      "space of smaller models, or with more trials.",
+      milliseconds_text(measured),
+      milliseconds_text(asked));
 }
 
 Caution failed(const ReportFacts& facts) {
@@ -291,6 +304,7 @@ std::vector<std::string> cautions_of(const ReportFacts& facts) {
                           &uncalibrated,
                           &tied,
                           &too_large,
+                          &too_slow,
                           &unreadable,
                           &failed,
                           &ended_early,

@@ -19,6 +19,7 @@ struct TrialMark {
   std::uint64_t number = 0;
   double value = 0;
   std::string family;
+  double violation = 0;  ///< of the study's limits; 0: it keeps to them
 };
 
 /// By number.

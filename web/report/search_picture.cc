@@ -70,9 +70,13 @@ Axis axis_of(const ReportFacts& facts, const std::vector<TrialMark>& marks) {
 std::vector<PlotPoint> best_so_far(const ReportFacts& facts, const std::vector<TrialMark>& marks) {
   std::vector<PlotPoint> steps;
   double best = marks.front().value;
+  double violation = marks.front().violation;
   steps.emplace_back(static_cast<double>(marks.front().number), best);
   for (const TrialMark& mark : marks) {
-    if (!is_better(facts, mark.value, best)) continue;
+    const bool keeps_better = mark.violation < violation;
+    const bool is_next = mark.violation == violation && is_better(facts, mark.value, best);
+    if (!keeps_better && !is_next) continue;
+    violation = mark.violation;
     const auto at = static_cast<double>(mark.number);
     steps.emplace_back(at, best);
     best = mark.value;
@@ -154,7 +158,8 @@ std::vector<TrialMark> trial_marks(const ReportFacts& facts) {
     const auto value = number_at(trial, {"value"});
     if (!number || !value || std::abs(*value) > kDrawnMax) continue;
     if (text_at(trial, {"state"}) != "completed") continue;
-    marks.push_back({*number, *value, family_of(facts, trial)});
+    const double violation = number_at(trial, {"violation"}).value_or(0);
+    marks.push_back({*number, *value, family_of(facts, trial), violation});
   }
   std::ranges::stable_sort(marks, {}, &TrialMark::number);
   return marks;

@@ -108,6 +108,7 @@ void write_candidate(const ReportFacts& facts,
   }
   write_number(html, score_text(candidate.test));
   write_number(html, bytes_text(candidate.bytes));
+  write_number(html, milliseconds_text(candidate.predict_ms));
   write_cell(html, remarks_of(candidate));
 }
 
@@ -125,6 +126,7 @@ void write_candidates(const ReportFacts& facts, HtmlWriter& html) {
                              "Range of 19 in 20 samples",
                              fmt::format("#{} on test rows", label),
                              "#Size",
+                             "#An answer",
                              "Standing"}};
     const auto body = html.open("tbody");
     for (std::size_t i = 0; i < std::min(candidates.size(), kCandidatesMax); ++i)
@@ -136,6 +138,22 @@ void write_candidates(const ReportFacts& facts, HtmlWriter& html) {
       "weights were chosen on the same rows, so that all blended look a little better there "
       "than they are; the test rows decided nothing. What ties differs from the best by no "
       "more than chance; the smallest that is as good lies within one standard error of it.");
+}
+
+/// What those pay who use it; empty if nothing is known.
+std::string cost_text(const ReportFacts& facts) {
+  const auto bytes = number_at(facts.study, {"result", "model", "bytes"});
+  const auto answer = number_at(evidence_of(facts), {"predict_ms"});
+  if (!bytes && !answer) return "";
+  std::string text = bytes ? fmt::format("Its file has {}", bytes_text(bytes)) : "";
+  if (answer) {
+    text += fmt::format(
+        "{}answer for one row takes {} on one core of the node that made it, "
+        "without network and reading",
+        bytes ? "; an " : "An ",
+        milliseconds_text(answer));
+  }
+  return text + ".";
 }
 
 /// What is known of it without a bag.
@@ -168,6 +186,7 @@ void write_model(const ReportFacts& facts, HtmlWriter& html) {
   }
   html.add("p", made_of(facts));
   write_finish(facts, html);
+  if (const std::string cost = cost_text(facts); !cost.empty()) html.add("p", cost);
   if (!candidates_of(facts).empty()) {
     write_candidates(facts, html);
     return;

@@ -105,6 +105,7 @@ void write_trial(const ReportFacts& facts, const Json& trial, HtmlWriter& html) 
 
 void write_best_trials(const ReportFacts& facts, std::vector<TrialMark> marks, HtmlWriter& html) {
   std::ranges::stable_sort(marks, [&](const TrialMark& one, const TrialMark& other) {
+    if (one.violation != other.violation) return one.violation < other.violation;
     return is_better(facts, one.value, other.value);
   });
   if (marks.size() > kTrialsShown) marks.resize(kTrialsShown);

@@ -1,5 +1,5 @@
-"""The names of XGBoost's Python package that predict.py uses, over the C library: Debian has the
-library and not the package."""
+"""The names of XGBoost's Python package that predict.py uses, over the C library: Debian's
+package of it pulls in another Boost than the build takes."""
 
 import ctypes
 

@@ -5,6 +5,7 @@ import {
   formatAgo,
   formatBytes,
   formatMegabytes,
+  formatMilliseconds,
   formatNumber,
   formatPercent,
   formatSeconds,
@@ -19,6 +20,13 @@ test("numbers keep five significant digits and no more", () => {
   assert.equal(formatNumber(0), "0");
   assert.equal(formatNumber(-12.5), "-12.5");
   assert.equal(formatNumber(1234567), "1,234,567");
+});
+
+test("what an answer takes is said in its own unit", () => {
+  assert.equal(formatMilliseconds(0.0123), "12 µs");
+  assert.equal(formatMilliseconds(0.349), "0.35 ms");
+  assert.equal(formatMilliseconds(8), "8 ms");
+  assert.equal(formatMilliseconds(undefined), "–");
 });
 
 test("very small and very large numbers turn to powers of ten, never to 0", () => {

@@ -39,6 +39,29 @@ test("empty fields are left to the API's defaults", () => {
   });
 });
 
+test("models, limits and what they are for are sent where they are given", () => {
+  const request = studyRequest("d-1", {
+    ...kStudyDefaults,
+    target: "y",
+    use_case: " answers within 5 ms ",
+    families: ["linear", "tabm"],
+    final: "refit",
+    pruner: "asha",
+    predict_ms: "0.5",
+    model_mb: "small",
+    interpretable: true,
+  });
+  assert.equal(request["use_case"], "answers within 5 ms");
+  assert.deepEqual(request["families"], ["linear", "tabm"]);
+  assert.equal(request["final"], "refit");
+  assert.equal(request["pruner"], "asha");
+  assert.deepEqual(request["constraints"], {
+    predict_ms: 0.5,
+    model_mb: "small",
+    interpretable: true,
+  });
+});
+
 test("a split is sent with what belongs to it", () => {
   const of = (form: Partial<typeof kStudyDefaults>) =>
     studyRequest("d-1", { ...kStudyDefaults, target: "y", ...form })["split"];

@@ -47,6 +47,13 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
+/** 12 µs, 0.35 ms, 8.2 ms: what one answer takes. */
+export function formatMilliseconds(milliseconds: number | null | undefined): string {
+  if (milliseconds == null || !Number.isFinite(milliseconds) || milliseconds < 0) return kNone;
+  if (milliseconds < 0.095) return `${Math.round(milliseconds * 1000)} µs`;
+  return `${Number(milliseconds.toPrecision(2))} ms`;
+}
+
 /** "just now", "5 min ago", "3 h ago", then the date: exact times are noise in a list. */
 export function formatAgo(thenMs: number, nowMs: number): string {
   if (!thenMs) return kNone;

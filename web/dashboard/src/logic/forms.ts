@@ -33,7 +33,33 @@ export interface StudyForm {
   split: SplitMethod;
   split_column: string;
   folds: string;
+  use_case: string;
+  /** Chosen ones; none: the usual. */
+  families: string[];
+  final: string;
+  pruner: string;
+  predict_ms: string;
+  model_mb: string;
+  interpretable: boolean;
 }
+
+/** Families of models, in words; the first four are what a study tries unless it says. */
+export const kFamilies: [string, string][] = [
+  ["baseline", "mean or majority"],
+  ["linear", "ridge, logistic"],
+  ["xgboost", "boosted trees"],
+  ["mlp", "networks"],
+  ["realmlp", "networks, RealMLP"],
+  ["resnet", "networks that add, ResNet"],
+  ["tabm", "ensembles in one network, TabM"],
+];
+
+export const kFinals: [string, string][] = [
+  ["", "as the study needs (default)"],
+  ["bag", "the best, blended"],
+  ["refit", "the best one, trained once more"],
+  ["refit_all", "the same on all rows, untested"],
+];
 
 export type SplitMethod = "auto" | "holdout" | "kfold" | "group" | "time" | "column";
 
@@ -63,6 +89,13 @@ export const kStudyDefaults: Omit<StudyForm, "target"> = {
   split: "auto",
   split_column: "",
   folds: "5",
+  use_case: "",
+  families: [],
+  final: "",
+  pruner: "none",
+  predict_ms: "",
+  model_mb: "",
+  interpretable: false,
 };
 
 /** Empty fields are left out: the API's own defaults are the truth about them. */
@@ -77,7 +110,22 @@ export function studyRequest(dataset: string, form: StudyForm): Record<string, u
   if (form.name.trim()) request["name"] = form.name.trim();
   if (form.task !== "auto") request["task"] = form.task;
   if (form.split !== "auto") request["split"] = splitOf(form);
+  if (form.use_case.trim()) request["use_case"] = form.use_case.trim();
+  if (form.families.length > 0) request["families"] = form.families;
+  if (form.final) request["final"] = form.final;
+  if (form.pruner !== "none") request["pruner"] = form.pruner;
+  const constraints = constraintsOf(form);
+  if (Object.keys(constraints).length > 0) request["constraints"] = constraints;
   return request;
+}
+
+function constraintsOf(form: StudyForm): Record<string, unknown> {
+  const constraints: Record<string, unknown> = {};
+  for (const field of ["predict_ms", "model_mb"] as const) {
+    if (form[field].trim() !== "") constraints[field] = number(form[field]);
+  }
+  if (form.interpretable) constraints["interpretable"] = true;
+  return constraints;
 }
 
 /** Text where a number belongs goes as it is, so that the API can name it. */

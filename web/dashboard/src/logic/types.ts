@@ -126,6 +126,7 @@ export interface Study {
   };
   final_model: "bag" | "refit" | "refit_all";
   /** What nobody asked for in so many words; older nodes do not say. */
+  constraints?: { predict_ms?: number; model_mb?: number; interpretable?: boolean };
   decisions?: { what: string; choice: string; reason: string }[];
   result: {
     validation: Metrics;

@@ -1,7 +1,14 @@
 // What was tried, and what the model shows on rows that no trial saw: GET /studies/{id}/report.
 import type { ComponentChildren } from "preact";
 import { useResource } from "../hooks";
-import { formatBytes, formatCount, formatNumber, formatSeconds, metricLabel } from "../logic/format";
+import {
+  formatBytes,
+  formatCount,
+  formatMilliseconds,
+  formatNumber,
+  formatSeconds,
+  metricLabel,
+} from "../logic/format";
 import type { Study } from "../logic/types";
 import { Loading, Problem, TableBox } from "../parts/basics";
 
@@ -53,6 +60,8 @@ interface Candidate {
   smallest: boolean;
   test: number;
   bytes: number;
+  /** Absent in reports from before it was measured. */
+  predict_ms?: number;
 }
 
 const kColumnsShown = 12;
@@ -119,6 +128,9 @@ function Candidates({ study, candidates, folds }: CandidatesProps) {
               <th scope="col" class="num">
                 Size
               </th>
+              <th scope="col" class="num">
+                An answer
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -138,6 +150,7 @@ function Candidates({ study, candidates, folds }: CandidatesProps) {
                 </td>
                 <td class="num">{formatNumber(one.test)}</td>
                 <td class="num">{formatBytes(one.bytes)}</td>
+                <td class="num">{formatMilliseconds(one.predict_ms)}</td>
               </tr>
             ))}
           </tbody>

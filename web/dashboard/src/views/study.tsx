@@ -136,7 +136,9 @@ function Decisions({ study }: { study: Study }) {
 
 /** While it runs, events bring the trials further than the last read of the study. */
 function upToDate(study: Study, trials: Trial[]): Study {
-  const best = bestTrial(trials, study.direction);
+  // Events do not say what a model costs, which decides where there are limits.
+  const { predict_ms, model_mb } = study.constraints ?? {};
+  const best = predict_ms || model_mb ? null : bestTrial(trials, study.direction);
   return {
     ...study,
     trials: countTrials(trials, study.trials.requested),

@@ -3,6 +3,8 @@ import { ApiError, call, randomKey, sentence } from "../client";
 import { metricLabel } from "../logic/format";
 import {
   kClassMetrics,
+  kFamilies,
+  kFinals,
   kRegressionMetrics,
   kSplits,
   kStudyDefaults,
@@ -15,7 +17,13 @@ import type { Column, Dataset } from "../logic/types";
 import { Field, Problem, fieldAria } from "../parts/basics";
 import { go } from "../session";
 
-const kShown = new Set<string>([...Object.keys(kStudyDefaults), "target"]);
+const kShown = new Set<string>([...Object.keys(kStudyDefaults), "target", "constraints"]);
+const kLimits = ["predict_ms", "model_mb"];
+const kWords = new Set<string>(["name", "use_case"]);
+const kFurther = [
+  ...["task", "time_limit_s", "parallelism", "epochs", "split", "families", "final", "pruner"],
+  ...["predict_ms", "model_mb", "constraints"],
+];
 const kTasks = ["auto", "regression", "binary", "multiclass"];
 
 export function StudyFields({ dataset }: { dataset: Dataset }) {
@@ -50,10 +58,11 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
     } catch (problem) {
       setError(problem);
       setBusy(false);
-      if (problem instanceof ApiError) document.getElementById(`study-${problem.field}`)?.focus();
+      if (problem instanceof ApiError)
+        document.getElementById(`study-${blamedField(problem)}`)?.focus();
     }
   };
-  const blamed = error instanceof ApiError && kShown.has(error.field) ? error.field : "";
+  const blamed = error instanceof ApiError && kShown.has(error.field) ? blamedField(error) : "";
   const fault = (field: string) => (blamed === field ? sentence(error) : undefined);
   const text = (field: keyof StudyForm, label: string, hint?: string, placeholder?: string) => (
     <Field id={`study-${field}`} label={label} hint={hint} error={fault(field)}>
@@ -61,8 +70,8 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
         {...fieldAria(`study-${field}`, fault(field), hint)}
         type="text"
         autocomplete="off"
-        inputMode={field === "name" ? "text" : "numeric"}
-        value={form[field]}
+        inputMode={kWords.has(field) ? "text" : kLimits.includes(field) ? "decimal" : "numeric"}
+        value={form[field] as string}
         placeholder={placeholder}
         data-testid={`study-${field}`}
         onInput={set(field)}
@@ -87,9 +96,13 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
         {text("seed", "Seed", "The same seed gives the same result")}
         {text("name", "Name", "Optional; also the model's name", dataset.name)}
       </div>
-      <details
-        open={["task", "time_limit_s", "parallelism", "epochs", "split"].includes(blamed) || undefined}
-      >
+      {text(
+        "use_case",
+        "What it is for",
+        "Optional, in your words: limits for answers and file, and whether people have to be able to read the model, are taken from it, unless they are given below",
+        "Answers within 5 ms at the counter; auditors ask why",
+      )}
+      <details open={kFurther.includes(blamed) || undefined}>
         <summary>More options</summary>
         <div class="grid">
           <Field id="study-task" label="Task" error={fault("task")}>
@@ -110,13 +123,120 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
           {text("epochs", "Epochs", undefined, "100")}
           <SplitField form={form} dataset={dataset} error={fault("split")} set={set} />
           {form.split === "kfold" && text("folds", "Folds", "2 to 20")}
+          <Choice
+            field="final"
+            label="Final model"
+            choices={kFinals}
+            value={form.final}
+            error={fault("final")}
+            set={set("final")}
+          />
+          <Choice
+            field="pruner"
+            label="Trials that go badly"
+            choices={kPruners}
+            value={form.pruner}
+            error={fault("pruner")}
+            set={set("pruner")}
+          />
+          {text("predict_ms", "An answer in at most", "Milliseconds for one row")}
+          {text("model_mb", "A file of at most", "MB")}
         </div>
+        <Ticks
+          form={form}
+          error={fault("families")}
+          change={(part) => setForm((old) => ({ ...old, ...part }))}
+        />
       </details>
-      {error !== null && !blamed && <Problem error={error} />}
+      {error !== null && (!blamed || blamed === "constraints") && <Problem error={error} />}
       <button type="submit" class="primary" disabled={busy} data-testid="study-start">
         {busy ? "Starting…" : "Start"}
       </button>
     </form>
+  );
+}
+
+/** Of the limits, which are one field of the request, the one that its words name. */
+function blamedField(error: ApiError): string {
+  if (error.field !== "constraints") return error.field;
+  return kLimits.find((limit) => sentence(error).includes(limit)) ?? error.field;
+}
+
+const kPruners: [string, string][] = [
+  ["none", "go on to their end"],
+  ["asha", "end early (successive halving)"],
+];
+
+interface ChoiceProps {
+  field: keyof StudyForm;
+  label: string;
+  choices: [string, string][];
+  value: string;
+  error: string | undefined;
+  set: (event: { currentTarget: { value: string } }) => void;
+}
+
+function Choice({ field, label, choices, value, error, set }: ChoiceProps) {
+  return (
+    <Field id={`study-${field}`} label={label} error={error}>
+      <select
+        {...fieldAria(`study-${field}`, error)}
+        value={value}
+        data-testid={`study-${field}`}
+        onChange={set}
+      >
+        {choices.map(([name, words]) => (
+          <option key={name} value={name}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+interface TicksProps {
+  form: StudyForm;
+  error: string | undefined;
+  change: (part: Partial<StudyForm>) => void;
+}
+
+function Ticks({ form, error, change }: TicksProps) {
+  const tick = (family: string) => (event: { currentTarget: { checked: boolean } }) => {
+    const others = form.families.filter((name) => name !== family);
+    change({ families: event.currentTarget.checked ? [...others, family] : others });
+  };
+  return (
+    <>
+      <label class="tick">
+        <input
+          type="checkbox"
+          checked={form.interpretable}
+          data-testid="study-interpretable"
+          onChange={(event) => change({ interpretable: event.currentTarget.checked })}
+        />{" "}
+        People have to be able to read the model
+      </label>
+      <fieldset class="ticks">
+        <legend>Models to try; the first four when none is ticked</legend>
+        {kFamilies.map(([family, words]) => (
+          <label class="tick" key={family}>
+            <input
+              type="checkbox"
+              checked={form.families.includes(family)}
+              data-testid={`study-family-${family}`}
+              onChange={tick(family)}
+            />{" "}
+            <b>{family}</b> <span class="quiet">{words}</span>
+          </label>
+        ))}
+        {error && (
+          <p class="fault" role="alert" data-testid="study-families-error">
+            {error}
+          </p>
+        )}
+      </fieldset>
+    </>
   );
 }
 
