@@ -95,9 +95,8 @@ void end_trial(Transaction& tx, Study& study, Trial& trial, TrialState state) {
 
 void note_best(Transaction& tx, Study& study, const Trial& trial) {
   const auto best = find_trial(tx.view(), study.id, study.best_number.value_or(trial.number));
-  const bool better = !study.best_number || !best || STARLING_MUTANT(208) ||
-                      rank_of(study.spec, trial) < rank_of(study.spec, *best);
-  if (!better) return;
+  const bool is_first = !study.best_number || !best || STARLING_MUTANT(208);
+  if (!is_first && rank_of(study.spec, trial) >= rank_of(study.spec, *best)) return;
   const double value = *trial.value;
   study.best_number = trial.number;
   study.best_value = value;

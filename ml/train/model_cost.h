@@ -13,8 +13,8 @@ namespace starling::ml {
 inline constexpr std::size_t kCostRowsMax = 32;  ///< that are asked about
 
 /// Milliseconds for one encoded row, asked alone: the median of 64 asks, or of as many, at least
-/// five, as a tenth of a second holds, after two that are not counted (a model that takes seconds is
-/// asked less often); 0 without rows. What brings a row to the model (network, JSON, encoding) is
+/// five, as a tenth of a second holds, after two that are not counted (a model that takes seconds
+/// is asked less often); 0 without rows. What brings a row to it (network, JSON, encoding) is
 /// not in it. `seconds_now` never goes back.
 /// Throws what the model does.
 double predict_ms(ServedModel& model,
