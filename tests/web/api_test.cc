@@ -354,6 +354,15 @@ TEST_F(ApiTest, RefusesBadStudiesAndNamesTheField) {
   EXPECT_EQ(refused(R"({"dataset":"people","target":"chrages"})", 422), "target");
   EXPECT_EQ(refused(R"({"dataset":"people","target":"charges","trials":0})", 422), "trials");
   EXPECT_EQ(refused(R"({"dataset":"people","target":"charges","task":"image"})", 422), "task");
+  // A value that no field may have: each refusal names its field.
+  for (const char* field :
+       {"name",   "metric",   "time_limit_s", "seed",      "parallelism", "search_space", "initial",
+        "epochs", "patience", "engine",       "use_case",  "tags",        "split",        "pruner",
+        "final",  "priority", "requires",     "direction", "families",    "constraints"}) {
+    const std::string body =
+        fmt::format(R"({{"dataset":"people","target":"charges","{}":[[]]}})", field);
+    EXPECT_EQ(refused(body, 422), field);
+  }
   EXPECT_EQ(send("POST", "/api/v1/studies", "{}").status, 415U);
   for (const char* path : {"/api/v1/studies/s-0",
                            "/api/v1/studies/s-0/trials",

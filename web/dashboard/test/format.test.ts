@@ -24,6 +24,7 @@ test("numbers keep five significant digits and no more", () => {
 
 test("what an answer takes is said in its own unit", () => {
   assert.equal(formatMilliseconds(0.0123), "12 µs");
+  assert.equal(formatMilliseconds(0.00014), "< 1 µs");
   assert.equal(formatMilliseconds(0.349), "0.35 ms");
   assert.equal(formatMilliseconds(8), "8 ms");
   assert.equal(formatMilliseconds(undefined), "–");

@@ -50,6 +50,7 @@ export function formatSeconds(seconds: number): string {
 /** 12 µs, 0.35 ms, 8.2 ms: what one answer takes. */
 export function formatMilliseconds(milliseconds: number | null | undefined): string {
   if (milliseconds == null || !Number.isFinite(milliseconds) || milliseconds < 0) return kNone;
+  if (milliseconds < 0.001) return "< 1 µs";
   if (milliseconds < 0.095) return `${Math.round(milliseconds * 1000)} µs`;
   return `${Number(milliseconds.toPrecision(2))} ms`;
 }

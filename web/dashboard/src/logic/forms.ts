@@ -55,7 +55,7 @@ export const kFamilies: [string, string][] = [
 ];
 
 export const kFinals: [string, string][] = [
-  ["", "as the study needs (default)"],
+  ["", "as needed (default)"],
   ["bag", "the best, blended"],
   ["refit", "the best one, trained once more"],
   ["refit_all", "the same on all rows, untested"],

@@ -159,7 +159,7 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
 /** Of the limits, which are one field of the request, the one that its words name. */
 function blamedField(error: ApiError): string {
   if (error.field !== "constraints") return error.field;
-  return kLimits.find((limit) => sentence(error).includes(limit)) ?? error.field;
+  return kLimits.find((limit) => error.detail.includes(limit)) ?? error.field;
 }
 
 const kPruners: [string, string][] = [
