@@ -193,10 +193,12 @@ void start_final(const ActiveStudy& active, NodeLoads& loads, std::vector<Comman
 }
 
 /// What the fits of its bag may take, as its trials did: at most half of its time.
-std::uint64_t kept_for_bag_ms(const Study& study, std::uint32_t slots) {
+std::uint64_t kept_for_bag_ms(const StateView& view, const Study& study, std::uint32_t slots) {
   if (study.spec.final_model != FinalModel::bag || study.counts.completed == 0) return 0;
   const double mean_ms = 1000 * study.trial_seconds / study.counts.completed;
-  const auto candidates = std::min<std::size_t>(kCandidatesMax, study.counts.completed);
+  const auto candidates = has_limits(study.spec.constraints)
+                              ? bag_candidates_of(view, study).size()
+                              : std::min<std::size_t>(kCandidatesMax, study.counts.completed);
   // A trial with folds has trained them all.
   const std::uint32_t folds = study.spec.split.folds > 1 ? 1 : split_of_bag(study.spec.split).folds;
   const auto fits = static_cast<double>(candidates) * folds / std::max(slots, 1U);
@@ -204,12 +206,16 @@ std::uint64_t kept_for_bag_ms(const Study& study, std::uint32_t slots) {
 }
 
 /// For its trials, so that its bag is done in time; then for its bag.
-bool is_out_of_time(const ActiveStudy& active, std::uint32_t slots, std::uint64_t now_ms) {
+bool is_out_of_time(const StateView& view,
+                    const ActiveStudy& active,
+                    std::uint32_t slots,
+                    std::uint64_t now_ms) {
   const Study& study = active.study;
   if (study.spec.time_limit_s == 0) return false;
   const std::uint64_t end_ms = study.began_ms + study.spec.time_limit_s * 1000;
   if (study.status == StudyStatus::finishing) return now_ms >= end_ms && !active.open.empty();
-  return study.status == StudyStatus::running && now_ms + kept_for_bag_ms(study, slots) >= end_ms;
+  return study.status == StudyStatus::running &&
+         now_ms + kept_for_bag_ms(view, study, slots) >= end_ms;
 }
 
 std::uint32_t slots_of(const std::vector<NodeRoom>& rooms) {
@@ -230,7 +236,7 @@ std::vector<CommandBody> plan(const SchedulerInput& input) {
   take_back(studies, input.gone, commands);
   end_leases(studies, input.now_ms, commands);
   std::erase_if(studies, [&](const ActiveStudy& active) {
-    if (!is_out_of_time(active, slots_of(input.alive), input.now_ms)) return false;
+    if (!is_out_of_time(input.view, active, slots_of(input.alive), input.now_ms)) return false;
     commands.emplace_back(StopStudy{active.study.id, "time limit reached", true});
     return true;
   });

@@ -29,7 +29,7 @@ Observation observation_of(const Trial& trial, const StudySpec& spec) {
   seen.number = trial.number;
   seen.params = trial.params;
   const bool was_too_large = trial.state == TrialState::infeasible;
-  seen.violation = violation_of(spec.constraints, trial.cost);
+  if (trial.state == TrialState::completed) seen.violation = rank_of(spec, trial).first;
   if (was_too_large)
     seen.violation = static_cast<double>(std::max<std::uint64_t>(trial.estimate_mb, 1));
   const bool counts = was_too_large || trial.state == TrialState::completed;

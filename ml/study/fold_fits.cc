@@ -4,6 +4,8 @@
 #include "ml/study/state_keys.h"
 #include "ml/study/study_state.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -47,9 +49,26 @@ Trial fit_of(const Study& study, const Trial& candidate, std::uint32_t rank, std
 }
 
 /// A bag holds and asks it once for each fold.
-bool fits_in_bag(const Study& study, const Trial& candidate, std::uint32_t folds) {
+bool fits_in_bag(const Study& study, const Trial& candidate) {
+  const std::uint32_t folds = split_of_bag(study.spec.split).folds;
   const ModelCost of_all{candidate.cost.bytes * folds, candidate.cost.predict_ms * folds};
   return violation_of(study.spec.constraints, of_all) == 0;
+}
+
+/// Of `trials`, best first: eight, three of a family, of one engine.
+std::vector<Trial> best_of_families(std::vector<Trial> trials) {
+  std::vector<Trial> candidates;
+  std::map<std::string, std::size_t> of_family;
+  if (!std::ranges::all_of(trials, is_baseline)) std::erase_if(trials, is_baseline);
+  for (Trial& trial : trials) {
+    if (candidates.size() == kCandidatesMax) break;
+    const bool same_engine =
+        candidates.empty() || engine_of(candidates.front().params) == engine_of(trial.params);
+    if (!same_engine || of_family[family_of(trial.params)] == kCandidatesOfFamilyMax) continue;
+    ++of_family[family_of(trial.params)];
+    candidates.push_back(std::move(trial));
+  }
+  return candidates;
 }
 
 }  // namespace
@@ -65,23 +84,20 @@ SplitSpec split_of_bag(SplitSpec split) {
 }
 
 std::vector<Trial> candidates_of(const StateView& view, const Study& study) {
-  std::vector<Trial> candidates;
-  std::map<std::string, std::size_t> of_family;
   auto trials = ranked(view, study);
   const auto breaks_limit = [&study](const Trial& trial) {
     return violation_of(study.spec.constraints, trial.cost) > 0;
   };
   if (!std::ranges::all_of(trials, breaks_limit)) std::erase_if(trials, breaks_limit);
-  if (!std::ranges::all_of(trials, is_baseline)) std::erase_if(trials, is_baseline);
-  for (Trial& trial : trials) {
-    if (candidates.size() == kCandidatesMax) break;
-    const bool same_engine =
-        candidates.empty() || engine_of(candidates.front().params) == engine_of(trial.params);
-    if (!same_engine || of_family[family_of(trial.params)] == kCandidatesOfFamilyMax) continue;
-    ++of_family[family_of(trial.params)];
-    candidates.push_back(std::move(trial));
-  }
-  return candidates;
+  return best_of_families(std::move(trials));
+}
+
+std::vector<Trial> bag_candidates_of(const StateView& view, const Study& study) {
+  auto trials = ranked(view, study);
+  const auto is_too_much = [&study](const Trial& trial) { return !fits_in_bag(study, trial); };
+  if (trials.empty() || is_too_much(trials.front())) return {};
+  std::erase_if(trials, is_too_much);
+  return best_of_families(std::move(trials));
 }
 
 void forget_fits(Transaction& tx, std::string_view study) {
@@ -102,16 +118,18 @@ bool gives_bag_up(Transaction& tx, Study& study) {
 void begin_fits(Transaction& tx, const Study& study) {
   forget_fits(tx, study.id);
   const std::uint32_t folds = split_of_bag(study.spec.split).folds;
-  std::uint32_t rank = 0;
-  for (const Trial& candidate : candidates_of(tx.view(), study)) {
-    if (!fits_in_bag(study, candidate, folds)) continue;
+  const auto candidates = bag_candidates_of(tx.view(), study);
+  for (std::uint32_t rank = 0; rank < candidates.size(); ++rank) {
     for (std::uint32_t fold = 0; fold < folds; ++fold) {
-      Trial fit = fit_of(study, candidate, rank, fold);
+      Trial fit = fit_of(study, candidates[rank], rank, fold);
       fit.created_ms = tx.wall_ms();
       tx.put(fit);
     }
-    ++rank;
   }
+  if (!candidates.empty()) return;
+  tx.event("bag_given_up",
+           {{"study", study.id},
+            {"reason", fmt::format("the best model, {} times over, would break a limit", folds)}});
 }
 
 std::vector<Trial> whole_bags(const StateView& view, const Study& study) {

@@ -29,8 +29,12 @@ bool can_be_bagged(const SplitSpec& split);
 SplitSpec split_of_bag(SplitSpec split);
 
 /// The best completed trials, best first: at most eight, three of a family, of one engine, and the
-/// baseline only where nothing else completed.
+/// baseline only where nothing else completed. None that breaks a limit, unless all do.
 std::vector<Trial> candidates_of(const StateView& view, const Study& study);
+
+/// Those whose fits of all folds keep to the study's limits together. None where those of the best
+/// trial do not: it is refitted then.
+std::vector<Trial> bag_candidates_of(const StateView& view, const Study& study);
 
 /// Puts all fits in the study's queue; those of an earlier finish are gone.
 void begin_fits(Transaction& tx, const Study& study);

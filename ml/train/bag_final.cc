@@ -15,7 +15,7 @@
 
 #include <algorithm>
 #include <optional>
-#include <utility>
+#include <tuple>
 
 namespace starling::ml {
 namespace {
@@ -129,26 +129,35 @@ std::vector<double> weigh(const std::vector<Candidate>& candidates,
   return weights;
 }
 
+/// Of those that have weight; no time where one of them was not measured.
 ModelCost cost_of(const std::vector<Candidate>& candidates, const std::vector<double>& weights) {
   ModelCost sum;
+  bool is_known = true;
   for (std::size_t k = 0; k < candidates.size(); ++k) {
     if (weights[k] == 0) continue;
     sum.bytes += candidates[k].cost.bytes;
     sum.predict_ms += candidates[k].cost.predict_ms;
+    is_known = is_known && candidates[k].cost.predict_ms > 0;
   }
+  if (!is_known) sum.predict_ms = 0;
   return sum;
 }
 
 /// Which of those that have weight is left out first: the one that breaks the limits most by
-/// itself, else the one that has the least weight for what it costs.
+/// itself; else of those without which the bag keeps to them the one with the least weight; else
+/// the one with the least weight for what it costs.
 std::size_t least_worth(const Constraints& limits,
                         const std::vector<Candidate>& candidates,
                         const std::vector<double>& weights) {
+  const ModelCost all = cost_of(candidates, weights);
   const auto worth = [&](std::size_t k) {
     const ModelCost& cost = candidates[k].cost;
+    const ModelCost rest{all.bytes - cost.bytes, all.predict_ms - cost.predict_ms};
     double share = limits.predict_ms > 0 ? cost.predict_ms / limits.predict_ms : 0;
     if (limits.model_mb > 0) share += static_cast<double>(cost.bytes) / limits.model_mb / 1e6;
-    return std::pair{-violation_of(limits, cost), weights[k] / share};
+    const bool is_enough = violation_of(limits, rest) == 0;
+    return std::tuple{
+        -violation_of(limits, cost), !is_enough, is_enough ? weights[k] : weights[k] / share};
   };
   std::optional<std::size_t> least;
   for (std::size_t k = 0; k < candidates.size(); ++k)

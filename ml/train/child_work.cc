@@ -310,8 +310,6 @@ std::optional<ModelCost> Work::measured_cost() {
     std::filesystem::remove(file, ignored);
     if (!bytes) throw std::runtime_error(bytes.error().detail);
     return ModelCost{*bytes, answer_ms(model)};
-  } catch (const std::bad_alloc&) {
-    throw;  // with more memory it will be measured
   } catch (const std::exception& e) {
     fmt::print(stderr, "trial {} was not measured: {}\n", task_.number, e.what());
     return std::nullopt;

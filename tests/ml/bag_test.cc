@@ -232,6 +232,27 @@ TEST_F(BagTest, CandidatesThatWouldBreakALimitAreLeftOut) {
   EXPECT_THAT(story.failed->message, HasSubstr("a bag of one candidate takes"));
 }
 
+TEST_F(BagTest, NoMoreIsLeftOutThanALimitAsks) {
+  WorkTask task = task_on(insurance_, "charges", "rmse");
+  task.fits = fits_of({trees(), network()}, task, "fit");
+  task.kind = WorkKind::final;
+  task.params = trees();
+  task.artifact_path = folder_ / "bag.zip";
+  run(task);
+  const auto whole = nlohmann::json::parse(report_in(task.artifact_path).value())["candidates"];
+  ASSERT_GT(whole[1]["weight"], 0);
+  ASSERT_GT(whole[2]["weight"], 0);
+  ASSERT_NE(whole[1]["weight"], whole[2]["weight"]);
+  const double larger = std::max(whole[1]["bytes"].get<double>(), whole[2]["bytes"].get<double>());
+  const double both = whole[1]["bytes"].get<double>() + whole[2]["bytes"].get<double>();
+  task.limits.model_mb = (larger + both) / 2 / 1e6;  // each alone, but not both
+  run(task);
+  const auto kept = nlohmann::json::parse(report_in(task.artifact_path).value())["candidates"];
+  const bool is_first = whole[1]["weight"] > whole[2]["weight"];
+  EXPECT_EQ(kept[1]["weight"], is_first ? 1 : 0) << "the one that had more weight stays";
+  EXPECT_EQ(kept[2]["weight"], is_first ? 0 : 1);
+}
+
 TEST_F(BagTest, ATrialWithLimitsSaysWhatItsModelCosts) {
   for (const Params& params : {trees(), linear(), network()}) {
     WorkTask task = task_on(insurance_, "charges", "rmse");

@@ -113,21 +113,32 @@ constexpr ModelCost kTooSlow{.bytes = 1'000'000, .predict_ms = 1.5};
 constexpr ModelCost kAtItsLimits{.bytes = 2'000'000, .predict_ms = 1};
 constexpr ModelCost kSmall{.bytes = 400'000, .predict_ms = 0.1};
 
+std::set<std::uint32_t> with_fits(const Swarm& swarm) {
+  std::set<std::uint32_t> numbers;
+  for (const Trial& fit : list_fits(swarm.view, "s-1"))
+    numbers.insert(fit.fit->candidate);
+  return numbers;
+}
+
 TEST(Candidates, KeepToTheLimitsAndThoseOfABagFiveTimesOver) {
   const auto swarm =
-      searched_with_costs({kMuchTooLarge, kTooSlow, {}, kAtItsLimits, kSmall}, {0, 1, 2, 3, 3});
-  EXPECT_THAT(numbers_of(candidates_of(swarm.view, study_in(swarm))), ElementsAre(3, 4, 2))
+      searched_with_costs({kSmall, kAtItsLimits, {}, kMuchTooLarge, kSmall}, {0, 0, 0, 0, 0});
+  EXPECT_THAT(numbers_of(candidates_of(swarm.view, study_in(swarm))), ElementsAre(0, 1, 4, 2))
       << "what was not measured is behind";
-  std::set<std::uint32_t> with_fits;
-  for (const Trial& fit : list_fits(swarm.view, "s-1"))
-    with_fits.insert(fit.fit->candidate);
-  EXPECT_THAT(with_fits, ElementsAre(2, 4)) << "one alone at its limits cannot be there five times";
+  EXPECT_THAT(with_fits(swarm), ElementsAre(0, 2, 4))
+      << "one alone at its limits cannot be there five times";
+}
+
+TEST(Candidates, MakeNoBagWithoutTheBestOfThem) {
+  const auto swarm = searched_with_costs({kAtItsLimits, kSmall}, {0, 0});
+  EXPECT_TRUE(with_fits(swarm).empty());
+  EXPECT_EQ(study_in(swarm).final_job.state, FinalState::queued) << "it is refitted";
 }
 
 TEST(Candidates, ThatAllBreakALimitAreRankedByHowFarAndMakeNoBag) {
   const auto swarm = searched_with_costs({kMuchTooLarge, kTooSlow}, {0, 1});
   EXPECT_THAT(numbers_of(candidates_of(swarm.view, study_in(swarm))), ElementsAre(1, 0));
-  EXPECT_TRUE(list_fits(swarm.view, "s-1").empty());
+  EXPECT_TRUE(with_fits(swarm).empty());
   EXPECT_EQ(study_in(swarm).final_job.state, FinalState::queued) << "the best one is refitted";
 }
 

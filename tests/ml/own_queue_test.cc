@@ -4,6 +4,7 @@
 #include "ml/schedule/pruning.h"
 #include "ml/schedule/scheduler.h"
 #include "ml/schedule/trial_drawing.h"
+#include "ml/study/state_keys.h"
 #include "tests/ml/study_fixture.h"
 
 #include <gmock/gmock.h>
@@ -414,6 +415,24 @@ TEST(Pruning, ComparesWithTheTrialsThatTheParametersCameFrom) {
   EXPECT_EQ(cutoff(1), std::vector<std::optional<double>>{2}) << "two of nine go on";
   EXPECT_EQ(cutoff(3), std::vector<std::optional<double>>{3}) << "of trials 0 to 5: one of seven";
   EXPECT_TRUE(cutoff(5).empty()) << "four completed trials say too little";
+}
+
+TEST(Pruning, DoesNotCompareWithWhatBreaksALimit) {
+  const auto swarm = pruning_swarm({8, 7, 6, 5, 4, 3, 2, 1}, 1);
+  Study study = swarm.study();
+  const auto all = rung_cutoffs(swarm.view, study, 8);
+  study.spec.constraints.model_mb = 1;
+  EXPECT_EQ(rung_cutoffs(swarm.view, study, 8), all) << "nothing was measured";
+  MapView with_costs = swarm.view;
+  Changes changes;
+  for (const std::uint32_t number : {6U, 7U}) {  // the best two
+    Trial trial = swarm.trial(number);
+    trial.cost = {.bytes = 2'000'000, .predict_ms = 1};
+    changes.put(keys::trial("s-1", number), encode(trial));
+  }
+  with_costs.commit(changes);
+  EXPECT_EQ(rung_cutoffs(with_costs, study, 8), std::vector<std::optional<double>>{3})
+      << "one of seven goes on";
 }
 
 TEST(Pruning, IsWithinAFamily) {

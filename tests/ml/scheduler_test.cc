@@ -46,7 +46,8 @@ TEST(Drawing, KeepsToTheParallelismOfTheSpec) {
   EXPECT_TRUE(only<QueueTrials>(plan_for(swarm, {room(1, 8)})).empty());
 }
 
-/// What the fourteenth trial is, after thirteen of which those with odd numbers cost so much.
+/// What the fourteenth trial is, after thirteen of which those with odd numbers cost so much, the
+/// others next to nothing.
 Params drawn_after(const ModelCost& cost) {
   Swarm swarm;
   swarm.raise_level();
@@ -61,16 +62,17 @@ Params drawn_after(const ModelCost& cost) {
     word.number = number;
     word.token = swarm.start(number);
     word.value = number % 2 == 1 ? 1.0 : 2.0 + number;
-    if (number % 2 == 1) word.cost = cost;
+    word.cost = number % 2 == 1 ? cost : ModelCost{.bytes = 1000, .predict_ms = 0.1};
     EXPECT_FALSE(swarm.run(std::move(word)).error);
   }
   return only<QueueTrials>(plan_for(swarm, {room(1)}))[0].trials[0].params;
 }
 
 TEST(Drawing, LearnsFromWhatModelsCost) {
-  const Params unlimited = drawn_after({});
+  const Params unlimited = drawn_after({.bytes = 1000, .predict_ms = 0.1});
   EXPECT_EQ(drawn_after({.bytes = 900'000, .predict_ms = 9}), unlimited) << "it keeps to its limit";
   EXPECT_NE(drawn_after({.bytes = 1'100'000, .predict_ms = 0.1}), unlimited);
+  EXPECT_NE(drawn_after({}), unlimited) << "what was not measured is behind";
 }
 
 TEST(Drawing, WaitsForTheOldestOpenTrialSoThatOrderOfFinishingDoesNotMatter) {

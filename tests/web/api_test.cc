@@ -340,6 +340,49 @@ TEST_F(ApiTest, ShowsWhereATrialWaitsAndWhyEarlierAttemptsEnded) {
   EXPECT_EQ(trial["past_attempts"][0]["node_name"], "node-1");
 }
 
+TEST_F(ApiTest, SaysWhatModelsCostAndByHowMuchThatIsTooMuch) {
+  start();
+  node.apply(ml::CommandBody{ml::RaiseFeatureLevel{ml::kFeatureLevel}});
+  upload();
+  const Reply made = post_json("/api/v1/studies",
+                               R"({"dataset":"people","target":"charges","trials":3,"final":"refit",
+          "constraints":{"model_mb":1}})");
+  ASSERT_EQ(made.status, 202U) << made.body;
+  const std::string id = json::parse(made.body)["id"];
+  const auto finish = [&](std::uint32_t number, const ml::ModelCost& cost) {
+    node.apply(ml::CommandBody{ml::QueueTrials{id, {{number, {}, 100, 90}}}});
+    ml::FinishTrial word;
+    word.study = id;
+    word.number = number;
+    word.token =
+        node.apply(ml::CommandBody{ml::StartTrial{id, number, test_node_id()}}).outcome.number;
+    word.value = 1.0 + number;
+    word.cost = cost;
+    node.apply(ml::CommandBody{word});
+  };
+  finish(0, {.bytes = 1'500'000, .predict_ms = 0.25});
+  finish(1, {.bytes = 900'000, .predict_ms = 0.125});
+  finish(2, {});
+  const json trials = parsed(get("/api/v1/studies/" + id + "/trials"))["trials"];
+  EXPECT_EQ(trials[0]["model_bytes"], 1'500'000);
+  EXPECT_EQ(trials[0]["predict_ms"], 0.25);
+  EXPECT_EQ(trials[0]["violation"], 0.5);
+  EXPECT_EQ(trials[1]["violation"], 0);
+  EXPECT_TRUE(trials[2]["model_bytes"].is_null());
+  EXPECT_GT(trials[2]["violation"], 0) << "behind what keeps to the limit";
+  EXPECT_LT(trials[2]["violation"], 0.5);
+  EXPECT_EQ(parsed(get("/api/v1/studies/" + id))["best"]["number"], 1);
+
+  const auto token =
+      node.apply(ml::CommandBody{ml::StartFinal{id, test_node_id(), 100}}).outcome.number;
+  ml::FinalResult result;
+  result.cost = {.bytes = 950'000, .predict_ms = 0};
+  node.apply(ml::CommandBody{ml::FinishFinal{id, token, result, false, ""}});
+  const json cost = parsed(get("/api/v1/studies/" + id))["result"]["cost"];
+  EXPECT_EQ(cost["bytes"], 950'000);
+  EXPECT_TRUE(cost["predict_ms"].is_null()) << "it was not measured";
+}
+
 TEST_F(ApiTest, RefusesBadStudiesAndNamesTheField) {
   start();
   upload();

@@ -60,6 +60,12 @@ Json final_json(const ml::FinalJob& job, const StudySurroundings& around) {
               {"error", job.error}};
 }
 
+/// null: not measured.
+Json cost_json(const ml::ModelCost& cost) {
+  const auto known = [](auto value) { return value > 0 ? Json(value) : Json(nullptr); };
+  return Json{{"bytes", known(cost.bytes)}, {"predict_ms", known(cost.predict_ms)}};
+}
+
 Json result_json(const ml::Study& study) {
   if (!study.result) return nullptr;
   const ml::FinalResult& result = *study.result;
@@ -68,9 +74,7 @@ Json result_json(const ml::Study& study) {
                       {"validation", result.rows_validation},
                       {"test", result.rows_test},
                       {"dropped", result.rows_dropped}};
-  json["cost"] = nullptr;
-  if (result.cost.bytes > 0)
-    json["cost"] = Json{{"bytes", result.cost.bytes}, {"predict_ms", result.cost.predict_ms}};
+  json["cost"] = cost_json(result.cost);
   json["split_hash"] = result.split_hash;
   json["seed"] = study.spec.seed;
   json["model"] = nullptr;
@@ -193,10 +197,11 @@ Json trial_json(const ml::Trial& trial, const NodeNames& names, const ml::StudyS
   json["estimate_mb"] = trial.estimate_mb;
   json["predicted_peak_mb"] = trial.predicted_peak_mb;
   json["peak_mb"] = trial.peak_mb;
-  const bool has_cost = trial.cost.bytes > 0;
-  json["model_bytes"] = has_cost ? Json(trial.cost.bytes) : Json(nullptr);
-  json["predict_ms"] = has_cost ? Json(trial.cost.predict_ms) : Json(nullptr);
-  json["violation"] = violation_of(spec.constraints, trial.cost);
+  const Json cost = cost_json(trial.cost);
+  json["model_bytes"] = cost["bytes"];
+  json["predict_ms"] = cost["predict_ms"];
+  const bool is_ranked = trial.state == ml::TrialState::completed;
+  json["violation"] = is_ranked ? rank_of(spec, trial).first : 0;
   json["error"] = trial.error;
   json["created_ms"] = trial.created_ms;
   json["started_ms"] = trial.started_ms;

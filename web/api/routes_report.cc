@@ -56,16 +56,20 @@ Json families_json(const StateView& view, const ml::Study& study) {
   return all;
 }
 
-/// What answers take is no part of the file, which is the same whoever makes it.
+/// What answers take is no part of the file. Adds nothing where it was not measured.
+void add_time(const ml::ModelCost& cost, Json& shown) {
+  if (cost.predict_ms > 0) shown["predict_ms"] = cost.predict_ms;
+}
+
 void add_costs(const ml::FinalResult& result, Json& evidence) {
-  if (!evidence.is_object() || result.cost.bytes == 0) return;
-  evidence["predict_ms"] = result.cost.predict_ms;
+  if (!evidence.is_object()) return;
+  add_time(result.cost, evidence);
   const auto found = evidence.find("candidates");
   if (found == evidence.end()) return;
   for (Json& candidate : *found) {
-    if (candidate["trial"].is_null()) candidate["predict_ms"] = result.cost.predict_ms;
+    if (candidate["trial"].is_null()) add_time(result.cost, candidate);
     for (const auto& [number, cost] : result.candidate_costs)
-      if (candidate["trial"] == number) candidate["predict_ms"] = cost.predict_ms;
+      if (candidate["trial"] == number) add_time(cost, candidate);
   }
 }
 

@@ -134,7 +134,7 @@ std::optional<std::uint64_t> test_rows(const ReportFacts& facts) {
 
 bool is_in_turn(const ReportFacts& facts) {
   const Json& rows = part_at(facts.study, {"result", "rows"});
-  const bool has_folds = text_at(facts.study, {"final_model"}) == "bag" ||
+  const bool has_folds = is_bag(facts) ||
                          count_at(facts.study, {"split", "folds"}).value_or(1) > 1 ||
                          text_at(facts.study, {"split", "method"}) == "kfold";
   return has_folds && count_at(rows, {"train"}) == count_at(rows, {"validation"});
@@ -235,6 +235,11 @@ SearchCost cost_of(const ReportFacts& facts) {
   if (started && ended && *started > 0 && *ended >= *started)
     cost.wall_seconds = (*ended - *started) / 1000;
   return cost;
+}
+
+bool is_bag(const ReportFacts& facts) {
+  if (!evidence_of(facts).is_object()) return text_at(facts.study, {"final_model"}) == "bag";
+  return part_at(evidence_of(facts), {"bag"}).is_object();
 }
 
 std::vector<Candidate> candidates_of(const ReportFacts& facts) {

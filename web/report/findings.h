@@ -103,6 +103,9 @@ struct SearchCost {
 
 SearchCost cost_of(const ReportFacts& facts);
 
+/// Whether the model is a bag; where its file has no report, whether it was to be one.
+bool is_bag(const ReportFacts& facts);
+
 /// One of a bag's candidates; the first is the bag itself and has no trial.
 struct Candidate {
   std::optional<std::uint64_t> trial;

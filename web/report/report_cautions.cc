@@ -211,9 +211,8 @@ Caution tied(const ReportFacts& facts) {
 Caution unreadable(const ReportFacts& facts) {
   if (!flag_at(facts.study, {"constraints", "interpretable"})) return std::nullopt;
   const std::string family = text_at(facts.study, {"best", "params", "family"});
-  const bool is_bag = text_at(facts.study, {"final_model"}) == "bag";
   const bool can_be_read = family == "baseline" || family == "linear" || family == "xgboost";
-  if (can_be_read && !is_bag) return std::nullopt;
+  if (can_be_read && !is_bag(facts)) return std::nullopt;
   return "The model was to be interpretable, but what was asked for besides made it a network or a "
          "bag: leave families, search_space and final out.";
 }
@@ -234,7 +233,7 @@ Caution too_large(const ReportFacts& facts) {
 /// Slower than was asked for.
 Caution too_slow(const ReportFacts& facts) {
   const auto asked = number_at(facts.study, {"constraints", "predict_ms"});
-  const auto measured = number_at(evidence_of(facts), {"predict_ms"});
+  const auto measured = number_at(facts.study, {"result", "cost", "predict_ms"});
   if (!asked || !measured || *measured <= *asked) return std::nullopt;
   return fmt::format(
       "An answer takes {}, and {} were asked for: try again with fewer families, with a search "

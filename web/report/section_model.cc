@@ -33,6 +33,12 @@ std::string made_of(const ReportFacts& facts) {
   const std::string trial = best ? fmt::format("trial {}", *best) : "the best trial";
   if (how == "refit_all")
     return fmt::format("The parameters of {}, trained once more on all rows.", trial);
+  if (how == "bag" && !is_bag(facts)) {
+    return fmt::format(
+        "No bag could be made, or none within the limits: the parameters of {}, trained once more "
+        "on the rows that trained and validated.",
+        trial);
+  }
   if (how == "refit") {
     return fmt::format(
         "The parameters of {}, trained once more on the rows that trained and "
@@ -143,7 +149,7 @@ void write_candidates(const ReportFacts& facts, HtmlWriter& html) {
 /// What those pay who use it; empty if nothing is known.
 std::string cost_text(const ReportFacts& facts) {
   const auto bytes = number_at(facts.study, {"result", "model", "bytes"});
-  const auto answer = number_at(evidence_of(facts), {"predict_ms"});
+  const auto answer = number_at(facts.study, {"result", "cost", "predict_ms"});
   if (!bytes && !answer) return "";
   std::string text = bytes ? fmt::format("Its file has {}", bytes_text(bytes)) : "";
   if (answer) {
@@ -191,7 +197,7 @@ void write_model(const ReportFacts& facts, HtmlWriter& html) {
     write_candidates(facts, html);
     return;
   }
-  if (text_at(facts.study, {"final_model"}) == "bag") {
+  if (is_bag(facts)) {
     write_absent(html,
                  "Its candidates are left out: the report could not be read, or the model's file "
                  "holds none.");

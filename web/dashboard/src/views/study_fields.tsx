@@ -99,7 +99,7 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
       {text(
         "use_case",
         "What it is for",
-        "Optional, in your words: limits for answers and file, and whether people have to be able to read the model, are taken from it, unless they are given below",
+        "Optional, in your words: limits for answers and file, and whether people have to be able to read the model, are taken from it, unless one is given below",
         "Answers within 5 ms at the counter; auditors ask why",
       )}
       <details open={kFurther.includes(blamed) || undefined}>
@@ -218,7 +218,7 @@ function Ticks({ form, error, change }: TicksProps) {
         People have to be able to read the model
       </label>
       <fieldset class="ticks">
-        <legend>Models to try; the first four when none is ticked</legend>
+        <legend>Models to try; when none is ticked the first four, or those that the limits allow</legend>
         {kFamilies.map(([family, words]) => (
           <label class="tick" key={family}>
             <input
