@@ -31,6 +31,7 @@ struct RunOptions : ClientOptions {
   std::string space;
   std::string pruner;
   std::string final_model;
+  std::string class_weight;
   bool is_interpretable = false;
   double predict_ms = 0;
   double model_mb = 0;
@@ -73,6 +74,7 @@ Json study_request(const RunOptions& options,
   if (!options.space.empty()) request["search_space"] = options.space;
   if (!options.pruner.empty()) request["pruner"] = options.pruner;
   if (!options.final_model.empty()) request["final"] = options.final_model;
+  if (!options.class_weight.empty()) request["class_weight"] = options.class_weight;
   if (options.is_interpretable) request["constraints"]["interpretable"] = true;
   if (options.predict_ms > 0) request["constraints"]["predict_ms"] = options.predict_ms;
   if (options.model_mb > 0) request["constraints"]["model_mb"] = options.model_mb;
@@ -258,6 +260,11 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
             .add_option(
                 "--model-mb", options.model_mb, "How large the model's file may be, at most")
             ->check(CLI::Range(0.001, ml::kModelMbMax));
+        command
+            .add_option("--class-weight",
+                        options.class_weight,
+                        "balanced: rare classes count as much as common ones (default: none)")
+            ->check(CLI::IsMember({"none", "balanced"}));
         command
             .add_option("--engine",
                         options.engine,

@@ -133,7 +133,7 @@ std::vector<Row> sorted_rows(const Judged& judged) {
     const auto chances = std::span{judged.probabilities}.subspan(2 * i, 2);
     rows[i] = {.chance = chances[1],
                .is_second = judged.truth_classes[i] == 1,
-               .is_likelier = said_class(chances, 0.5) == 1};
+               .is_likelier = said_class(chances, {}) == 1};
   }
   std::ranges::stable_sort(rows, {}, &Row::chance);
   return rows;
@@ -179,6 +179,18 @@ std::vector<Tried> try_all(std::span<const Row> rows, Worth worth) {
   return tried;
 }
 
+/// Of each class, to the power; the most common one has 1, and one of which nothing is known.
+std::vector<double> rareness(const Judged& judged, double power) {
+  std::vector<double> counts(judged.class_count);
+  for (const int truth : judged.truth_classes)
+    ++counts[static_cast<std::size_t>(truth)];
+  const double most = *std::ranges::max_element(counts);
+  std::vector<double> factors;
+  for (const double count : counts)
+    factors.push_back(count == 0 ? 1 : std::pow(most / count, power));
+  return factors;
+}
+
 }  // namespace
 
 double fit_temperature(const Judged& judged) {
@@ -210,6 +222,29 @@ void apply_temperature(double temperature,
   }
 }
 
+void apply_shares(std::span<const double> shares, std::span<float> chances) {
+  if (shares.empty()) return;
+  STARLING_ASSERT(chances.size() % shares.size() == 0, "rows are whole");
+  for (std::size_t from = 0; from < chances.size(); from += shares.size()) {
+    const auto row = chances.subspan(from, shares.size());
+    double sum = 0;
+    for (std::size_t k = 0; k < row.size(); ++k)
+      sum += static_cast<double>(row[k]) * shares[k];
+    for (std::size_t k = 0; k < row.size(); ++k)
+      row[k] = static_cast<float>(static_cast<double>(row[k]) * shares[k] / sum);
+  }
+}
+
+ClassRule rule_of_shares(std::span<const double> shares) {
+  if (shares.empty()) return {};
+  if (shares.size() == 2) return {.threshold = shares[1]};
+  const double most = *std::ranges::max_element(shares);
+  ClassRule rule;
+  for (const double one : shares)
+    rule.factors.push_back(most / one);
+  return rule;
+}
+
 double best_threshold(Metric metric, const Judged& judged) {
   const Worth worth = worth_of(metric);
   if (worth == nullptr || judged.class_count != 2 || judged.rows() == 0) return 0.5;
@@ -224,6 +259,26 @@ double best_threshold(Metric metric, const Judged& judged) {
     least_distance = distance;
   }
   return best.first;
+}
+
+std::vector<double> best_factors(Metric metric, const Judged& judged) {
+  if (!is_of_said(metric) || judged.class_count < 3 || judged.rows() == 0) return {};
+  Judged tried = judged;
+  tried.rule = {};
+  double most = score(metric, tried);
+  std::vector<double> best;
+  for (int tenths = 1; tenths <= 10; ++tenths) {
+    tried.rule.factors = rareness(judged, tenths / 10.0);
+    const double worth = score(metric, tried);
+    if (!(worth > most + kScoreDigits)) continue;
+    most = worth;
+    best = tried.rule.factors;
+  }
+  return best;
+}
+
+ClassRule best_rule(Metric metric, const Judged& judged) {
+  return {best_threshold(metric, judged), best_factors(metric, judged)};
 }
 
 }  // namespace starling::ml

@@ -27,6 +27,16 @@ void apply_temperature(double temperature,
                        std::size_t class_count,
                        std::span<double> probabilities);
 
+/// Chances [rows x classes] as they are where the classes have these shares, of a model that
+/// learned as if all were as common: each is multiplied by its share, and a row sums to 1 again.
+/// Every share is above 0. Without shares no bit changes.
+/// Source: Saerens, Latinne and Decaestecker, "Adjusting the Outputs of a Classifier to New a
+///         Priori Probabilities" (2002), equation 2.4.
+void apply_shares(std::span<const double> shares, std::span<float> chances);
+
+/// What such a model would have said: the rule for its chances after `apply_shares`.
+ClassRule rule_of_shares(std::span<const double> shares);
+
 /// The chance of the second of two classes from which on it must be said (`said_class`) so that the
 /// score is best.
 ///
@@ -36,5 +46,14 @@ void apply_temperature(double temperature,
 /// chances are finite, and such as will be judged: scaled by the temperature, if there is one.
 /// Time: n log n.
 double best_threshold(Metric metric, const Judged& judged);
+
+/// How one of more than two classes must be said so that the score is best: the factors are a power
+/// of how rare the classes are among these rows, share^-a with a of 0, 0.1 .. 1; of equal scores
+/// the least a. A class that none of them is of has 1. At 0, for all other metrics and for two
+/// classes there are none.
+std::vector<double> best_factors(Metric metric, const Judged& judged);
+
+/// Both.
+ClassRule best_rule(Metric metric, const Judged& judged);
 
 }  // namespace starling::ml

@@ -1,6 +1,7 @@
 #include "ml/ensemble/finish_json.h"
 
 #include "ml/ensemble/calibration.h"
+#include "ml/table/task_inference.h"
 
 #include <fmt/format.h>
 
@@ -60,19 +61,41 @@ Result<double> number_in(const ReadJson& json, std::string_view path, const Limi
   return value;
 }
 
-Result<std::vector<double>> knots_in(const ReadJson& json, std::string_view path) {
-  const auto limit = fmt::format("a list of 1 to {} numbers", kFinishKnotsMax);
+Result<std::vector<double>> numbers_in(const ReadJson& json,
+                                       std::string_view path,
+                                       std::size_t least,
+                                       std::size_t most) {
+  const auto limit = fmt::format("a list of {} to {} numbers", least, most);
   const auto found = json.find(name_of(path));
   if (found == json.end()) return corrupt(path, "missing", limit);
-  if (!found->is_array() || found->empty() || found->size() > kFinishKnotsMax)
+  if (!found->is_array() || found->size() < least || found->size() > most)
     return corrupt(path, shown(*found), limit);
-  std::vector<double> knots;
+  std::vector<double> numbers;
   for (const ReadJson& one : *found) {
     if (!one.is_number())
-      return corrupt(fmt::format("{}[{}]", path, knots.size()), shown(one), "a number");
-    knots.push_back(one.get<double>());
+      return corrupt(fmt::format("{}[{}]", path, numbers.size()), shown(one), "a number");
+    numbers.push_back(one.get<double>());
   }
-  return knots;
+  return numbers;
+}
+
+Result<std::vector<double>> knots_in(const ReadJson& json, std::string_view path) {
+  return numbers_in(json, path, 1, kFinishKnotsMax);
+}
+
+Result<> check_positive(const std::vector<double>& numbers, std::string_view path) {
+  const auto fault = std::ranges::find_if(numbers, [](double one) { return !(one > 0); });
+  if (fault == numbers.end()) return {};
+  return corrupt(
+      fmt::format("{}[{}]", path, fault - numbers.begin()), fmt::format("{}", *fault), "above 0");
+}
+
+Result<std::vector<double>> factors_in(const ReadJson& json) {
+  if (!json.contains("class_factors")) return std::vector<double>{};
+  auto factors = numbers_in(json, "class_factors", 3, kClassesMax);
+  if (!factors) return factors.error();
+  const auto positive = check_positive(*factors, "class_factors");
+  return positive ? std::move(factors) : positive.error();
 }
 
 Result<std::vector<double>> at_in(const ReadJson& json) {
@@ -94,11 +117,8 @@ Result<std::vector<double>> size_in(const ReadJson& json, std::size_t knots) {
                    fmt::format("a list of {}", size->size()),
                    fmt::format("as long as 'conformal.at', {}", knots));
   }
-  const auto fault = std::ranges::find_if(*size, [](double one) { return !(one > 0); });
-  if (fault == size->end()) return size;
-  return corrupt(fmt::format("conformal.size[{}]", fault - size->begin()),
-                 fmt::format("{}", *fault),
-                 "above 0");
+  const auto positive = check_positive(*size, "conformal.size");
+  return positive ? std::move(size) : positive.error();
 }
 
 Result<Conformal> conformal_in(const ReadJson& json) {
@@ -121,7 +141,8 @@ Result<Conformal> conformal_in(const ReadJson& json) {
 }  // namespace
 
 std::string to_json(const Finish& finish) {
-  Json out{{"temperature", finish.temperature}, {"threshold", finish.threshold}};
+  Json out{{"temperature", finish.temperature}, {"threshold", finish.rule.threshold}};
+  if (!finish.rule.factors.empty()) out["class_factors"] = finish.rule.factors;
   if (!finish.conformal) return out.dump();
   const Conformal& conformal = *finish.conformal;
   out["conformal"] = {{"level", conformal.level},
@@ -140,7 +161,11 @@ Result<Finish> finish_from_json(std::string_view text) {
   if (!temperature) return temperature.error();
   const auto threshold = number_in(json, "threshold", kThresholdLimit);
   if (!threshold) return threshold.error();
-  Finish finish{.temperature = *temperature, .threshold = *threshold, .conformal = {}};
+  auto factors = factors_in(json);
+  if (!factors) return factors.error();
+  Finish finish{.temperature = *temperature,
+                .rule = {.threshold = *threshold, .factors = std::move(*factors)},
+                .conformal = {}};
   const auto found = json.find("conformal");
   if (found == json.end()) return finish;
   auto conformal = conformal_in(*found);

@@ -1,12 +1,13 @@
 /// What is done to a model's answers once it is trained, as JSON.
 ///
-///     {"temperature": 1.3, "threshold": 0.42,
+///     {"temperature": 1.3, "threshold": 0.42, "class_factors": [...],
 ///      "conformal": {"level": 0.9, "quantile": 2.1, "at": [...], "size": [...]}}
 ///
 /// Threads: none. Pure.
 #pragma once
 
 #include "ml/ensemble/conformal.h"
+#include "ml/table/metrics.h"
 #include "node/base/error.h"
 
 #include <cstddef>
@@ -20,7 +21,7 @@ constexpr std::size_t kFinishKnotsMax = 64;
 
 struct Finish {
   double temperature = 1;              ///< of the chances (`apply_temperature`); 1 changes nothing
-  double threshold = 0.5;              ///< of the second of two classes (`best_threshold`)
+  ClassRule rule = {};                 ///< `best_rule`
   std::optional<Conformal> conformal;  ///< of numbers (`interval_of`)
 
   friend bool operator==(const Finish&, const Finish&) = default;
@@ -32,7 +33,8 @@ std::string to_json(const Finish& finish);
 /// Fields that it does not know are passed over. Errors: `corrupt`, naming the field, its value and
 /// its limit: temperature from kTemperatureMin to kTemperatureMax, threshold from 0 to 1, level
 /// between 0 and 1, quantile not negative, 1 to kFinishKnotsMax knots with `at` strictly rising and
-/// `size` positive.
+/// `size` positive; class_factors absent, or 3 to kClassesMax (ml/table/task_inference.h) of them,
+/// positive.
 Result<Finish> finish_from_json(std::string_view text);
 
 }  // namespace starling::ml

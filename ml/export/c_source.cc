@@ -162,6 +162,20 @@ constexpr std::string_view kByThreshold =
 
 )";
 
+/// {}: the table of factors.
+constexpr std::string_view kByFactors =
+    R"(int starling_class(const double chances[STARLING_OUTPUTS])
+{{
+  const double *const factors = {};
+  int best = 0;
+  if (chances == NULL) return -1;
+  for (int k = 1; k < STARLING_OUTPUTS; ++k)
+    if (chances[k] * factors[k] > chances[best] * factors[best]) best = k;
+  return best;
+}}
+
+)";
+
 // --- one artifact --------------------------------------------------------------------------------
 
 class Exporter {
@@ -291,10 +305,19 @@ class Exporter {
       names += fmt::format("{}\n  {}", names.empty() ? "" : ",", c_string(name));
     source_.add(fmt::format(
         "const char *const starling_class_names[STARLING_OUTPUTS] = {{{}}};\n\n", names));
-    const double threshold = artifact_.finish.threshold;
-    const bool is_likeliest = outputs() != 2 || threshold == 0.5;
-    source_.add(is_likeliest ? std::string{kLikeliest}
-                             : fmt::format(kByThreshold, c_double(threshold)));
+    if (is_likeliest()) {
+      source_.add(std::string{kLikeliest});
+    } else if (outputs() == 2) {
+      source_.add(fmt::format(kByThreshold, c_double(artifact_.finish.rule.threshold)));
+    } else {
+      const auto& factors = artifact_.finish.rule.factors;
+      source_.add(fmt::format(kByFactors, source_.table("factors", "double", c_doubles(factors))));
+    }
+  }
+
+  bool is_likeliest() const {
+    const ClassRule& rule = artifact_.finish.rule;
+    return outputs() == 2 ? rule.threshold == 0.5 : rule.factors.empty();
   }
 
   std::string interface(const std::vector<CColumn>& columns) const {
@@ -310,8 +333,7 @@ class Exporter {
                       : "out[0] becomes the number that is predicted.",
         has_dates(columns) ? ",\n * and 2 if a date is not within the years 1 to 9999" : "");
     if (has_classes()) {
-      const bool has_threshold = outputs() == 2 && artifact_.finish.threshold != 0.5;
-      text += fmt::format(kClassesPromise, has_threshold ? "" : ": the likeliest");
+      text += fmt::format(kClassesPromise, is_likeliest() ? ": the likeliest" : "");
     } else if (artifact_.finish.conformal) {
       text += fmt::format(kIntervalPromise, artifact_.finish.conformal->level);
     }

@@ -36,7 +36,7 @@ Judged rows_of(const Judged& judged, std::span<const std::size_t> rows) {
   Judged some;
   some.task = judged.task;
   some.class_count = judged.class_count;
-  some.threshold = judged.threshold;
+  some.rule = judged.rule;
   some.probabilities.reserve(rows.size() * judged.class_count);
   for (const std::size_t row : rows)
     add_row(judged, row, some);

@@ -267,6 +267,15 @@ Result<Opened> open_zip(const fs::path& path) {
   return opened;
 }
 
+/// One for each class.
+Result<> check_factors(const Opened& from, const Artifact& artifact, const ClassRule& rule) {
+  const std::size_t classes = artifact.encoders.front().target().classes.size();
+  if (rule.factors.empty() || rule.factors.size() == classes) return {};
+  return corrupt(
+      from.path,
+      fmt::format("{} has {} class_factors for {} classes", kFinish, rule.factors.size(), classes));
+}
+
 /// The path of the model, named by its bytes, so that the same one is there once.
 Result<fs::path> unpack_model(const Opened& from, const std::string& name, const fs::path& folder) {
   if (auto listed = check_listed(from, name); !listed) return listed.error();
@@ -410,6 +419,7 @@ Result<Artifact> open_artifact(const fs::path& path, const fs::path& folder) {
     if (!text) return text.error();
     auto finish = finish_from_json(*text);
     if (!finish) return finish.error();
+    if (auto fits = check_factors(*opened, artifact, finish->rule); !fits) return fits.error();
     artifact.finish = std::move(*finish);
   }
   artifact.schema_json = std::move(*schema);

@@ -401,16 +401,18 @@ def reach(conformal, said):
     return conformal["quantile"] * usual
 
 
-def class_of(chances, threshold):
+def class_of(chances, finish):
+    threshold = finish.get("threshold", 0.5)
     if len(chances) == 2 and threshold != 0.5:
         return int(chances[1] >= threshold)
-    return max(range(len(chances)), key=lambda i: chances[i])
+    factors = finish.get("class_factors", [1] * len(chances))
+    return max(range(len(chances)), key=lambda i: chances[i] * factors[i])
 
 
 def answer_cells(answer, classes, finish):
     if classes:
         chances = calibrated(answer, finish.get("temperature", 1))
-        return [classes[class_of(chances, finish.get("threshold", 0.5))], *chances]
+        return [classes[class_of(chances, finish)], *chances]
     conformal = finish.get("conformal")
     if conformal is None:
         return answer

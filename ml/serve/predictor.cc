@@ -69,7 +69,7 @@ void decode_classes(const Finish& finish, const std::vector<float>& values, Pred
   said.task = out.task;
   said.class_count = out.classes.size();
   said.probabilities.assign(values.begin(), values.end());
-  said.threshold = finish.threshold;
+  said.rule = finish.rule;
   apply_temperature(finish.temperature, said.class_count, said.probabilities);
   for (std::size_t row = 0; row * said.class_count < said.probabilities.size(); ++row) {
     const double* begin = said.probabilities.data() + row * said.class_count;

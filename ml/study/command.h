@@ -271,7 +271,7 @@ using CommandBody = std::variant<AddToken,
 
 /// The newest level of commands that this program understands. A command that is added later gets
 /// the next level: an older node that had to apply it would have to stop.
-inline constexpr std::uint32_t kFeatureLevel = 12;
+inline constexpr std::uint32_t kFeatureLevel = 13;
 
 /// The level that a swarm must have reached before `body` may be proposed.
 std::uint32_t feature_level_of(const CommandBody& body);
@@ -312,6 +312,8 @@ inline constexpr std::uint32_t kFamiliesLevel = 10;  ///< linear models and the 
 inline constexpr std::uint32_t kBagsLevel = 11;  ///< bags, more families and metrics, decisions
 
 inline constexpr std::uint32_t kCostsLevel = 12;  ///< what models cost decides which are best
+
+inline constexpr std::uint32_t kRareClassesLevel = 13;  ///< classes of a row or two may train
 
 inline constexpr std::uint32_t kAttemptsMax = 3;      ///< that crashed; below level 7 of any kind
 inline constexpr std::uint32_t kLossesMax = 10;       ///< nodes, or processes that were killed

@@ -51,6 +51,26 @@ Result<> set_engine(const StudyRequest& request, SearchSpace& space) {
   return {};
 }
 
+/// So that all classes count the same. A parameter like any other, of every trial.
+Result<> set_class_weight(const StudyRequest& request, const StudySpec& spec, SearchSpace& space) {
+  constexpr const char* kWeights = "encode.class_weights";
+  if (!request.class_weight || *request.class_weight == "none") return {};
+  if (*request.class_weight != "balanced")
+    return field_error("class_weight",
+                       fmt::format("\"{:.40}\" is none of none, balanced", *request.class_weight));
+  if (spec.task == to_string(TaskKind::regression))
+    return field_error(
+        "class_weight",
+        fmt::format("the target \"{}\" is a number and has no classes; leave it out", spec.target));
+  if (space.find(kWeights) != nullptr)
+    return field_error("class_weight", fmt::format("search_space says it too, as {}", kWeights));
+  Distribution weights;
+  weights.kind = Distribution::Kind::fixed;
+  weights.value = "balanced";
+  space.parameters.emplace_back(kWeights, std::move(weights));
+  return {};
+}
+
 /// Of which family a set of parameters is may be told by their names alone.
 std::vector<Params> with_families(const SearchSpace& space, std::vector<Params> initial) {
   for (Params& params : initial)
@@ -201,6 +221,7 @@ Result<> set_search(const StudyRequest& request,
   auto space = space_of(request, profile, swarm, spec);
   if (!space) return space.error();
   if (auto ok = set_engine(request, *space); !ok) return ok;
+  if (auto ok = set_class_weight(request, spec, *space); !ok) return ok;
   return set_space(request, *space, spec);
 }
 

@@ -136,7 +136,8 @@ struct StudySpec {
   std::map<std::string, std::string> required_labels;  ///< of the nodes that may run it
   FinalModel final_model = FinalModel::refit;
   Constraints constraints;
-  std::vector<Decision> decisions;  ///< at most kDecisionsMax; for people
+  std::vector<Decision> decisions;   ///< at most kDecisionsMax; for people
+  bool trains_rare_classes = false;  ///< classes of one or two rows are kept, to learn from only
 
   friend bool operator==(const StudySpec&, const StudySpec&) = default;
 };

@@ -67,7 +67,25 @@ std::string reason_for(Metric metric) {
              : "it judges the chances themselves; what is said to be which class is chosen after";
 }
 
-Result<> set_task(const StudyRequest& request, const TableProfile& profile, StudySpec& spec) {
+/// `{"rare classes", "only train", "\"7\" and 3 more have fewer than 3 rows: ..."}`.
+Decision decision_on_rare(const TaskChoice& choice) {
+  constexpr std::size_t kNameMax = 40;
+  std::string who = fmt::format("\"{}\"", utf8_prefix(choice.rare.front(), kNameMax));
+  if (choice.rare.size() > 1) who += fmt::format(" and {} more", choice.rare.size() - 1);
+  const std::string few = fmt::format(
+      "{} {} fewer than {} rows: ", who, choice.rare.size() > 1 ? "have" : "has", kClassRowsMin);
+  if (choice.keeps_rare)
+    return {"rare classes", "only train", few + "too few to validate and to test with"};
+  return {"rare classes",
+          "left out",
+          few + (choice.classes.size() == 2 ? "beside two classes they are more likely slips"
+                                            : "one each to train, to validate and to test")};
+}
+
+Result<> set_task(const StudyRequest& request,
+                  const TableProfile& profile,
+                  const SwarmFacts& swarm,
+                  StudySpec& spec) {
   std::optional<TaskKind> wanted;
   const std::string task = request.task.value_or("auto");
   if (task != "auto") {
@@ -78,7 +96,9 @@ Result<> set_task(const StudyRequest& request, const TableProfile& profile, Stud
       return field_error(
           "task", fmt::format("\"{}\" is none of auto, regression, binary, multiclass", task));
   }
-  const auto choice = infer_task(profile, request.target, wanted);
+  const bool knows_rare = swarm.feature_level >= kRareClassesLevel;
+  const auto choice = infer_task(
+      profile, request.target, wanted, knows_rare ? RareClasses::train : RareClasses::leave_out);
   if (!choice) return field_error("target", choice.error().detail);
   const bool has_feature = std::any_of(
       profile.columns.begin(), profile.columns.end(), [&request](const ColumnProfile& column) {
@@ -91,7 +111,9 @@ Result<> set_task(const StudyRequest& request, const TableProfile& profile, Stud
         "category with at least two values)");
   }
   spec.task = to_string(choice->task);
+  spec.trains_rare_classes = choice->keeps_rare;
   if (!wanted) spec.decisions.push_back({"task", spec.task, choice->reason});
+  if (!choice->rare.empty()) spec.decisions.push_back(decision_on_rare(*choice));
   Metric metric = default_metric(choice->task);
   if (!request.metric) {
     spec.decisions.push_back({"metric", std::string{to_string(metric)}, reason_for(metric)});
@@ -368,7 +390,7 @@ Result<StudySpec> complete_spec(const StudyRequest& request,
   if (auto ok = set_split(request, dataset, profile, find, spec); !ok) return ok.error();
   TableProfile learned = profile;
   set_key_aside(spec.split, learned);
-  if (auto ok = set_task(request, learned, spec); !ok) return ok.error();
+  if (auto ok = set_task(request, learned, swarm, spec); !ok) return ok.error();
   if (auto ok = check_metric(spec, dataset, profile, find); !ok) return ok.error();
   set_folds(request, learned, swarm, spec);
   if (auto ok = set_search(request, learned, swarm, spec); !ok) return ok.error();

@@ -34,6 +34,7 @@ struct StudyRequest {
   std::optional<std::string> search_space_name;  ///< instead: one that is there by name
   std::vector<std::string> families;             ///< instead: the default spaces of these
   std::optional<std::string> engine;             ///< native or torch: becomes a fixed parameter
+  std::optional<std::string> class_weight;       ///< none or balanced: becomes a fixed parameter
   std::vector<Params> initial;
   std::optional<std::uint32_t> epochs;
   std::optional<std::uint32_t> patience;

@@ -265,6 +265,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
   }
   const auto* study = std::get_if<CreateStudy>(&body);
   if (study != nullptr && is_outside(study->spec)) return kOutsideLevel;
+  if (study != nullptr && study->spec.trains_rare_classes) return kRareClassesLevel;
   if (study != nullptr && is_of_bags_level(study->spec)) return kBagsLevel;
   if (study != nullptr && is_of_metrics_level(study->spec)) return kBagsLevel;
   if (study != nullptr && is_of_families_level(study->spec)) return kFamiliesLevel;

@@ -147,6 +147,7 @@ void fill(wire::StudySpec* out, const StudySpec& spec) {
     label->set_value(value);
   }
   out->set_final_model(static_cast<std::uint32_t>(spec.final_model));
+  out->set_trains_rare_classes(spec.trains_rare_classes);
   fill_plan(out, spec);
 }
 
@@ -177,6 +178,7 @@ StudySpec read(const wire::StudySpec& in) {
     spec.required_labels[label.key()] = label.value();
   if (in.final_model() <= static_cast<std::uint32_t>(FinalModel::refit_all))
     spec.final_model = static_cast<FinalModel>(in.final_model());
+  spec.trains_rare_classes = in.trains_rare_classes();
   read_plan(in, spec);
   return spec;
 }

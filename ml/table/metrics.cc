@@ -383,18 +383,35 @@ std::map<std::string, double> all_scores(const Judged& judged) {
   return scores;
 }
 
+bool is_of_said(Metric metric) {
+  switch (metric) {
+    case Metric::accuracy:
+    case Metric::f1:
+    case Metric::f1_macro:
+    case Metric::balanced_accuracy:
+    case Metric::mcc: return true;
+    default: return false;
+  }
+}
+
 std::size_t most_likely(std::span<const double> probabilities) {
   const auto best = std::max_element(probabilities.begin(), probabilities.end());
   return static_cast<std::size_t>(best - probabilities.begin());
 }
 
-std::size_t said_class(std::span<const double> probabilities, double threshold) {
-  if (probabilities.size() != 2 || threshold == 0.5) return most_likely(probabilities);
-  return probabilities[1] >= threshold ? 1 : 0;
+std::size_t said_class(std::span<const double> probabilities, const ClassRule& rule) {
+  if (probabilities.size() == 2 && rule.threshold != 0.5)
+    return probabilities[1] >= rule.threshold ? 1 : 0;
+  if (probabilities.size() < 3 || rule.factors.size() != probabilities.size())
+    return most_likely(probabilities);
+  std::size_t best = 0;
+  for (std::size_t k = 1; k < probabilities.size(); ++k)
+    if (probabilities[k] * rule.factors[k] > probabilities[best] * rule.factors[best]) best = k;
+  return best;
 }
 
 std::size_t said_class(const Judged& judged, std::size_t row) {
-  return said_class(row_of(judged, row), judged.threshold);
+  return said_class(row_of(judged, row), judged.rule);
 }
 
 }  // namespace starling::ml

@@ -65,6 +65,19 @@ bool fits(Metric metric, TaskKind task);
 /// The metrics that fit, in the order of the enumeration.
 std::vector<Metric> metrics_of(TaskKind task);
 
+/// Whether it judges which class is said, and not the chances of all.
+bool is_of_said(Metric metric);
+
+/// Which class is said.
+struct ClassRule {
+  double threshold = 0.5;  ///< of two classes: the chance of the second from which on it is said
+  /// Of more: what the chance of each is multiplied by before the largest is said; empty: all the
+  /// same.
+  std::vector<double> factors = {};
+
+  friend bool operator==(const ClassRule&, const ClassRule&) = default;
+};
+
 /// What a model said about some rows, and what was true.
 ///
 /// Regression: `values` and `truth_values`, original units. Classes: `probabilities` is
@@ -76,7 +89,7 @@ struct Judged {
   std::size_t class_count = 0;
   std::vector<double> probabilities;
   std::vector<int> truth_classes;
-  double threshold = 0.5;  ///< of two classes: the chance of the second from which on it is said
+  ClassRule rule = {};
 
   std::size_t rows() const {
     return task == TaskKind::regression ? truth_values.size() : truth_classes.size();
@@ -98,9 +111,10 @@ std::map<std::string, double> all_scores(const Judged& judged);
 /// Index of the largest probability of one row; the first of equals.
 std::size_t most_likely(std::span<const double> probabilities);
 
-/// Index of the class that is said. Of two the second from `threshold` on (at 0.5 only if it is the
-/// more likely one), of more the most likely.
-std::size_t said_class(std::span<const double> probabilities, double threshold);
+/// Index of the class that is said. Of two the second from the threshold on (at 0.5 only if it is
+/// the more likely one), of more the first with the largest product of chance and factor. Factors
+/// of another number of classes do not count.
+std::size_t said_class(std::span<const double> probabilities, const ClassRule& rule);
 std::size_t said_class(const Judged& judged, std::size_t row);
 
 }  // namespace starling::ml

@@ -118,8 +118,11 @@ std::map<std::int32_t, RowNumbers> strata_of(std::span<const SplitRow> rows, Spl
 void put_learning(std::span<const SplitRow> rows,
                   const RowNumbers& members,
                   std::uint64_t seed,
+                  std::size_t least,
                   Split& split) {
-  if (split.folds.empty())
+  if (members.size() < least)
+    add(split.train, members);
+  else if (split.folds.empty())
     put_validation(rows, members, seed, split);
   else
     put_folds(rows, members, seed, split);
@@ -196,14 +199,18 @@ void fill_folds(std::vector<Group>& groups, Split& split) {
 
 }  // namespace
 
-Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32_t folds) {
+Split split_rows(std::span<const SplitRow> rows,
+                 std::uint64_t seed,
+                 std::uint32_t folds,
+                 std::size_t least) {
   Split split;
   split.folds.resize(folds > 1 ? folds : 0);
   auto strata = strata_of(rows, split);
   const bool by_threshold = rows.size() - split.dropped >= kThresholdSplitRows;
   for (auto& [stratum, members] : strata) {
-    add(split.test, take_test(rows, members, by_threshold));
-    put_learning(rows, members, seed, split);
+    const bool is_rare = members.size() < least;
+    if (!is_rare) add(split.test, take_test(rows, members, by_threshold));
+    put_learning(rows, members, seed, is_rare ? least : 0, split);
   }
   sort_parts(split);
   return split;
@@ -213,7 +220,8 @@ Split split_by_parts(std::span<const SplitRow> rows,
                      std::span<const RowPart> parts,
                      Validation validation,
                      std::uint64_t seed,
-                     std::uint32_t folds) {
+                     std::uint32_t folds,
+                     std::size_t least) {
   Split split;
   split.folds.resize(folds > 1 ? folds : 0);
   auto strata = strata_of(rows, split);
@@ -230,7 +238,7 @@ Split split_by_parts(std::span<const SplitRow> rows,
     if (validation == Validation::given)
       add(split.train, learning);
     else
-      put_learning(rows, learning, seed, split);
+      put_learning(rows, learning, seed, least, split);
   }
   sort_parts(split);
   return split;

@@ -34,7 +34,8 @@ using RowNumbers = std::vector<std::uint32_t>;
 struct Split {
   RowNumbers train, validation, test;  ///< rising
   /// Cross-validation: these validate in turn, while the others train; `train` and `validation`
-  /// both hold them all then. Empty: `train` trains and `validation` validates.
+  /// both hold them all then, and `train` those that only train. Empty: `train` trains and
+  /// `validation` validates.
   std::vector<RowNumbers> folds;
   RowNumbers between;         ///< in a gap before validation: only the final model learns from them
   std::uint64_t dropped = 0;  ///< no target
@@ -42,8 +43,12 @@ struct Split {
   ContentHash hash;           ///< set by `split_table`: of which row is what
 };
 
-/// Hold-out, or `folds` that validate in turn.
-Split split_rows(std::span<const SplitRow> rows, std::uint64_t seed, std::uint32_t folds = 1);
+/// Hold-out, or `folds` that validate in turn. Rows of a stratum that has fewer than `least` train,
+/// whatever turn it is.
+Split split_rows(std::span<const SplitRow> rows,
+                 std::uint64_t seed,
+                 std::uint32_t folds = 1,
+                 std::size_t least = 0);
 
 enum class RowPart : std::uint8_t { none, train, validation, test };
 
@@ -51,12 +56,14 @@ enum class RowPart : std::uint8_t { none, train, validation, test };
 /// in turn), by the seed.
 enum class Validation : std::uint8_t { given, drawn };
 
-/// Each row's part is given; those of `none` are left out.
+/// Each row's part is given; those of `none` are left out. What is drawn to validate is not of a
+/// stratum that has fewer than `least` rows to train.
 Split split_by_parts(std::span<const SplitRow> rows,
                      std::span<const RowPart> parts,
                      Validation validation,
                      std::uint64_t seed,
-                     std::uint32_t folds = 1);
+                     std::uint32_t folds = 1,
+                     std::size_t least = 0);
 
 /// As `split_rows`, for few rows with the same hash or many: whole groups are taken in the order of
 /// their hashes until 15 % of the rows test (from 5,000 groups on by the threshold), 20 % of the

@@ -151,7 +151,8 @@ std::vector<double> times_of(const Table& table) {
 Split divided(const Table& table,
               const SplitSpec& spec,
               std::span<const SplitRow> rows,
-              std::uint64_t seed) {
+              std::uint64_t seed,
+              std::size_t least) {
   const auto validation = spec.validation.empty() ? Validation::drawn : Validation::given;
   switch (spec.method) {
     case SplitMethod::holdout:
@@ -162,11 +163,13 @@ Split divided(const Table& table,
       return split_by_time(rows, times_of(table), is_date ? spec.gap * kDaySeconds : spec.gap);
     }
     case SplitMethod::column:
-      return split_by_parts(rows, parts_by_column(table, spec), validation, seed, spec.folds);
+      return split_by_parts(
+          rows, parts_by_column(table, spec), validation, seed, spec.folds, least);
     case SplitMethod::datasets:
-      return split_by_parts(rows, parts_by_dataset(table, spec), validation, seed, spec.folds);
+      return split_by_parts(
+          rows, parts_by_dataset(table, spec), validation, seed, spec.folds, least);
   }
-  return split_rows(rows, seed, spec.folds);
+  return split_rows(rows, seed, spec.folds, least);
 }
 
 /// What to do about it differs by method.
@@ -215,9 +218,10 @@ Result<> check_parts(const Split& split, SplitMethod method) {
 Result<Split> split_table(const Table& table,
                           const SplitSpec& spec,
                           std::span<const std::int32_t> strata,
-                          std::uint64_t seed) {
+                          std::uint64_t seed,
+                          std::size_t least) {
   if (auto fits = check_table(table, spec); !fits) return fits.error();
-  Split split = divided(table, spec, split_rows_of(table, spec, strata), seed);
+  Split split = divided(table, spec, split_rows_of(table, spec, strata), seed, least);
   if (auto checked = check_parts(split, spec.method); !checked) return checked.error();
   split.hash = hash_of_split(table.row_hashes, split);
   return split;

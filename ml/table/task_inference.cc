@@ -71,7 +71,9 @@ bool class_before(const std::string& a, const std::string& b) {
   return a < b;
 }
 
-Result<TaskChoice> choose_classes(const ColumnProfile& column, TaskChoice choice) {
+Result<TaskChoice> choose_classes(const ColumnProfile& column,
+                                  RareClasses rare,
+                                  TaskChoice choice) {
   if (column.distinct > kClassesMax) {
     return refusal(fmt::format("target \"{}\" has {} classes; at most {} are supported",
                                column.name,
@@ -86,24 +88,26 @@ Result<TaskChoice> choose_classes(const ColumnProfile& column, TaskChoice choice
                     column.distinct,
                     column.levels.size()));
   }
+  std::uint64_t rare_rows = 0;
   for (const LevelCount& level : column.levels) {
     if (level.count >= kClassRowsMin) {
       choice.classes.push_back(level.value);
       continue;
     }
-    choice.usable_rows -= level.count;
-    choice.warnings.push_back(
-        fmt::format("class \"{}\" has {} row{} and is left out: {} are needed",
-                    level.value,
-                    level.count,
-                    level.count == 1 ? "" : "s",
-                    kClassRowsMin));
+    rare_rows += level.count;
+    choice.rare.push_back(level.value);
   }
   if (choice.classes.size() < 2) {
     return refusal(fmt::format("target \"{}\" has fewer than two classes with at least {} rows",
                                column.name,
                                kClassRowsMin));
   }
+  choice.keeps_rare =
+      rare == RareClasses::train && !choice.rare.empty() && choice.classes.size() > 2;
+  if (choice.keeps_rare)
+    choice.classes.insert(choice.classes.end(), choice.rare.begin(), choice.rare.end());
+  else
+    choice.usable_rows -= rare_rows;
   std::sort(choice.classes.begin(), choice.classes.end(), class_before);
   choice.task = choice.classes.size() == 2 ? TaskKind::binary : TaskKind::multiclass;
   choice.reason = fmt::format("\"{}\" has {} classes", column.name, choice.classes.size());
@@ -121,7 +125,8 @@ std::string nearest_column(const TableProfile& profile, std::string_view name) {
 
 Result<TaskChoice> infer_task(const TableProfile& profile,
                               std::string_view target,
-                              std::optional<TaskKind> wanted) {
+                              std::optional<TaskKind> wanted,
+                              RareClasses rare) {
   const ColumnProfile* column = profile.find(target);
   if (column == nullptr) {
     const std::string near = nearest_column(profile, target);
@@ -149,7 +154,7 @@ Result<TaskChoice> infer_task(const TableProfile& profile,
     choice.reason = fmt::format("\"{}\" is a number with {} values", target, column->distinct);
     return choice;
   }
-  auto chosen = choose_classes(*column, std::move(choice));
+  auto chosen = choose_classes(*column, rare, std::move(choice));
   if (chosen && wanted && *wanted != chosen->task) {
     return refusal(fmt::format("{} was asked for, but \"{}\" has {} classes",
                                to_string(*wanted),

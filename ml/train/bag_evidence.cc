@@ -114,7 +114,7 @@ ImportanceTask importance_task(const BagData& data,
   importance.rows = fold.encoded(data.table, some.rows);
   importance.truth.task = data.held_out.task;
   importance.truth.class_count = data.held_out.class_count;
-  importance.truth.threshold = evidence.finish.threshold;
+  importance.truth.rule = evidence.finish.rule;
   for (const std::size_t place : some.places)
     add_truth_of(data.held_out, place, importance.truth);
   importance.predict = answers_of(fold, evidence, data.held_out.class_count, engine);
@@ -247,7 +247,9 @@ Json evidence_of(const WorkTask& task,
   all["bag"] = {{"folds", rounds_of(data.split).size()},
                 {"models", evidence.members.size()},
                 {"temperature", evidence.finish.temperature},
-                {"threshold", evidence.finish.threshold}};
+                {"threshold", evidence.finish.rule.threshold}};
+  const auto& factors = evidence.finish.rule.factors;
+  if (!factors.empty()) all["bag"]["class_factors"] = factors;
   all["candidates"] = candidates_json(task, data, evidence);
   if (evidence.finish.conformal) all["coverage"] = coverage_json(evidence);
   return all;

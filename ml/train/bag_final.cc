@@ -198,7 +198,7 @@ Judged answered(const std::vector<Candidate>& candidates,
   Judged judged = with_answers(truth, blended(all, weights));
   if (judged.class_count > 0)
     apply_temperature(finish.temperature, judged.class_count, judged.probabilities);
-  judged.threshold = finish.threshold;
+  judged.rule = finish.rule;
   return judged;
 }
 
@@ -213,7 +213,7 @@ Finish finish_for(const Judged& held_out, Metric metric) {
   finish.temperature = fit_temperature(held_out);
   Judged calibrated = held_out;
   apply_temperature(finish.temperature, calibrated.class_count, calibrated.probabilities);
-  finish.threshold = best_threshold(metric, calibrated);
+  finish.rule = best_rule(metric, calibrated);
   return finish;
 }
 

@@ -1,5 +1,6 @@
 #include "ml/train/child_work.h"
 
+#include "ml/ensemble/calibration.h"
 #include "ml/search/pruner.h"
 #include "ml/serve/artifact.h"
 #include "ml/table/encoder_json.h"
@@ -233,7 +234,8 @@ bool Work::keep() {
 std::vector<float> Work::said() {
   std::vector<float> all;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
-    const auto some = learners_[i]->predict(data_->rounds[i].judge_features);
+    auto some = learners_[i]->predict(data_->rounds[i].judge_features);
+    apply_shares(data_->rounds[i].class_shares, some);
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -404,7 +406,9 @@ std::filesystem::path Work::write_script() {
       task_.work_dir.empty() ? artifact.parent_path() : std::filesystem::path{task_.work_dir};
   const auto path = folder / "trained.model";
   std::ofstream file(path, std::ios::binary);
-  file << learners_.front()->script();
+  const auto& shares = data_->rounds.front().class_shares;
+  auto script = learners_.front()->script();
+  file << (shares.empty() ? script : engine_.with_shares(std::move(script), shares));
   file.close();
   if (!file) throw std::runtime_error("there is no room on the disk for the model");
   return path;
@@ -414,6 +418,11 @@ Result<> Work::write_model(const Judged& outcome, WorkDone& result) {
   const auto model = write_script();
   ArtifactParts parts = parts_of(model);
   parts.metrics = metrics_text(task_, data_->metric, data_->split, result.test);
+  if (data_->truth.rule != ClassRule{}) {
+    Finish finish;
+    finish.rule = data_->truth.rule;
+    parts.finish = to_json(finish);
+  }
   parts.report = evidence_of(outcome, model);
   const auto bytes = write_artifact(task_.artifact_path, parts);
   if (!bytes) return bytes.error();

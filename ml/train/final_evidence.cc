@@ -18,6 +18,7 @@ void take_rows(const EncodedRows& rows, const Judged& outcome, ImportanceTask& t
   task.rows = {wanted, rows.columns(), std::vector<float>(wanted * rows.columns())};
   task.truth.task = outcome.task;
   task.truth.class_count = outcome.class_count;
+  task.truth.rule = outcome.rule;
   for (std::size_t i = 0; i < wanted; ++i) {
     const std::size_t row = i * rows.rows() / wanted;
     rows.spread(row, task.rows.values.data() + i * rows.columns());

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,10 @@ class Engine {
                                                 const TargetCoding& target,
                                                 const FitData& data,
                                                 std::uint64_t seed) = 0;
+
+  /// A learner's `script` whose chances are what `apply_shares` (ml/ensemble/calibration.h) makes
+  /// of them, but for the last digits.
+  virtual std::string with_shares(std::string script, std::span<const double> shares) = 0;
 
   virtual std::unique_ptr<ServedModel> load(const std::string& path) = 0;
 };

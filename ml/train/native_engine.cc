@@ -8,6 +8,7 @@
 #include "ml/train/network_choice.h"
 #include "ml/train/network_model.h"
 #include "ml/train/row_order.h"
+#include "ml/train/tree_segments.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
 
@@ -176,6 +177,13 @@ std::unique_ptr<Learner> NativeEngine::make_learner(const FamilySpec& spec,
   MlpSpec network = std::get<MlpSpec>(spec);
   if (target.task != TaskKind::regression) network = spec_for_classes(std::move(network));
   return std::make_unique<NativeLearner>(network, target, data, seed, kernels_);
+}
+
+std::string NativeEngine::with_shares(std::string script, std::span<const double> shares) {
+  auto shifted = is_tree_model(script) ? trees_with_shares(std::move(script), shares)
+                                       : network_with_shares(script, shares);
+  if (!shifted) throw std::runtime_error(shifted.error().detail);
+  return std::move(*shifted);
 }
 
 std::unique_ptr<ServedModel> NativeEngine::load(const std::string& path) {

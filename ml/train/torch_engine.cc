@@ -361,6 +361,12 @@ std::unique_ptr<Learner> TorchEngine::make_learner(const FamilySpec& spec,
   return std::make_unique<MlpLearner>(*network, target, data, seed);
 }
 
+std::string TorchEngine::with_shares(std::string script, std::span<const double> shares) {
+  auto shifted = network_with_shares(script, shares);
+  if (!shifted) throw std::runtime_error(shifted.error().detail);
+  return std::move(*shifted);
+}
+
 std::unique_ptr<ServedModel> TorchEngine::load(const std::string& path) {
   return std::make_unique<TorchServedModel>(path);
 }

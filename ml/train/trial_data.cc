@@ -1,5 +1,6 @@
 #include "ml/train/trial_data.h"
 
+#include "ml/ensemble/calibration.h"
 #include "ml/search/encoding_spec.h"
 #include "ml/table/cell.h"
 #include "ml/table/profile_json.h"
@@ -12,7 +13,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <unordered_map>
 
@@ -120,13 +120,15 @@ Result<std::vector<TableSource>> sources_of(const WorkTask& task) {
 }
 
 Result<TaskChoice> choice_of(const WorkTask& task, const TableProfile& profile) {
-  if (task.task.empty() || task.task == "auto") return infer_task(profile, task.target);
+  const auto rare = task.trains_rare_classes ? RareClasses::train : RareClasses::leave_out;
+  if (task.task.empty() || task.task == "auto")
+    return infer_task(profile, task.target, std::nullopt, rare);
   const auto wanted = task_from_name(task.task);
   if (!wanted) {
     return Error{Errc::invalid_argument,
                  fmt::format("task \"{}\" is not regression, binary or multiclass", task.task)};
   }
-  return infer_task(profile, task.target, wanted);
+  return infer_task(profile, task.target, wanted, rare);
 }
 
 Result<Metric> metric_of(const WorkTask& task, TaskKind kind) {
@@ -155,26 +157,41 @@ Result<std::vector<double>> column_weights(const Table& table,
   return weights;
 }
 
-/// Makes each class that has rows count the same in all.
-void balance(const std::vector<std::int64_t>& classes, std::vector<double>& weights) {
-  std::map<std::int64_t, double> sums;
+/// What each class counts in all.
+std::vector<double> class_sums(const std::vector<std::int64_t>& classes,
+                               std::size_t class_count,
+                               const std::vector<double>& weights) {
+  std::vector<double> sums(class_count);
   for (std::size_t i = 0; i < classes.size(); ++i)
-    sums[classes[i]] += weights[i];
-  for (std::size_t i = 0; i < classes.size(); ++i)
-    if (weights[i] > 0) weights[i] /= sums[classes[i]];
+    sums[static_cast<std::size_t>(classes[i])] += weights[i];
+  return sums;
+}
+
+/// Their shares; a class that no row has gets a little.
+std::vector<double> shares_of(std::vector<double> sums) {
+  constexpr double kRareClass = 1e-6;
+  const double all = std::accumulate(sums.begin(), sums.end(), 0.0);
+  for (double& sum : sums)
+    sum = std::max(sum / all, kRareClass);
+  return sums;
 }
 
 /// What the rows count by their column and by their classes, 1 on average; empty: all the same.
-/// Errors: `invalid_argument`: a row does not say it, or none of them counts.
-Result<std::vector<float>> weights_of(const Table& table,
-                                      const std::vector<std::uint32_t>& rows,
-                                      const std::vector<std::int64_t>& classes,
-                                      const EncodingSpec& encoding) {
+struct RowWeights {
+  std::vector<float> rows = {};
+  std::vector<double> class_shares = {};  ///< where all classes count the same: by the column alone
+};
+
+/// Errors: `invalid_argument`: a row does not say what it counts, or none of them counts.
+Result<RowWeights> weights_of(const Table& table,
+                              const std::vector<std::uint32_t>& rows,
+                              const std::vector<std::int64_t>& classes,
+                              std::size_t class_count,
+                              const EncodingSpec& encoding) {
   const bool is_balanced = encoding.has_balanced_classes && !classes.empty();
-  if (table.weight.name.empty() && !is_balanced) return std::vector<float>{};
+  if (table.weight.name.empty() && !is_balanced) return RowWeights{};
   auto counted = column_weights(table, rows);
   if (!counted) return counted.error();
-  if (is_balanced) balance(classes, *counted);
   const double sum = std::accumulate(counted->begin(), counted->end(), 0.0);
   if (!(sum > 0) || !std::isfinite(sum)) {
     return Error{Errc::invalid_argument,
@@ -182,10 +199,17 @@ Result<std::vector<float>> weights_of(const Table& table,
                              sum > 0 ? "more than a number holds" : "nothing",
                              table.weight.name)};
   }
-  std::vector<float> weights;
-  weights.reserve(rows.size());
+  RowWeights weights;
+  if (is_balanced) {
+    const auto sums = class_sums(classes, class_count, *counted);
+    for (std::size_t i = 0; i < classes.size(); ++i)
+      if ((*counted)[i] > 0) (*counted)[i] /= sums[static_cast<std::size_t>(classes[i])];
+    weights.class_shares = shares_of(sums);
+  }
+  const double all = std::accumulate(counted->begin(), counted->end(), 0.0);
+  weights.rows.reserve(rows.size());
   for (const double one : *counted)
-    weights.push_back(static_cast<float>(one / sum * static_cast<double>(rows.size())));
+    weights.rows.push_back(static_cast<float>(one / all * static_cast<double>(rows.size())));
   return weights;
 }
 
@@ -275,11 +299,15 @@ Result<TrialRound> round_of(const Loaded& loaded,
   auto encoder = encoder_of(loaded, rows.train);
   if (!encoder) return encoder.error();
   FitData fit = fit_data(table, *encoder, loaded.fit_by(), rows.train, loaded.groups, scratch);
-  auto weights = weights_of(table, rows.train, fit.classes, loaded.encoding);
+  auto weights =
+      weights_of(table, rows.train, fit.classes, loaded.choice.classes.size(), loaded.encoding);
   if (!weights) return weights.error();
-  fit.weights = std::move(*weights);
+  fit.weights = std::move(weights->rows);
   EncodedRows judge_features = encoder->encode(table, rows.validation, scratch);
-  return TrialRound{std::move(*encoder), std::move(fit), std::move(judge_features)};
+  return TrialRound{std::move(*encoder),
+                    std::move(fit),
+                    std::move(weights->class_shares),
+                    std::move(judge_features)};
 }
 
 /// Which rows teach and judge which model.
@@ -314,8 +342,11 @@ Result<Loaded> load(const WorkTask& task) {
 
   if (auto fits = check_log_target(*table, *choice, *encoding); !fits) return fits.error();
   auto groups = groups_of(*table, *choice);
-  auto split = split_table(
-      *table, task.split, strata_of(*table, *choice, groups, task.split.method), task.seed);
+  auto split = split_table(*table,
+                           task.split,
+                           strata_of(*table, *choice, groups, task.split.method),
+                           task.seed,
+                           choice->keeps_rare ? kClassRowsMin : 0);
   if (!split) return split.error();
   return Loaded{
       *choice, *metric, *encoding, std::move(*table), std::move(groups), std::move(*split)};
@@ -339,6 +370,7 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
     data.rounds.push_back(std::move(*round));
     add_truth(loaded->table, rows.validation, loaded->groups, data.truth);
   }
+  if (is_of_said(data.metric)) data.truth.rule = rule_of_shares(data.rounds.front().class_shares);
   data.split = std::move(loaded->split);
   if (task.kind != WorkKind::trial) data.table = std::move(loaded->table);
   return data;

@@ -12,6 +12,9 @@ namespace starling::ml {
 struct TrialRound {
   Encoder encoder;
   FitData fit;
+  /// Where rows count for more the rarer their class is: the share that each class really has among
+  /// those that teach, so that chances can be put right (`apply_shares`); else empty.
+  std::vector<double> class_shares;
   EncodedRows judge_features;
 };
 
@@ -23,7 +26,9 @@ struct TrialData {
   Metric metric = Metric::rmse;
   Split split;
   std::vector<TrialRound> rounds;  ///< one, or of a trial with folds as many
-  Judged truth;  ///< of the judge rows of all rounds; predictions are filled in by the trial
+  Judged truth;  ///< of the judge rows of all rounds; predictions are filled in by the trial. Where
+                 ///< classes count the same and the metric judges what is said, that is still said
+                 ///< which is the likeliest if they were as common
   Table table;   ///< of a fit and a final: rows are encoded later
 };
 

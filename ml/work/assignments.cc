@@ -43,6 +43,7 @@ std::optional<Assignment> common_of(const StateView& view,
   common.task.seed = study.spec.seed;
   common.task.epochs_max = study.spec.epochs;
   common.task.patience = study.spec.patience;
+  common.task.trains_rare_classes = study.spec.trains_rare_classes;
   common.task.limits = study.spec.constraints;
   common.task.disk_reserve = places.disk_reserve;
   return common;

@@ -71,12 +71,13 @@ struct WorkTask {
   /// Trial: at each rung (ml/search/pruner.h) the worst value, turned so that lower is better, with
   /// which it goes on; none: with any.
   std::vector<std::optional<double>> rung_cutoffs;
-  std::uint32_t fixed_epochs = 0;   ///< final, fit: how many epochs, its trial's best epoch
-  std::uint32_t fold = 0;           ///< fit: which of the rounds of its split
-  std::vector<WorkFit> fits;        ///< final: of its bag, by candidate, best first, then by fold
-  Constraints limits;               ///< of the finished model: what it costs is measured then
-  bool uses_test_rows = false;      ///< final: learns from them too, and is not tested
-  std::uint64_t memory_cap_mb = 0;  ///< of private memory (RLIMIT_DATA); 0: none
+  std::uint32_t fixed_epochs = 0;    ///< final, fit: how many epochs, its trial's best epoch
+  std::uint32_t fold = 0;            ///< fit: which of the rounds of its split
+  std::vector<WorkFit> fits;         ///< final: of its bag, by candidate, best first, then by fold
+  Constraints limits;                ///< of the finished model: what it costs is measured then
+  bool trains_rare_classes = false;  ///< task_inference.h
+  bool uses_test_rows = false;       ///< final: learns from them too, and is not tested
+  std::uint64_t memory_cap_mb = 0;   ///< of private memory (RLIMIT_DATA); 0: none
   std::uint32_t threads = 1;
   std::string work_dir;            ///< scratch of this attempt
   std::string artifact_path;       ///< final, fit: the zip to write

@@ -142,7 +142,7 @@ TEST_F(BagTest, ChancesAreCalibratedAndTheThresholdIsThatOfHeldOutRows) {
     EXPECT_EQ(answer["class"], 1);
     EXPECT_NEAR(answer["said"].get<double>(), outcome.probabilities[2 * place + 1], 1e-5);
   }
-  outcome.threshold = report["bag"]["threshold"];
+  outcome.rule.threshold = report["bag"]["threshold"];
   EXPECT_NEAR(score(Metric::f1, outcome), last.done->test.at("f1"), 1e-12);
   std::size_t same = 0;
   for (std::size_t i = 0; i < data->split.test.size(); ++i)

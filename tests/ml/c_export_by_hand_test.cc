@@ -190,7 +190,7 @@ TEST_F(CExportByHand, ABagIsTheMeanThenTemperedThenJudgedByTheThreshold) {
   artifact.members[0].weight = 0.75;
   artifact.members.push_back({other.members[0].model, 1, 0.25});
   artifact.finish.temperature = 2.5;
-  artifact.finish.threshold = 0.4;
+  artifact.finish.rule.threshold = 0.4;
   const auto rows = some_rows();
   const Predictions ones = predicted(first, artifact, rows);
   const Predictions others = predicted(second, other, rows);
@@ -200,12 +200,28 @@ TEST_F(CExportByHand, ABagIsTheMeanThenTemperedThenJudgedByTheThreshold) {
     for (std::size_t k = 0; k < 2; ++k)
       chances[k] = 0.75 * chances[k] + 0.25 * others.probabilities[i][k];
     apply_temperature(artifact.finish.temperature, 2, chances);
-    mean.labels[i] = mean.classes[said_class(chances, artifact.finish.threshold)];
+    mean.labels[i] = mean.classes[said_class(chances, artifact.finish.rule)];
   }
   const Compiled compiled{artifact, folder_.path(), "c"};
   ASSERT_TRUE(compiled.compile("gcc-12"));
   compare(compiled.say(rows), mean, kNetworksDiffer);
   EXPECT_NE(mean.labels, ones.labels);
+}
+
+TEST_F(CExportByHand, WhatIsRareIsSaidAsTheFactorsSay) {
+  const NativeModel model = model_of({.inputs = 10, .outputs = 3}, 1);
+  Artifact artifact = artifact_of(model, plain_encoder(3));
+  const auto rows = some_rows();
+  Predictions here = predicted(model, artifact, rows);
+  const auto likeliest = here.labels;
+  artifact.finish.rule.factors = {1, 1.5, 4};
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    here.labels[i] = here.classes[said_class(here.probabilities[i], artifact.finish.rule)];
+  EXPECT_NE(here.labels, likeliest);
+  const Compiled compiled{artifact, folder_.path(), "c"};
+  ASSERT_TRUE(compiled.compile("gcc-12"));
+  compare(compiled.say(rows), here, kNetworksDiffer);
+  EXPECT_THAT(compiled.text(), testing::Not(HasSubstr("to say: the likeliest")));
 }
 
 TEST_F(CExportByHand, IntervalsAreThoseOfTheFinish) {

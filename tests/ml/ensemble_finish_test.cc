@@ -3,6 +3,7 @@
 #include "ml/ensemble/calibration.h"
 #include "ml/ensemble/conformal.h"
 #include "ml/ensemble/finish_json.h"
+#include "ml/table/task_inference.h"
 #include "node/base/random.h"
 
 #include <gmock/gmock.h>
@@ -160,20 +161,27 @@ TEST(ConformalTest, KeepsItsPromiseWithFewRowsToo) {
   EXPECT_NEAR(covered / times, 0.9, 0.02);
 }
 
+ClassRule rule_of(double threshold, std::vector<double> factors = {}) {
+  ClassRule rule;
+  rule.threshold = threshold;
+  rule.factors = std::move(factors);
+  return rule;
+}
+
 // ---- JSON ---------------------------------------------------------------------------------------
 
 TEST(FinishJson, IsAsWritten) {
   EXPECT_EQ(to_json(Finish{}), R"({"temperature":1.0,"threshold":0.5})");
   const Finish finish{
       .temperature = 1.5,
-      .threshold = 0.25,
+      .rule = rule_of(0.25),
       .conformal = Conformal{.level = 0.9, .quantile = 2, .at = {0, 1}, .size = {1, 0.5}}};
   EXPECT_EQ(to_json(finish),
             R"({"temperature":1.5,"threshold":0.25,)"
             R"("conformal":{"level":0.9,"quantile":2.0,"at":[0.0,1.0],"size":[1.0,0.5]}})");
   const auto read = finish_from_json(R"( {"threshold": 1, "temperature": 2, "later": [{}]} )");
   ASSERT_TRUE(read.has_value()) << "whole numbers, another order, and what is not known";
-  EXPECT_EQ(*read, (Finish{.temperature = 2, .threshold = 1, .conformal = {}}));
+  EXPECT_EQ(*read, (Finish{.temperature = 2, .rule = rule_of(1), .conformal = {}}));
 }
 
 /// Of any size, in both signs.
@@ -182,6 +190,13 @@ double any_double(Random& random) {
     const auto number = std::bit_cast<double>(random.next());
     if (std::isfinite(number)) return number;
   }
+}
+
+std::vector<double> some_factors(Random& random) {
+  std::vector<double> factors(random.chance(0.5) ? 0 : 3 + random.below(kClassesMax - 2));
+  for (double& factor : factors)
+    factor = std::abs(any_double(random)) + 5e-324;
+  return factors;
 }
 
 TEST(FinishJson, GivesBackEveryBit) {
@@ -198,7 +213,7 @@ TEST(FinishJson, GivesBackEveryBit) {
     }
     std::ranges::sort(conformal.at);
     const Finish finish{.temperature = kTemperatureMin + 19.9 * random.unit(),
-                        .threshold = random.unit(),
+                        .rule = rule_of(random.unit(), some_factors(random)),
                         .conformal = conformal};
     const auto read = finish_from_json(to_json(finish));
     ASSERT_TRUE(read.has_value()) << read.error().detail;
@@ -210,7 +225,7 @@ TEST(FinishJson, ReadsWhatWasFitted) {
   Random random{10};
   const Drawn drawn = draw(200, random);
   const Finish finish{.temperature = kTemperatureMax,
-                      .threshold = 1,
+                      .rule = rule_of(1),
                       .conformal = fit_conformal(drawn.said, drawn.truth)};
   EXPECT_EQ(finish_from_json(to_json(finish)).value(), finish);
 }
@@ -241,6 +256,12 @@ TEST(FinishJson, SaysWhatIsWrong) {
       {R"({"temperature":1,"threshold":1.01})",
        "field 'threshold' is 1.01, but must be a number from 0 to 1"},
       {R"({"temperature":1,"threshold":-1})", "field 'threshold' is -1"},
+      {R"({"temperature":1,"threshold":0.5,"class_factors":[1,2]})",
+       "field 'class_factors' is an array of 2, but must be a list of 3 to 100 numbers"},
+      {R"({"temperature":1,"threshold":0.5,"class_factors":[1,2,"x"]})",
+       "'class_factors[2]' is \"x\""},
+      {R"({"temperature":1,"threshold":0.5,"class_factors":[1,0,2]})",
+       "field 'class_factors[1]' is 0, but must be above 0"},
       {R"({"temperature":1,"threshold":0.5,"conformal":3})", "'conformal' is 3"},
       {with_conformal(R"("quantile":1,"at":[0],"size":[1])"), "'conformal.level' is missing"},
       {with_conformal(R"("level":1,"quantile":1,"at":[0],"size":[1])"), "'conformal.level' is 1"},
@@ -279,7 +300,7 @@ TEST(FinishJson, IsNotImpressedByDepth) {
 TEST(FinishJson, RefusesEveryTruncation) {
   const Finish finish{
       .temperature = 1.5,
-      .threshold = 0.25,
+      .rule = rule_of(0.25),
       .conformal = Conformal{.level = 0.9, .quantile = 2, .at = {0, 1}, .size = {1, 0.5}}};
   const std::string whole = to_json(finish);
   for (std::size_t bytes = 0; bytes < whole.size(); ++bytes)

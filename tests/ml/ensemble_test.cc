@@ -363,14 +363,14 @@ TEST(Threshold, TellsNeighboursApartBetweenWhichThereIsNoNumber) {
   EXPECT_LE(found, high);
   // At 0.5 the likelier is said, and a half is not: nothing between tells these two apart.
   Judged around = two_classes({0, 1}, {std::nextafter(0.5, 0), 0.5});
-  around.threshold = best_threshold(Metric::accuracy, around);
-  EXPECT_EQ(around.threshold, 0.5);
+  around.rule.threshold = best_threshold(Metric::accuracy, around);
+  EXPECT_EQ(around.rule.threshold, 0.5);
   EXPECT_EQ(score(Metric::accuracy, around), 0.5);
 }
 
 /// What is said at `threshold`, judged as labels.
 double worth_at(double threshold, Metric metric, Judged judged) {
-  judged.threshold = threshold;
+  judged.rule.threshold = threshold;
   std::vector<double> labels;
   for (std::size_t row = 0; row < judged.rows(); ++row)
     labels.push_back(said_class(judged, row) == 1 ? 1 : 0);
@@ -416,6 +416,75 @@ TEST(Threshold, IsThatOfAPlainSearch) {
           << to_string(metric) << ' ' << i;
     }
   }
+}
+
+// ---- Factors and shares -------------------------------------------------------------------------
+
+TEST(ClassFactors, AreThePowerOfRarenessThatScoresBest) {
+  Random random{12};
+  int found = 0;
+  for (int i = 0; i < 40; ++i) {
+    Judged judged = true_classes(3, {});
+    for (int row = 0; row < 120; ++row) {
+      const int truth = row % 12 == 0 ? 2 : row % 3 == 0 ? 1 : 0;
+      judged.truth_classes.push_back(truth);
+      std::vector<double> chances{0.5, 0.3, 0.08};
+      chances[static_cast<std::size_t>(truth)] += 0.3;
+      for (double& chance : chances)
+        chance *= std::exp(0.5 * random.normal());
+      judged.probabilities.insert(judged.probabilities.end(), chances.begin(), chances.end());
+    }
+    const auto factors = best_factors(Metric::balanced_accuracy, judged);
+    const double plain = score(Metric::balanced_accuracy, judged);
+    judged.rule.factors = factors;
+    const double most = score(Metric::balanced_accuracy, judged);
+    EXPECT_EQ(most > plain, !factors.empty()) << "there are some if they are of use";
+    for (int tenths = 0; tenths <= 10; ++tenths) {
+      judged.rule.factors.clear();
+      for (const double count : {80.0, 30.0, 10.0})
+        judged.rule.factors.push_back(std::pow(80 / count, tenths / 10.0));
+      EXPECT_LE(score(Metric::balanced_accuracy, judged), most + 1e-12) << tenths;
+    }
+    found += factors.empty() ? 0 : 1;
+  }
+  EXPECT_GT(found, 30);
+}
+
+TEST(ClassFactors, AreNoneWhereNothingIsSaidOrTwoClassesAre) {
+  Judged judged = true_classes(3, {0, 0, 0, 1, 2});
+  judged.probabilities = {.5, .3, .2, .5, .3, .2, .5, .3, .2, .5, .4, .1, .5, .1, .4};
+  EXPECT_FALSE(best_factors(Metric::balanced_accuracy, judged).empty());
+  Judged absent = true_classes(4, judged.truth_classes);
+  for (std::size_t row = 0; row < 5; ++row) {
+    const auto begin = judged.probabilities.begin() + static_cast<std::ptrdiff_t>(3 * row);
+    absent.probabilities.insert(absent.probabilities.end(), begin, begin + 3);
+    absent.probabilities.push_back(0);
+  }
+  EXPECT_EQ(best_factors(Metric::balanced_accuracy, absent)[3], 1) << "nothing is known of it";
+  EXPECT_TRUE(best_factors(Metric::log_loss, judged).empty());
+  EXPECT_TRUE(best_factors(Metric::accuracy, two_classes({0, 0, 1}, {.4, .4, .45})).empty());
+}
+
+TEST(ClassShares, PutChancesRightAndTheRuleUndoesIt) {
+  Random random{13};
+  for (const std::vector<double>& shares :
+       {std::vector<double>{0.9, 0.1}, std::vector<double>{0.7, 0.25, 0.05}}) {
+    for (int i = 0; i < 200; ++i) {
+      std::vector<float> chances;
+      for (std::size_t k = 0; k < shares.size(); ++k)
+        chances.push_back(static_cast<float>(random.unit()) + 0.01F);
+      const std::vector<double> before{chances.begin(), chances.end()};
+      apply_shares(shares, chances);
+      EXPECT_NEAR(std::accumulate(chances.begin(), chances.end(), 0.0), 1, 1e-6);
+      EXPECT_NEAR(chances[1] / chances[0], before[1] / before[0] * shares[1] / shares[0], 1e-3);
+      const std::vector<double> after{chances.begin(), chances.end()};
+      EXPECT_EQ(said_class(after, rule_of_shares(shares)), most_likely(before));
+    }
+  }
+  std::vector<float> untouched{0.3F, 0.1F};
+  apply_shares({}, untouched);
+  EXPECT_EQ(untouched, (std::vector<float>{0.3F, 0.1F}));
+  EXPECT_EQ(rule_of_shares({}), ClassRule{});
 }
 
 }  // namespace

@@ -183,6 +183,50 @@ TEST_P(PredictScript, SaysTheSameAsABag) {
   compare(task.artifact_path);
 }
 
+/// The rare class is said before it is the likeliest.
+TEST_F(ScriptTest, SaysTheSameClasses) {
+  if (!has_pytorch()) GTEST_SKIP() << kPython << " has no PyTorch (Debian: python3-torch)";
+  std::ofstream table(folder_ / "classes.csv");
+  table << "x,y\n";
+  std::vector<RawRow> rows;
+  for (int i = 0; i < 300; ++i) {
+    const int k = i % 10 == 0 ? 2 : i % 2;
+    const std::string x = fmt::format("{}", k == 2 ? i % 7 * 0.2 : k + i % 13 * 0.1);
+    rows.push_back({{"x", x}});
+    table << x << ',' << "abc"[k] << '\n';
+  }
+  table.close();
+  WorkTask task = final_task();
+  task.dataset_path = folder_ / "classes.csv";
+  task.task = "multiclass";
+  task.metric = "balanced_accuracy";
+  task.params = {{"family", std::string{"linear"}},
+                 {"encode.class_weights", std::string{"balanced"}}};
+  ASSERT_TRUE(run(task).done);
+  Predictor predictor{io_.get_executor(), pools_, folder_ / "models"};
+  const auto said =
+      finish(io_, predictor.predict(task.artifact_path, rows, MissingColumns::refuse));
+  ASSERT_TRUE(said) << said.error().detail;
+  const std::string command = fmt::format(
+      "cd {0} && {1} -m zipfile -e model.zip model && {1} model/predict.py classes.csv | tail -n "
+      "+2 "
+      "| cut -d, -f3,6 > said.txt",
+      folder_.path().string(),
+      kPython);
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::ifstream in(folder_ / "said.txt");
+  int rare = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::string label;
+    double chance = 0;
+    ASSERT_TRUE(std::getline(in, label, ',') && in >> chance >> std::ws) << i;
+    EXPECT_EQ(label, said->labels[i]) << i;
+    EXPECT_NEAR(chance, said->probabilities[i][2], 1e-5) << i;
+    rare += label == "c" && chance < 0.4 ? 1 : 0;
+  }
+  EXPECT_GT(rare, 0);
+}
+
 /// What the image's command says, without an image: its packages are those that are here.
 TEST_F(ScriptTest, ItsImageInstallsWhatTheModelsNeedAndReadsWhatComesIn) {
   if (!has_pytorch()) GTEST_SKIP() << kPython << " has no PyTorch (Debian: python3-torch)";

@@ -90,7 +90,7 @@ TEST(Confusion, CountsByTrueClassAndByWhatWasSaid) {
   EXPECT_THAT(confusion_of(two_classes({0, 0, 1, 1, 1}, {0.1, 0.9, 0.9, 0.8, 0.2})),
               ElementsAre(ElementsAre(1, 1), ElementsAre(1, 2)));
   Judged strict = two_classes({0, 0, 1, 1, 1}, {0.1, 0.9, 0.9, 0.8, 0.2});
-  strict.threshold = 0.85;
+  strict.rule.threshold = 0.85;
   EXPECT_THAT(confusion_of(strict), ElementsAre(ElementsAre(1, 1), ElementsAre(2, 1)));
   EXPECT_LE(score_intervals(strict, 1).at("accuracy").high, 0.9)
       << "samples have the threshold, too";

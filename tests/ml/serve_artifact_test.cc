@@ -89,6 +89,24 @@ TEST(Artifact, ABagGivesBackItsMembersAndWhatTheyShareOnce) {
   EXPECT_EQ(opened->finish.temperature, 1.5);
 }
 
+TEST(Artifact, HasAFactorForEachClassIfAny) {
+  const ScratchFolder folder;
+  ArtifactParts parts = some_parts(folder);
+  parts.models.front().preprocessing =
+      to_json(Encoder{{{"n", NumberCoding{}}}, {"y", TaskKind::multiclass, {"a", "b", "c"}, 0, 1}});
+  for (const std::size_t count : {3U, 4U}) {
+    Finish finish;
+    finish.rule.factors.assign(count, 2);
+    parts.finish = to_json(finish);
+    ASSERT_TRUE(write_artifact(folder / "a.zip", parts));
+    const auto opened = open_artifact(folder / "a.zip", folder / "models");
+    ASSERT_EQ(opened.has_value(), count == 3);
+    if (opened) continue;
+    EXPECT_NE(opened.error().detail.find("finish.json has 4 class_factors for 3 classes"),
+              std::string::npos);
+  }
+}
+
 TEST(Artifact, APartOfItIsReadAlone) {
   const ScratchFolder folder;
   ArtifactParts parts = some_parts(folder);

@@ -234,6 +234,12 @@ INSTANTIATE_TEST_SUITE_P(
                 },
                 "families: search_space says it, too"},
         BadCase{"engine", [](auto& r) { r.engine = "jax"; }, "engine: \"jax\" is none of native"},
+        BadCase{"class_weight",
+                [](auto& r) { r.class_weight = "much"; },
+                "class_weight: \"much\" is none of none, balanced"},
+        BadCase{"class_weight_of_numbers",
+                [](auto& r) { r.class_weight = "balanced"; },
+                "class_weight: the target \"y\" is a number and has no classes"},
         BadCase{
             "widht",
             [](auto& r) { r.search_space_json = R"({"mlp.widht":{"type":"fixed","value":3}})"; },
@@ -286,6 +292,57 @@ TEST(CompleteSpec, ASpaceMayBeAskedForByName) {
   const auto space = parse_search_space(spec->search_space_json).value();
   EXPECT_EQ(space, nexusops_space(small_profile().rows));
   EXPECT_TRUE(check_spec(*spec));
+}
+
+/// Its target is a class.
+TableProfile classes_profile(std::vector<LevelCount> levels) {
+  TableProfile profile = small_profile();
+  ColumnProfile& y = profile.columns[2];
+  y.type = ColumnType::category;
+  y.distinct = levels.size();
+  y.levels = std::move(levels);
+  return profile;
+}
+
+TEST(ClassWeight, BecomesAParameterOfEachTrial) {
+  auto asked = request();
+  asked.class_weight = "balanced";
+  const auto profile = classes_profile({{"a", 90}, {"b", 10}});
+  const auto spec = complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets);
+  ASSERT_TRUE(spec) << spec.error().detail;
+  const auto space = parse_search_space(spec->search_space_json).value();
+  ASSERT_NE(space.find("encode.class_weights"), nullptr);
+  EXPECT_EQ(space.find("encode.class_weights")->value, ParamValue{"balanced"});
+  EXPECT_TRUE(space.find("encode.class_weights")->when.empty());
+  EXPECT_TRUE(check_spec(*spec));
+  asked.class_weight = "none";
+  const auto plain = complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets).value();
+  EXPECT_EQ(plain.search_space_json.find("class_weights"), std::string::npos);
+  asked.class_weight = "balanced";
+  asked.search_space_json = R"({"encode.class_weights":{"type":"fixed","value":"none"}})";
+  const auto twice = complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets);
+  ASSERT_FALSE(twice);
+  EXPECT_THAT(twice.error().detail, HasSubstr("class_weight: search_space says it too"));
+}
+
+TEST(RareClassesOfAStudy, OnlyTrainAndAreDecidedOn) {
+  const auto profile = classes_profile({{"a", 50}, {"b", 30}, {"c", 18}, {"d", 1}, {"e", 1}});
+  const auto spec = complete_spec(request(), dataset(), profile, swarm_of(2), no_datasets).value();
+  EXPECT_TRUE(spec.trains_rare_classes);
+  EXPECT_EQ(feature_level_of(CreateStudy{"s-1", spec}), kRareClassesLevel);
+  ASSERT_NE(decision_on(spec, "rare classes"), nullptr);
+  EXPECT_EQ(decision_on(spec, "rare classes")->choice, "only train");
+  EXPECT_EQ(decision_on(spec, "rare classes")->reason,
+            "\"d\" and 1 more have fewer than 3 rows: too few to validate and to test with");
+  const SwarmFacts older{.feature_level = kRareClassesLevel - 1};
+  const auto left = complete_spec(request(), dataset(), profile, older, no_datasets).value();
+  EXPECT_FALSE(left.trains_rare_classes);
+  EXPECT_EQ(decision_on(left, "rare classes")->choice, "left out");
+  EXPECT_LT(feature_level_of(CreateStudy{"s-1", left}), kRareClassesLevel);
+  const auto slip = classes_profile({{"no", 50}, {"yes", 49}, {"yess", 1}});
+  const auto binary = complete_spec(request(), dataset(), slip, swarm_of(2), no_datasets).value();
+  EXPECT_EQ(binary.task, "binary");
+  EXPECT_THAT(decision_on(binary, "rare classes")->reason, HasSubstr("more likely slips"));
 }
 
 TEST(StudyEngine, BecomesAParameterOfEachNetwork) {

@@ -67,7 +67,7 @@ TEST(Dataset, WhatOlderNodesCannotReadNeedsTheNewestLevel) {
   EXPECT_EQ(feature_level_of(PauseStudy{}), 7U);
   EXPECT_EQ(feature_level_of(ExtendStudy{}), 7U);
   EXPECT_EQ(feature_level_of(AskTrial{}), 9U);
-  EXPECT_EQ(kFeatureLevel, 12U);
+  EXPECT_EQ(kFeatureLevel, 13U);
   CreateStudy study;
   EXPECT_EQ(feature_level_of(study), 1U);
   study.spec.task = kOutsideTask;

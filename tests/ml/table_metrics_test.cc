@@ -47,7 +47,7 @@ const Judged kFour =
              .3,  .15, .4,  .15, .75, .05, .1,  .1, .4, .4,  .05, .15, .5,  .05, .05, .4});
 
 Judged with_threshold(Judged judged, double threshold) {
-  judged.threshold = threshold;
+  judged.rule.threshold = threshold;
   return judged;
 }
 
@@ -157,14 +157,20 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(SaidClass, IsTheSecondFromTheThresholdOn) {
   const std::vector<double> row{.6, .4};
-  EXPECT_EQ(said_class(row, 0.5), 0U);
-  EXPECT_EQ(said_class(row, 0.4), 1U) << "at the threshold, too";
-  EXPECT_EQ(said_class(row, 0.41), 0U);
-  EXPECT_EQ(said_class(row, 0), 1U);
-  EXPECT_EQ(said_class(std::vector<double>{.5, .5}, 0.5), 0U) << "the first of equals";
-  EXPECT_EQ(said_class(std::vector<double>{.5, .5}, 0.49), 1U);
-  EXPECT_EQ(said_class(std::vector<double>{.3, .5, .2}, 0.1), 1U) << "of two classes only";
+  EXPECT_EQ(said_class(row, {0.5}), 0U);
+  EXPECT_EQ(said_class(row, {0.4}), 1U) << "at the threshold, too";
+  EXPECT_EQ(said_class(row, {0.41}), 0U);
+  EXPECT_EQ(said_class(row, {0}), 1U);
+  EXPECT_EQ(said_class(std::vector<double>{.5, .5}, {0.5}), 0U) << "the first of equals";
+  EXPECT_EQ(said_class(std::vector<double>{.5, .5}, {0.49}), 1U);
+  EXPECT_EQ(said_class(std::vector<double>{.3, .5, .2}, {0.1}), 1U) << "of two classes only";
   EXPECT_EQ(said_class(with_threshold(kBinary, .35), 2), 1U);
+  const std::vector<double> three{.3, .5, .2};
+  EXPECT_EQ(said_class(three, {.factors = {2, 1, 2}}), 0U);
+  EXPECT_EQ(said_class(three, {.factors = {2, 1, 4}}), 2U);
+  EXPECT_EQ(said_class(three, {.factors = {5, 3, 1}}), 0U) << "the first of equals";
+  EXPECT_EQ(said_class(three, {.factors = {9, 1}}), 1U) << "factors of other classes";
+  EXPECT_EQ(said_class(std::vector<double>{.4, .6}, {.factors = {9, 1}}), 1U) << "of more than two";
 }
 
 TEST(Metrics, WhatIsNotDefinedIsNoNumberAndLeftOut) {

@@ -151,6 +151,46 @@ TEST(Folds, EachRowThatDoesNotTestValidatesOnce) {
   }
 }
 
+/// Of a third class there are two rows.
+std::vector<SplitRow> rows_with_rare(std::size_t count) {
+  auto rows = rows_of(count, 2);
+  rows[7].stratum = 2;
+  rows[count - 1].stratum = 2;
+  return rows;
+}
+
+TEST(RareRows, OnlyTrainWhateverTurnItIs) {
+  for (const std::size_t count : {100U, 6000U}) {
+    const auto rows = rows_with_rare(count);
+    const RowNumbers rare{7, static_cast<std::uint32_t>(count - 1)};
+    const std::vector<RowPart> all_train(count, RowPart::train);
+    for (const std::uint32_t folds : {1U, 5U}) {
+      for (const Split& split : {split_rows(rows, 3, folds, 3),
+                                 split_by_parts(rows, all_train, Validation::drawn, 3, folds, 3)}) {
+        EXPECT_EQ(split.dropped, 0U);
+        EXPECT_TRUE(std::ranges::includes(final_rows(split), rare));
+        for (const SplitRound& round : rounds_of(split)) {
+          EXPECT_TRUE(std::ranges::includes(round.train, rare));
+          for (const RowNumbers* part : {&round.validation, &split.validation, &split.test})
+            for (const std::uint32_t row : rare)
+              EXPECT_FALSE(std::ranges::binary_search(*part, row));
+        }
+      }
+    }
+  }
+}
+
+TEST(RareRows, MoveNoOther) {
+  auto rows = rows_with_rare(300);
+  const Split with = split_rows(rows, 3, 1, 3);
+  for (SplitRow& row : rows)
+    if (row.stratum == 2) row.stratum = -1;
+  const Split without = split_rows(rows, 3);
+  EXPECT_EQ(with.test, without.test);
+  EXPECT_EQ(with.validation, without.validation);
+  EXPECT_EQ(with.train.size(), without.train.size() + 2);
+}
+
 TEST(Folds, KeepEqualRowsTogether) {
   const auto rows = rows_of(900, 2, 3);
   const Split split = split_rows(rows, 3, 4);

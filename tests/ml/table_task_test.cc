@@ -116,7 +116,23 @@ TEST(TaskInferenceClasses, AreSortedAsNumbersAndRareOnesLeftOut) {
   ASSERT_TRUE(choice) << choice.error().detail;
   EXPECT_THAT(choice->classes, ElementsAre("9", "10"));
   EXPECT_EQ(choice->usable_rows, 40U);
-  EXPECT_THAT(choice->warnings, ElementsAre(HasSubstr("class \"5\" has 2 rows and is left out")));
+  EXPECT_THAT(choice->rare, ElementsAre("5"));
+  EXPECT_FALSE(choice->keeps_rare);
+}
+
+TEST(TaskInferenceClasses, RareOnesAreKeptBesideThreeOthersWhereAskedFor) {
+  const auto table = table_of(42, [](int i) { return i < 2 ? "5" : fmt::format("{}", 9 + i % 3); });
+  EXPECT_THAT(infer_task(table, "y")->classes, ElementsAre("9", "10", "11"));
+  const auto kept = infer_task(table, "y", std::nullopt, RareClasses::train);
+  ASSERT_TRUE(kept) << kept.error().detail;
+  EXPECT_TRUE(kept->keeps_rare);
+  EXPECT_THAT(kept->classes, ElementsAre("5", "9", "10", "11"));
+  EXPECT_EQ(kept->usable_rows, 42U);
+  const auto two = table_of(42, [](int i) { return i < 2 ? "5" : i % 2 ? "10" : "9"; });
+  const auto binary = infer_task(two, "y", std::nullopt, RareClasses::train);
+  EXPECT_EQ(binary->task, TaskKind::binary) << "a slip makes no third class";
+  EXPECT_FALSE(binary->keeps_rare);
+  EXPECT_EQ(binary->usable_rows, 40U);
 }
 
 TEST(TaskInferenceWanted, OverrulesAsFarAsTheColumnAllows) {

@@ -60,6 +60,9 @@ if(TARGET starling-native-worker)
   starling_native_worker_test(bag_test
     SOURCES bag_test.cc
     USES starling::artifact starling::predictor starling::study starling::trial starling::worker_pool)
+  starling_native_worker_test(class_weights_test
+    SOURCES class_weights_test.cc
+    USES starling::artifact starling::ensemble starling::predictor starling::study starling::trial starling::worker_pool)
   starling_native_worker_test(c_export_test
     SOURCES c_export_by_hand_test.cc c_export_test.cc
     USES starling::c_export starling::predictor starling::study starling::trial starling::worker_pool)

@@ -399,9 +399,10 @@ TEST_F(ApiTest, RefusesBadStudiesAndNamesTheField) {
   EXPECT_EQ(refused(R"({"dataset":"people","target":"charges","task":"image"})", 422), "task");
   // A value that no field may have: each refusal names its field.
   for (const char* field :
-       {"name",   "metric",   "time_limit_s", "seed",      "parallelism", "search_space", "initial",
-        "epochs", "patience", "engine",       "use_case",  "tags",        "split",        "pruner",
-        "final",  "priority", "requires",     "direction", "families",    "constraints"}) {
+       {"name",     "metric",      "time_limit_s", "seed",     "parallelism", "search_space",
+        "initial",  "epochs",      "patience",     "engine",   "use_case",    "tags",
+        "split",    "pruner",      "final",        "priority", "requires",    "direction",
+        "families", "constraints", "class_weight"}) {
     const std::string body =
         fmt::format(R"({{"dataset":"people","target":"charges","{}":[[]]}})", field);
     EXPECT_EQ(refused(body, 422), field);

@@ -7,17 +7,17 @@ namespace starling::web {
 
 namespace {
 
-constexpr std::array<std::string_view, 46> kFields{
-    "dataset",    "target",       "name",          "task",        "metric",
-    "trials",     "time_limit_s", "seed",          "parallelism", "search_space",
-    "initial",    "epochs",       "patience",      "use_case",    "tags",
-    "rows",       "version",      "allow_missing", "after",       "Idempotency-Key",
-    "key",        "value",        "pairs",         "delimiter",   "decimal",
-    "encoding",   "header",       "skip",          "columns",     "engine",
-    "split",      "priority",     "requires",      "pruner",      "direction",
-    "final",      "number",       "token",         "step",        "state",
-    "metrics",    "error",        "lease_s",       "wait_s",      "families",
-    "constraints"};
+constexpr std::array<std::string_view, 47> kFields{
+    "dataset",     "target",       "name",          "task",        "metric",
+    "trials",      "time_limit_s", "seed",          "parallelism", "search_space",
+    "initial",     "epochs",       "patience",      "use_case",    "tags",
+    "rows",        "version",      "allow_missing", "after",       "Idempotency-Key",
+    "key",         "value",        "pairs",         "delimiter",   "decimal",
+    "encoding",    "header",       "skip",          "columns",     "engine",
+    "split",       "priority",     "requires",      "pruner",      "direction",
+    "final",       "number",       "token",         "step",        "state",
+    "metrics",     "error",        "lease_s",       "wait_s",      "families",
+    "constraints", "class_weight"};
 
 unsigned status_of(Errc code) {
   switch (code) {

@@ -17,11 +17,11 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 24> kFields{
-    "dataset",      "target",   "name",        "task",         "metric",   "trials",
-    "time_limit_s", "seed",     "parallelism", "search_space", "initial",  "epochs",
-    "patience",     "engine",   "use_case",    "tags",         "split",    "pruner",
-    "final",        "priority", "requires",    "direction",    "families", "constraints"};
+constexpr std::array<std::string_view, 25> kFields{
+    "dataset",   "target",      "name",         "task",        "metric", "trials",   "time_limit_s",
+    "seed",      "parallelism", "search_space", "initial",     "epochs", "patience", "engine",
+    "use_case",  "tags",        "split",        "pruner",      "final",  "priority", "requires",
+    "direction", "families",    "constraints",  "class_weight"};
 constexpr std::array<std::string_view, 2> kDirections{"minimize", "maximize"};
 constexpr std::array<std::string_view, 3> kConstraints{"predict_ms", "model_mb", "interpretable"};
 
@@ -172,6 +172,9 @@ Result<> read_search(const JsonFields& fields, ml::StudyRequest& request) {
   auto final_model = fields.text("final", kReferenceMax);
   if (!final_model) return final_model.error();
   request.final_model = std::move(*final_model);
+  auto class_weight = fields.text("class_weight", kReferenceMax);
+  if (!class_weight) return class_weight.error();
+  request.class_weight = std::move(*class_weight);
   const Json* initial = fields.find("initial");
   if (!initial) return {};
   if (!initial->is_array() || initial->size() > kInitialMax) {

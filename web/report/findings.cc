@@ -137,7 +137,9 @@ bool is_in_turn(const ReportFacts& facts) {
   const bool has_folds = is_bag(facts) ||
                          count_at(facts.study, {"split", "folds"}).value_or(1) > 1 ||
                          text_at(facts.study, {"split", "method"}) == "kfold";
-  return has_folds && count_at(rows, {"train"}) == count_at(rows, {"validation"});
+  const std::uint64_t train = count_at(rows, {"train"}).value_or(0);
+  const std::uint64_t validation = count_at(rows, {"validation"}).value_or(0);
+  return has_folds && validation > train / 2;  // rows of rare classes only train
 }
 
 std::optional<std::uint64_t> learning_rows(const ReportFacts& facts) {

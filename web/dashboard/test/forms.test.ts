@@ -47,6 +47,7 @@ test("models, limits and what they are for are sent where they are given", () =>
     families: ["linear", "tabm"],
     final: "refit",
     pruner: "asha",
+    class_weight: "balanced",
     predict_ms: "0.5",
     model_mb: "small",
     interpretable: true,
@@ -55,6 +56,7 @@ test("models, limits and what they are for are sent where they are given", () =>
   assert.deepEqual(request["families"], ["linear", "tabm"]);
   assert.equal(request["final"], "refit");
   assert.equal(request["pruner"], "asha");
+  assert.equal(request["class_weight"], "balanced");
   assert.deepEqual(request["constraints"], {
     predict_ms: 0.5,
     model_mb: "small",

@@ -38,6 +38,7 @@ export interface StudyForm {
   families: string[];
   final: string;
   pruner: string;
+  class_weight: string;
   predict_ms: string;
   model_mb: string;
   interpretable: boolean;
@@ -59,6 +60,11 @@ export const kFinals: [string, string][] = [
   ["bag", "the best, blended"],
   ["refit", "the best one, trained once more"],
   ["refit_all", "the same on all rows, untested"],
+];
+
+export const kClassWeights: [string, string][] = [
+  ["", "as many as they are (default)"],
+  ["balanced", "the same, however rare"],
 ];
 
 export type SplitMethod = "auto" | "holdout" | "kfold" | "group" | "time" | "column";
@@ -93,6 +99,7 @@ export const kStudyDefaults: Omit<StudyForm, "target"> = {
   families: [],
   final: "",
   pruner: "none",
+  class_weight: "",
   predict_ms: "",
   model_mb: "",
   interpretable: false,
@@ -114,6 +121,7 @@ export function studyRequest(dataset: string, form: StudyForm): Record<string, u
   if (form.families.length > 0) request["families"] = form.families;
   if (form.final) request["final"] = form.final;
   if (form.pruner !== "none") request["pruner"] = form.pruner;
+  if (form.class_weight) request["class_weight"] = form.class_weight;
   const constraints = constraintsOf(form);
   if (Object.keys(constraints).length > 0) request["constraints"] = constraints;
   return request;

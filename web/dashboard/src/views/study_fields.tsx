@@ -3,6 +3,7 @@ import { ApiError, call, randomKey, sentence } from "../client";
 import { metricLabel } from "../logic/format";
 import {
   kClassMetrics,
+  kClassWeights,
   kFamilies,
   kFinals,
   kRegressionMetrics,
@@ -22,7 +23,7 @@ const kLimits = ["predict_ms", "model_mb"];
 const kWords = new Set<string>(["name", "use_case"]);
 const kFurther = [
   ...["task", "time_limit_s", "parallelism", "epochs", "split", "families", "final", "pruner"],
-  ...["predict_ms", "model_mb", "constraints"],
+  ...["predict_ms", "model_mb", "constraints", "class_weight"],
 ];
 const kTasks = ["auto", "regression", "binary", "multiclass"];
 
@@ -138,6 +139,14 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
             value={form.pruner}
             error={fault("pruner")}
             set={set("pruner")}
+          />
+          <Choice
+            field="class_weight"
+            label="Rows of a class count"
+            choices={kClassWeights}
+            value={form.class_weight}
+            error={fault("class_weight")}
+            set={set("class_weight")}
           />
           {text("predict_ms", "An answer in at most", "Milliseconds for one row")}
           {text("model_mb", "A file of at most", "MB")}
