@@ -60,6 +60,19 @@ ADULT = ["age", "workclass", "fnlwgt", "education", "education_num", "marital", 
          "relationship", "race", "sex", "gain", "loss", "hours", "country", "income"]
 
 
+def wait_until_admitted(swarm):
+    """The token counts once the node has committed it."""
+    for _ in range(600):
+        try:
+            swarm.studies()
+            return
+        except starling.StarlingError as error:
+            if error.status != 401:
+                raise
+            time.sleep(0.05)
+    sys.exit("the node does not take its own token")
+
+
 @contextlib.contextmanager
 def own_node():
     """A node with nothing in it, and a client that speaks to it."""
@@ -78,8 +91,10 @@ def own_node():
         if not addresses.exists():
             sys.exit(f"the node does not start: {(folder / 'log').read_text()}")
         token = (folder / "node" / "admin-token").read_text().strip()
-        yield starling.connect("http://" + json.loads(addresses.read_text())["http"].split("//")[-1],
-                               token)
+        swarm = starling.connect(
+            "http://" + json.loads(addresses.read_text())["http"].split("//")[-1], token)
+        wait_until_admitted(swarm)
+        yield swarm
     finally:
         node.kill()
         node.wait()
