@@ -347,6 +347,7 @@ TEST_F(BagTest, EachKindOfNetworkAnswersAsItWasMeasured) {
     task.split = {};
     task.kind = WorkKind::final;
     task.params = {{"family", family}, {family + ".width", std::int64_t{128}}};
+    if (family == "tabm") task.params["tabm.members"] = std::int64_t{4};
     task.fixed_epochs = 20;
     task.artifact_path = folder_ / (family + ".zip");
     const Story last = run(task);

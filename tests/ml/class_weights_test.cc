@@ -79,7 +79,10 @@ class ClassWeights : public WorkerTest {
                                       linear(),
                                       trees(),
                                       network(),
-                                      {{"family", std::string{"tabm"}}}};
+                                      {{"family", std::string{"tabm"}},
+                                       {"tabm.members", std::int64_t{4}},
+                                       {"tabm.learning_rate", 1e-2},
+                                       {"tabm.width", std::int64_t{64}}}};
   const std::vector<std::vector<std::string>> targets_{{"no", "yes"}, {"a", "b", "c", "rare"}};
 };
 
