@@ -63,8 +63,8 @@ export const kFinals: [string, string][] = [
 ];
 
 export const kClassWeights: [string, string][] = [
-  ["", "as many as they are (default)"],
-  ["balanced", "the same, however rare"],
+  ["", "as they are (default)"],
+  ["balanced", "rare ones as much"],
 ];
 
 export type SplitMethod = "auto" | "holdout" | "kfold" | "group" | "time" | "column";

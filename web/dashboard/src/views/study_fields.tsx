@@ -142,7 +142,7 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
           />
           <Choice
             field="class_weight"
-            label="Rows of a class count"
+            label="Classes count"
             choices={kClassWeights}
             value={form.class_weight}
             error={fault("class_weight")}
