@@ -96,7 +96,10 @@ Result<> set_task(const StudyRequest& request,
       return field_error(
           "task", fmt::format("\"{}\" is none of auto, regression, binary, multiclass", task));
   }
-  const bool knows_rare = swarm.feature_level >= kRareClassesLevel;
+  // Where a person says which rows test, or time or groups do, rare rows might be among them.
+  const bool is_drawn =
+      spec.split.method == SplitMethod::holdout || spec.split.method == SplitMethod::kfold;
+  const bool knows_rare = is_drawn && swarm.feature_level >= kRareClassesLevel;
   const auto choice = infer_task(
       profile, request.target, wanted, knows_rare ? RareClasses::train : RareClasses::leave_out);
   if (!choice) return field_error("target", choice.error().detail);

@@ -121,7 +121,11 @@ std::vector<double> weigh(const std::vector<Candidate>& candidates,
   std::vector<Answers> held_out;
   for (std::size_t k = 0; k < candidates.size(); ++k)
     if (is_in[k]) held_out.push_back(candidates[k].held_out);
-  const auto found = greedy_weights(held_out, data.held_out, data.metric);
+  // What is said is judged by a rule as the bag will have one.
+  const std::vector<double> evenly(held_out.size(), 1 / static_cast<double>(held_out.size()));
+  Judged truth = with_answers(data.held_out, blended(held_out, evenly));
+  if (truth.class_count > 0) truth.rule = best_rule(data.metric, truth);
+  const auto found = greedy_weights(held_out, truth, data.metric);
   std::vector<double> weights;
   auto next = found.begin();
   for (std::size_t k = 0; k < candidates.size(); ++k)

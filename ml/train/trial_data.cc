@@ -352,6 +352,16 @@ Result<Loaded> load(const WorkTask& task) {
       *choice, *metric, *encoding, std::move(*table), std::move(groups), std::move(*split)};
 }
 
+/// The same for all rounds, so that one rule undoes them: their mean.
+void share_shares(std::vector<TrialRound>& rounds) {
+  std::vector<double> mean(rounds.front().class_shares.size());
+  for (const TrialRound& round : rounds)
+    for (std::size_t k = 0; k < mean.size(); ++k)
+      mean[k] += round.class_shares[k] / static_cast<double>(rounds.size());
+  for (TrialRound& round : rounds)
+    round.class_shares = mean;
+}
+
 }  // namespace
 
 Result<TrialData> load_trial_data(const WorkTask& task) {
@@ -370,6 +380,7 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
     data.rounds.push_back(std::move(*round));
     add_truth(loaded->table, rows.validation, loaded->groups, data.truth);
   }
+  share_shares(data.rounds);
   if (is_of_said(data.metric)) data.truth.rule = rule_of_shares(data.rounds.front().class_shares);
   data.split = std::move(loaded->split);
   if (task.kind != WorkKind::trial) data.table = std::move(loaded->table);
