@@ -441,12 +441,24 @@ void Mlp::predict(std::span<const float> features, std::size_t rows, std::vector
     const std::size_t count = std::min(shape_.batch, rows - from);
     forward(features.subspan(from * inputs, count * inputs), count, average_, false);
     float* const said = at(last.activation);
+    add_adjustment(said, count * last.blocks);
     if (shape_.loss == MlpLoss::cross_entropy)
       kernels_.softmax(said, count * last.blocks, last.outputs, last.stride);
     average_members(said, count);
     for (std::size_t row = 0; row < count; ++row)
       out.insert(out.end(), said + row * last.stride, said + row * last.stride + last.outputs);
   }
+}
+
+void Mlp::adjust_outputs(std::span<const double> by) {
+  STARLING_ASSERT(by.empty() || by.size() == shape_.net.outputs, "a number for each output");
+  adjustment_.assign(by.begin(), by.end());
+}
+
+void Mlp::add_adjustment(float* said, std::size_t rows) const {
+  for (std::size_t row = 0; row < rows; ++row)
+    for (std::size_t k = 0; k < adjustment_.size(); ++k)
+      said[row * plan_.layers.back().stride + k] += adjustment_[k];
 }
 
 /// The first block becomes the mean of all.
@@ -484,7 +496,10 @@ std::vector<float> Mlp::weights() const {
 }
 
 std::vector<float> Mlp::averaged_weights() const {
-  return compact(average_);
+  std::vector<float> average(average_, average_ + plan_.tensors.total);
+  const Layer& last = plan_.layers.back();
+  add_adjustment(average.data() + last.bias, last.blocks);
+  return compact(average.data());
 }
 
 std::vector<float> Mlp::gradient() const {

@@ -78,7 +78,11 @@ class Mlp {
   /// Loss and gradient alone; the weights stay. Returns: the sum of the losses.
   double find_gradient(const MlpBatch& batch);
 
-  /// Outputs of the averaged weights, row by row: numbers, or probabilities of the classes.
+  /// What is added to the outputs of the averaged weights, before softmax; nothing of it is trained
+  /// or saved. One number for each output, or none.
+  void adjust_outputs(std::span<const double> by);
+
+  /// Adjusted outputs of the averaged weights, row by row: numbers, or probabilities of classes.
   std::vector<float> predict(std::span<const float> features, std::size_t rows);
 
   /// The same, added to `out`.
@@ -91,7 +95,7 @@ class Mlp {
   /// Tensor after tensor, as `tensors()` lists them, without padding. Of what is not trained the
   /// gradient means nothing.
   std::vector<float> weights() const;
-  std::vector<float> averaged_weights() const;
+  std::vector<float> averaged_weights() const;  ///< adjusted: in the last biases
   std::vector<float> gradient() const;
   void set_weights(std::span<const float> weights);  ///< and their average
 
@@ -171,6 +175,7 @@ class Mlp {
   void normalise_back(const Layer& layer, std::size_t rows);
   void weights_back(const Layer& layer, const float* in, std::size_t stride, std::size_t rows);
   void propagate(std::size_t layer, std::size_t rows);
+  void add_adjustment(float* said, std::size_t rows) const;
   void average_members(float* said, std::size_t rows);
 
   /// Whether ReLU follows the sums at once and its slope is told by what it says.
@@ -195,6 +200,7 @@ class Mlp {
   InputStage stage_;
   std::vector<float> slab_;
   float *weights_, *average_, *delta_, *next_delta_;
+  std::vector<float> adjustment_;
   const float* given_ = nullptr;  ///< to the first layer, in the last `forward`
 
   struct Progress {

@@ -222,26 +222,16 @@ void apply_temperature(double temperature,
   }
 }
 
-void apply_shares(std::span<const double> shares, std::span<float> chances) {
-  if (shares.empty()) return;
-  STARLING_ASSERT(chances.size() % shares.size() == 0, "rows are whole");
-  for (std::size_t from = 0; from < chances.size(); from += shares.size()) {
-    const auto row = chances.subspan(from, shares.size());
-    double sum = 0;
-    for (std::size_t k = 0; k < row.size(); ++k)
-      sum += static_cast<double>(row[k]) * shares[k];
-    for (std::size_t k = 0; k < row.size(); ++k)
-      row[k] = static_cast<float>(static_cast<double>(row[k]) * shares[k] / sum);
+ClassRule rule_without(std::span<const double> logit_adjustment) {
+  constexpr double kTie = 1e-6;
+  if (logit_adjustment.empty()) return {};
+  if (logit_adjustment.size() == 2) {
+    const double even = 1 / (1 + std::exp(logit_adjustment[0] - logit_adjustment[1]));
+    return {.threshold = even * (1 - kTie)};
   }
-}
-
-ClassRule rule_of_shares(std::span<const double> shares) {
-  if (shares.empty()) return {};
-  if (shares.size() == 2) return {.threshold = shares[1]};
-  const double most = *std::ranges::max_element(shares);
   ClassRule rule;
-  for (const double one : shares)
-    rule.factors.push_back(most / one);
+  for (const double one : logit_adjustment)
+    rule.factors.push_back(std::exp(-one) * (1 - kTie * static_cast<double>(rule.factors.size())));
   return rule;
 }
 

@@ -27,15 +27,10 @@ void apply_temperature(double temperature,
                        std::size_t class_count,
                        std::span<double> probabilities);
 
-/// Chances [rows x classes] as they are where the classes have these shares, of a model that
-/// learned as if all were as common: each is multiplied by its share, and a row sums to 1 again.
-/// Every share is above 0. Without shares no bit changes.
-/// Source: Saerens, Latinne and Decaestecker, "Adjusting the Outputs of a Classifier to New a
-///         Priori Probabilities" (2002), equation 2.4.
-void apply_shares(std::span<const double> shares, std::span<float> chances);
-
-/// What such a model would have said: the rule for its chances after `apply_shares`.
-ClassRule rule_of_shares(std::span<const double> shares);
+/// What a model whose logits are adjusted by so much would say without that. Of chances that are
+/// then equal, but for a millionth for each class between, of two classes the second is said, of
+/// more the first: in the same way whoever computes it.
+ClassRule rule_without(std::span<const double> logit_adjustment);
 
 /// The chance of the second of two classes from which on it must be said (`said_class`) so that the
 /// score is best.

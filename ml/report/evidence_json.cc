@@ -53,6 +53,9 @@ void add_classes(const Judged& judged, const std::vector<std::string>& classes, 
   for (const CalibrationBin& bin : calibration.bins)
     bins.push_back({{"rows", bin.rows}, {"said", bin.said}, {"hits", bin.hits}});
   evidence["calibration"] = {{"error", calibration.error}, {"bins", bins}};
+  const ClassRule& rule = judged.rule;
+  if (classes.size() == 2) evidence["rule"] = {{"threshold", rule.threshold}};
+  if (!rule.factors.empty()) evidence["rule"] = {{"class_factors", rule.factors}};
   if (classes.size() <= kConfusedClassesMax) {
     evidence["classes"] = classes;
     evidence["confusion"] = confusion_of(judged);

@@ -14,6 +14,8 @@
 ///                 base and effects sum to "said"
 ///      of numbers: "residuals": {"quantiles", "from", "to", "counts"}, "points": [[true, said]]
 ///      of classes: "calibration": {"error", "bins": [{"rows", "said", "hits"}]},
+///                  of two, and where it is not the likeliest that is said, "rule": {"threshold"}
+///                  or {"class_factors": [...]} (`ClassRule`),
 ///                  up to 30 of them: "classes", "confusion": [by true class][by what was said];
 ///                  of two: "roc", "pr": [[x, y], ...]}
 ///

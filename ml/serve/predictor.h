@@ -26,7 +26,7 @@ struct Predictions {
   TaskKind task = TaskKind::regression;
   std::vector<double> values;                      ///< regression: one per row, original units
   std::vector<std::string> classes;                ///< sorted, as in `probabilities`
-  std::vector<std::string> labels;                 ///< classes: the likeliest, one per row
+  std::vector<std::string> labels;                 ///< classes: what is said, one per row
   std::vector<std::vector<double>> probabilities;  ///< classes: one list per row
   /// Regression by a bag: one per row, within which the truth lies nine times in ten.
   std::vector<std::pair<double, double>> intervals;

@@ -313,7 +313,7 @@ inline constexpr std::uint32_t kBagsLevel = 11;  ///< bags, more families and me
 
 inline constexpr std::uint32_t kCostsLevel = 12;  ///< what models cost decides which are best
 
-inline constexpr std::uint32_t kRareClassesLevel = 13;  ///< classes of a row or two may train
+inline constexpr std::uint32_t kClassWeightsLevel = 13;  ///< honest ones; a row or two may train
 
 inline constexpr std::uint32_t kAttemptsMax = 3;      ///< that crashed; below level 7 of any kind
 inline constexpr std::uint32_t kLossesMax = 10;       ///< nodes, or processes that were killed

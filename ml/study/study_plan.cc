@@ -72,14 +72,13 @@ Decision decision_on_rare(const TaskChoice& choice) {
   constexpr std::size_t kNameMax = 40;
   std::string who = fmt::format("\"{}\"", utf8_prefix(choice.rare.front(), kNameMax));
   if (choice.rare.size() > 1) who += fmt::format(" and {} more", choice.rare.size() - 1);
-  const std::string few = fmt::format(
-      "{} {} fewer than {} rows: ", who, choice.rare.size() > 1 ? "have" : "has", kClassRowsMin);
-  if (choice.keeps_rare)
-    return {"rare classes", "only train", few + "too few to validate and to test with"};
   return {"rare classes",
-          "left out",
-          few + (choice.classes.size() == 2 ? "beside two classes they are more likely slips"
-                                            : "one each to train, to validate and to test")};
+          choice.keeps_rare ? "only train" : "left out",
+          fmt::format("{} {} fewer than {} rows: {}",
+                      who,
+                      choice.rare.size() > 1 ? "have" : "has",
+                      kClassRowsMin,
+                      choice.rare_reason)};
 }
 
 Result<> set_task(const StudyRequest& request,
@@ -99,7 +98,7 @@ Result<> set_task(const StudyRequest& request,
   // Where a person says which rows test, or time or groups do, rare rows might be among them.
   const bool is_drawn =
       spec.split.method == SplitMethod::holdout || spec.split.method == SplitMethod::kfold;
-  const bool knows_rare = is_drawn && swarm.feature_level >= kRareClassesLevel;
+  const bool knows_rare = is_drawn && swarm.feature_level >= kClassWeightsLevel;
   const auto choice = infer_task(
       profile, request.target, wanted, knows_rare ? RareClasses::train : RareClasses::leave_out);
   if (!choice) return field_error("target", choice.error().detail);
@@ -235,6 +234,7 @@ Result<> set_outside_goal(const StudyRequest& request, StudySpec& spec) {
       {"split", request.split.has_value()},
       {"final", request.final_model.has_value()},
       {"constraints", request.constraints.has_value()},
+      {"class_weight", request.class_weight.has_value()},
       {"patience", request.patience.has_value()},
       {"requires", !request.required_labels.empty()}};
   for (const auto& [field, is_given] : strangers) {

@@ -197,6 +197,12 @@ bool is_of_bags_level(const StudySpec& spec) {
          !spec.decisions.empty() || names_any(spec, kValues);
 }
 
+/// Below it rows of rare classes are left out, and weights change the chances that are said.
+bool is_of_class_weights_level(const StudySpec& spec) {
+  constexpr std::array kParams{"\"encode.class_weights"};
+  return spec.trains_rare_classes || names_any(spec, kParams);
+}
+
 bool is_of_level_6(const StudySpec& spec) {
   constexpr std::array kParams{"\"mlp.width_",
                                "\"mlp.activation_",
@@ -220,7 +226,6 @@ bool is_of_level_5(const StudySpec& spec) {
                                "\"mlp.embedding",
                                "\"mlp.level_width",
                                "\"mlp.engine",
-                               "\"encode.class_weights",
                                "\"family",
                                "\"xgb."};
   return names_any(spec, kParams);
@@ -265,7 +270,7 @@ std::uint32_t feature_level_of(const CommandBody& body) {
   }
   const auto* study = std::get_if<CreateStudy>(&body);
   if (study != nullptr && is_outside(study->spec)) return kOutsideLevel;
-  if (study != nullptr && study->spec.trains_rare_classes) return kRareClassesLevel;
+  if (study != nullptr && is_of_class_weights_level(study->spec)) return kClassWeightsLevel;
   if (study != nullptr && is_of_bags_level(study->spec)) return kBagsLevel;
   if (study != nullptr && is_of_metrics_level(study->spec)) return kBagsLevel;
   if (study != nullptr && is_of_families_level(study->spec)) return kFamiliesLevel;

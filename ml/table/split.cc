@@ -118,11 +118,8 @@ std::map<std::int32_t, RowNumbers> strata_of(std::span<const SplitRow> rows, Spl
 void put_learning(std::span<const SplitRow> rows,
                   const RowNumbers& members,
                   std::uint64_t seed,
-                  std::size_t least,
                   Split& split) {
-  if (members.size() < least)
-    add(split.train, members);
-  else if (split.folds.empty())
+  if (split.folds.empty())
     put_validation(rows, members, seed, split);
   else
     put_folds(rows, members, seed, split);
@@ -208,9 +205,12 @@ Split split_rows(std::span<const SplitRow> rows,
   auto strata = strata_of(rows, split);
   const bool by_threshold = rows.size() - split.dropped >= kThresholdSplitRows;
   for (auto& [stratum, members] : strata) {
-    const bool is_rare = members.size() < least;
-    if (!is_rare) add(split.test, take_test(rows, members, by_threshold));
-    put_learning(rows, members, seed, is_rare ? least : 0, split);
+    if (members.size() < least) {
+      add(split.train, members);
+      continue;
+    }
+    add(split.test, take_test(rows, members, by_threshold));
+    put_learning(rows, members, seed, split);
   }
   sort_parts(split);
   return split;
@@ -220,8 +220,7 @@ Split split_by_parts(std::span<const SplitRow> rows,
                      std::span<const RowPart> parts,
                      Validation validation,
                      std::uint64_t seed,
-                     std::uint32_t folds,
-                     std::size_t least) {
+                     std::uint32_t folds) {
   Split split;
   split.folds.resize(folds > 1 ? folds : 0);
   auto strata = strata_of(rows, split);
@@ -238,7 +237,7 @@ Split split_by_parts(std::span<const SplitRow> rows,
     if (validation == Validation::given)
       add(split.train, learning);
     else
-      put_learning(rows, learning, seed, least, split);
+      put_learning(rows, learning, seed, split);
   }
   sort_parts(split);
   return split;
@@ -341,10 +340,10 @@ ContentHash hash_of_split(std::span<const RowHash> hashes, const Split& split) {
   };
   say(split.test, 't');
   say(split.between, 'b');
-  if (split.folds.empty()) {
-    say(split.train, 'r');
-    say(split.validation, 'v');
-  }
+  RowNumbers only_train;
+  std::ranges::set_difference(split.train, split.validation, std::back_inserter(only_train));
+  say(only_train, 'r');
+  if (split.folds.empty()) say(split.validation, 'v');
   for (std::size_t i = 0; i < split.folds.size(); ++i)
     say(split.folds[i], static_cast<char>('A' + i));
   std::sort(parts.begin(), parts.end());

@@ -56,14 +56,12 @@ enum class RowPart : std::uint8_t { none, train, validation, test };
 /// in turn), by the seed.
 enum class Validation : std::uint8_t { given, drawn };
 
-/// Each row's part is given; those of `none` are left out. What is drawn to validate is not of a
-/// stratum that has fewer than `least` rows to train.
+/// Each row's part is given; those of `none` are left out.
 Split split_by_parts(std::span<const SplitRow> rows,
                      std::span<const RowPart> parts,
                      Validation validation,
                      std::uint64_t seed,
-                     std::uint32_t folds = 1,
-                     std::size_t least = 0);
+                     std::uint32_t folds = 1);
 
 /// As `split_rows`, for few rows with the same hash or many: whole groups are taken in the order of
 /// their hashes until 15 % of the rows test (from 5,000 groups on by the threshold), 20 % of the

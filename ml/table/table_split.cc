@@ -163,11 +163,9 @@ Split divided(const Table& table,
       return split_by_time(rows, times_of(table), is_date ? spec.gap * kDaySeconds : spec.gap);
     }
     case SplitMethod::column:
-      return split_by_parts(
-          rows, parts_by_column(table, spec), validation, seed, spec.folds, least);
+      return split_by_parts(rows, parts_by_column(table, spec), validation, seed, spec.folds);
     case SplitMethod::datasets:
-      return split_by_parts(
-          rows, parts_by_dataset(table, spec), validation, seed, spec.folds, least);
+      return split_by_parts(rows, parts_by_dataset(table, spec), validation, seed, spec.folds);
   }
   return split_rows(rows, seed, spec.folds, least);
 }

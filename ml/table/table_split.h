@@ -14,7 +14,7 @@ namespace starling::ml {
 
 /// `strata`: per row; -1 is a row without a target. `table.key` is the column of the spec. A group
 /// tests as a row does (split.h): by the hash of its value; a row without a value is a group of its
-/// own. Where the split draws them, rows of a stratum that has fewer than `least` only train.
+/// own. By hold-out and folds rows of a stratum that has fewer than `least` only train.
 /// Errors: `invalid_argument`, "split: ...", when no row trains, validates or tests.
 Result<Split> split_table(const Table& table,
                           const SplitSpec& spec,

@@ -1,6 +1,7 @@
 #include "ml/table/task_inference.h"
 
 #include "ml/table/cell.h"
+#include "ml/table/level_statistics.h"
 #include "node/base/nearest_name.h"
 
 #include <fmt/format.h>
@@ -71,6 +72,31 @@ bool class_before(const std::string& a, const std::string& b) {
   return a < b;
 }
 
+/// Whether it is a class with a dot behind it.
+bool is_dotted(const std::string& level, const std::vector<std::string>& classes) {
+  if (!level.ends_with('.')) return false;
+  return std::ranges::find(classes, level.substr(0, level.size() - 1)) != classes.end();
+}
+
+void decide_on_rare(RareClasses wanted, TaskChoice& choice) {
+  const std::size_t common = choice.classes.size();
+  const std::size_t all = common + choice.rare.size();
+  if (wanted == RareClasses::leave_out) {
+    choice.rare_reason = "one each to train, to validate and to test";
+  } else if (common == 2) {
+    choice.rare_reason = "beside two classes they are more likely slips";
+  } else if (choice.rare.size() >= common) {
+    choice.rare_reason = "as many as the other classes, they are more likely slips";
+  } else if (common <= kStatisticTargetsMax && all > kStatisticTargetsMax) {
+    choice.rare_reason = fmt::format(
+        "with them there are more than the {} classes whose shares levels are encoded by",
+        kStatisticTargetsMax);
+  } else {
+    choice.keeps_rare = true;
+    choice.rare_reason = "too few to validate and to test with";
+  }
+}
+
 Result<TaskChoice> choose_classes(const ColumnProfile& column,
                                   RareClasses rare,
                                   TaskChoice choice) {
@@ -88,12 +114,11 @@ Result<TaskChoice> choose_classes(const ColumnProfile& column,
                     column.distinct,
                     column.levels.size()));
   }
+  for (const LevelCount& level : column.levels)
+    if (level.count >= kClassRowsMin) choice.classes.push_back(level.value);
   std::uint64_t rare_rows = 0;
   for (const LevelCount& level : column.levels) {
-    if (level.count >= kClassRowsMin) {
-      choice.classes.push_back(level.value);
-      continue;
-    }
+    if (level.count >= kClassRowsMin || is_dotted(level.value, choice.classes)) continue;
     rare_rows += level.count;
     choice.rare.push_back(level.value);
   }
@@ -102,8 +127,7 @@ Result<TaskChoice> choose_classes(const ColumnProfile& column,
                                column.name,
                                kClassRowsMin));
   }
-  choice.keeps_rare =
-      rare == RareClasses::train && !choice.rare.empty() && choice.classes.size() > 2;
+  if (!choice.rare.empty()) decide_on_rare(rare, choice);
   if (choice.keeps_rare)
     choice.classes.insert(choice.classes.end(), choice.rare.begin(), choice.rare.end());
   else

@@ -27,12 +27,15 @@ struct TaskChoice {
   std::uint64_t usable_rows = 0;     ///< with a target, in a class that is kept
   std::vector<std::string> rare;     ///< classes with fewer than `kClassRowsMin` rows, as counted
   bool keeps_rare = false;           ///< they are among `classes`: their rows only train
+  std::string rare_reason = {};      ///< why they are kept or left out
 };
 
 /// Words, and whole numbers of at most 10 values (or 20, on 50 rows each), are classes; other
-/// numbers are regression. `wanted` overrules that as far as the column allows. A class with fewer
-/// than 3 rows is left out, or kept beside three others at least if that is asked for: beside two
-/// it is more likely a slip.
+/// numbers are regression. `wanted` overrules that as far as the column allows. Classes with fewer
+/// than 3 rows are left out; if it is asked for they are kept, all or none, where they are fewer
+/// than the others (else, and beside two, they are more likely slips) and do not make them too many
+/// for statistics of them (level_statistics.h). What is written as a class with a dot behind it
+/// counts as that class.
 /// Errors: `invalid_argument` names the column and why it cannot be the target (and, if there is no
 ///         such column, the one most like it).
 Result<TaskChoice> infer_task(const TableProfile& profile,

@@ -246,10 +246,7 @@ Json evidence_of(const WorkTask& task,
   step();
   all["bag"] = {{"folds", rounds_of(data.split).size()},
                 {"models", evidence.members.size()},
-                {"temperature", evidence.finish.temperature},
-                {"threshold", evidence.finish.rule.threshold}};
-  const auto& factors = evidence.finish.rule.factors;
-  if (!factors.empty()) all["bag"]["class_factors"] = factors;
+                {"temperature", evidence.finish.temperature}};
   all["candidates"] = candidates_json(task, data, evidence);
   if (evidence.finish.conformal) all["coverage"] = coverage_json(evidence);
   return all;

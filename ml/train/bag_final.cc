@@ -114,6 +114,13 @@ Result<> open_models(const WorkTask& task,
   return {};
 }
 
+/// Without factors where some that serve the bag would not know of them.
+ClassRule rule_for(const Judged& judged, const BagData& data) {
+  ClassRule rule = best_rule(data.metric, judged);
+  if (!data.knows_class_factors) rule.factors.clear();
+  return rule;
+}
+
 /// Those that are left out have no weight.
 std::vector<double> weigh(const std::vector<Candidate>& candidates,
                           const std::vector<bool>& is_in,
@@ -124,7 +131,7 @@ std::vector<double> weigh(const std::vector<Candidate>& candidates,
   // What is said is judged by a rule as the bag will have one.
   const std::vector<double> evenly(held_out.size(), 1 / static_cast<double>(held_out.size()));
   Judged truth = with_answers(data.held_out, blended(held_out, evenly));
-  if (truth.class_count > 0) truth.rule = best_rule(data.metric, truth);
+  if (truth.class_count > 0) truth.rule = rule_for(truth, data);
   const auto found = greedy_weights(held_out, truth, data.metric);
   std::vector<double> weights;
   auto next = found.begin();
@@ -207,7 +214,7 @@ Judged answered(const std::vector<Candidate>& candidates,
 }
 
 /// From rows that no model learned from.
-Finish finish_for(const Judged& held_out, Metric metric) {
+Finish finish_for(const Judged& held_out, const BagData& data) {
   Finish finish;
   if (held_out.task == TaskKind::regression) {
     if (held_out.rows() >= kConformalRowsMin)
@@ -217,7 +224,7 @@ Finish finish_for(const Judged& held_out, Metric metric) {
   finish.temperature = fit_temperature(held_out);
   Judged calibrated = held_out;
   apply_temperature(finish.temperature, calibrated.class_count, calibrated.probabilities);
-  finish.rule = best_rule(metric, calibrated);
+  finish.rule = rule_for(calibrated, data);
   return finish;
 }
 
@@ -225,7 +232,7 @@ Finish finish_for(const Judged& held_out, Metric metric) {
 BagEvidence::Candidate shown(const Candidate& candidate, double weight, const BagData& data) {
   const std::vector<Candidate> alone{candidate};
   const auto raw = answered(alone, &Candidate::held_out, {1}, data.held_out, {});
-  const Finish own = raw.task == TaskKind::regression ? Finish{} : finish_for(raw, data.metric);
+  const Finish own = raw.task == TaskKind::regression ? Finish{} : finish_for(raw, data);
   BagEvidence::Candidate out;
   out.number = candidate.number;
   out.weight = weight;
@@ -295,8 +302,8 @@ Result<WorkDone> make_bag(const WorkTask& task,
   const auto weights = weigh_within(task.limits, *candidates, *data);
   if (!weights) return weights.error();
   step();
-  const Finish finish = finish_for(
-      answered(*candidates, &Candidate::held_out, *weights, data->held_out, {}), data->metric);
+  const Finish finish =
+      finish_for(answered(*candidates, &Candidate::held_out, *weights, data->held_out, {}), *data);
   const auto say = [&](Answers Candidate::*of, const Judged& truth) {
     return answered(*candidates, of, *weights, truth, finish);
   };

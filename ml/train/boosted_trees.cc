@@ -252,6 +252,12 @@ BinnedRows binned(MatrixHandle bins, std::size_t rows, const TreeHead& head) {
   return {std::move(bins), std::vector<float>(rows * groups_of(head), first_margin(head))};
 }
 
+/// What each group's margin gains; of two classes the only group is the second's.
+std::vector<double> margin_adjustment(const std::vector<double>& of_classes) {
+  if (of_classes.size() == 2) return {of_classes[1] - of_classes[0]};
+  return of_classes;
+}
+
 template <typename T>
 void put(std::ostream& out, const T* values, std::size_t count) {
   out.write(reinterpret_cast<const char*>(values), static_cast<std::streamsize>(count * sizeof(T)));
@@ -275,6 +281,7 @@ class TreeLearner : public Learner {
       : spec_(spec),
         seed_(seed),
         head_(head_of(target)),
+        adjustment_(margin_adjustment(data.logit_adjustment)),
         learnt_(binned(
             Batches{data.features, labels_of(data), data.weights}.quantiles(spec.max_bin, nullptr),
             data.features.rows(),
@@ -306,6 +313,7 @@ class TreeLearner : public Learner {
   XgboostSpec spec_;
   std::uint64_t seed_;
   TreeHead head_;
+  std::vector<double> adjustment_;  ///< of the margins of rows that are judged
   BinnedRows learnt_, judged_;
   const EncodedRows* judged_rows_ = nullptr;
   std::vector<float> said_;            ///< of them
@@ -386,6 +394,8 @@ void TreeLearner::judge_anew(const EncodedRows& features) {
                           ? std::move(judged_.bins)
                           : Batches{features, {}, {}}.quantiles(spec_.max_bin, learnt_.bins.get());
   judged_ = binned(std::move(bins), features.rows(), head_);
+  for (std::size_t i = 0; i < judged_.margins.size() && !adjustment_.empty(); ++i)
+    judged_.margins[i] += static_cast<float>(adjustment_[i % adjustment_.size()]);
   judged_rows_ = &features;
 }
 
@@ -441,7 +451,7 @@ void TreeLearner::restore(std::istream& in) {
 }
 
 std::string TreeLearner::script() {
-  auto whole = joined_trees(segments_);
+  auto whole = joined_trees(segments_, adjustment_);
   if (!whole) throw std::runtime_error(whole.error().detail);
   return std::move(*whole);
 }

@@ -234,8 +234,7 @@ bool Work::keep() {
 std::vector<float> Work::said() {
   std::vector<float> all;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
-    auto some = learners_[i]->predict(data_->rounds[i].judge_features);
-    apply_shares(data_->rounds[i].class_shares, some);
+    const auto some = learners_[i]->predict(data_->rounds[i].judge_features);
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -406,9 +405,7 @@ std::filesystem::path Work::write_script() {
       task_.work_dir.empty() ? artifact.parent_path() : std::filesystem::path{task_.work_dir};
   const auto path = folder / "trained.model";
   std::ofstream file(path, std::ios::binary);
-  const auto& shares = data_->rounds.front().class_shares;
-  auto script = learners_.front()->script();
-  file << (shares.empty() ? script : engine_.with_shares(std::move(script), shares));
+  file << learners_.front()->script();
   file.close();
   if (!file) throw std::runtime_error("there is no room on the disk for the model");
   return path;

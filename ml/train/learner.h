@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <iosfwd>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +22,9 @@ struct FitData {
   std::vector<float> numbers;
   std::vector<std::int64_t> classes;
   std::vector<float> weights = {};  ///< what each row counts, 1 on average; empty: all the same
+  /// What a model that learned by these weights adds to the logarithm of each class's chance, so
+  /// that it says how common the classes are and not what they count; empty: nothing.
+  std::vector<double> logit_adjustment = {};
 };
 
 class Learner {
@@ -35,8 +37,9 @@ class Learner {
   /// Whether another epoch would change nothing.
   virtual bool has_converged() const { return false; }
 
-  /// Regression: one value per row in original units. Classes: probabilities, row by row. What a
-  /// learner makes of the rows it may keep by their address: they stay as they are while it lives.
+  /// Regression: one value per row in original units. Classes: probabilities, row by row, with the
+  /// adjustment. What a learner makes of the rows it may keep by their address: they stay as they
+  /// are while it lives.
   virtual std::vector<float> predict(const EncodedRows& features) = 0;
 
   /// Keeps the model as it is now; `recall` brings it back. Nothing is trained after `recall`.
@@ -79,10 +82,6 @@ class Engine {
                                                 const TargetCoding& target,
                                                 const FitData& data,
                                                 std::uint64_t seed) = 0;
-
-  /// A learner's `script` whose chances are what `apply_shares` (ml/ensemble/calibration.h) makes
-  /// of them, but for the last digits.
-  virtual std::string with_shares(std::string script, std::span<const double> shares) = 0;
 
   virtual std::unique_ptr<ServedModel> load(const std::string& path) = 0;
 };

@@ -67,6 +67,7 @@ class LinearLearner : public Learner {
         order_(data.features.rows()),
         minimum_(first_weights()) {
     std::iota(order_.begin(), order_.end(), std::size_t{0});
+    network_.adjust_outputs(data.logit_adjustment);
     set_weights(minimum_.x());
     remember();
   }

@@ -8,7 +8,6 @@
 #include "ml/train/network_choice.h"
 #include "ml/train/network_model.h"
 #include "ml/train/row_order.h"
-#include "ml/train/tree_segments.h"
 #include "node/base/durable_file.h"
 #include "node/base/random.h"
 
@@ -48,6 +47,7 @@ class NativeLearner : public Learner {
         batches_(data, network_.shape().batch) {
     if (const auto bins = bins_of(network_.shape().net.embedding, data.features))
       network_.set_bins(bins->low, bins->inverse);
+    network_.adjust_outputs(data.logit_adjustment);
   }
 
   double train_epoch() override;
@@ -177,13 +177,6 @@ std::unique_ptr<Learner> NativeEngine::make_learner(const FamilySpec& spec,
   MlpSpec network = std::get<MlpSpec>(spec);
   if (target.task != TaskKind::regression) network = spec_for_classes(std::move(network));
   return std::make_unique<NativeLearner>(network, target, data, seed, kernels_);
-}
-
-std::string NativeEngine::with_shares(std::string script, std::span<const double> shares) {
-  auto shifted = is_tree_model(script) ? trees_with_shares(std::move(script), shares)
-                                       : network_with_shares(script, shares);
-  if (!shifted) throw std::runtime_error(shifted.error().detail);
-  return std::move(*shifted);
 }
 
 std::unique_ptr<ServedModel> NativeEngine::load(const std::string& path) {

@@ -20,9 +20,6 @@ class NativeEngine : public Engine {
                                         const FitData& data,
                                         std::uint64_t seed) override;
 
-  /// Throws if it is no file of `Learner::script`.
-  std::string with_shares(std::string script, std::span<const double> shares) override;
-
   std::unique_ptr<ServedModel> load(const std::string& path) override;
 
  private:

@@ -468,22 +468,6 @@ Result<NativeModel> read_native_model(std::string_view bytes) {
   return model;
 }
 
-Result<std::string> network_with_shares(std::string_view bytes, std::span<const double> shares) {
-  auto model = read_native_model(bytes);
-  if (!model) return model.error();
-  const std::size_t outputs = model->net.outputs;
-  if (model->is_regression || outputs != shares.size())
-    return corrupt(fmt::format("it has {} outputs, not {} classes", outputs, shares.size()));
-  const auto last = fmt::format("bias{}", model->net.hidden.size());
-  std::size_t at = 0;
-  for (const Tensor& tensor : tensors_of(model->net).tensors) {
-    for (std::size_t i = 0; i < tensor.values() && tensor.name == last; ++i)
-      model->weights[at + i] += static_cast<float>(std::log(shares[i % outputs]));
-    at += tensor.values();
-  }
-  return to_torchscript(*model);
-}
-
 void scale_outputs(std::vector<float>& numbers, double scale, double shift, bool is_log) {
   for (float& number : numbers) {
     const double value = static_cast<double>(number) * scale + shift;

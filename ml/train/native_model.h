@@ -19,7 +19,6 @@
 #include "node/base/error.h"
 
 #include <cstddef>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,11 +47,6 @@ Result<std::string> to_torchscript(const NativeModel& model);
 
 /// Whether the own engine wrote it, so that no LibTorch is needed to read it.
 bool is_native_model(std::string_view bytes);
-
-/// The same network with the logarithm of each class's share added to its output: its chances are
-/// what `apply_shares` (ml/ensemble/calibration.h) makes of them. Each share is above 0.
-/// Errors: as `read_native_model`, also if there are other outputs than shares; `io`.
-Result<std::string> network_with_shares(std::string_view bytes, std::span<const double> shares);
 
 /// Takes no more memory than a small multiple of `bytes`.
 /// Errors: `corrupt`: not such a file, damaged, or of a size that its head does not say.

@@ -5,6 +5,7 @@
 #include "ml/train/torch_code.h"
 #include "node/base/random.h"
 
+#include <fmt/format.h>
 #include <torch/cuda.h>
 #include <torch/script.h>
 #include <torch/utils.h>
@@ -82,6 +83,7 @@ class MlpLearner : public Learner {
   std::vector<at::Tensor> state() const;
   void make_module(std::uint64_t seed);
   void set_bins(const NumberBins& bins);
+  void take_average();
   at::Tensor scores(const at::Tensor& x, bool is_training);
   at::Tensor loss_of(const at::Tensor& rows);
   at::Tensor losses_of(const at::Tensor& said, const at::Tensor& truth) const;
@@ -95,7 +97,7 @@ class MlpLearner : public Learner {
   TargetCoding target_;
   std::uint64_t seed_;
   Matrix rows_;  ///< what `features_` shows
-  at::Tensor features_, truth_, weights_;
+  at::Tensor features_, truth_, weights_, adjustment_;
   at::Tensor flat_, gradient_, first_moment_, second_moment_, average_, best_;
   NetworkShape net_;
   TensorPlan tensors_;
@@ -122,6 +124,8 @@ MlpLearner::MlpLearner(const MlpSpec& spec,
     auto* weights = const_cast<float*>(data.weights.data());
     weights_ = torch::from_blob(weights, {rows}, at::kFloat).to(device_);
   }
+  if (!data.logit_adjustment.empty())
+    adjustment_ = torch::tensor(data.logit_adjustment, at::kFloat).to(device_);
   net_ = network_of(spec_,
                     data.features.features(),
                     is_regression() ? 1 : static_cast<std::size_t>(target_.classes.size()));
@@ -170,6 +174,13 @@ void MlpLearner::set_bins(const NumberBins& bins) {
   module_.attr("bin_inverse")
       .toTensor()
       .copy_(as_torch(*tensors_.find("bin_inverse"), bins.inverse.data()));
+}
+
+/// The network as it is judged: its average, adjusted.
+void MlpLearner::take_average() {
+  flat_.copy_(average_);
+  if (!adjustment_.defined()) return;
+  module_.attr(fmt::format("bias{}", net_.hidden.size())).toTensor().add_(adjustment_);
 }
 
 at::Tensor MlpLearner::scores(const at::Tensor& x, bool is_training) {
@@ -257,7 +268,7 @@ void MlpLearner::move_by_adam(double rate) {
 std::vector<float> MlpLearner::predict(const EncodedRows& rows) {
   const at::NoGradGuard no_gradients;
   const at::Tensor trained = flat_.clone();
-  flat_.copy_(average_);
+  take_average();
   std::vector<float> out;
   for (std::size_t from = 0; from < rows.rows(); from += kPredictRows) {
     const std::size_t count = std::min(kPredictRows, rows.rows() - from);
@@ -309,10 +320,10 @@ void MlpLearner::restore(std::istream& in) {
   }
 }
 
-// The network as it is judged: its average. Nothing is trained after this.
+// Nothing is trained after this.
 std::string MlpLearner::script() {
   const at::NoGradGuard no_gradients;
-  flat_.copy_(average_);
+  take_average();
   NativeModel model;
   model.net = net_;
   model.is_regression = is_regression();
@@ -359,12 +370,6 @@ std::unique_ptr<Learner> TorchEngine::make_learner(const FamilySpec& spec,
     throw std::invalid_argument(
         "the torch worker trains networks only; xgboost is the native one's");
   return std::make_unique<MlpLearner>(*network, target, data, seed);
-}
-
-std::string TorchEngine::with_shares(std::string script, std::span<const double> shares) {
-  auto shifted = network_with_shares(script, shares);
-  if (!shifted) throw std::runtime_error(shifted.error().detail);
-  return std::move(*shifted);
 }
 
 std::unique_ptr<ServedModel> TorchEngine::load(const std::string& path) {

@@ -18,8 +18,6 @@ class TorchEngine : public Engine {
                                         const FitData& data,
                                         std::uint64_t seed) override;
 
-  std::string with_shares(std::string script, std::span<const double> shares) override;
-
   std::unique_ptr<ServedModel> load(const std::string& path) override;
 };
 

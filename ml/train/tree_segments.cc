@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,7 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kTrees = R"("trees":[)";
 constexpr std::string_view kNoTrees = R"("trees":[])";
 
 Json& trees_of(Json& file) {
@@ -42,16 +39,7 @@ struct Collected {
   std::size_t count_ = 0;
 };
 
-/// What each group's margin gains.
-std::vector<double> shift_of(std::span<const double> shares) {
-  if (shares.size() == 2) return {std::log(shares[1] / shares[0])};
-  std::vector<double> shift;
-  for (const double share : shares)
-    shift.push_back(std::log(share));
-  return shift;
-}
-
-void shift_leaves(double by, Json& tree) {
+void raise_leaves(double by, Json& tree) {
   const Json& children = tree.at("left_children");
   Json& values = tree.at("split_conditions");
   for (std::size_t node = 0; node < children.size(); ++node)
@@ -59,11 +47,19 @@ void shift_leaves(double by, Json& tree) {
       values.at(node) = values.at(node).get<float>() + static_cast<float>(by);
 }
 
+/// A round has one tree of each group, in their order.
+void adjust(std::span<const double> by, Json& model) {
+  for (std::size_t group = 0; group < by.size(); ++group)
+    raise_leaves(by[group], model.at("trees").at(group));
+}
+
 }  // namespace
 
-Result<std::string> joined_trees(std::span<const std::string> segments) {
+Result<std::string> joined_trees(std::span<const std::string> segments,
+                                 std::span<const double> adjustment) {
   try {
     Json whole = Json::parse(segments.front());
+    adjust(adjustment, trees_of(whole));
     Collected all;
     all.take(trees_of(whole));
     for (const std::string& segment : segments.subspan(1)) {
@@ -77,28 +73,6 @@ Result<std::string> joined_trees(std::span<const std::string> segments) {
     std::string text = whole.dump();
     text.insert(text.find(kNoTrees) + kNoTrees.size() - 1, all.trees);
     return text;
-  } catch (const Json::exception& e) {
-    return Error{Errc::corrupt, fmt::format("these are no trees: {}", e.what())};
-  }
-}
-
-Result<std::string> trees_with_shares(std::string model, std::span<const double> shares) {
-  const std::size_t found = model.find(kTrees);
-  if (found == std::string::npos) return Error{Errc::corrupt, "these are no trees"};
-  const std::size_t begin = found + kTrees.size();
-  try {
-    std::istringstream rest{model.substr(begin)};
-    std::string shifted;
-    for (const double by : shift_of(shares)) {
-      if (!shifted.empty() && rest.get() != ',')
-        return Error{Errc::corrupt, "there are fewer trees than classes"};
-      Json tree;
-      rest >> tree;  // one value, and no more of the text than that
-      shift_leaves(by, tree);
-      shifted += (shifted.empty() ? "" : ",") + tree.dump();
-    }
-    model.replace(begin, static_cast<std::size_t>(rest.tellg()), shifted);
-    return model;
   } catch (const Json::exception& e) {
     return Error{Errc::corrupt, fmt::format("these are no trees: {}", e.what())};
   }

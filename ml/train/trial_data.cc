@@ -8,6 +8,7 @@
 #include "ml/table/table_split.h"
 #include "ml/table/task_inference.h"
 #include "ml/table/text_decoder.h"
+#include "ml/train/row_weights.h"
 
 #include <fmt/format.h>
 
@@ -139,80 +140,6 @@ Result<Metric> metric_of(const WorkTask& task, TaskKind kind) {
                fmt::format("metric \"{}\" does not judge {}", task.metric, to_string(kind))};
 }
 
-/// What each row counts by its column; 1 where there is none.
-/// Errors: `invalid_argument`: a row says no number of 0 or more.
-Result<std::vector<double>> column_weights(const Table& table,
-                                           const std::vector<std::uint32_t>& rows) {
-  std::vector<double> weights(rows.size(), 1);
-  if (table.weight.name.empty()) return weights;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    weights[i] = table.weight.numbers[rows[i]];
-    if (weights[i] >= 0 && std::isfinite(weights[i])) continue;
-    return Error{Errc::invalid_argument,
-                 fmt::format("row {} (from 0) does not say in column \"{}\" what it counts: {}",
-                             rows[i],
-                             table.weight.name,
-                             std::isnan(weights[i]) ? "nothing" : number_text(weights[i]))};
-  }
-  return weights;
-}
-
-/// What each class counts in all.
-std::vector<double> class_sums(const std::vector<std::int64_t>& classes,
-                               std::size_t class_count,
-                               const std::vector<double>& weights) {
-  std::vector<double> sums(class_count);
-  for (std::size_t i = 0; i < classes.size(); ++i)
-    sums[static_cast<std::size_t>(classes[i])] += weights[i];
-  return sums;
-}
-
-/// Their shares; a class that no row has gets a little.
-std::vector<double> shares_of(std::vector<double> sums) {
-  constexpr double kRareClass = 1e-6;
-  const double all = std::accumulate(sums.begin(), sums.end(), 0.0);
-  for (double& sum : sums)
-    sum = std::max(sum / all, kRareClass);
-  return sums;
-}
-
-/// What the rows count by their column and by their classes, 1 on average; empty: all the same.
-struct RowWeights {
-  std::vector<float> rows = {};
-  std::vector<double> class_shares = {};  ///< where all classes count the same: by the column alone
-};
-
-/// Errors: `invalid_argument`: a row does not say what it counts, or none of them counts.
-Result<RowWeights> weights_of(const Table& table,
-                              const std::vector<std::uint32_t>& rows,
-                              const std::vector<std::int64_t>& classes,
-                              std::size_t class_count,
-                              const EncodingSpec& encoding) {
-  const bool is_balanced = encoding.has_balanced_classes && !classes.empty();
-  if (table.weight.name.empty() && !is_balanced) return RowWeights{};
-  auto counted = column_weights(table, rows);
-  if (!counted) return counted.error();
-  const double sum = std::accumulate(counted->begin(), counted->end(), 0.0);
-  if (!(sum > 0) || !std::isfinite(sum)) {
-    return Error{Errc::invalid_argument,
-                 fmt::format("the rows to learn from count {} by column \"{}\"",
-                             sum > 0 ? "more than a number holds" : "nothing",
-                             table.weight.name)};
-  }
-  RowWeights weights;
-  if (is_balanced) {
-    const auto sums = class_sums(classes, class_count, *counted);
-    for (std::size_t i = 0; i < classes.size(); ++i)
-      if ((*counted)[i] > 0) (*counted)[i] /= sums[static_cast<std::size_t>(classes[i])];
-    weights.class_shares = shares_of(sums);
-  }
-  const double all = std::accumulate(counted->begin(), counted->end(), 0.0);
-  weights.rows.reserve(rows.size());
-  for (const double one : *counted)
-    weights.rows.push_back(static_cast<float>(one / all * static_cast<double>(rows.size())));
-  return weights;
-}
-
 FitData fit_data(const Table& table,
                  const Encoder& encoder,
                  const EncoderFit& fit_by,
@@ -269,6 +196,7 @@ struct Loaded {
   Table table;
   std::vector<std::int32_t> groups;
   Split split;
+  std::vector<double> class_weights = {};  ///< where all classes count the same
 
   EncoderFit fit_by() const { return {encoding.numbers, groups}; }
 
@@ -299,15 +227,12 @@ Result<TrialRound> round_of(const Loaded& loaded,
   auto encoder = encoder_of(loaded, rows.train);
   if (!encoder) return encoder.error();
   FitData fit = fit_data(table, *encoder, loaded.fit_by(), rows.train, loaded.groups, scratch);
-  auto weights =
-      weights_of(table, rows.train, fit.classes, loaded.choice.classes.size(), loaded.encoding);
+  auto weights = row_weights(table, rows.train, loaded.groups, loaded.class_weights);
   if (!weights) return weights.error();
-  fit.weights = std::move(weights->rows);
+  fit.weights = std::move(*weights);
+  fit.logit_adjustment = logit_adjustment(loaded.class_weights);
   EncodedRows judge_features = encoder->encode(table, rows.validation, scratch);
-  return TrialRound{std::move(*encoder),
-                    std::move(fit),
-                    std::move(weights->class_shares),
-                    std::move(judge_features)};
+  return TrialRound{std::move(*encoder), std::move(fit), std::move(judge_features)};
 }
 
 /// Which rows teach and judge which model.
@@ -326,6 +251,17 @@ Result<std::vector<SplitRound>> rounds_for(const WorkTask& task, const Split& sp
                  fmt::format("there is no fold {}, only {}", task.fold, rounds.size())};
   }
   return std::vector{std::move(rounds[task.fold])};
+}
+
+/// By all rows but those that test: the same for all rounds, so that one rule undoes it.
+Result<> weigh_classes(Loaded& loaded) {
+  if (!loaded.encoding.has_balanced_classes || loaded.choice.task == TaskKind::regression)
+    return {};
+  auto weights = balanced_class_weights(
+      loaded.table, final_rows(loaded.split), loaded.groups, loaded.choice.classes.size());
+  if (!weights) return weights.error();
+  loaded.class_weights = std::move(*weights);
+  return {};
 }
 
 Result<Loaded> load(const WorkTask& task) {
@@ -348,18 +284,10 @@ Result<Loaded> load(const WorkTask& task) {
                            task.seed,
                            choice->keeps_rare ? kClassRowsMin : 0);
   if (!split) return split.error();
-  return Loaded{
+  Loaded loaded{
       *choice, *metric, *encoding, std::move(*table), std::move(groups), std::move(*split)};
-}
-
-/// The same for all rounds, so that one rule undoes them: their mean.
-void share_shares(std::vector<TrialRound>& rounds) {
-  std::vector<double> mean(rounds.front().class_shares.size());
-  for (const TrialRound& round : rounds)
-    for (std::size_t k = 0; k < mean.size(); ++k)
-      mean[k] += round.class_shares[k] / static_cast<double>(rounds.size());
-  for (TrialRound& round : rounds)
-    round.class_shares = mean;
+  if (auto weighed = weigh_classes(loaded); !weighed) return weighed.error();
+  return loaded;
 }
 
 }  // namespace
@@ -380,8 +308,8 @@ Result<TrialData> load_trial_data(const WorkTask& task) {
     data.rounds.push_back(std::move(*round));
     add_truth(loaded->table, rows.validation, loaded->groups, data.truth);
   }
-  share_shares(data.rounds);
-  if (is_of_said(data.metric)) data.truth.rule = rule_of_shares(data.rounds.front().class_shares);
+  if (is_of_said(data.metric))
+    data.truth.rule = rule_without(logit_adjustment(loaded->class_weights));
   data.split = std::move(loaded->split);
   if (task.kind != WorkKind::trial) data.table = std::move(loaded->table);
   return data;
@@ -402,7 +330,8 @@ Result<BagData> load_bag_data(const WorkTask& task) {
                  std::move(loaded->table),
                  std::move(*encoder),
                  std::move(held_out),
-                 std::move(truth)};
+                 std::move(truth),
+                 task.knows_class_factors};
 }
 
 Judged judged(Judged truth, const std::vector<float>& predictions) {

@@ -12,9 +12,6 @@ namespace starling::ml {
 struct TrialRound {
   Encoder encoder;
   FitData fit;
-  /// Where rows count for more the rarer their class is: the share that each class really has among
-  /// those that teach, so that chances can be put right (`apply_shares`); else empty.
-  std::vector<double> class_shares;
   EncodedRows judge_features;
 };
 
@@ -41,8 +38,9 @@ struct BagData {
   Metric metric = Metric::rmse;
   Split split;
   Table table;
-  Encoder encoder;         ///< fitted on all but the test rows: what the columns are
-  Judged held_out, truth;  ///< of all folds, one behind the other; of the test rows
+  Encoder encoder;                  ///< fitted on all but the test rows: what the columns are
+  Judged held_out, truth;           ///< of all folds, one behind the other; of the test rows
+  bool knows_class_factors = true;  ///< as of the task
 };
 
 /// Errors: as above.

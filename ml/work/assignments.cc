@@ -116,6 +116,7 @@ std::map<std::uint64_t, Assignment> assignments_of(const StateView& view,
     if (!best) continue;
     Assignment last = final_of(*common, job, *best, places);
     last.task.uses_test_rows = study.spec.final_model == FinalModel::refit_all;
+    last.task.knows_class_factors = feature_level(view) >= kClassWeightsLevel;
     if (study.spec.final_model == FinalModel::bag) last.fits = whole_bags(view, study);
     if (!last.fits.empty()) last.task.split = split_of_bag(last.task.split);
     given.emplace(job.current.token, std::move(last));

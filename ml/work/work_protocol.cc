@@ -229,6 +229,7 @@ Json to_object(const WorkTask& task) {
               {"fits", fits_json(task.fits)},
               {"limits", limits_json(task.limits)},
               {"trains_rare_classes", task.trains_rare_classes},
+              {"knows_class_factors", task.knows_class_factors},
               {"uses_test_rows", task.uses_test_rows},
               {"memory_cap_mb", task.memory_cap_mb},
               {"threads", task.threads},
@@ -267,6 +268,7 @@ WorkTask task_from(const Json& json) {
   task.fits = fits_from(json.at("fits"));
   task.limits = limits_from(json.at("limits"));
   task.trains_rare_classes = json.at("trains_rare_classes").get<bool>();
+  task.knows_class_factors = json.at("knows_class_factors").get<bool>();
   task.uses_test_rows = json.at("uses_test_rows").get<bool>();
   task.memory_cap_mb = whole(json, "memory_cap_mb", 1ULL << 40);
   task.threads = static_cast<std::uint32_t>(whole(json, "threads", 1024));

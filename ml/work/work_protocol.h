@@ -76,6 +76,7 @@ struct WorkTask {
   std::vector<WorkFit> fits;         ///< final: of its bag, by candidate, best first, then by fold
   Constraints limits;                ///< of the finished model: what it costs is measured then
   bool trains_rare_classes = false;  ///< task_inference.h
+  bool knows_class_factors = true;   ///< final: all who serve it do (finish_json.h)
   bool uses_test_rows = false;       ///< final: learns from them too, and is not tested
   std::uint64_t memory_cap_mb = 0;   ///< of private memory (RLIMIT_DATA); 0: none
   std::uint32_t threads = 1;

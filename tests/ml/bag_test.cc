@@ -37,6 +37,16 @@ class BagTest : public WorkerTest {
     task.split = split_of_bag({});
     return task;
   }
+
+  /// The bag of these candidates, whose fits are there.
+  WorkTask bag_task(const std::vector<Params>& candidates) {
+    WorkTask task = task_on(insurance_, "charges", "rmse");
+    task.fits = fits_of(candidates, task, "fit");
+    task.kind = WorkKind::final;
+    task.params = candidates.front();
+    task.artifact_path = folder_ / "bag.zip";
+    return task;
+  }
 };
 
 /// What the predictor says of the test rows, judged by what is true.
@@ -142,7 +152,7 @@ TEST_F(BagTest, ChancesAreCalibratedAndTheThresholdIsThatOfHeldOutRows) {
     EXPECT_EQ(answer["class"], 1);
     EXPECT_NEAR(answer["said"].get<double>(), outcome.probabilities[2 * place + 1], 1e-5);
   }
-  outcome.rule.threshold = report["bag"]["threshold"];
+  outcome.rule.threshold = report["rule"]["threshold"];
   EXPECT_NEAR(score(Metric::f1, outcome), last.done->test.at("f1"), 1e-12);
   std::size_t same = 0;
   for (std::size_t i = 0; i < data->split.test.size(); ++i)
@@ -187,11 +197,7 @@ TEST_F(BagTest, TheTestRowsTargetsDecideNothingButTheTestScore) {
 }
 
 TEST_F(BagTest, FitsThatMakeNoWholeBagAreRefused) {
-  WorkTask task = task_on(insurance_, "charges", "rmse");
-  task.fits = fits_of({linear()}, task, "fit");
-  task.kind = WorkKind::final;
-  task.params = linear();
-  task.artifact_path = folder_ / "bag.zip";
+  WorkTask task = bag_task({linear()});
   task.fits.pop_back();
   const auto story = finish(io_, tell(pools_.native(), task));
   ASSERT_TRUE(story.failed);
@@ -199,11 +205,7 @@ TEST_F(BagTest, FitsThatMakeNoWholeBagAreRefused) {
 }
 
 TEST_F(BagTest, CandidatesThatWouldBreakALimitAreLeftOut) {
-  WorkTask task = task_on(insurance_, "charges", "rmse");
-  task.fits = fits_of({trees(), linear()}, task, "fit");
-  task.kind = WorkKind::final;
-  task.params = trees();
-  task.artifact_path = folder_ / "bag.zip";
+  WorkTask task = bag_task({trees(), linear()});
   const Story unlimited = run(task);
   ASSERT_EQ(unlimited.done->candidate_costs.size(), 2U);
   double predict_ms = 0;
@@ -233,11 +235,7 @@ TEST_F(BagTest, CandidatesThatWouldBreakALimitAreLeftOut) {
 }
 
 TEST_F(BagTest, NoMoreIsLeftOutThanALimitAsks) {
-  WorkTask task = task_on(insurance_, "charges", "rmse");
-  task.fits = fits_of({trees(), network()}, task, "fit");
-  task.kind = WorkKind::final;
-  task.params = trees();
-  task.artifact_path = folder_ / "bag.zip";
+  WorkTask task = bag_task({trees(), network()});
   run(task);
   const auto whole = nlohmann::json::parse(report_in(task.artifact_path).value())["candidates"];
   ASSERT_GT(whole[1]["weight"], 0);

@@ -465,26 +465,36 @@ TEST(ClassFactors, AreNoneWhereNothingIsSaidOrTwoClassesAre) {
   EXPECT_TRUE(best_factors(Metric::accuracy, two_classes({0, 0, 1}, {.4, .4, .45})).empty());
 }
 
-TEST(ClassShares, PutChancesRightAndTheRuleUndoesIt) {
+TEST(RuleWithout, SaysWhatWouldBeSaidWithoutTheAdjustment) {
   Random random{13};
-  for (const std::vector<double>& shares :
-       {std::vector<double>{0.9, 0.1}, std::vector<double>{0.7, 0.25, 0.05}}) {
+  for (const std::vector<double>& by :
+       {std::vector<double>{std::log(1.8), std::log(0.2)}, std::vector<double>{1.2, 0.0, -2.5}}) {
     for (int i = 0; i < 200; ++i) {
-      std::vector<float> chances;
-      for (std::size_t k = 0; k < shares.size(); ++k)
-        chances.push_back(static_cast<float>(random.unit()) + 0.01F);
-      const std::vector<double> before{chances.begin(), chances.end()};
-      apply_shares(shares, chances);
-      EXPECT_NEAR(std::accumulate(chances.begin(), chances.end(), 0.0), 1, 1e-6);
-      EXPECT_NEAR(chances[1] / chances[0], before[1] / before[0] * shares[1] / shares[0], 1e-3);
-      const std::vector<double> after{chances.begin(), chances.end()};
-      EXPECT_EQ(said_class(after, rule_of_shares(shares)), most_likely(before));
+      std::vector<double> before;
+      std::vector<double> after;
+      for (const double one : by) {
+        before.push_back(random.unit() + 0.01);
+        after.push_back(before.back() * std::exp(one));
+      }
+      const double sum = std::accumulate(after.begin(), after.end(), 0.0);
+      for (double& chance : after)
+        chance /= sum;
+      EXPECT_EQ(said_class(after, rule_without(by)), most_likely(before));
     }
   }
-  std::vector<float> untouched{0.3F, 0.1F};
-  apply_shares({}, untouched);
-  EXPECT_EQ(untouched, (std::vector<float>{0.3F, 0.1F}));
-  EXPECT_EQ(rule_of_shares({}), ClassRule{});
+  EXPECT_EQ(rule_without({}), ClassRule{});
+}
+
+/// Of a model that knows nothing, in float or double: all chances are equal without the adjustment.
+TEST(RuleWithout, BreaksTiesOneWay) {
+  for (const double noise : {-5e-8, 0.0, 5e-8}) {
+    const std::vector<double> two{0.9, 0.1 + noise};
+    EXPECT_EQ(said_class(two, rule_without(std::vector{std::log(1.8), std::log(0.2)})), 1U);
+    const std::vector<double> three{0.6, 0.3, 0.1 + noise};
+    EXPECT_EQ(
+        said_class(three, rule_without(std::vector{std::log(1.8), std::log(0.9), std::log(0.3)})),
+        0U);
+  }
 }
 
 }  // namespace

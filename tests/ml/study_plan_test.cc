@@ -315,6 +315,7 @@ TEST(ClassWeight, BecomesAParameterOfEachTrial) {
   EXPECT_EQ(space.find("encode.class_weights")->value, ParamValue{"balanced"});
   EXPECT_TRUE(space.find("encode.class_weights")->when.empty());
   EXPECT_TRUE(check_spec(*spec));
+  EXPECT_EQ(feature_level_of(CreateStudy{"s-1", *spec}), kClassWeightsLevel);
   asked.class_weight = "none";
   const auto plain = complete_spec(asked, dataset(), profile, swarm_of(2), no_datasets).value();
   EXPECT_EQ(plain.search_space_json.find("class_weights"), std::string::npos);
@@ -325,20 +326,36 @@ TEST(ClassWeight, BecomesAParameterOfEachTrial) {
   EXPECT_THAT(twice.error().detail, HasSubstr("class_weight: search_space says it too"));
 }
 
+TEST(RareClassesOfAStudy, AreLeftOutWhereTheyAreNotFew) {
+  const auto why = [](std::vector<LevelCount> levels) {
+    const auto profile = classes_profile(std::move(levels));
+    const auto spec =
+        complete_spec(request(), dataset(), profile, swarm_of(2), no_datasets).value();
+    EXPECT_FALSE(spec.trains_rare_classes);
+    return decision_on(spec, "rare classes")->reason;
+  };
+  EXPECT_THAT(why({{"a", 50}, {"b", 30}, {"c", 17}, {"d", 1}, {"e", 1}, {"f", 1}}),
+              HasSubstr("as many as the other classes, they are more likely slips"));
+  std::vector<LevelCount> eleven{{"k", 1}};
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"})
+    eleven.push_back({name, 9});
+  EXPECT_THAT(why(std::move(eleven)), HasSubstr("more than the 10 classes whose shares"));
+}
+
 TEST(RareClassesOfAStudy, OnlyTrainAndAreDecidedOn) {
   const auto profile = classes_profile({{"a", 50}, {"b", 30}, {"c", 18}, {"d", 1}, {"e", 1}});
   const auto spec = complete_spec(request(), dataset(), profile, swarm_of(2), no_datasets).value();
   EXPECT_TRUE(spec.trains_rare_classes);
-  EXPECT_EQ(feature_level_of(CreateStudy{"s-1", spec}), kRareClassesLevel);
+  EXPECT_EQ(feature_level_of(CreateStudy{"s-1", spec}), kClassWeightsLevel);
   ASSERT_NE(decision_on(spec, "rare classes"), nullptr);
   EXPECT_EQ(decision_on(spec, "rare classes")->choice, "only train");
   EXPECT_EQ(decision_on(spec, "rare classes")->reason,
             "\"d\" and 1 more have fewer than 3 rows: too few to validate and to test with");
-  const SwarmFacts older{.feature_level = kRareClassesLevel - 1};
+  const SwarmFacts older{.feature_level = kClassWeightsLevel - 1};
   const auto left = complete_spec(request(), dataset(), profile, older, no_datasets).value();
   EXPECT_FALSE(left.trains_rare_classes);
   EXPECT_EQ(decision_on(left, "rare classes")->choice, "left out");
-  EXPECT_LT(feature_level_of(CreateStudy{"s-1", left}), kRareClassesLevel);
+  EXPECT_LT(feature_level_of(CreateStudy{"s-1", left}), kClassWeightsLevel);
   const auto slip = classes_profile({{"no", 50}, {"yes", 49}, {"yess", 1}});
   const auto binary = complete_spec(request(), dataset(), slip, swarm_of(2), no_datasets).value();
   EXPECT_EQ(binary.task, "binary");

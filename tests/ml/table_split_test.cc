@@ -163,21 +163,26 @@ TEST(RareRows, OnlyTrainWhateverTurnItIs) {
   for (const std::size_t count : {100U, 6000U}) {
     const auto rows = rows_with_rare(count);
     const RowNumbers rare{7, static_cast<std::uint32_t>(count - 1)};
-    const std::vector<RowPart> all_train(count, RowPart::train);
     for (const std::uint32_t folds : {1U, 5U}) {
-      for (const Split& split : {split_rows(rows, 3, folds, 3),
-                                 split_by_parts(rows, all_train, Validation::drawn, 3, folds, 3)}) {
-        EXPECT_EQ(split.dropped, 0U);
-        EXPECT_TRUE(std::ranges::includes(final_rows(split), rare));
-        for (const SplitRound& round : rounds_of(split)) {
-          EXPECT_TRUE(std::ranges::includes(round.train, rare));
-          for (const RowNumbers* part : {&round.validation, &split.validation, &split.test})
-            for (const std::uint32_t row : rare)
-              EXPECT_FALSE(std::ranges::binary_search(*part, row));
-        }
+      const Split split = split_rows(rows, 3, folds, 3);
+      EXPECT_EQ(split.dropped, 0U);
+      EXPECT_TRUE(std::ranges::includes(final_rows(split), rare));
+      for (const SplitRound& round : rounds_of(split)) {
+        EXPECT_TRUE(std::ranges::includes(round.train, rare));
+        for (const RowNumbers* part : {&round.validation, &split.validation, &split.test})
+          for (const std::uint32_t row : rare)
+            EXPECT_FALSE(std::ranges::binary_search(*part, row));
       }
     }
   }
+}
+
+TEST(RareRows, AreInTheHashWhereFoldsValidateInTurn) {
+  auto rows = rows_with_rare(300);
+  const ContentHash with = hash_of(rows, split_rows(rows, 3, 5, 3));
+  for (SplitRow& row : rows)
+    if (row.stratum == 2) row.stratum = -1;
+  EXPECT_NE(hash_of(rows, split_rows(rows, 3, 5, 3)), with);
 }
 
 TEST(RareRows, MoveNoOther) {

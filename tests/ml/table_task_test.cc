@@ -135,6 +135,16 @@ TEST(TaskInferenceClasses, RareOnesAreKeptBesideThreeOthersWhereAskedFor) {
   EXPECT_EQ(binary->usable_rows, 40U);
 }
 
+TEST(TaskInferenceClasses, ADotBehindAClassIsThatClass) {
+  const auto table = table_of(
+      42, [](int i) { return i < 2 ? "b." : std::string(1, static_cast<char>('a' + i % 3)); });
+  const auto choice = infer_task(table, "y", std::nullopt, RareClasses::train);
+  ASSERT_TRUE(choice) << choice.error().detail;
+  EXPECT_THAT(choice->classes, ElementsAre("a", "b", "c"));
+  EXPECT_TRUE(choice->rare.empty());
+  EXPECT_EQ(choice->usable_rows, 42U);
+}
+
 TEST(TaskInferenceWanted, OverrulesAsFarAsTheColumnAllows) {
   const auto grades = table_of(60, [](int i) { return std::to_string(i % 7); });
   EXPECT_EQ(infer_task(grades, "y", TaskKind::regression)->task, TaskKind::regression);

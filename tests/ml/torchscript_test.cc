@@ -215,6 +215,42 @@ TEST(BothEngines, HaveEveryPart) {
   }
 }
 
+/// What is trained is the same; what is said, by the learner and by its file, is adjusted.
+TEST(BothEngines, AdjustChances) {
+  const FitData data = data_for(TaskKind::multiclass, 640);
+  FitData adjusted_data = data_for(TaskKind::multiclass, 640);
+  adjusted_data.logit_adjustment = {1.5, 0, -2};
+  const TargetCoding target = target_of(TaskKind::multiclass);
+  NativeEngine native;
+  TorchEngine torch;
+  torch.prepare(1);
+  for (Engine* engine : std::initializer_list<Engine*>{&native, &torch}) {
+    for (std::size_t round = 0; round < 12; ++round) {
+      SCOPED_TRACE(round);
+      const MlpSpec spec = spec_of_parts(round);
+      const auto plain = engine->make_learner(spec, target, data, 1);
+      const auto adjusted = engine->make_learner(spec, target, adjusted_data, 1);
+      for (int epoch = 0; epoch < 3; ++epoch)
+        ASSERT_EQ(plain->train_epoch(), adjusted->train_epoch());
+      const auto before = plain->predict(data.features);
+      const auto after = adjusted->predict(data.features);
+      for (std::size_t at = 0; at < before.size() && spec.members == 1; at += 3) {
+        ASSERT_NEAR(
+            std::log(after[at] / after[at + 1]), std::log(before[at] / before[at + 1]) + 1.5, 1e-3);
+        ASSERT_NEAR(std::log(after[at + 2] / after[at + 1]),
+                    std::log(before[at + 2] / before[at + 1]) - 2,
+                    1e-3);
+      }
+      EXPECT_NE(before, after);
+      for (Engine* reader : std::initializer_list<Engine*>{&native, &torch}) {
+        const auto opened = said_by(*reader, adjusted->script(), data, 3);
+        for (std::size_t i = 0; i < after.size(); ++i)
+          ASSERT_NEAR(opened[i], after[i], 1e-5);
+      }
+    }
+  }
+}
+
 /// Whatever is chosen, both engines end near the same loss.
 TEST(BothEngines, LearnTheSameWithEachOptimizerScheduleAndLoss) {
   for (std::size_t round = 0; round < 9; ++round) {

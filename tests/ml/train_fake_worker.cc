@@ -98,8 +98,6 @@ class FakeEngine : public Engine {
     return std::make_unique<MeanLearner>(std::get<MlpSpec>(spec), target, data);
   }
 
-  std::string with_shares(std::string script, std::span<const double>) override { return script; }
-
   std::unique_ptr<ServedModel> load(const std::string& path) override {
     std::ifstream file(path);
     std::size_t outputs = 0;

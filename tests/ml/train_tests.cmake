@@ -53,6 +53,8 @@ function(starling_native_worker_test name)
   endif()
 endfunction()
 
+starling_test(row_weights_test SOURCES row_weights_test.cc USES starling::table starling::trial)
+
 if(TARGET starling-native-worker)
   starling_native_worker_test(train_checkpoint_test
     SOURCES train_checkpoint_test.cc

@@ -160,6 +160,32 @@ TEST_P(Trees, LearnAndAreServedAsTheyWereTrained) {
     ASSERT_NEAR(served[i], said[i], 1e-6 * (1 + std::abs(said[i])));
 }
 
+TEST_P(Trees, SayAdjustedChances) {
+  if (GetParam() == TaskKind::regression) return;
+  const FitData data = data_for(GetParam(), 1000);
+  FitData adjusted_data = data_for(GetParam(), 1000);
+  const bool is_binary = GetParam() == TaskKind::binary;
+  adjusted_data.logit_adjustment = {1.5, -1};
+  if (!is_binary) adjusted_data.logit_adjustment.push_back(0.25);
+  const std::size_t classes = adjusted_data.logit_adjustment.size();
+  const auto plain = make_tree_learner({}, target_of(GetParam()), data, 1);
+  const auto adjusted = make_tree_learner({}, target_of(GetParam()), adjusted_data, 1);
+  for (int epoch = 0; epoch < 3; ++epoch)
+    ASSERT_EQ(plain->train_epoch(), adjusted->train_epoch());
+  const auto before = plain->predict(data.features);
+  const auto after = adjusted->predict(data.features);
+  for (std::size_t at = 0; at < before.size(); at += classes)
+    for (std::size_t k = 1; k < classes; ++k)
+      ASSERT_NEAR(std::log(after[at + k] / after[at]) - std::log(before[at + k] / before[at]),
+                  adjusted_data.logit_adjustment[k] - adjusted_data.logit_adjustment[0],
+                  1e-3);
+  std::size_t columns = 0;
+  const auto served = load_trees(adjusted->script())->predict(data.features.dense(), columns);
+  ASSERT_EQ(columns, classes);
+  for (std::size_t i = 0; i < after.size(); ++i)
+    ASSERT_NEAR(served[i], after[i], 1e-6);
+}
+
 TEST_P(Trees, RecallTheBestRound) {
   const FitData data = data_for(GetParam(), 1000);
   const auto learner = make_tree_learner({}, target_of(GetParam()), data, 1);

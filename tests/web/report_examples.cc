@@ -164,7 +164,7 @@ ReportFacts regression_bag() {
                   {"to", 500.0},
                   {"counts", {1, 9, 40, 100, 42, 7, 1}}}},
                 {"points", {{100.0, 120.0}, {900.0, 850.0}, {2000.0, 1800.0}}},
-                {"bag", {{"folds", 5}, {"models", 10}, {"temperature", 1.0}, {"threshold", 0.5}}},
+                {"bag", {{"folds", 5}, {"models", 10}, {"temperature", 1.0}}},
                 {"candidates",
                  {candidate(nullptr, 1, 190, true, false),
                   candidate(2, 0.75, 192, true, true),
@@ -220,6 +220,7 @@ ReportFacts binary_bag() {
       {{"class", 1}, {"true", 0}, {"said", 0.7}, {"base", 0.2}, {"others", 0.0}});
   evidence["answers"]["rows"][0]["columns"] = {{{"name", "age"}, {"value", 4.0}, {"effect", 0.5}}};
   evidence["classes"] = {"no", "yes"};
+  evidence["rule"] = {{"threshold", 0.25}};
   evidence["confusion"] = {{700, 100}, {50, 150}};
   evidence["roc"] = {{0.0, 0.0}, {0.125, 0.75}, {1.0, 1.0}};
   evidence["pr"] = {{0.1, 1.0}, {0.75, 0.6}, {1.0, 0.2}};
@@ -243,6 +244,7 @@ ReportFacts three_classes() {
       moves("age", {1.0, 9.0}, {{0.5, 0.3, 0.2}, {0.2, 0.3, 0.5}}),
       moves("street", {"Elm", "Oak"}, {{0.5, 0.3, 0.2}, {0.2, 0.3, 0.5}})};
   evidence["classes"] = {"a", "b", "c"};
+  evidence["rule"] = {{"class_factors", {1.0, 2.0, 14.0}}};
   evidence["confusion"] = {{50, 1, 0}, {2, 40, 3}, {0, 4, 30}};
   return facts;
 }

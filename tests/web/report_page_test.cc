@@ -120,6 +120,25 @@ TEST(ReportPage, ShowsHowAnswersMoveAndWhereTheyAreWorse) {
   EXPECT_EQ(count_of(of_three, "curve beyond beyond-2"), 2U) << "a line, and its sign in the key";
 }
 
+TEST(ReportPage, SaysHowAClassIsSaid) {
+  const auto text_of = [](const ReportFacts& facts) { return plain(report_page(facts)); };
+  EXPECT_THAT(text_of(binary_bag()), HasSubstr("It says “yes” from a chance of 25 % on."));
+  EXPECT_THAT(text_of(three_classes()),
+              HasSubstr("a chance of “c” counts 14 times as much as one of “a”."));
+  ReportFacts facts = binary_bag();
+  Json& evidence = facts.report["evidence"];
+  evidence.erase("rule");
+  evidence["bag"]["threshold"] = 0.4;
+  EXPECT_THAT(text_of(facts), HasSubstr("from a chance of 40 % on")) << "a report of before";
+  evidence["bag"].erase("threshold");
+  EXPECT_THAT(text_of(facts), Not(HasSubstr("It says")));
+  facts = three_classes();
+  for (const char* factors : {"[1, 0, 2]", "[1, \"x\"]", "{}", "[]", "7"}) {
+    facts.report["evidence"]["rule"]["class_factors"] = Json::parse(factors);
+    EXPECT_THAT(text_of(facts), Not(HasSubstr("likeliest class"))) << factors;
+  }
+}
+
 TEST(ReportPage, SaysWhatColumnsAddToAnAnswer) {
   const std::string page = plain(report_page(regression_bag()));
   EXPECT_THAT(page, HasSubstr("Said 700, true 650"));
@@ -209,7 +228,7 @@ TEST(ReportPage, ShowsWhatTwoClassesAreJudgedBy) {
                            "Precision-recall: right when named",
                            "Calibration: do chances come true",
                            "What was taken for what (confusion)",
-                           "it says “yes” from a chance of 50 % on"})
+                           "It says “yes” from a chance of 25 % on"})
     EXPECT_THAT(page, HasSubstr(part));
   EXPECT_THAT(page, Not(HasSubstr("Residuals")));
 }

@@ -48,19 +48,45 @@ std::string made_of(const ReportFacts& facts) {
   return "A bag: the best trials, each trained on all folds but one in turn, blended by weight.";
 }
 
-/// Of the bag: what was fitted after the models were.
+/// `It says "yes" from a chance of 12 % on.`, or of more classes what is said sooner.
+std::string rule_sentence(const ReportFacts& facts) {
+  const Json& evidence = evidence_of(facts);
+  auto threshold = number_at(evidence, {"rule", "threshold"});
+  if (!threshold) threshold = number_at(evidence, {"bag", "threshold"});  // an earlier report
+  const bool is_binary = text_at(facts.study, {"task"}) == "binary";
+  if (threshold && is_binary)
+    return fmt::format(
+        "It says {} from a chance of {} on.", second_class(facts), share_text(*threshold));
+  const Json& factors = list_at(evidence, {"rule", "class_factors"});
+  if (factors.empty()) return "";
+  std::vector<double> counts;
+  for (const Json& one : factors)
+    counts.push_back(number_at(one, {}).value_or(0));
+  const auto [least, most] = std::ranges::minmax_element(counts);
+  if (!(*least > 0)) return "";
+  const Json& classes = list_at(evidence, {"classes"});
+  const auto name_of = [&](auto count) {
+    const auto k = static_cast<std::size_t>(count - counts.begin());
+    return k < classes.size() ? in_quotes(text_at(classes[k], {})) : fmt::format("class {}", k);
+  };
+  return fmt::format(
+      "What it says is not always the likeliest class: a chance of {} counts {} times as much as "
+      "one of {}.",
+      name_of(most),
+      number_text(*most / *least),
+      name_of(least));
+}
+
+/// What was fitted after the models were.
 void write_finish(const ReportFacts& facts, HtmlWriter& html) {
-  const Json& bag = part_at(evidence_of(facts), {"bag"});
-  const auto temperature = number_at(bag, {"temperature"});
-  const auto threshold = number_at(bag, {"threshold"});
-  if (is_regression(facts) || !temperature || !threshold) return;
-  std::string text = fmt::format("Its chances were calibrated with a temperature of {}",
-                                 number_text(*temperature));
-  if (text_at(facts.study, {"task"}) == "binary") {
-    text += fmt::format(
-        "; it says {} from a chance of {} on", second_class(facts), share_text(*threshold));
-  }
-  html.add("p", text + ".");
+  if (is_regression(facts)) return;
+  std::string text;
+  const auto temperature = number_at(evidence_of(facts), {"bag", "temperature"});
+  if (temperature)
+    text = fmt::format("Its chances were calibrated with a temperature of {}. ",
+                       number_text(*temperature));
+  text += rule_sentence(facts);
+  if (!text.empty()) html.add("p", text);
 }
 
 /// The best score on held-out rows; `axis` becomes just wide enough for all.

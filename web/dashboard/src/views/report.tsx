@@ -44,7 +44,7 @@ interface Evidence {
   confusion?: number[][];
   roc?: Point[];
   pr?: Point[];
-  bag?: { folds: number; models: number; temperature: number; threshold: number };
+  bag?: { folds: number; models: number; temperature: number };
   candidates?: Candidate[];
   coverage?: { level: number; rows: number; share: number; width: number };
 }
