@@ -124,30 +124,17 @@ export function StudyFields({ dataset }: { dataset: Dataset }) {
           {text("epochs", "Epochs", undefined, "100")}
           <SplitField form={form} dataset={dataset} error={fault("split")} set={set} />
           {form.split === "kfold" && text("folds", "Folds", "2 to 20")}
-          <Choice
-            field="final"
-            label="Final model"
-            choices={kFinals}
-            value={form.final}
-            error={fault("final")}
-            set={set("final")}
-          />
-          <Choice
-            field="pruner"
-            label="Trials that go badly"
-            choices={kPruners}
-            value={form.pruner}
-            error={fault("pruner")}
-            set={set("pruner")}
-          />
-          <Choice
-            field="class_weight"
-            label="Classes count"
-            choices={kClassWeights}
-            value={form.class_weight}
-            error={fault("class_weight")}
-            set={set("class_weight")}
-          />
+          {kChoices.map(({ field, label, choices }) => (
+            <Choice
+              key={field}
+              field={field}
+              label={label}
+              choices={choices}
+              value={form[field]}
+              error={fault(field)}
+              set={set(field)}
+            />
+          ))}
           {text("predict_ms", "An answer in at most", "Milliseconds for one row")}
           {text("model_mb", "A file of at most", "MB")}
         </div>
@@ -176,10 +163,19 @@ const kPruners: [string, string][] = [
   ["asha", "end early (successive halving)"],
 ];
 
-interface ChoiceProps {
-  field: keyof StudyForm;
+interface Choices {
+  field: "final" | "pruner" | "class_weight";
   label: string;
   choices: [string, string][];
+}
+
+const kChoices: Choices[] = [
+  { field: "final", label: "Final model", choices: kFinals },
+  { field: "pruner", label: "Trials that go badly", choices: kPruners },
+  { field: "class_weight", label: "Classes count", choices: kClassWeights },
+];
+
+interface ChoiceProps extends Choices {
   value: string;
   error: string | undefined;
   set: (event: { currentTarget: { value: string } }) => void;
