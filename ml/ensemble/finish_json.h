@@ -1,4 +1,4 @@
-/// What is done to a model's answers once it is trained, as JSON.
+/// What is done to a model's answers once it is trained (finish.h), as JSON.
 ///
 ///     {"temperature": 1.3, "threshold": 0.42, "class_factors": [...],
 ///      "conformal": {"level": 0.9, "quantile": 2.1, "at": [...], "size": [...]}}
@@ -6,26 +6,16 @@
 /// Threads: none. Pure.
 #pragma once
 
-#include "ml/ensemble/conformal.h"
-#include "ml/table/metrics.h"
+#include "ml/ensemble/finish.h"
 #include "node/base/error.h"
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace starling::ml {
 
 constexpr std::size_t kFinishKnotsMax = 64;
-
-struct Finish {
-  double temperature = 1;              ///< of the chances (`apply_temperature`); 1 changes nothing
-  ClassRule rule = {};                 ///< `best_rule`
-  std::optional<Conformal> conformal;  ///< of numbers (`interval_of`)
-
-  friend bool operator==(const Finish&, const Finish&) = default;
-};
 
 /// Every number must be finite. `finish_from_json` gives back the same bits.
 std::string to_json(const Finish& finish);

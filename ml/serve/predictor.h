@@ -28,7 +28,7 @@ struct Predictions {
   std::vector<std::string> classes;                ///< sorted, as in `probabilities`
   std::vector<std::string> labels;                 ///< classes: what is said, one per row
   std::vector<std::vector<double>> probabilities;  ///< classes: one list per row
-  /// Regression by a bag: one per row, within which the truth lies nine times in ten.
+  /// Regression, if the model has them: one per row, within which the truth lies 9 times in 10.
   std::vector<std::pair<double, double>> intervals;
   std::vector<PredictWarning> warnings;
 };

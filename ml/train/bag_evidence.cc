@@ -179,24 +179,6 @@ Json candidates_json(const WorkTask& task, const BagData& data, const BagEvidenc
   return list;
 }
 
-/// How many of the test rows' intervals hold the truth, and how wide they are.
-Json coverage_json(const BagEvidence& evidence) {
-  const Conformal& conformal = *evidence.finish.conformal;
-  std::size_t held = 0;
-  double width = 0;
-  for (std::size_t row = 0; row < evidence.test.rows(); ++row) {
-    const auto [low, high] = interval_of(conformal, evidence.test.values[row]);
-    const double truth = evidence.test.truth_values[row];
-    held += truth >= low && truth <= high ? 1 : 0;
-    width += high - low;
-  }
-  const auto rows = static_cast<double>(evidence.test.rows());
-  return {{"level", conformal.level},
-          {"rows", evidence.test.rows()},
-          {"share", static_cast<double>(held) / rows},
-          {"width", width / rows}};
-}
-
 /// What the whole bag does with columns. It is left out where memory is too short for all models at
 /// once: the rest of the report stands without it.
 void add_columns(const WorkTask& task,
@@ -248,7 +230,7 @@ Json evidence_of(const WorkTask& task,
                 {"models", evidence.members.size()},
                 {"temperature", evidence.finish.temperature}};
   all["candidates"] = candidates_json(task, data, evidence);
-  if (evidence.finish.conformal) all["coverage"] = coverage_json(evidence);
+  add_coverage(evidence.finish, evidence.test, all);
   return all;
 }
 

@@ -114,13 +114,6 @@ Result<> open_models(const WorkTask& task,
   return {};
 }
 
-/// Without factors where some that serve the bag would not know of them.
-ClassRule rule_for(const Judged& judged, const BagData& data) {
-  ClassRule rule = best_rule(data.metric, judged);
-  if (!data.knows_class_factors) rule.factors.clear();
-  return rule;
-}
-
 /// Those that are left out have no weight.
 std::vector<double> weigh(const std::vector<Candidate>& candidates,
                           const std::vector<bool>& is_in,
@@ -131,7 +124,8 @@ std::vector<double> weigh(const std::vector<Candidate>& candidates,
   // What is said is judged by a rule as the bag will have one.
   const std::vector<double> evenly(held_out.size(), 1 / static_cast<double>(held_out.size()));
   Judged truth = with_answers(data.held_out, blended(held_out, evenly));
-  if (truth.class_count > 0) truth.rule = rule_for(truth, data);
+  if (truth.class_count > 0) truth.rule = best_rule(data.metric, truth);
+  if (!data.knows_class_factors) truth.rule.factors.clear();
   const auto found = greedy_weights(held_out, truth, data.metric);
   std::vector<double> weights;
   auto next = found.begin();
@@ -207,24 +201,14 @@ Judged answered(const std::vector<Candidate>& candidates,
   for (const Candidate& candidate : candidates)
     all.push_back(candidate.*of);
   Judged judged = with_answers(truth, blended(all, weights));
-  if (judged.class_count > 0)
-    apply_temperature(finish.temperature, judged.class_count, judged.probabilities);
-  judged.rule = finish.rule;
+  apply_finish(finish, judged);
   return judged;
 }
 
 /// From rows that no model learned from.
 Finish finish_for(const Judged& held_out, const BagData& data) {
-  Finish finish;
-  if (held_out.task == TaskKind::regression) {
-    if (held_out.rows() >= kConformalRowsMin)
-      finish.conformal = fit_conformal(held_out.values, held_out.truth_values);
-    return finish;
-  }
-  finish.temperature = fit_temperature(held_out);
-  Judged calibrated = held_out;
-  apply_temperature(finish.temperature, calibrated.class_count, calibrated.probabilities);
-  finish.rule = rule_for(calibrated, data);
+  Finish finish = fit_finish(held_out, data.metric);
+  if (!data.knows_class_factors) finish.rule.factors.clear();
   return finish;
 }
 

@@ -1,6 +1,7 @@
 #include "ml/train/child_work.h"
 
 #include "ml/ensemble/calibration.h"
+#include "ml/ensemble/finish_json.h"
 #include "ml/search/pruner.h"
 #include "ml/serve/artifact.h"
 #include "ml/table/encoder_json.h"
@@ -10,6 +11,7 @@
 #include "ml/train/checkpoint.h"
 #include "ml/train/final_evidence.h"
 #include "ml/train/fold_fit.h"
+#include "ml/train/held_out.h"
 #include "ml/train/model_cost.h"
 #include "ml/train/trial_data.h"
 
@@ -27,6 +29,9 @@
 
 namespace starling::ml {
 namespace {
+
+/// Fewer rows that were held out say too little.
+constexpr std::size_t kFinishRowsMin = 100;
 
 /// Thrown when the node has let go: there is nobody to report to.
 struct NodeIsGone {};
@@ -76,8 +81,8 @@ class Work {
   bool have_converged() const;
   std::optional<WorkFailed> train_epoch(std::uint32_t epoch, double& loss);
   void limit(FamilySpec& spec);
-  void make_learners(const FamilySpec& spec);
-  void go_on(const FamilySpec& spec);
+  void make_learners();
+  void go_on();
   void report(const WorkProgress& progress);
   void send(const WorkProgress& progress);
   void note(const WorkProgress& progress, bool goes_on);
@@ -97,8 +102,14 @@ class Work {
   ArtifactParts parts_of(const std::filesystem::path& model) const;
   std::optional<ModelCost> measured_cost();
   double answer_ms(const std::filesystem::path& model);
-  Result<> write_model(const Judged& outcome, WorkDone& result);
-  std::string evidence_of(const Judged& outcome, const std::filesystem::path& model);
+  Finish found_finish();
+  Result<> write_model(const std::filesystem::path& model,
+                       const Judged& outcome,
+                       const Finish& finish,
+                       WorkDone& result);
+  std::string evidence_of(const std::filesystem::path& model,
+                          const Judged& outcome,
+                          const Finish& finish);
   WorkDone done(std::uint32_t best_epoch, std::uint32_t epochs) const;
 
   ChildChannel& channel_;
@@ -107,6 +118,7 @@ class Work {
   double started_;
   std::uint64_t peak_mb_ =
       0;  ///< of private memory, looked at when the rows are read and per epoch
+  std::optional<FamilySpec> spec_;
   std::optional<TrialData> data_;
   std::vector<std::unique_ptr<Learner>> learners_;  ///< one per round, trained side by side
   Checkpoint now_;                                  ///< but for its seconds
@@ -118,14 +130,15 @@ WorkMessage Work::run() {
   if (!task_.fits.empty()) return run_bag();
   auto spec = family_spec_from(task_.params);
   if (!spec) return failed_from(spec.error());
-  limit(*spec);
+  spec_ = std::move(*spec);
+  limit(*spec_);
   auto data = load_trial_data(task_);
   if (!data) return failed_from(data.error());
   if (!is_defined(data->metric, data->truth)) return undefined(data->metric, task_.target);
   data_.emplace(std::move(*data));
   peak_mb_ = private_mb();
-  make_learners(*spec);
-  if (!task_.checkpoint_path.empty()) go_on(*spec);
+  make_learners();
+  if (!task_.checkpoint_path.empty()) go_on();
   if (task_.kind == WorkKind::fit) return run_fit();
   return task_.kind == WorkKind::final ? run_final() : run_trial();
 }
@@ -143,20 +156,21 @@ void Work::limit(FamilySpec& spec) {
   std::visit([&](auto& known) { known.epochs = task_.epochs_max; }, spec);
 }
 
-void Work::make_learners(const FamilySpec& spec) {
+void Work::make_learners() {
   learners_.clear();
   for (const TrialRound& round : data_->rounds)
-    learners_.push_back(engine_.make_learner(spec, round.encoder.target(), round.fit, task_.seed));
+    learners_.push_back(
+        engine_.make_learner(*spec_, round.encoder.target(), round.fit, task_.seed));
 }
 
 /// From the last checkpoint of this trial, if there is one. What was reported is reported again: to
 /// the node this is another attempt.
-void Work::go_on(const FamilySpec& spec) {
+void Work::go_on() {
   identity_ = checkpoint_identity(task_, "/proc/self/exe");
   keep_at_ = started_ + task_.checkpoint_seconds;
   auto kept = read_checkpoint(task_.checkpoint_path, identity_, learners_);
   if (!kept) {
-    if (kept.error().code != Errc::not_found) make_learners(spec);
+    if (kept.error().code != Errc::not_found) make_learners();
     return;
   }
   now_ = std::move(*kept);
@@ -359,14 +373,17 @@ WorkMessage Work::run_fit() {
 WorkMessage Work::run_final() {
   if (auto ended = train_to_the_end()) return *ended;
   WorkDone result = done(last_epoch(), last_epoch());
-  const Judged outcome = judged(data_->truth, said());
+  Judged outcome = judged(data_->truth, said());
+  const auto model = write_script();
+  const Finish finish = found_finish();
+  apply_finish(finish, outcome);
   if (outcome.rows() > 0) {
     result.test = all_scores(outcome);
     result.value = score(data_->metric, outcome);
   }
   if (!std::isfinite(result.value))
     return WorkFailed{"diverged", "predictions of the final model are no numbers"};
-  if (const auto written = write_model(outcome, result); !written)
+  if (const auto written = write_model(model, outcome, finish, result); !written)
     return failed_from(written.error());
   const Encoder& encoder = data_->rounds.front().encoder;
   result.features_json = features_json(encoder);
@@ -387,11 +404,41 @@ WorkMessage Work::run_bag() {
   return *done;
 }
 
+/// Intervals, or the rule where it is judged what is said, from what the trial said of rows that it
+/// did not learn from; for that it is trained again, and what trained the final model is let go of.
+/// No temperature: chances on these rows chose the epoch. What goes wrong is said, and the model
+/// answers without.
+Finish Work::found_finish() {
+  Finish usual;
+  usual.rule = data_->truth.rule;
+  const bool has_classes = data_->task != TaskKind::regression;
+  if (has_classes && !is_of_said(data_->metric)) return usual;
+  learners_.clear();
+  data_->rounds.front().fit = {};
+  std::uint32_t steps = 0;
+  const auto step = [&] { report({++steps, 0, 0}); };
+  try {
+    const auto held_out = held_out_answers(task_, *spec_, engine_, step);
+    if (!held_out) throw std::runtime_error(held_out.error().detail);
+    if (held_out->rows() < kFinishRowsMin) return usual;
+    if (!has_classes) return fit_finish(*held_out, data_->metric);
+    Finish finish;
+    finish.rule = best_rule(data_->metric, *held_out);
+    if (!task_.knows_class_factors) finish.rule.factors.clear();
+    return finish;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "the model of study {} is not calibrated: {}\n", task_.study, e.what());
+    return usual;
+  }
+}
+
 /// A model without a report is a model: what goes wrong with the report is said, and that is all.
-std::string Work::evidence_of(const Judged& outcome, const std::filesystem::path& model) {
+std::string Work::evidence_of(const std::filesystem::path& model,
+                              const Judged& outcome,
+                              const Finish& finish) {
   if (outcome.rows() == 0) return "";
   try {
-    return final_evidence(task_, *data_, outcome, model, engine_);
+    return final_evidence(task_, *data_, outcome, finish, model, engine_);
   } catch (const std::exception& e) {
     fmt::print(stderr, "no report of study {}: {}\n", task_.study, e.what());
     return "";
@@ -411,16 +458,14 @@ std::filesystem::path Work::write_script() {
   return path;
 }
 
-Result<> Work::write_model(const Judged& outcome, WorkDone& result) {
-  const auto model = write_script();
+Result<> Work::write_model(const std::filesystem::path& model,
+                           const Judged& outcome,
+                           const Finish& finish,
+                           WorkDone& result) {
   ArtifactParts parts = parts_of(model);
   parts.metrics = metrics_text(task_, data_->metric, data_->split, result.test);
-  if (data_->truth.rule != ClassRule{}) {
-    Finish finish;
-    finish.rule = data_->truth.rule;
-    parts.finish = to_json(finish);
-  }
-  parts.report = evidence_of(outcome, model);
+  if (finish != Finish{}) parts.finish = to_json(finish);
+  parts.report = evidence_of(model, outcome, finish);
   const auto bytes = write_artifact(task_.artifact_path, parts);
   if (!bytes) return bytes.error();
   result.artifact_bytes = *bytes;

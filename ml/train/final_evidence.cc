@@ -12,6 +12,8 @@
 namespace starling::ml {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 /// Some of the rows, evenly spread over all of them.
 void take_rows(const EncodedRows& rows, const Judged& outcome, ImportanceTask& task) {
   const std::size_t wanted = importance_rows(rows.rows(), task.columns.size(), rows.columns());
@@ -48,9 +50,27 @@ bool has_independent_rows(const SplitSpec& split) {
   return split.method != SplitMethod::group && split.method != SplitMethod::time;
 }
 
+void add_coverage(const Finish& finish, const Judged& test, Json& evidence) {
+  if (!finish.conformal) return;
+  std::size_t held = 0;
+  double width = 0;
+  for (std::size_t row = 0; row < test.rows(); ++row) {
+    const auto [low, high] = interval_of(*finish.conformal, test.values[row]);
+    const double truth = test.truth_values[row];
+    held += truth >= low && truth <= high ? 1 : 0;
+    width += high - low;
+  }
+  const auto rows = static_cast<double>(test.rows());
+  evidence["coverage"] = {{"level", finish.conformal->level},
+                          {"rows", test.rows()},
+                          {"share", static_cast<double>(held) / rows},
+                          {"width", width / rows}};
+}
+
 std::string final_evidence(const WorkTask& task,
                            const TrialData& data,
                            const Judged& outcome,
+                           const Finish& finish,
                            const std::filesystem::path& model,
                            Engine& engine) {
   const std::shared_ptr<ServedModel> served = engine.load(model.string());
@@ -74,6 +94,7 @@ std::string final_evidence(const WorkTask& task,
   const ImportanceFound found = importance_found(std::move(importance));
   auto evidence = evidence_json(
       outcome, round.encoder.target().classes, found, has_independent_rows(task.split), seed);
+  add_coverage(finish, outcome, evidence);
   try {
     add_column_evidence(data.table, data.split.test, outcome, found, asked, seed, evidence);
   } catch (const std::exception& e) {  // the rest of the report stands without it

@@ -62,6 +62,9 @@ if(TARGET starling-native-worker)
   starling_native_worker_test(bag_test
     SOURCES bag_test.cc
     USES starling::artifact starling::predictor starling::study starling::trial starling::worker_pool)
+  starling_native_worker_test(single_final_test
+    SOURCES single_final_test.cc
+    USES starling::artifact starling::native_engine starling::predictor starling::study starling::trial starling::worker_pool)
   starling_native_worker_test(class_weights_test
     SOURCES class_weights_test.cc
     USES starling::artifact starling::ensemble starling::predictor starling::study starling::trial starling::worker_pool)
